@@ -1,0 +1,1 @@
+"""Who decides: requests become plans, plans become studies, studies become reports."""

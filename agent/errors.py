@@ -1,0 +1,56 @@
+"""The error tree, with the exit code each leads to.
+
+TunewrightError                 (trainers.errors)
+├── InputError                  the user's input breaks a rule                      2
+├── AttemptFailed               one execution of a trial failed (recorded, not raised to the user)
+├── NeedsAnswer                 a blocking question or an approval is open          3
+├── BudgetSpent                 the budget ended before anything useful             4
+├── PlannerFailed               the planner LLM gave nothing usable or is out of reach   1
+├── StudyFailed                 every trial failed, or the circuit breaker opened   1
+└── StoreConflict               the database refused a write (stale attempt, another owner)  1
+"""
+
+from trainers.errors import AttemptFailed, InputError, TunewrightError
+
+__all__ = [
+    "AttemptFailed",
+    "BudgetSpent",
+    "InputError",
+    "NeedsAnswer",
+    "PlannerFailed",
+    "StoreConflict",
+    "StudyFailed",
+    "TunewrightError",
+]
+
+
+class NeedsAnswer(TunewrightError):
+    """The plan has open questions, or nobody approved it."""
+
+    code = "needs_answer"
+    exit_code = 3
+
+
+class BudgetSpent(TunewrightError):
+    """Time, trials or money ran out before there was anything to report."""
+
+    code = "budget_spent"
+    exit_code = 4
+
+
+class PlannerFailed(TunewrightError):
+    """The planner LLM could not be reached, or its replies stayed unusable after the repair turns."""
+
+    code = "planner_failed"
+
+
+class StudyFailed(TunewrightError):
+    """The study cannot go on; the message holds the first trial's error."""
+
+    code = "study_failed"
+
+
+class StoreConflict(TunewrightError):
+    """A write was refused because the row has moved on (another owner, a later attempt)."""
+
+    code = "store_conflict"

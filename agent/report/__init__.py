@@ -1,0 +1,1 @@
+"""The end product beside the adapter."""

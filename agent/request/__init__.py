@@ -1,0 +1,1 @@
+"""Reading a request: draft, rules, LLM reader, resolution, plan."""

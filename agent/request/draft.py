@@ -1,0 +1,138 @@
+"""The reading of a request: what the user said, with the words it came from, and nothing else.
+
+A `Draft` comes from the rules reader or from a planner LLM; both fill the same form. Every field is nullable: None
+means that the request does not say. `agent/request/resolve.py` turns a draft into a plan.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from trainers.spec import (
+    Adapter,
+    Closed,
+    Columns,
+    Constraints,
+    Direction,
+    Intent,
+    Loss,
+    Metric,
+    Search,
+    Task,
+)
+
+
+class RefusalClass(StrEnum):
+    """Why a request cannot be carried out, whatever is answered."""
+
+    UNSUPPORTED_TASK = "unsupported_task"
+    INFEASIBLE = "infeasible"
+    UNSAFE_PATH = "unsafe_path"
+    MISSING_DATA = "missing_data"
+    AMBIGUOUS = "ambiguous"
+
+
+class Refusal(Closed):
+    """A request that is turned down, with the reason in the user's words."""
+
+    model_config = {"serialize_by_alias": True, "validate_by_name": True}
+
+    kind: RefusalClass = Field(alias="class")
+    message: str
+
+
+class Question(Closed):
+    """Something only the user can decide; blocking."""
+
+    field: str = Field(description="dotted field of the spec")
+    question: str
+    suggestion: str | None = None
+
+
+class DraftData(Closed):
+    """`trainers.spec.Data` with nothing required."""
+
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    columns: Columns = Columns()
+
+
+class DraftObjective(Closed):
+    """`trainers.spec.Objective` with nothing required."""
+
+    metric: Metric | None = None
+    direction: Direction | None = None
+    target: float | None = None
+
+
+class DraftBudget(Closed):
+    """`trainers.spec.Budget` with nothing required and no bounds, so that a bad value can be named in a message."""
+
+    trials: int | None = None
+    seconds: float | None = None
+    llm_usd: float | None = None
+    parallel_trials: int | None = None
+
+
+class DraftOutput(Closed):
+    """`trainers.spec.Output` with nothing required."""
+
+    dir: str | None = None
+    merge: bool | None = None
+
+
+class DraftSpec(Closed):
+    """`trainers.spec.TaskSpec` with nothing required: the shape of the spec before everything is settled."""
+
+    intent: Intent | None = None
+    task: Task | None = None
+    base_model: str | None = None
+    data: DraftData = DraftData()
+    adapter: Adapter | None = None
+    loss: Loss | None = None
+    objective: DraftObjective = DraftObjective()
+    budget: DraftBudget = DraftBudget()
+    search: Search = Search()
+    constraints: Constraints = Constraints()
+    seed: int | None = None
+    output: DraftOutput = DraftOutput()
+
+
+class Quote(Closed):
+    """The words of the request that a field was read from."""
+
+    field: str = Field(description="dotted field of the spec, such as budget.trials or search.learning_rate")
+    quote: str = Field(description="copied from the request, letter by letter")
+
+
+class Rejected(Closed):
+    """A value the user gave that cannot be used as given; it is not in the spec."""
+
+    field: str
+    quote: str
+    reason: str = Field(description="the rule it breaks")
+
+
+class Draft(Closed):
+    """One reading of one request. A field is the user's if and only if `quotes` has an entry for it;
+    a field set without a quote is inferred (its reason is in `inferred`)."""
+
+    spec: DraftSpec = DraftSpec()
+    quotes: tuple[Quote, ...] = ()
+    inferred: dict[str, str] = Field({}, description="field to the reason it was inferred from other words")
+    rejected: tuple[Rejected, ...] = ()
+    questions: tuple[Question, ...] = Field((), description="contradictions only the user can settle")
+    refusal: Refusal | None = None
+    study: str | None = Field(None, description="the study a status, explain, resume, cancel... request names")
+    trial: int | None = Field(None, description="the trial an explain request names")
+    ignored: tuple[str, ...] = Field((), description="parts of the request that were not understood or not obeyed")
+
+
+class Provenance(Closed):
+    """Where a value of the spec comes from."""
+
+    source: Literal["user", "inferred", "default"]
+    quote: str | None = None
+    reason: str | None = None

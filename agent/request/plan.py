@@ -1,0 +1,78 @@
+"""The plan: what will be done, to be approved by its hash before anything is spent."""
+
+import hashlib
+import json
+
+from pydantic import Field
+
+from agent.request.draft import DraftSpec, Provenance, Question, Refusal
+from tools.data_profile import DataProfile
+from trainers.space import Space
+from trainers.spec import Closed, TaskSpec
+
+
+class Estimate(Closed):
+    """What carrying out the plan will take."""
+
+    seconds_p50: float | None = Field(None, description="wall time of the whole study, search and confirmation")
+    seconds_p90: float | None = None
+    seconds_per_trial: float | None = None
+    peak_memory_mb: float | None = Field(None, description="of the largest trial: GPU memory, or host memory on CPU")
+    adapter_mb: float | None = Field(None, description="of the largest adapter in the space")
+    llm_tokens: int = Field(0, description="upper bound of planner-LLM tokens")
+    llm_usd: float | None = Field(None, description="upper bound of planner-LLM cost; None: price unknown")
+    basis: str = Field("", description="how this was estimated")
+
+
+class BaseModelFacts(Closed):
+    """The base model as it will be opened."""
+
+    name: str
+    path: str = Field(description="directory or hub id that the loader opens")
+    revision: str | None = None
+    parameters: int | None = None
+    hidden_size: int | None = None
+    max_positions: int | None = None
+    origin: str = Field(description="hub cache, hub, local directory, installed package, built here")
+
+
+class PlanError(Closed):
+    """The first thing that keeps the plan from being carried out and that is not a question."""
+
+    code: str
+    param: str
+    message: str
+    hint: str
+
+
+class Plan(Closed):
+    """One reading of a request against real data, model and machine. Ready if no question, refusal or error is open."""
+
+    request: str
+    spec: TaskSpec | DraftSpec = Field(union_mode="left_to_right")
+    provenance: dict[str, Provenance]
+    questions: tuple[Question, ...] = ()
+    refusal: Refusal | None = None
+    error: PlanError | None = None
+    base: BaseModelFacts | None = None
+    data: DataProfile | None = None
+    space: Space | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+    estimate: Estimate = Estimate()
+    notes: tuple[str, ...] = Field((), description="warnings and assumptions, one sentence each")
+    ignored: tuple[str, ...] = ()
+    study: str | None = None
+    trial: int | None = None
+    llm: str = "embedded"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the plan can be approved."""
+        return isinstance(self.spec, TaskSpec) and not (self.questions or self.refusal or self.error)
+
+    @property
+    def plan_hash(self) -> str:
+        """sha256 of what would be done: the resolved spec, data fingerprints, space, base model and planner."""
+        done = self.model_dump(mode="json", include={"spec", "data", "space", "base", "device", "precision", "llm"})
+        return hashlib.sha256(json.dumps(done, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""How a model, a reader or a search is judged."""

@@ -1,0 +1,1 @@
+"""Labelled requests and the scorer of request readers."""

@@ -1,0 +1,46 @@
+"""The nouns of judging: what is to be scored (`EvalSpec`) and what came out (`EvalResult`)."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from trainers.spec import Closed, Metric, Task
+
+
+class EvalSpec(Closed):
+    """Score a model on the canonical rows of one file (formats: `trainers.spec.TrainSpec`)."""
+
+    task: Task
+    metric: Metric
+    file: Path
+    labels: tuple[str, ...] = ()
+    max_seq_length: int
+    max_new_tokens: int = Field(128, ge=1, description="generated per prompt by metrics that read generated text")
+    batch_size: int = Field(32, ge=1)
+    max_rows: int | None = Field(None, ge=1, description="score the first rows only; None: all of them")
+
+
+class Item(Closed):
+    """One scored row. `value` is the row's own contribution where the metric is a mean over rows.
+
+    accuracy and exact_match: 1 or 0; eval_loss: mean nats per target token of the row; rouge_l, bleu: of the row;
+    reward_accuracy: 1, 0, or 0.5 for a tie; f1: 1 or 0 for a right or wrong row (the metric itself is not a mean).
+    """
+
+    reference: str
+    prediction: str
+    value: float
+    weight: float = Field(1.0, description="target tokens of the row for eval_loss and perplexity, else 1")
+    margin: float | None = Field(
+        None, description="preference: log-probability of chosen minus rejected, vs the reference"
+    )
+
+
+class EvalResult(Closed):
+    """A score with the rows behind it; `evals/metrics.py` turns any resample of `items` into the same metric."""
+
+    metric: Metric
+    score: float
+    items: tuple[Item, ...]
+    seconds: float
+    others: dict[str, float] = Field({}, description="further metrics of the same predictions, by name")

@@ -1,0 +1,1 @@
+"""What the agent may do: typed functions on data and models, and the worker process that carries out attempts."""

@@ -1,0 +1,208 @@
+"""The typed set of configurations a study searches.
+
+A `Space` is data (JSON in the plan, in the store and in benchmark tables), knows its defaults, which
+hyperparameters are active under which conditions, and gives every configuration one canonical form and hash.
+"""
+
+import hashlib
+import json
+import math
+from random import Random
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trainers.spec import Closed, Config, Scalar
+
+SIGNIFICANT_DIGITS = 3
+"""Floats are rounded to this many digits: finer differences in a hyperparameter are below trial noise."""
+
+
+def rounded(value: float) -> float:
+    """`value` at the resolution at which two configurations count as equal."""
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
+class FloatParameter(Closed):
+    """A real number in [low, high], searched on a log scale if `log`."""
+
+    type: Literal["float"] = "float"
+    low: float
+    high: float
+    log: bool = False
+    default: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> "FloatParameter":
+        _check_bounds(self.low, self.high, self.log, self.default)
+        return self
+
+    def at(self, fraction: float) -> float:
+        """The value at `fraction` in [0, 1] of the (log) range."""
+        value = rounded(_interpolate(self.low, self.high, self.log, fraction))
+        return min(max(value, self.low), self.high)
+
+    def accepts(self, value: Scalar) -> bool:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        slack = 10.0**-SIGNIFICANT_DIGITS  # a rounded bound may lie just outside
+        return number and self.low - abs(self.low) * slack <= float(value) <= self.high + abs(self.high) * slack
+
+
+class IntParameter(Closed):
+    """A whole number in [low, high], searched on a log scale if `log`."""
+
+    type: Literal["int"] = "int"
+    low: int
+    high: int
+    log: bool = False
+    default: int | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> "IntParameter":
+        _check_bounds(self.low, self.high, self.log, self.default)
+        return self
+
+    def at(self, fraction: float) -> int:
+        """The value at `fraction` in [0, 1] of the (log) range."""
+        return min(max(round(_interpolate(self.low, self.high, self.log, fraction)), self.low), self.high)
+
+    def accepts(self, value: Scalar) -> bool:
+        whole = not isinstance(value, (bool, str)) and float(value).is_integer()
+        return whole and self.low <= float(value) <= self.high
+
+
+class CategoricalParameter(Closed):
+    """One of the listed values; a single choice is a fixed value. Order is kept and may carry meaning."""
+
+    type: Literal["categorical"] = "categorical"
+    choices: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+    default: Scalar | None = None
+
+    @model_validator(mode="after")
+    def _listed(self) -> "CategoricalParameter":
+        if self.default is not None and self.default not in self.choices:
+            raise ValueError(f"default must be one of the choices {list(self.choices)}, got {self.default!r}")
+        return self
+
+    def at(self, fraction: float) -> Scalar:
+        """The choice at `fraction` in [0, 1] of the list."""
+        return self.choices[min(int(fraction * len(self.choices)), len(self.choices) - 1)]
+
+    def accepts(self, value: Scalar) -> bool:
+        return value in self.choices
+
+
+Parameter = Annotated[FloatParameter | IntParameter | CategoricalParameter, Field(discriminator="type")]
+
+
+class Condition(Closed):
+    """The parameter is active only while `parameter` has one of `values`."""
+
+    parameter: str
+    values: tuple[Scalar, ...]
+
+
+class Space(Closed):
+    """Named parameters with their conditions. A config is valid if it holds exactly the active ones, each in range."""
+
+    parameters: dict[str, Parameter]
+    conditions: dict[str, Condition] = {}
+
+    @model_validator(mode="after")
+    def _known(self) -> "Space":
+        for name, condition in self.conditions.items():
+            if not {name, condition.parameter} <= set(self.parameters):
+                raise ValueError(f"condition of {name!r} on {condition.parameter!r} names an unknown parameter")
+        return self
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the parameters that have more than one value."""
+        return tuple(name for name, parameter in self.parameters.items() if not is_fixed(parameter))
+
+    def default(self) -> Config:
+        """Trial 0: each parameter's default, or the middle of its range where it has none."""
+        return self.canonical({n: p.at(0.5) if p.default is None else p.default for n, p in self.parameters.items()})
+
+    def active(self, config: Config) -> tuple[str, ...]:
+        """Names of the parameters that count under `config`, in order."""
+        return tuple(n for n in self.parameters if self._is_active(n, config))
+
+    def _is_active(self, name: str, config: Config) -> bool:
+        condition = self.conditions.get(name)
+        if condition is None:
+            return True
+        return config.get(condition.parameter) in condition.values and self._is_active(condition.parameter, config)
+
+    def canonical(self, config: Config) -> Config:
+        """`config` without inactive parameters, numbers typed and rounded, in the order of the space.
+
+        Raises ValueError naming every unknown, missing or out-of-range parameter.
+        """
+        problems = self.problems(config)
+        if problems:
+            raise ValueError("; ".join(problems))
+        return {name: _typed(self.parameters[name], config[name]) for name in self.active(config)}
+
+    def problems(self, config: Config) -> list[str]:
+        """What keeps `config` from being a member, one message each; empty when it is one."""
+        unknown = [
+            f"unknown hyperparameter {n!r}; known: {', '.join(self.parameters)}"
+            for n in config
+            if n not in self.parameters
+        ]
+        missing = [f"{n} is not set" for n in self.active(config) if n not in config]
+        outside = [
+            f"{n} must be {describe(self.parameters[n])}, got {config[n]!r}"
+            for n in self.active(config)
+            if n in config and not self.parameters[n].accepts(config[n])
+        ]
+        return unknown + missing + outside
+
+    def key(self, config: Config) -> str:
+        """A hash that is equal for configurations that mean the same."""
+        text = json.dumps(self.canonical(config), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def sample(self, rng: Random) -> Config:
+        """One configuration, uniform on each parameter's own scale."""
+        return self.canonical({name: parameter.at(rng.random()) for name, parameter in self.parameters.items()})
+
+
+def is_fixed(parameter: Parameter) -> bool:
+    """Whether the parameter has one value only."""
+    if isinstance(parameter, CategoricalParameter):
+        return len(parameter.choices) == 1
+    return parameter.low == parameter.high
+
+
+def describe(parameter: Parameter) -> str:
+    """The parameter's range in words: "between 1e-05 and 0.003 (log)", "one of 4, 8, 16"."""
+    if isinstance(parameter, CategoricalParameter):
+        shown = ", ".join(str(choice) for choice in parameter.choices)
+        return shown if len(parameter.choices) == 1 else f"one of {shown}"
+    kind = "a whole number " if isinstance(parameter, IntParameter) else ""
+    return f"{kind}between {parameter.low:g} and {parameter.high:g}" + (" (log)" if parameter.log else "")
+
+
+def _typed(parameter: Parameter, value: Scalar) -> Scalar:
+    if isinstance(parameter, FloatParameter):
+        return rounded(float(value))
+    if isinstance(parameter, IntParameter):
+        return int(value)
+    return parameter.choices[parameter.choices.index(value)]  # 16.0 becomes the 16 of the list
+
+
+def _check_bounds(low: float, high: float, log: bool, default: float | None) -> None:
+    if low > high:
+        raise ValueError(f"low <= high must hold, got low={low}, high={high}")
+    if log and low <= 0:
+        raise ValueError(f"a log range must be above 0, got low={low}")
+    if default is not None and not low <= default <= high:
+        raise ValueError(f"default must be in [{low}, {high}], got {default}")
+
+
+def _interpolate(low: float, high: float, log: bool, fraction: float) -> float:
+    if log:
+        return math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
+    return low + fraction * (high - low)
