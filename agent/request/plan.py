@@ -6,6 +6,7 @@ import json
 from pydantic import Field
 
 from agent.request.draft import DraftSpec, Provenance, Question, Refusal
+from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile
 from trainers.space import Space
 from trainers.spec import Closed, TaskSpec
@@ -22,18 +23,6 @@ class Estimate(Closed):
     llm_tokens: int = Field(0, description="upper bound of planner-LLM tokens")
     llm_usd: float | None = Field(None, description="upper bound of planner-LLM cost; None: price unknown")
     basis: str = Field("", description="how this was estimated")
-
-
-class BaseModelFacts(Closed):
-    """The base model as it will be opened."""
-
-    name: str
-    path: str = Field(description="directory or hub id that the loader opens")
-    revision: str | None = None
-    parameters: int | None = None
-    hidden_size: int | None = None
-    max_positions: int | None = None
-    origin: str = Field(description="hub cache, hub, local directory, installed package, built here")
 
 
 class PlanError(Closed):
