@@ -1,0 +1,34 @@
+"""Running the one opening of the test split in a process of its own."""
+
+from pathlib import Path
+
+from agent.run.child import kill_group, start_child
+from tools.open_test import OpenedTest, OpenTestSpec
+from trainers.errors import TunewrightError
+
+
+class OpeningFailed(TunewrightError):
+    """The process that opens the test split ended without a result."""
+
+    code = "opening_failed"
+
+
+def open_test_in_child(spec: OpenTestSpec, directory: Path, device: str) -> OpenedTest:
+    """Score the models of `spec` on the sealed rows; log in `directory/logs/open_test.log`.
+
+    Raises OpeningFailed with the last line of the log. The child dies with this process's pipe, not after it.
+    """
+    path = directory / "logs" / "open_test.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    with path.open("ab") as log:
+        process = start_child("tools.open_test", log, directory, hidden)
+        try:
+            out, _ = process.communicate(spec.model_dump_json().encode())
+        except BaseException:
+            kill_group(process, grace_seconds=0.0)
+            raise
+    if process.returncode != 0 or not out:
+        words = path.read_text(errors="replace").strip().splitlines()
+        raise OpeningFailed(f"scoring the test split failed: {words[-1] if words else 'no output'} (full log: {path})")
+    return OpenedTest.model_validate_json(out)
