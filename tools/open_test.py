@@ -6,13 +6,14 @@ store before it starts this process; nothing else in the project reads the test 
 
 import hashlib
 import sys
+import threading
 import time
 from pathlib import Path
 
 from pydantic import Field
 
 from evals.spec import EvalResult, EvalSpec
-from tools.worker import take_over_stdout
+from tools.worker import end_now, take_over_stdout
 from trainers.errors import TunewrightError
 from trainers.spec import Closed
 
@@ -60,7 +61,8 @@ def open_test(spec: OpenTestSpec) -> OpenedTest:
 def main() -> None:
     """Serve one opening."""
     out = take_over_stdout()
-    spec = OpenTestSpec.model_validate_json(sys.stdin.read())
+    spec = OpenTestSpec.model_validate_json(sys.stdin.readline())
+    threading.Thread(target=lambda: (sys.stdin.read(), end_now()), daemon=True).start()
     out.write(open_test(spec).model_dump_json() + "\n")
 
 

@@ -119,7 +119,14 @@ def _emit(events: TextIO, event: Event) -> None:
 def _read_lines(specs: "queue.Queue[str]") -> None:
     for line in sys.stdin:
         specs.put(line)
-    os.killpg(0, signal.SIGKILL) if os.getpgrp() == os.getpid() else os._exit(0)
+    end_now()
+
+
+def end_now() -> None:
+    """End this process and its children at once: whoever started it is gone."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 if __name__ == "__main__":

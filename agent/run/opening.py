@@ -1,5 +1,7 @@
 """Running the one opening of the test split in a process of its own."""
 
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from agent.run.child import kill_group, start_child
@@ -24,11 +26,20 @@ def open_test_in_child(spec: OpenTestSpec, directory: Path, device: str) -> Open
     with path.open("ab") as log:
         process = start_child("tools.open_test", log, directory, hidden)
         try:
-            out, _ = process.communicate(spec.model_dump_json().encode())
-        except BaseException:
+            out = _converse(process, spec.model_dump_json().encode() + b"\n")
+        finally:
             kill_group(process, grace_seconds=0.0)
-            raise
-    if process.returncode != 0 or not out:
+    if not out:
         words = path.read_text(errors="replace").strip().splitlines()
         raise OpeningFailed(f"scoring the test split failed: {words[-1] if words else 'no output'} (full log: {path})")
     return OpenedTest.model_validate_json(out)
+
+
+def _converse(process: subprocess.Popen[bytes], line: bytes) -> bytes:
+    """Send one line and read until the child closes its output; its input stays open as a sign that we live."""
+    if process.stdin is None or process.stdout is None:
+        raise OpeningFailed("the child has no pipes")
+    with suppress(BrokenPipeError):
+        process.stdin.write(line)
+        process.stdin.flush()
+    return process.stdout.read()
