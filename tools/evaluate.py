@@ -1,0 +1,93 @@
+"""Scoring a saved adapter on labelled data that the user names."""
+
+import tempfile
+from pathlib import Path
+
+import click
+from pydantic import Field
+from rich.console import Console
+
+from evals.spec import EvalResult, EvalSpec
+from trainers.errors import InputError
+from trainers.spec import TASK_METRICS, Closed, Columns, Metric
+
+
+class Evaluation(Closed):
+    """A score with its interval and what it was measured on."""
+
+    adapter: Path
+    data: str
+    metric: Metric
+    score: float
+    ci95: tuple[float, float]
+    n_rows: int
+    seconds: float
+    others: dict[str, float] = Field({}, description="further metrics of the same predictions")
+
+
+def evaluate_adapter(
+    adapter: Path, data: str, metric: str | None, max_rows: int | None, *, roots: tuple[Path, ...]
+) -> Evaluation:
+    """Score `adapter` on all rows of `data`, whose columns are found as in planning.
+
+    `metric` defaults to that of the adapter's task. Costs one load of the base model and one pass over the rows.
+    Raises InputError for a directory that is no adapter, a metric of another task, or unusable data.
+    """
+    from evals.judge import evaluate
+    from evals.stats import interval
+    from tools.columns import canonical_rows, detect_columns
+    from tools.load_data import load_table
+    from tools.prepare_data import write_rows
+    from trainers.saved import load_saved, read_facts
+
+    facts = read_facts(adapter)
+    wanted = _metric(metric, TASK_METRICS[facts.task])
+    table = load_table(data, "data", roots)
+    rows = canonical_rows(table, detect_columns(table, facts.task, Columns()), facts.labels)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "rows.jsonl"
+        write_rows(rows, file)
+        saved = load_saved(adapter)
+        spec = EvalSpec(
+            task=facts.task,
+            metric=wanted,
+            file=file,
+            labels=facts.labels,
+            max_seq_length=facts.max_seq_length,
+            max_rows=max_rows,
+        )
+        result: EvalResult = evaluate(saved.model, saved.tokenizer, spec)
+    return Evaluation(
+        adapter=adapter,
+        data=data,
+        metric=wanted,
+        score=result.score,
+        ci95=interval(result),
+        n_rows=len(result.items),
+        seconds=result.seconds,
+        others=result.others,
+    )
+
+
+def print_evaluation(evaluation: Evaluation, console: Console, as_json: bool) -> None:
+    """One line and the further metrics, or one JSON object."""
+    if as_json:
+        click.echo(evaluation.model_dump_json())
+        return
+    low, high = evaluation.ci95
+    console.print(
+        f"[bold]{evaluation.metric} {evaluation.score:.4f}[/] (95 % interval {low:.4f} to {high:.4f}) "
+        f"on {evaluation.n_rows} rows of {evaluation.data}, {evaluation.seconds:.1f} s"
+    )
+    for name, value in evaluation.others.items():
+        console.print(f"  {name} {value:.4f}", style="dim")
+
+
+def _metric(given: str | None, possible: tuple[Metric, ...]) -> Metric:
+    if given is None:
+        return possible[0]
+    if given not in possible:
+        raise InputError(
+            "metric", f"must be one of {', '.join(possible)} for this adapter, got {given!r}.", "Choose one."
+        )
+    return Metric(given)

@@ -1,0 +1,44 @@
+"""Asking a saved adapter: text from a language model, class probabilities from a classifier."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from trainers.spec import Closed, Task
+
+
+class Answer(Closed):
+    """What the model said."""
+
+    text: str = Field(description="generated text, or the most probable class")
+    probabilities: dict[str, float] = Field({}, description="class to probability; empty for language models")
+
+    def shown(self) -> str:
+        """The answer for a terminal: the text, or the five most probable classes."""
+        if not self.probabilities:
+            return self.text
+        top = sorted(self.probabilities.items(), key=lambda item: -item[1])[:5]
+        return "\n".join(f"{probability:6.1%}  {label}" for label, probability in top)
+
+
+def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
+    """Greedy answer of the adapter in `adapter` to `prompt`, rendered as in training. Loads the base model.
+
+    Raises InputError where `adapter` is not a saved adapter.
+    """
+    import torch
+
+    from trainers.saved import load_saved
+
+    saved = load_saved(adapter)
+    facts, tokenizer, model = saved.facts, saved.tokenizer, saved.model
+    model.eval()
+    with torch.inference_mode():
+        if facts.task is Task.CLASSIFICATION:
+            batch = tokenizer(prompt, return_tensors="pt", truncation=True, max_length=facts.max_seq_length)
+            shares = model(**batch.to(model.device)).logits[0].float().softmax(-1).tolist()
+            probabilities = dict(zip(facts.labels, shares, strict=True))
+            return Answer(text=max(probabilities, key=lambda label: probabilities[label]), probabilities=probabilities)
+        from evals.generate import generate_texts
+
+        return Answer(text=generate_texts(model, tokenizer, [prompt], max_new_tokens=max_new_tokens)[0])
