@@ -1,0 +1,213 @@
+"""The front door to the planner LLM: `open_planner(spelling)` gives a `Planner` to ask, or None for `embedded`.
+
+The only module that imports LangChain, and only when a model is opened (about a second).
+"""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from agent.chat_model import (
+    AccessError,
+    ChatModel,
+    Decoding,
+    JsonSchema,
+    Message,
+    Reply,
+    RequestError,
+    SchemaRefused,
+    TransportError,
+)
+from agent.llm_call import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, price_of, secrets_of
+from agent.llm_name import SPELLINGS, LlmName, parse_llm
+from agent.planner import Planner
+from trainers.errors import InputError
+
+__all__ = [
+    "SPELLINGS",
+    "LlmCall",
+    "LlmCapReached",
+    "LlmCaps",
+    "LlmEvent",
+    "LlmName",
+    "Planner",
+    "Price",
+    "open_planner",
+    "parse_llm",
+]
+
+KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "http": "TUNEWRIGHT_API_KEY"}
+
+
+def open_planner(
+    llm: str | LlmName,
+    *,
+    on_call: Callable[[LlmCall], int | None] | None = None,
+    on_event: Callable[[LlmEvent], None] | None = None,
+    caps: LlmCaps | None = None,
+    environ: Mapping[str, str] = os.environ,
+    timeout_seconds: float = 120.0,
+    backoff_seconds: float = 1.0,
+) -> Planner | None:
+    """The planner that `llm` names; None for `embedded`, which needs no planner.
+
+    Reads keys and $TUNEWRIGHT_LLM_PRICE from `environ`. Asks nothing yet. Raises InputError for a bad spelling, a
+    missing key or package, and for a cap in dollars on a model whose price is unknown.
+    """
+    name = parse_llm(llm) if isinstance(llm, str) else llm
+    if name.kind == "embedded":
+        return None
+    return Planner(
+        _open_chat(name, environ, timeout_seconds),
+        name.spelling,
+        on_call=on_call,
+        on_event=on_event,
+        caps=caps,
+        price=price_of(name.local, environ),
+        secrets=secrets_of(environ),
+        timeout_seconds=timeout_seconds,
+        backoff_seconds=backoff_seconds,
+    )
+
+
+def _open_chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> ChatModel:
+    if name.kind == "hf":
+        from agent.llm_hf import TransformersChat
+
+        return TransformersChat(name.model)
+    variable = KEY_VARIABLES.get(name.kind)
+    key = environ.get(variable, "") if variable else ""
+    if not key and name.kind in ("openai", "anthropic"):
+        raise InputError("llm", f"{name.spelling} needs {variable}, which is not set.", f"export {variable}=...")
+    if name.kind == "anthropic":
+        from langchain_anthropic import ChatAnthropic
+
+        chat = ChatAnthropic(model=name.model, api_key=key, max_retries=0, timeout=timeout_seconds)
+        return LangChainChat(chat, name, variable, ("json_schema", "plain"))
+    if name.kind == "langchain":
+        return LangChainChat(_any_provider(name), name, None, ("json_schema", "plain"))
+    from langchain_openai import ChatOpenAI
+
+    # an endpoint without a key must not be sent the user's OpenAI key or organisation, which are the SDK's defaults
+    own = {"base_url": name.base_url, "organization": "none"} if name.kind == "http" else {}
+    chat = ChatOpenAI(
+        model=name.model,
+        api_key=key or "none",
+        max_retries=0,
+        timeout=timeout_seconds,
+        use_responses_api=False,
+        **own,
+    )
+    return LangChainChat(chat, name, variable, ("json_schema", "json_mode", "plain"))
+
+
+def _any_provider(name: LlmName) -> Any:
+    from langchain.chat_models import init_chat_model
+
+    try:
+        return init_chat_model(name.model, model_provider=name.provider)
+    except ImportError as error:
+        raise InputError("llm", f"{name.spelling} needs a package: {error}.", "Install it and try again.") from error
+    except Exception as error:  # a provider's own validation: missing key, unknown provider
+        raise InputError("llm", f"{name.spelling} cannot be opened: {error}.", f"Known: {SPELLINGS}.") from error
+
+
+class LangChainChat:
+    """A LangChain chat model behind the planner's protocol."""
+
+    def __init__(self, chat: Any, name: LlmName, key_variable: str | None, decodings: tuple[Decoding, ...]) -> None:
+        self._chat, self._name, self._key_variable = chat, name, key_variable
+        self.decodings = decodings
+
+    def complete(
+        self, messages: Sequence[Message], schema: JsonSchema, decoding: Decoding, max_tokens: int, seconds: float
+    ) -> Reply:
+        """See `ChatModel.complete`. The time limit holds for the whole reply, also one that drips in."""
+        turns = [(m.role, m.text) for m in messages]
+        runnable = self._runnable(schema, decoding, max_tokens)
+        try:
+            answer = within(seconds, lambda: runnable.invoke(turns))
+        except TimeoutError as error:
+            raise TransportError(f"no reply within {seconds:g} s.") from error
+        except Exception as error:
+            return self._cut_off(error)
+        return _reply(answer["raw"] if isinstance(answer, dict) else answer)
+
+    def _runnable(self, schema: JsonSchema, decoding: Decoding, max_tokens: int) -> Any:
+        chat = self._chat
+        if "max_tokens" in type(chat).model_fields:
+            chat = chat.model_copy(update={"max_tokens": max_tokens})
+        if decoding == "plain":
+            return chat
+        strict = {"strict": True} if decoding == "json_schema" and self._name.kind in ("openai", "http") else {}
+        try:
+            return chat.with_structured_output(
+                {"description": "The reply.", **schema}, method=decoding, include_raw=True, **strict
+            )
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise SchemaRefused(str(error)) from error
+
+    def _cut_off(self, error: Exception) -> Reply:
+        """The partial reply of a model stopped at its token limit (it was paid for); any other error is raised."""
+        completion = getattr(error, "completion", None)
+        if completion is None:
+            raise self._mapped(error) from error
+        usage = completion.usage
+        text = completion.choices[0].message.content or ""
+        return Reply(text, usage and usage.prompt_tokens, usage and usage.completion_tokens)
+
+    def _mapped(self, error: Exception) -> Exception:
+        status = getattr(error, "status_code", None)
+        detail = " ".join(str(error).split())[:500]
+        if status in (401, 403):
+            variable = f" Check {self._key_variable}." if self._key_variable else ""
+            return AccessError(f"{self._name.spelling} refuses access (HTTP {status}): {detail}{variable}")
+        if status == 404:
+            return AccessError(f"{self._name.spelling} is not there (HTTP 404): {detail} Check the model's name.")
+        if status == 429:
+            return TransportError(f"rate limit or quota reached (HTTP 429): {detail}", _retry_after(error))
+        if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
+            words = ("response_format", "json_schema", "json_object", "schema", "structured", "guided", "grammar")
+            refused = any(word in detail.lower() for word in words)
+            return SchemaRefused(detail) if refused else RequestError(f"HTTP {status}: {detail}")
+        kind = f"HTTP {status}" if status else type(error).__name__
+        return TransportError(f"{kind}: {detail}", _retry_after(error))
+
+
+def within(seconds: float, call: Callable[[], Any]) -> Any:
+    """The result of `call`, or TimeoutError after `seconds`.
+
+    HTTP clients limit the wait for each chunk, not for the whole reply. The call runs in a daemon thread, which is
+    left behind when it is late.
+    """
+    results: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue()
+
+    def run() -> None:
+        try:
+            results.put((call(), None))
+        except BaseException as error:  # handed to the waiting thread, which raises it
+            results.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if error is not None:
+        raise error
+    return result
+
+
+def _reply(message: Any) -> Reply:
+    usage = message.usage_metadata or {}
+    return Reply(message.text, usage.get("input_tokens"), usage.get("output_tokens"))
+
+
+def _retry_after(error: Exception) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        return float(headers.get("retry-after", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,73 @@
+"""Spellings of `--llm`: which planner language model to ask."""
+
+import re
+from typing import Literal
+from urllib.parse import urlsplit
+
+from trainers.errors import InputError
+from trainers.spec import Closed
+
+SPELLINGS = (
+    "embedded, openai:MODEL, anthropic:MODEL, hf:MODEL_OR_PATH, http://HOST:PORT/v1#MODEL, "
+    "or any LangChain provider:model"
+)
+_PROVIDER_MODEL = re.compile(r"([a-z][a-z0-9_-]*):(\S+)")
+
+
+class LlmName(Closed):
+    """One planner LLM, as configured. Holds no secret."""
+
+    kind: Literal["embedded", "openai", "anthropic", "http", "hf", "langchain"]
+    model: str = ""
+    base_url: str | None = None
+    provider: str | None = None
+    spelling: str
+
+    @property
+    def local(self) -> bool:
+        """Whether nothing is paid per token: in this process, or a server of one's own."""
+        return self.kind in ("embedded", "hf", "http")
+
+
+def parse_llm(spelling: str) -> LlmName:
+    """The planner that `spelling` names. Raises InputError with the list of spellings for anything else."""
+    text = spelling.strip()
+    if text == "embedded":
+        return LlmName(kind="embedded", spelling=text)
+    if text.startswith(("http://", "https://")):
+        return _endpoint(text)
+    found = _PROVIDER_MODEL.fullmatch(text)
+    if found is None:
+        raise InputError("llm", f"must be one of {SPELLINGS}, got {spelling!r}.", "Correct --llm or TUNEWRIGHT_LLM.")
+    provider, model = found.groups()
+    if provider == "vllm":
+        raise InputError(
+            "llm",
+            "vllm: comes in a later version.",
+            f"Start `vllm serve {model}` yourself and use http://127.0.0.1:8000/v1#{model}.",
+        )
+    if provider == "openai":
+        return LlmName(kind="openai", model=model, provider=provider, spelling=text)
+    if provider == "anthropic":
+        return LlmName(kind="anthropic", model=model, provider=provider, spelling=text)
+    if provider == "hf":
+        return LlmName(kind="hf", model=model, spelling=text)
+    return LlmName(kind="langchain", model=model, provider=provider.replace("-", "_"), spelling=text)
+
+
+def _endpoint(text: str) -> LlmName:
+    url, _, model = text.partition("#")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError("llm", f"the address must be valid: {error}.", "Write http://HOST:PORT/v1#MODEL.") from error
+    if "@" in parts.netloc or parts.query:
+        raise InputError(
+            "llm",
+            "an address must not hold a user name, password or query.",
+            "Put the key into the environment variable TUNEWRIGHT_API_KEY.",
+        )
+    if not host or not model or re.search(r"\s", text):
+        raise InputError("llm", f"an address must be http://HOST:PORT/v1#MODEL, got {text!r}.", "Add what is missing.")
+    return LlmName(kind="http", model=model, base_url=url.rstrip("/"), spelling=text)
