@@ -78,16 +78,12 @@ def plan(
     request: str, data: str | None, trials: int | None, seconds: float | None, llm: str | None, as_json: bool
 ) -> int:
     """Print what a request would do; change nothing."""
-    from agent.job import exit_code, make_plan, overrides
-    from agent.request.plan_view import plan_json, print_plan
+    from agent.job import Job, exit_code, overrides, show_plan
     from agent.settings import load_settings
 
-    resolved = make_plan(request, load_settings(llm), overrides(data, trials, seconds))
-    if as_json:
-        click.echo(json.dumps(plan_json(resolved.plan), ensure_ascii=False))
-    else:
-        print_plan(resolved.plan, console())
-    return exit_code(resolved.plan)
+    made = Job(request, load_settings(llm), overrides(data, trials, seconds)).plan().plan
+    show_plan(made, as_json)
+    return exit_code(made)
 
 
 @cli.command()
@@ -111,11 +107,11 @@ def run(
     as_json: bool,
 ) -> int:
     """Plan, ask for approval, search, confirm and report. Ctrl-C stops; `resume` goes on."""
-    from agent.job import Approval, overrides, run_job
+    from agent.job import Approval, Job, overrides, run_job
     from agent.settings import load_settings
 
     approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
-    return run_job(request, load_settings(llm), overrides(data, trials, seconds), approval, as_json)
+    return run_job(Job(request, load_settings(llm), overrides(data, trials, seconds)), approval, as_json)
 
 
 @cli.command()
@@ -188,9 +184,9 @@ def events(study: str | None, after: int, follow: bool, as_json: bool) -> None:
 def cancel(study: str | None, as_json: bool) -> None:
     """Stop a running study; it can be resumed."""
     from agent.settings import load_settings
-    from agent.show import request_cancel
+    from agent.show import cancel_study
 
-    request_cancel(study, load_settings(), as_json)
+    cancel_study(study, load_settings(), as_json)
 
 
 @cli.command()
@@ -227,9 +223,8 @@ def explain(study: str, trial: int | None, as_json: bool) -> None:
 @guarded
 def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None, as_json: bool) -> None:
     """Score a saved adapter on labelled data."""
-    from tools.evaluate import evaluate_adapter, print_evaluation
-
     from agent.settings import load_settings
+    from tools.evaluate import evaluate_adapter, print_evaluation
 
     scored = evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots)
     print_evaluation(scored, console(), as_json)
@@ -282,11 +277,11 @@ def doctor(as_json: bool) -> int:
 @guarded
 def demo(trials: int | None, as_json: bool) -> int:
     """The main job on this machine's own documentation: no data, no GPU, no network needed."""
-    from agent.job import Approval, overrides, run_job
+    from agent.job import Approval, Job, overrides, run_job
     from agent.settings import load_settings
 
     approval = Approval(yes=True, plan_hash=None, interactive=False)
-    return run_job(DEMO_REQUEST, load_settings("embedded"), overrides(None, trials, None), approval, as_json)
+    return run_job(Job(DEMO_REQUEST, load_settings("embedded"), overrides(None, trials, None)), approval, as_json)
 
 
 DEMO_REQUEST = "Classify stdlib:docstrings@2000 by topic with LoRA on MiniLM, maximise macro-F1, 8 trials"

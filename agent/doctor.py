@@ -154,11 +154,11 @@ def _hub() -> Finding:
 
 
 def _planner(settings: Settings) -> Finding:
-    from agent.llm import parse_llm_name
+    from agent.llm import parse_llm
 
     if settings.llm == "embedded":
         return Finding(level="ok", what="planner", value="embedded (rules, no LLM)")
-    parse_llm_name(settings.llm)
+    parse_llm(settings.llm)
     return Finding(level="ok", what="planner", value=settings.llm)
 
 

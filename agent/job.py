@@ -1,0 +1,250 @@
+"""From a request to a report: the path behind `tunewright plan`, `run` and `resume`."""
+
+import json
+import shlex
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from agent.errors import InputError, NeedsAnswer
+from agent.request.draft import Draft
+from agent.request.plan import Plan
+from agent.request.resolve import Overrides, Resolved, resolve
+from agent.settings import Settings
+from agent.study import Observer, Study, StudyState
+from trainers.spec import Closed, Intent
+
+if TYPE_CHECKING:
+    from agent.llm import LlmCall
+    from agent.search.proposer import Proposer
+    from agent.store import Store
+
+SHORTEST_PREFIX = 8
+"""Characters of a plan hash that must be given to approve by it."""
+
+
+class Approval(Closed):
+    """How a plan may be approved: beforehand (`yes`), by its hash, or by asking in a terminal."""
+
+    yes: bool = False
+    plan_hash: str | None = None
+    interactive: bool = False
+
+
+@dataclass
+class Job:
+    """One request on its way to becoming a study; the LLM calls made so far are kept until there is a study."""
+
+    request: str
+    settings: Settings
+    flags: Overrides
+    calls: "list[LlmCall]" = field(default_factory=list)
+
+    def plan(self, draft: Draft | None = None) -> Resolved:
+        """Read (unless a draft is given) and resolve. Raises InputError for an unreadable spec file."""
+        return resolve(self.request, draft or self.read(), self.settings, self.flags)
+
+    def read(self, text: str | None = None, previous: Draft | None = None) -> Draft:
+        """The draft of the request, of the spec file it names, or of an edit of `previous`."""
+        from agent.request.read import read_request
+        from agent.request.spec_file import is_spec_file, load_spec
+
+        words = self.request if text is None else text
+        if not words.strip():
+            raise InputError(
+                "request", "must say what to do, got nothing.", 'Try: tunewright plan "classify tickets.csv"'
+            )
+        if text is None and is_spec_file(words):
+            return load_spec(Path(words))
+        if self.settings.llm == "embedded":  # opening another planner costs a second
+            return read_request(words, previous=previous)
+        from agent.llm import open_planner
+
+        planner = open_planner(self.settings.llm, on_call=self.calls.append)
+        return read_request(words, planner=planner, previous=previous)
+
+
+def overrides(data: str | None, trials: int | None, seconds: float | None) -> Overrides:
+    """What the command line's flags say; they count as the user's words."""
+    return Overrides(data=data, trials=trials, seconds=seconds)
+
+
+def exit_code(plan: Plan) -> int:
+    """0 for a plan that can be carried out, 2 for a refusal or an error, 3 for open questions."""
+    if plan.refusal or plan.error:
+        return 2
+    return 3 if plan.questions else 0
+
+
+def run_job(job: Job, approval: Approval, as_json: bool) -> int:
+    """Plan, approve, carry out, report. Requests about an existing study are answered instead."""
+    draft = job.read()
+    resolved = job.plan(draft)
+    while resolved.plan.questions and approval.interactive and not resolved.plan.refusal:
+        draft = _ask(job, draft, resolved.plan)
+        resolved = job.plan(draft)
+    plan = resolved.plan
+    if plan.spec.intent not in (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None) and not plan.refusal:
+        from agent.show import answer_about_study
+
+        return answer_about_study(plan, job.settings, as_json)
+    show_plan(plan, as_json)
+    if not plan.ready or plan.spec.intent is Intent.PLAN:
+        return exit_code(plan)
+    _approve(plan, approval)
+    return carry_out(_create(resolved, job), job.settings, as_json)
+
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """The plan for people, or as one JSON object."""
+    from agent.cli import console
+    from agent.request.plan_view import plan_json, print_plan
+
+    if as_json:
+        click.echo(json.dumps(plan_json(plan), ensure_ascii=False))
+    else:
+        print_plan(plan, console())
+
+
+def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
+    """Run or resume a study to its report; the latest one where none is named."""
+    from agent.loop import run_study
+    from agent.report.write import write_report
+    from agent.run.local import LocalExecutor, local_slots
+    from agent.run.opening import open_test_in_child
+    from agent.show import chosen_study
+    from agent.store import Store
+    from tools.fetch_base import fetch_base
+
+    with ExitStack() as stack:
+        store = stack.enter_context(Store.open(settings.database))
+        study = chosen_study(store, study_id)
+        if study.state is not StudyState.DONE:
+            if study.plan.base is not None:
+                fetch_base(study.plan.base)
+            _take_data(study, settings)
+            observer = _observer(study, store, as_json, stack)
+            executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
+            stack.callback(executor.close)
+            run_study(
+                study.study_id,
+                store=store,
+                executor=executor,
+                proposer=_proposer(study, store),
+                observer=observer,
+                open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
+                write_report=write_report,
+            )
+    return _finish(study, settings, as_json)
+
+
+def _ask(job: Job, draft: Draft, plan: Plan) -> Draft:
+    """Put the open questions to the person at the terminal; the answers are read as edits of the request."""
+    from agent.cli import console
+    from agent.request.answer import answered
+
+    show_plan(plan, as_json=False)
+    for question in plan.questions:
+        console().print(f"[bold]{question.question}[/]")
+        reply = click.prompt(question.field, default=question.suggestion)
+        draft = answered(draft, question.field, str(reply))
+    return draft
+
+
+def _approve(plan: Plan, approval: Approval) -> None:
+    """Raises NeedsAnswer unless the plan is approved; an approval by hash must match this very plan."""
+    if approval.plan_hash is not None:
+        given = approval.plan_hash.removeprefix("sha256:")
+        if len(given) < SHORTEST_PREFIX or not plan.plan_hash.startswith(given):
+            raise NeedsAnswer(
+                f"the approved hash {given} is not that of this plan ({plan.plan_hash[:12]}). Something changed: "
+                "look at the plan again."
+            )
+    elif not approval.yes:
+        if not approval.interactive:
+            raise NeedsAnswer(f"the plan waits for approval. Run again with --yes or --approve {plan.plan_hash[:12]}.")
+        if not click.confirm(f"Carry out plan {plan.plan_hash[:12]}?", default=True):
+            raise NeedsAnswer("not approved; nothing was done.")
+
+
+def _create(resolved: Resolved, job: Job) -> str:
+    """Store the study. Its data are written first, so that a crash in between leaves nothing half made."""
+    from agent.store import Store
+    from tools.prepare_data import prepare
+
+    if resolved.profiled is None:
+        raise InputError("data.train", "the plan holds no data.", "Name a file or a hub data set.")
+    prepare(resolved.profiled, _prepared(resolved.plan, job.settings))
+    with Store.open(job.settings.database) as store:
+        study = store.create_study(resolved.plan, command=_command(job))
+        for call in job.calls:
+            store.log_llm_call(call, study.study_id)
+    _take_data(study, job.settings)
+    return study.study_id
+
+
+def _prepared(plan: Plan, settings: Settings) -> Path:
+    """Where a plan's data wait until its study has a directory."""
+    return settings.home / "prepared" / plan.plan_hash
+
+
+def _take_data(study: Study, settings: Settings) -> None:
+    """Move the prepared data into the study's directory; nothing to do where they are there already."""
+    data = study.directory / "data"
+    if not data.exists():
+        data.parent.mkdir(parents=True, exist_ok=True)
+        _prepared(study.plan, settings).rename(data)
+
+
+def _command(job: Job) -> str:
+    """The command that gives the same study: request and flags as typed, approved by hash."""
+    flags = {"--data": job.flags.data, "--trials": job.flags.trials, "--seconds": job.flags.seconds}
+    given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
+    planner = [] if job.settings.llm == "embedded" else ["--llm", job.settings.llm]
+    return shlex.join(["tunewright", "run", job.request, *given, *planner, "--yes"])
+
+
+def _proposer(study: Study, store: "Store") -> "Proposer":
+    from agent.search.mix import build_proposer
+
+    plan = study.plan
+    if plan.space is None:
+        raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
+    planner = None
+    if plan.llm != "embedded":
+        from agent.llm import open_planner
+
+        planner = open_planner(plan.llm, on_call=lambda call: store.log_llm_call(call, study.study_id))
+    return build_proposer(plan.space, study.spec, llm=planner)
+
+
+def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> Observer:
+    from agent.cli import console
+    from agent.live import JsonLines, LiveView
+
+    if as_json:
+        return JsonLines()
+    view = LiveView(study, console())
+    view.restore(store.events(study.study_id))
+    return stack.enter_context(view)
+
+
+def _finish(study: Study, settings: Settings, as_json: bool) -> int:
+    """Print the report of a study that is done; 130 for one that was cancelled from elsewhere."""
+    from agent.show import show_report
+    from agent.store import Store
+
+    with Store.open(settings.database) as store:
+        study = store.study(study.study_id)
+    if study.state is StudyState.CANCELLED:
+        Console(file=sys.stderr).print(
+            f"study {study.study_id} was cancelled; `tunewright resume {study.study_id}` goes on"
+        )
+        return 130
+    show_report(study.study_id, settings, as_json)
+    return 0
