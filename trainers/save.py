@@ -1,0 +1,108 @@
+"""Writing a trained adapter: temporary directory, fsync, manifest, rename. safetensors and JSON only."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from trainers.spec import Adapter, Closed, Config, Loss, Task, TrainSpec
+
+FACTS_FILE, MANIFEST_FILE = "tunewright.json", "MANIFEST.json"
+PACKAGES = ("torch", "transformers", "peft", "trl", "tokenizers", "safetensors")
+
+
+class SavedFacts(Closed):
+    """What is needed to open a saved adapter again, in `tunewright.json` beside it."""
+
+    task: Task
+    base_model: str
+    base_path: str
+    revision: str | None
+    adapter: Adapter
+    loss: Loss | None
+    labels: tuple[str, ...]
+    max_seq_length: int
+    config: Config
+    seed: int
+    versions: dict[str, str]
+
+
+def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
+    """Write weights, tokenizer and facts to `directory`, replacing what is there; returns the manifest's sha256.
+
+    Readers see the old directory or the new one, never half of one. Costs the size of the trained weights twice.
+    """
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        if spec.adapter is Adapter.FULL:
+            model.save_pretrained(scratch)
+        else:
+            model.save_pretrained(scratch, save_embedding_layers=False)  # "auto" would ask the hub
+            (scratch / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
+        tokenizer.save_pretrained(scratch)
+        (scratch / FACTS_FILE).write_text(facts_of(spec).model_dump_json(indent=2), encoding="utf-8")
+        digest = seal(scratch)
+        swap(scratch, directory)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return digest
+
+
+def facts_of(spec: TrainSpec) -> SavedFacts:
+    """The facts of a run with this spec on this installation."""
+    return SavedFacts(
+        task=spec.task,
+        base_model=spec.base_model,
+        base_path=spec.base_path,
+        revision=spec.revision,
+        adapter=spec.adapter,
+        loss=spec.loss,
+        labels=spec.labels,
+        max_seq_length=spec.max_seq_length,
+        config=spec.config,
+        seed=spec.seed,
+        versions={name: version(name) for name in PACKAGES},
+    )
+
+
+def seal(directory: Path) -> str:
+    """Flush every file of `directory` to disk and write a manifest of their sha256; returns the manifest's own."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    digests = {str(path.relative_to(directory)): sha256(path) for path in files}
+    manifest = directory / MANIFEST_FILE
+    manifest.write_text(json.dumps({"files": digests}, indent=2, sort_keys=True), encoding="utf-8")
+    for path in [*files, manifest, directory]:
+        _sync(path)
+    return sha256(manifest)
+
+
+def swap(scratch: Path, directory: Path) -> None:
+    """Put `scratch` in the place of `directory`."""
+    scratch.chmod(0o755)  # mkdtemp made it private
+    if directory.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
+        directory.rename(old / "was")
+        scratch.rename(directory)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        scratch.rename(directory)
+    _sync(directory.parent)
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
