@@ -1,0 +1,83 @@
+"""Data sets from the Hugging Face hub: pinned to a commit, without running anyone's loading script."""
+
+import hashlib
+
+from tools.data_profile import SourceProfile
+from tools.load_json import SPLIT_NAMES
+from tools.table import MAX_ROWS, Row, Table, canonical_jsonl, checked, columns_of
+from trainers.errors import InputError
+
+HUB_TIMEOUT_SECONDS = 15.0
+
+
+def load_hub(name: str, param: str, *, offline: bool = False) -> Table:
+    """The splits of a hub data set; `rows` are its train split (or its only one). InputError names id and reason.
+
+    The revision is the commit the hub names now; without a connection what the local cache has is used. Class
+    indices become class names. Cost: a download, and the import of `datasets` (about 2 s).
+    """
+    if offline:
+        raise _unavailable(name, param, "the hub is not asked (offline)")
+    import datasets
+
+    revision = _revision(name, param)
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_dataset(name, revision=revision)
+    except (OSError, ValueError, RuntimeError, NotImplementedError, datasets.exceptions.DatasetsError) as error:
+        raise _unavailable(name, param, str(error).strip().split("\n")[0][:300]) from error
+    by_split = {SPLIT_NAMES.get(split, split): part for split, part in found.items()}
+    train = by_split.pop("train") if "train" in by_split else by_split.pop(next(iter(by_split)))
+    rows, notes = checked(_rows(train, name, param), param)
+    splits = {s: checked(_rows(part, name, param), param)[0] for s, part in by_split.items() if s in SPLIT_NAMES}
+    source = SourceProfile(
+        name=name,
+        path=name,
+        revision=revision,
+        format="hub",
+        sha256=hashlib.sha256(canonical_jsonl(rows)).hexdigest(),
+        n_rows=len(rows),
+        columns=columns_of(rows),
+    )
+    unpinned = () if revision else (f"{name}: the hub was not reached; its commit is unknown, the cached copy is used",)
+    return Table(source=source, columns=source.columns, rows=rows, splits=splits, notes=(*notes, *unpinned))
+
+
+def _revision(name: str, param: str) -> str | None:
+    """The commit the hub names for this data set; None without a connection."""
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+
+    try:
+        sha: str | None = huggingface_hub.HfApi().dataset_info(name, timeout=HUB_TIMEOUT_SECONDS).sha
+    except GatedRepoError as error:
+        rule = f"the hub data set {name!r} is gated and this account has no access."
+        hint = f"Accept its terms on https://huggingface.co/datasets/{name} and set HF_TOKEN."
+        raise InputError(param, rule, hint, code="gated") from error
+    except RepositoryNotFoundError as error:
+        raise _unavailable(name, param, "the hub has no such data set, or it is private") from error
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError):
+        return None
+    return sha
+
+
+def _rows(part: "datasets.Dataset", name: str, param: str) -> list[Row]:  # type: ignore[name-defined]  # noqa: F821
+    import datasets
+
+    if len(part) > MAX_ROWS:
+        rule = f"at most {MAX_ROWS:,} rows; {name} has {len(part):,}."
+        raise InputError(param, rule, "Save a sample of it as parquet and give that file.")
+    media = (datasets.Image, datasets.Audio, datasets.Video)
+    columns = [column for column, feature in part.features.items() if not isinstance(feature, media)]
+    rows: list[Row] = part.select_columns(columns).to_list()
+    for column, feature in part.features.items():
+        if isinstance(feature, datasets.ClassLabel):
+            for row in rows:
+                index = row[column]
+                row[column] = feature.names[index] if isinstance(index, int) and index >= 0 else None
+    return rows
+
+
+def _unavailable(name: str, param: str, reason: str) -> InputError:
+    hint = "Check the id and the connection (HF_TOKEN for private ones), or download it and give a local file."
+    return InputError(param, f"the hub data set {name!r} cannot be loaded: {reason}.", hint, code="hub_unavailable")
