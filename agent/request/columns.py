@@ -1,0 +1,148 @@
+"""Which columns of the data hold what: "the text is in body and the label in topic", "question -> answer"."""
+
+import re
+
+from agent.request.reading import Reading
+from trainers.spec import Task
+
+ROLES: dict[str, str] = {
+    "text": r"texts?|sentences?|documents?|inputs?",
+    "label": r"labels?|class(?:es)?|categor(?:y|ies)|targets?|intents?|topics?|sentiments?",
+    "prompt": r"prompts?|questions?|instructions?|queries|query",
+    "completion": r"completions?|responses?|answers?|outputs?|repl(?:y|ies)|summar(?:y|ies)",
+    "messages": r"messages|conversations?|dialogues?|chats?",
+    "chosen": r"chosen|preferred|winner|better(?: answer| response)?|accepted",
+    "rejected": r"rejected|dispreferred|loser|worse(?: answer| response)?",
+}
+"""What each role of `trainers.spec.Columns` is called."""
+
+_NARROW: dict[str, str] = {
+    "text": r"texts?|inputs?",
+    "label": r"labels?|targets?|class(?:es)?",
+    "prompt": r"prompts?|instructions?|questions?",
+    "completion": r"completions?|responses?|answers?|outputs?",
+    "messages": r"messages|conversations?",
+    "chosen": r"chosen(?: answers?| responses?)?|preferred(?: answers?| responses?)?",
+    "rejected": r"rejected(?: answers?| responses?)?|dispreferred(?: answers?| responses?)?",
+}
+_NAME = r"(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|`[^`\n]{1,60}`|[^\W\d][\w-]*)"
+_QUOTED_NAME = r"(?:\"[^\"\n/]{1,60}\"|'[^'\n/]{1,60}'|`[^`\n/]{1,60}`)"
+_NOT_NAMES = frozenset(
+    "a an and are as at be by column columns data dataset field fields file for from given has have holds i in into is it "
+    "its of on one only or our so that the then them there these they this to under use using with my set should "
+    "called named values where which who not no best good more than each per all any if but length max loss accuracy "
+    "model out classes lora trials hours epochs learning batch rank pairs pair answers labels texts prompts".split()
+)
+_TASK_OF_PAIR = {"completion": Task.SFT, "label": Task.CLASSIFICATION}
+
+
+def read_columns(reading: Reading) -> None:
+    """Claim data.columns.* and, where a pair of roles settles it, the task."""
+    _read_arrow(reading)
+    _read_listed(reading)
+    _read_predicted(reading)
+    _read_role_is_name(reading)
+    _read_name_is_role(reading)
+
+
+def _role(name: str) -> str | None:
+    return next((role for role, words in ROLES.items() if re.fullmatch(words, _bare(name).lower())), None)
+
+
+def _bare(name: str) -> str:
+    return name.strip("\"'`")
+
+
+def _claim(reading: Reading, role: str, match: re.Match[str], group: int | str, *, consume: bool = True) -> bool:
+    """Claim `data.columns.ROLE` with the name in a group of the match; False where it cannot be a column's name."""
+    name = reading.text.cased[match.start(group) : match.end(group)]
+    if _bare(name).lower() in _NOT_NAMES and name == _bare(name) or reading.has(f"data.columns.{role}"):
+        return False
+    reading.claim(f"data.columns.{role}", _bare(name), match.start(), match.end(), consume=consume)
+    return True
+
+
+def _read_arrow(reading: Reading) -> None:
+    """ "question -> answer": two columns whose names tell prompt and completion from text and label."""
+    pattern = rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})"
+    for match in reading.find_all(pattern):
+        source, target = _role(match["from"]), _role(match["to"])
+        if re.search(r"\bto\b", match.group()) and (source is None or target is None or _doing(reading, match)):
+            continue
+        known = target in _TASK_OF_PAIR or source == "prompt"
+        if not known and not reading.has("data.train"):
+            continue
+        last = "label" if target == "label" and source in ("text", None, "label") else "completion"
+        first = "text" if last == "label" else "prompt"
+        if _claim(reading, first, match, "from", consume=False):
+            _claim(reading, last, match, "to")
+            reading.claim("task", _TASK_OF_PAIR[last], match.start(), match.end(), consume=False)
+
+
+def _doing(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether "X to Y" is prose, such as "summarise questions to answers"."""
+    return not re.search(r"(?:map|from|columns?|go(?:es|ing)?|given|\()\s*$", reading.before(match.start()))
+
+
+def _read_listed(reading: Reading) -> None:
+    """ "columns prompt, chosen, rejected" and "columns body and topic"."""
+    joint = r"\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*"
+    match = reading.find(
+        rf"(?:columns?|fields?)(?: are| is| named| called|:|=)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
+        rf"({_NAME}(?:{joint}{_NAME}){{1,4}}) (?:columns|fields)"
+    )
+    if match is None:
+        return
+    group = 1 if match[1] else 2
+    names = [m for m in re.finditer(_NAME, match[group]) if m.group() not in ("and", "the", "a", "with", "has", "have")]
+    roles = [_role(m.group()) for m in names]
+    if None in roles and len(names) == 2 and group == 1 and set(roles) - {None} <= {"text", "label"}:
+        roles = ["text", "label"] if roles[1] == "label" or roles[0] == "text" else roles
+    found = [(role, m) for role, m in zip(roles, names, strict=True) if role and not reading.has(f"data.columns.{role}")]
+    for role, name in found:
+        start = match.start(group) + name.start()
+        value = _bare(reading.text.cased[start : start + len(name.group())])
+        reading.claim(f"data.columns.{role}", value, match.start(), match.end(), consume=False)
+    if found:
+        reading.text.consume(match.start(), match.end())
+
+
+def _read_predicted(reading: Reading) -> None:
+    """ "predict `category` from `title`": the label, then the text."""
+    named = rf"(?:the )?(?:column |field )?(?P<label>{_NAME})(?: column| field)?"
+    source = rf"(?:the )?(?:column |field )?(?P<text>{_NAME})(?: column| field)?"
+    match = reading.find(
+        rf"(?:predict|classify|infer|guess|learn|tell)(?:ing|s)? {named} (?:from|given|based on|using) {source}"
+    )
+    if match is None or match["text"] in _NOT_NAMES or match["label"] in _NOT_NAMES:
+        return
+    if _claim(reading, "label", match, "label", consume=False):
+        _claim(reading, "text", match, "text")
+        reading.claim("task", Task.CLASSIFICATION, match.start(), match.end(), consume=False)
+
+
+def _read_role_is_name(reading: Reading) -> None:
+    """ "the text is in column body", "label column is topic", "text=utterance", "prompt: q"."""
+    in_column = r"(?:\s+(?:column|field))"
+    for role, words in _NARROW.items():
+        said = (
+            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|stored)(?: (?:in|from|under))?"
+            rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+in(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
+            rf"\s+(?:called|named)\s+)"
+        )
+        match = reading.find(rf"{said}(?P<name>{_NAME})(?: column| field)?") or reading.find(
+            rf"(?:{words})\s+(?P<name>{_QUOTED_NAME})"
+        )
+        if match:
+            _claim(reading, role, match, "name")
+
+
+def _read_name_is_role(reading: Reading) -> None:
+    """ "use topic as the label", "column body holds the text", "the `topic` column is the label"."""
+    for role, words in _NARROW.items():
+        match = reading.find(
+            rf"(?:column|field) (?P<a>{_NAME}) (?:is|are|holds?|contains?|has|as)(?: the| our)? (?:{words})|"
+            rf"(?P<b>{_NAME})(?: column| field)? (?:as|is|holds?|contains?)(?: the| our)? (?:{words})(?: column)?"
+        )
+        if match:
+            _claim(reading, role, match, "a" if match["a"] else "b")

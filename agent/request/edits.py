@@ -1,0 +1,135 @@
+"""Edits of a draft in words: "use rank 32 instead", "drop the time limit", "on train2.csv"."""
+
+import re
+from typing import Any
+
+from agent.request.draft import Draft, DraftSpec, Quote
+from trainers.spec import Intent
+
+_FIELD_WORDS: dict[str, str] = {
+    "budget.seconds": r"time(?: limit| budget)?|hours?|deadline|duration",
+    "budget.trials": r"trials?(?: limit| budget)?|number of trials",
+    "budget.llm_usd": r"cost(?: limit| cap)?|dollar(?: limit)?|money|usd|llm budget|spending (?:limit|cap)",
+    "budget.parallel_trials": r"parallel\w*(?: trials)?",
+    "constraints.max_vram_gb": r"(?:v?ram|memory|gpu)(?: limit| cap)?",
+    "constraints.max_seq_length": r"(?:max(?:imum)? )?(?:sequence |seq )?length(?: limit)?",
+    "constraints.max_adapter_mb": r"adapter size(?: limit)?|size limit",
+    "search.learning_rate": r"learning[- ]rates?(?: range)?|lr(?: range)?",
+    "search.lora_rank": r"(?:lora )?ranks?",
+    "search.lora_alpha": r"(?:lora )?alpha",
+    "search.lora_dropout": r"(?:lora )?dropout",
+    "search.batch_size": r"batch[- ]sizes?",
+    "search.epochs": r"epochs?",
+    "search.weight_decay": r"weight[- ]decay",
+    "search.warmup_ratio": r"warm-?up(?: ratio)?",
+    "search.scheduler": r"(?:lr )?schedul(?:e|er)|cosine(?: schedule)?",
+    "search.target_modules": r"target modules|modules",
+    "search.beta": r"beta(?: range)?",
+    "objective.target": r"target(?: score)?|goal|accuracy target|stopping (?:score|target)",
+    "objective.metric": r"metric",
+    "seed": r"(?:random )?seed",
+    "output.dir": r"output(?: dir(?:ectory)?| folder)?",
+    "output.merge": r"merg(?:e|ing)",
+    "data.validation": r"validation(?: set| file| data)?",
+    "data.test": r"test(?: set| file| data)",
+    "adapter": r"adapter|lora",
+    "loss": r"loss",
+    "base_model": r"(?:base )?model",
+}
+"""What people call a field when they take it back."""
+
+_DROP = r"(?:drop|remove|delete|forget(?: about)?|clear|unset|lift|no(?! (?:more|longer|less|wait))|without|get rid of|take (?:out|off)|ignore|skip|never mind)"
+_BARE = re.compile(r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|that) to|yes)?[\s,:]*(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*")
+_KEEPS_INTENT = (Intent.TRAIN, Intent.UNSUPPORTED)
+
+
+def merged(previous: Draft, request: str, edit: Draft) -> Draft:
+    """`previous` with the fields of `edit` in place of its own and the fields that `request` takes back removed."""
+    dropped = _dropped(request)
+    answer = _bare_answer(previous, request)
+    stated = {quote.field: quote for quote in edit.quotes}
+    asked = {question.field for question in edit.questions}
+    if previous.spec.intent is not None and edit.spec.intent in _KEEPS_INTENT:
+        stated.pop("intent", None)
+    values = _flat(previous.spec)
+    quotes = {quote.field: quote for quote in previous.quotes}
+    for name in dropped | asked:
+        values.pop(name, None)
+        quotes.pop(name, None)
+    edited = _flat(edit.spec)
+    values |= {name: edited[name] for name in stated if name in edited} | answer
+    quotes |= stated | {name: Quote(field=name, quote=request.strip()) for name in answer}
+    inferred = {n: r for n, r in previous.inferred.items() if n not in quotes and n in values}
+    for name, reason in edit.inferred.items():
+        if name not in quotes and name in edited:
+            values[name], inferred[name] = edited[name], reason
+    questions = tuple(q for q in previous.questions if q.field not in quotes) + edit.questions
+    refusal, rejected = _refusal(previous, edit, understood=bool(stated or dropped or answer))
+    return Draft(
+        spec=DraftSpec.model_validate(_nested(values)),
+        quotes=tuple(quotes.values()),
+        inferred=inferred,
+        rejected=rejected,
+        questions=questions[:3],
+        refusal=refusal,
+        study=edit.study or previous.study,
+        trial=edit.trial if edit.trial is not None else previous.trial,
+        ignored=previous.ignored + edit.ignored,
+    )
+
+
+def _refusal(previous: Draft, edit: Draft, *, understood: bool) -> tuple[Any, tuple[Any, ...]]:
+    """An edit that names safe data lifts a refusal for an unsafe path; a new unsafe path refuses."""
+    fresh = edit.refusal if edit.rejected or not understood else None
+    healed = {quote.field for quote in edit.quotes}
+    rejected = tuple(r for r in previous.rejected if r.field not in healed) + edit.rejected
+    lifted = bool(previous.rejected) and not rejected
+    return fresh or (None if lifted else previous.refusal), rejected
+
+
+def _dropped(request: str) -> set[str]:
+    low = request.lower()
+    found = set()
+    for name, words in _FIELD_WORDS.items():
+        if re.search(rf"(?<!\w){_DROP}\s+(?:the |any |all |my |our |that |a )*(?:{words})(?!\w)(?!\s*[:=]?\s*\d)", low) or re.search(
+            rf"(?<!\w)(?:no|any) (?:limit|cap|restriction|bound)s? (?:on|for|of) (?:the )?(?:{words})(?!\w)", low
+        ):
+            found.add(name)
+    return found
+
+
+def _bare_answer(previous: Draft, request: str) -> dict[str, Any]:
+    """A number alone answers the only open question about a number."""
+    match = _BARE.fullmatch(request)
+    numeric = [q.field for q in previous.questions if q.field.startswith(("budget.", "search.", "seed", "constraints."))]
+    if match is None or len(numeric) != 1 or len(previous.questions) != 1:
+        return {}
+    value = float(match[1])
+    return {numeric[0]: int(value) if value.is_integer() else value}
+
+
+def _flat(spec: DraftSpec) -> dict[str, Any]:
+    """Set values by dotted field."""
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: dict[str, Any]) -> None:
+        for name, inner in value.items():
+            dotted = f"{prefix}{name}"
+            if isinstance(inner, dict) and not dotted.startswith("search."):
+                walk(f"{dotted}.", inner)
+            elif inner is not None:
+                flat[dotted] = inner
+
+    walk("", spec.model_dump(mode="json"))
+    return flat
+
+
+def _nested(values: dict[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        *parents, leaf = name.split(".")
+        place = nested
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = value
+    return nested

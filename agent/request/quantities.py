@@ -1,0 +1,181 @@
+"""Budget, constraints and seed: numbers that mean something only together with their unit or noun."""
+
+import re
+from collections.abc import Callable
+
+from agent.request.numbers import NUMBER, number, whole
+from agent.request.reading import CORRECTION, Reading
+
+_TRIALS = (
+    r"(?:trials?|runs?|configs?|configurations?|experiments?|attempts?|tries|candidates|combinations|settings|"
+    r"hyper-?parameter (?:settings|configurations|combinations)|evaluations)"
+)
+_LIMIT = r"(?:(?:at most|up to|max(?:imum|\.)?(?: of)?|no more than|not more than|exactly|about|around|roughly|some|only|just|under|within|less than)\s+)*"
+_AT_ONCE = r"(?:at (?:a|the same|one) time|at once|in parallel|concurrently|simultaneously|side by side|parallel)"
+_UNITS: dict[str, float] = {
+    r"(?:s|secs?|seconds?)": 1,
+    r"(?:m|mins?|minutes?)": 60,
+    r"(?:h|hrs?|hours?)": 3600,
+    r"(?:d|days?)": 86400,
+    r"weeks?": 604800,
+}
+_UNIT = "|".join(_UNITS)
+_COMMA_NUMBER = rf"(?:(?<![\w.])\d+,\d{{1,2}}(?!\d)|{NUMBER})"
+_ONE_DURATION = rf"{_COMMA_NUMBER}\s*-?\s*(?:{_UNIT})(?!\w)"
+_GPU = r"(?:v?ram|gpu|card|graphics|memory|gpu memory|video memory|cuda)"
+
+
+def read_quantities(reading: Reading) -> None:
+    """Claim seed, budget.* and constraints.*; hyperparameters are read elsewhere."""
+    _read_seed(reading)
+    _read_parallel(reading)
+    _read_trials(reading)
+    _read_seconds(reading)
+    _read_dollars(reading)
+    _read_sizes(reading)
+    _read_length(reading)
+
+
+def _claim_number(
+    reading: Reading, name: str, match: re.Match[str], group: str, convert: Callable[[float], float] = whole
+) -> None:
+    """Claim a number; one that is corrected on the spot ("10 trials, no wait, 20") is replaced by its correction."""
+    text, end, value = reading.text.left, match.end(), number(match[group])
+    corrected = re.compile(rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])").match(text, end)
+    if corrected:
+        value, end = number(corrected["n"]), corrected.end()
+    reading.claim(name, convert(value), match.start(), end)
+
+
+def _read_seed(reading: Reading) -> None:
+    for match in reading.find_all(rf"(?:random[- ]?)?seed(?: number)?(?:\s*[=:]\s*|\s+(?:of |is |to |set to )?|-)(?P<n>{NUMBER})"):
+        _claim_number(reading, "seed", match, "n")
+
+
+def _read_parallel(reading: Reading) -> None:
+    pattern = (
+        rf"(?P<a>{NUMBER}) (?:{_TRIALS} |jobs |of them |models )?(?:running )?{_AT_ONCE}(?! (?:to|with))|"
+        rf"(?P<b>{NUMBER}) (?:parallel|concurrent|simultaneous)(?: (?:{_TRIALS}|jobs|workers?))?|(?P<c>{NUMBER}) workers|"
+        rf"(?:run )?in parallel:? (?P<d>{NUMBER})|(?:parallel(?:ism)?|workers|parallel[_ ]trials)\s*(?:=|:|of|is)?\s*(?P<e>{NUMBER})"
+    )
+    for match in reading.find_all(pattern):
+        group = next(name for name in "abcde" if match[name])
+        before = re.search(rf"{_TRIALS}[, ]*(?:and )?$", reading.before(match.start()))
+        if group == "a" and re.search(_TRIALS, match.group()) and not before and match.group().endswith("parallel") and False:
+            continue
+        _claim_number(reading, "budget.parallel_trials", match, group)
+
+
+def _read_trials(reading: Reading) -> None:
+    pattern = (
+        rf"{_LIMIT}(?P<a>{NUMBER})\s*-?\s*(?:(?:different|hpo|search|tuning|optuna|total|more|training|hyperparameter|random|full) )*{_TRIALS}|"
+        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?{_TRIALS}(?:\s*[=:]\s*|\s+(?:is|to|be|of|at|set to|limited to|capped at|max)?\s*{_LIMIT})(?P<b>{NUMBER})(?!\s*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|%)(?!\w))"
+    )
+    for match in reading.find_all(pattern):
+        if re.match(r"\s*(?:per|each) ", reading.text.left[match.end() :]):
+            continue
+        group = "a" if match["a"] else "b"
+        if group == "b" and re.search(r"(?:for|of|stop|cancel|explain|did|why|in) $", reading.before(match.start())) and "trial " in match.group():
+            continue
+        _claim_number(reading, "budget.trials", match, group)
+
+
+def _read_seconds(reading: Reading) -> None:
+    joined = rf"{_ONE_DURATION}(?:\s*(?:,|and|&)?\s*{_ONE_DURATION})*"
+    pattern = (
+        rf"(?P<half>half an? (?P<hu>hour|day|minute))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|days?|minutes?) and an? half)|"
+        rf"(?P<and>(?P<an>{NUMBER}) and an? half (?P<au>hours?|days?|minutes?))|"
+        rf"(?P<quarter>(?:(?P<qn>three) )?quarters? (?:of )?an hour)|"
+        rf"(?P<clock>(?P<ch>\d+)h(?P<cm>[0-5]?\d)(?:m(?:in)?)?)|(?P<sum>{joined})|(?P<one>an? (?P<ou>hour|day|minute|week))"
+    )
+    for match in reading.find_all(pattern):
+        after = reading.text.left[match.end() : match.end() + 24]
+        before = reading.before(match.start(), 24)
+        if re.match(r"\s*(?:per|each|a|every|/)\s*(?:trial|run|epoch|config|step|$)|\s*(?:ago|old|long)\b|/", after) or re.search(
+            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $", before
+        ):
+            continue
+        seconds = _duration(match)
+        if seconds > 0:
+            _claim_seconds(reading, match, seconds)
+
+
+def _claim_seconds(reading: Reading, match: re.Match[str], seconds: float) -> None:
+    corrected = re.compile(
+        rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])"
+    ).match(reading.text.left, match.end())
+    if corrected and (unit := re.search(rf"({_UNIT})$", match.group())):
+        reading.claim("budget.seconds", whole(number(corrected["n"]) * _seconds_in(unit[1])), match.start(), corrected.end())
+        return
+    reading.claim("budget.seconds", whole(round(seconds, 3)), match.start(), match.end())
+
+
+def _duration(match: re.Match[str]) -> float:
+    if match["half"]:
+        return _seconds_in(match["hu"]) / 2
+    if match["plus"]:
+        count = 1.0 if match["pn"] in ("a", "an") else number(match["pn"])
+        return (count + 0.5) * _seconds_in(match["pu"])
+    if match["and"]:
+        return (number(match["an"]) + 0.5) * _seconds_in(match["au"])
+    if match["quarter"]:
+        return 2700.0 if match["qn"] else 900.0
+    if match["clock"]:
+        return int(match["ch"]) * 3600.0 + int(match["cm"]) * 60.0
+    if match["one"]:
+        return _seconds_in(match["ou"])
+    parts = re.finditer(rf"(?P<n>{_COMMA_NUMBER})\s*-?\s*(?P<u>{_UNIT})(?!\w)", match["sum"])
+    return sum(_decimal(part["n"]) * _seconds_in(part["u"]) for part in parts)
+
+
+def _decimal(text: str) -> float:
+    return float(text.replace(",", ".")) if re.fullmatch(r"\d+,\d{1,2}", text) else number(text)
+
+
+def _seconds_in(unit: str) -> float:
+    return next(seconds for pattern, seconds in _UNITS.items() if re.fullmatch(pattern, unit))
+
+
+def _read_dollars(reading: Reading) -> None:
+    pattern = re.compile(
+        rf"(?:\$|usd\s?)\s?(?P<a>\d+(?:[.,]\d+)?)(?![\w])|(?<![\w.])(?P<b>\d+(?:[.,]\d+)?|{NUMBER})\s?(?:\$|usd|us dollars?|dollars?|bucks)(?!\w)|"
+        rf"(?<![\w.])(?P<c>{NUMBER})\s?cents(?!\w)"
+    )
+    for match in list(pattern.finditer(reading.text.left)):
+        if match["c"]:
+            value = number(match["c"]) / 100
+        else:
+            value = _decimal(match["a"] or match["b"])
+        reading.claim("budget.llm_usd", whole(value), match.start(), match.end())
+
+
+def _read_sizes(reading: Reading) -> None:
+    """GB of GPU memory and MB of adapter; which of the two the words around a size tell."""
+    size = re.compile(r"(?<![\w.])(?P<n>\d+(?:[.,]\d+)?)\s*-?(?P<u>gib|gb|g|mib|mb|kb|gigabytes?|gigs?|megabytes?)(?!\w)")
+    for match in list(size.finditer(reading.text.left)):
+        amount = _decimal(match["n"])
+        megabytes = amount * (1 if match["u"][0] == "m" else 1000 if match["u"][0] == "g" else 0.001)
+        before, after = reading.before(match.start(), 60), reading.text.clean[match.end() : match.end() + 30]
+        adapter = max((m.start() for m in re.finditer(r"adapter|lora (?:file|weights)", before)), default=-1)
+        gpu = max((m.start() for m in re.finditer(rf"(?<!\w){_GPU}|fits?\b|rtx|a100|t4|l4|v100", before)), default=-1)
+        if re.match(r"[\s\w-]{0,12}?\badapter", after) or adapter > gpu:
+            reading.claim("constraints.max_adapter_mb", whole(round(megabytes, 6)), match.start(), match.end())
+        elif gpu >= 0 or re.match(rf"[\s\w-]{{0,16}}?(?<!\w){_GPU}", after):
+            if not re.match(r"\s*(?:of )?(?:system |cpu |host |main )(?:ram|memory)", after):
+                gigabytes = amount if match["u"][0] == "g" else megabytes / 1000
+                reading.claim("constraints.max_vram_gb", whole(round(gigabytes, 6)), match.start(), match.end())
+
+
+def _read_length(reading: Reading) -> None:
+    count = rf"(?P<n>{NUMBER})\s?(?P<k>k)?"
+    pattern = (
+        rf"(?:max(?:imum|\.)?[ _-]*)?(?:seq(?:uence|s)?[ _-]*(?:len(?:gth)?s?)?|(?:context|input|token|text|example|prompt)[ _-]*(?:len(?:gth)?|window|size)|"
+        rf"max[ _-]*(?:len(?:gth)?|tokens)|maximum length|length|context|truncat(?:e|ed|ing|ion)|cut ?off)(?: (?:the )?(?:texts?|inputs?|rows|examples|sequences))?"
+        rf"(?:\s*[=:]\s*|\s+(?:is |of |at |to |after |<=? ?|limited to |capped at |limit |up to |at most |max )*){count}(?:[ -]?tokens?)?"
+    )
+    after = r"(?P<n2>(?<![\w.])\d+(?:,\d{3})?)\s?(?P<k2>k)?[ -]?(?:tokens?|token)(?! (?:per second|budget))(?: (?:max(?:imum)?|context|limit|sequences?|at most|long))*"
+    for match in reading.find_all(f"{pattern}|{after}"):
+        name = "n" if match["n"] else "n2"
+        scale = 1024 if match["k" if name == "n" else "k2"] else 1
+        if number(match[name]) * scale >= 8:
+            _claim_number(reading, "constraints.max_seq_length", match, name, lambda v, s=scale: whole(v * s))  # type: ignore[misc]

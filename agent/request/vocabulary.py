@@ -1,0 +1,225 @@
+"""The words the rules reader knows: translations, typo targets, model families, data sets, metric and task names.
+
+Tables only. Patterns are regular expressions over lower-case text; none of them captures.
+"""
+
+from trainers.spec import Adapter, Loss, Metric, Task
+
+NUMBER_WORDS: dict[str, float] = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "fifteen": 15, "sixteen": 16, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+    "sixty": 60, "hundred": 100, "a hundred": 100, "one hundred": 100, "a dozen": 12, "half a dozen": 6,
+    "two dozen": 24, "dozen": 12,
+}  # fmt: skip
+
+TRANSLATIONS: dict[str, tuple[str, ...]] = {
+    "trials": (
+        "versuche", "versuchen", "versuch", "durchläufe", "läufe", "essais", "pruebas", "ensayos", "intentos",
+        "tentativi", "tentativas", "tentatives", "pogingen", "proeven", "prób", "próby", "попыток", "попытки",
+        "испытаний", "экспериментов", "запусков", "прогонов", "次试验", "次尝试", "个试验", "次实验", "回の試行", "回試行",
+        "試行", "试验",
+    ),
+    "hours": (
+        "stunden", "stunde", "heures", "heure", "horas", "hora", "ore", "uren", "uur", "godzin", "godziny", "часов",
+        "часа", "час", "小时", "時間",
+    ),
+    "minutes": (
+        "minuten", "minuti", "minutos", "minut", "минут", "минуты", "分钟", "分間", "分以内",
+    ),
+    "days": ("tage", "tagen", "jours", "días", "giorni", "dagen", "dni", "дней"),
+    "at most": (
+        "höchstens", "maximal", "au plus", "au maximum", "como máximo", "al máximo", "máximo", "al massimo", "massimo",
+        "no máximo", "maximaal", "hoogstens", "ten hoogste", "maksymalnie", "najwyżej", "максимум", "не более", "最多",
+        "最大",
+    ),
+    "epochs": (
+        "epochen", "epoche", "époques", "époque", "épocas", "epoche di", "epoki", "epok", "эпох", "эпохи", "轮",
+        "エポック",
+    ),
+    "learning rate": (
+        "lernrate", "taux d'apprentissage", "tasa de aprendizaje", "tasso di apprendimento", "taxa de aprendizado",
+        "taxa de aprendizagem", "leersnelheid", "скорость обучения", "学习率", "学習率",
+    ),
+    "rank": ("rang", "rango"),
+    "batch size": ("batchgröße", "taille de lot", "tamaño de lote", "tamanho do lote", "批大小", "バッチサイズ"),
+    "accuracy": (
+        "genauigkeit", "exactitude", "exactitud", "accuratezza", "acurácia", "nauwkeurigheid", "dokładność", "точность",
+        "准确率", "正解率",
+    ),
+    "best": ("beste", "besten", "bester", "meilleure", "meilleur", "mejor", "migliore", "melhor", "najlepsza"),
+    "validation loss": ("validierungsverlust", "perte de validation", "pérdida de validación"),
+    "classify": (
+        "klassifiziere", "klassifizieren", "klassifiziert", "classifie", "classifier les", "classez", "clasifica",
+        "clasificar", "clasifique", "classifica", "classificare", "classifique", "classificar", "classificeer",
+        "sklasyfikuj", "klasyfikuj", "классифицируй", "классифицировать", "分类", "分類",
+    ),
+    "fine-tune": (
+        "feinabstimmen", "feintune", "feintunen", "finetune", "trainiere", "trainieren", "entraîne", "entraîner",
+        "entraînez", "affine", "affiner", "affinez", "ajuste", "ajusta", "ajustar", "afina", "afinar", "entrena",
+        "entrenar", "addestra", "addestrare", "affina", "affinare", "treine", "treinar", "treina", "verfijn",
+        "dostrój", "wytrenuj", "дообучи", "дообучить", "обучи", "обучить", "微调", "微調整", "訓練", "训练", "ファインチューニング",
+        "finetunen",
+    ),
+    "with": ("mit", "avec", "con", "com", "met", "с помощью"),
+    "on": ("auf", "sur", "sobre", "mit den daten", "na danych", "на данных", "на файле"),
+    "and": ("und", "et", "y", "и"),
+    "or": ("oder", "ou"),
+    "column": ("spalte", "colonne", "columna", "colonna", "coluna", "kolom", "kolumna", "колонка", "列"),
+    "dataset": ("datensatz", "jeu de données", "conjunto de datos", "conjunto de dados", "数据集", "データセット"),
+    "seed": ("startwert", "graine", "semilla", "随机种子", "种子"),
+    "in parallel": ("gleichzeitig", "en parallèle", "en paralelo", "in parallelo", "em paralelo", "并行", "並列"),
+    "two": ("zwei", "deux", "dos", "due", "dois", "twee", "dwie", "две", "两"),
+    "three": ("drei", "trois", "tres", "três", "drie", "trzy", "три"),
+    "four": ("vier", "quatre", "cuatro", "quattro", "quatro", "cztery", "четыре"),
+    "five": ("fünf", "cinq", "cinco", "cinque", "vijf", "pięć", "пять"),
+    "six": ("sechs", "seis", "zes", "шесть"),
+    "eight": ("acht", "huit", "ocho", "otto", "oito", "восемь"),
+    "ten": ("zehn", "dix", "diez", "dieci", "dez", "tien", "dziesięć", "десять"),
+    "twelve": ("zwölf", "douze", "doce", "dodici", "doze", "twaalf"),
+    "twenty": ("zwanzig", "vingt", "veinte", "venti", "vinte", "twintig", "двадцать"),
+    "an": ("eine", "einer", "une", "una", "uma"),
+}  # fmt: skip
+"""English reading of words in other languages. Words that are also common English words are left out."""
+
+TYPO_TARGETS: tuple[str, ...] = (
+    "accuracy", "adapter", "adapters", "aggregate", "batch", "between", "cancel", "chosen", "classification",
+    "classifier", "classify", "column", "columns", "completion", "configs", "configurations", "cosine", "dataset",
+    "dropout", "epoch", "epochs", "evaluate", "explain", "export", "fine-tune", "fine-tuning", "finetune", "finetuning",
+    "gradient", "hours", "instruction", "label", "labels", "learning", "length", "linear", "macro", "maximise",
+    "maximize", "maximum", "merge", "merged", "messages", "metric", "minimise", "minimize", "minutes", "normalised",
+    "normalized", "optimise", "optimize", "parallel", "perplexity", "predict", "preference", "preferences", "prompt",
+    "rejected", "resume", "schedule", "scheduler", "seconds", "sentiment", "sequence", "status", "study", "target",
+    "train", "training", "trial", "trials", "validate", "validation", "warmup", "weight", "weighted",
+)  # fmt: skip
+"""Words that a misspelling may be read as."""
+
+PROTECTED_WORDS: frozenset[str] = frozenset(
+    "adapt adapted adapting adaptor adopter aligned alignment batches bath brain chose choose chosen classes classed "
+    "classic classical classified classifies classifiers classics clean closed complete completed completely "
+    "completing connection construction contrast cousin drain drains ease epic evaluated evaluation expert experts "
+    "explained explains exploit expose fables gradients grain great hour hunch juices kernel labeled labelled lable "
+    "lengths letters linked lines linen liner listen long macros match matches mangle maximal messages metrics micro "
+    "minimal minimum minute models mouths muddy noise normalise normalize optimal optimum ours parade people perfect "
+    "performance plain plan plant plans presence present president proceed product prompts promptly range rank rate "
+    "refuse rejecting rejects reject release report rested result resulted resumed resumes road route scheduled "
+    "schedules score seconds sections selected sentence sentences sentiments sequences serial several silent "
+    "silver singer standard start state static statue stature statute steady steps sturdy stuff summary summaries "
+    "swine targets tables table tail text texts test tested them then these this those thousand times together "
+    "topic topics tours town trace track trade trail trained trainer trains transfer trash traverse tray treat tried "
+    "tries trivial trim true validated validates value values waiting wait weights weigh weighing what when where "
+    "which while white wight with write yours recent metre merger merges expect expects patch catch latch watch "
+    "hatch lather either mouse house latest weather whether studio stupid macho cancer canceled cancelled "
+    "education fraction function medication location vacation notification verification section collection".split()
+) - frozenset({"lable", "muddy"})
+"""Correct words that lie close to a typo target and must be left as they are."""
+
+KNOWN_TYPOS: dict[str, str] = {
+    "lroa": "lora", "loar": "lora", "qlroa": "qlora", "lable": "label", "lables": "labels", "hrs": "hours",
+    "hr": "hours", "trails": "trials", "teh": "the", "wiht": "with", "wtih": "with", "acc": "accuracy",
+    "trian": "train", "runing": "running", "epcohs": "epochs", "epohcs": "epochs", "acuracy": "accuracy",
+    "fintune": "fine-tune", "finetun": "fine-tune", "fientune": "fine-tune", "fine-tunne": "fine-tune",
+    "mins": "minutes", "secs": "seconds", "evalute": "evaluate", "modle": "model", "dropuot": "dropout",
+    "perfs": "preferences", "bacth": "batch", "btach": "batch", "parralel": "parallel", "huors": "hours",
+}  # fmt: skip
+
+MODEL_FAMILIES = (
+    r"(?:qwen|llama|tinyllama|mistral|mixtral|gpt-?2|gpt-?neo|gpt-?j|distilgpt2|dialogpt|bert|distilbert|roberta|deberta|"
+    r"xlm-r|modernbert|electra|albert|xlnet|minilm|mpnet|gemma|phi-?\d|smollm|pythia|opt-\d|bloom|falcon|t5|olmo|"
+    r"zephyr|deepseek|granite|starcoder|codellama|stablelm|mamba|bge-|e5-|gte-|internlm|yi-\d|vicuna|openllama|"
+    r"nemotron|cerebras-gpt|ernie|camembert|flan|bart\b|longformer|ministral|glm-?\d|exaone|lfm\d)"
+)
+"""A name with one of these in it is a model unless the words around it say otherwise."""
+
+BARE_MODEL = (
+    r"(?:qwen[ -]?\d(?:\.\d)?|llama[ -]?\d(?:\.\d)?|tiny-?llama|mistral|mixtral|distilgpt-?2|gpt-?2|gpt-?neo|gpt-?j|"
+    r"distil-?bert|distil-?roberta|xlm-roberta|roberta|deberta(?:-v\d)?|modernbert|bert|electra|albert|"
+    r"(?:all-)?minilm|all-mpnet|mpnet|gemma[ -]?\d?|phi[ -]?\d(?:\.\d)?|smollm[ -]?\d?|pythia|opt|bloom|falcon|"
+    r"flan-t5|t5|olmo[ -]?\d?|zephyr|deepseek|granite|codellama|stablelm|camembert|ministral)"
+    r"(?:[ -](?:\d+(?:\.\d+)?[mb]\b|base|small|medium|large|xl|tiny|mini|nano|uncased|cased|multilingual|instruct|"
+    r"chat|it|v\d(?:\.\d)?|l\d+(?:-v\d)?|hf|neox|distill))*"
+)
+"""A well-known model named without its organisation."""
+
+DATASET_NAMES = (
+    r"(?:ultrafeedback|imdb|ag_?news|banking77|gsm8k|alpaca|dolly|oasst|hh-rlhf|glue|sst-?2|squad|snips|clinc|emotion|"
+    r"tweet_?eval|yelp|dbpedia|trec|pandalm|blimp|openhermes|sharegpt|ultrachat|helpsteer|shp|wikitext|samsum|"
+    r"cnn_dailymail|xsum|dolphin|slimorca|orca|capybara|no_robots|magpie|tulu|metamath|lima|massive|rotten_tomatoes)"
+)
+
+METRICS: dict[Metric, str] = {
+    Metric.F1_MACRO: r"macro[- _]?(?:averaged[- ])?f-?(?:1|one)(?:[- ]score)?|f-?1[- _]?\(?macro\)?(?:[- ]score)?",
+    Metric.F1_WEIGHTED: r"weighted[- _]?(?:averaged[- ])?f-?(?:1|one)(?:[- ]score)?|f-?1[- _]?\(?weighted\)?",
+    Metric.REWARD_ACCURACY: r"reward[- _]?accurac(?:y|ies)|preference[- _]accuracy",
+    Metric.ACCURACY: r"accurac(?:y|ies)",
+    Metric.EVAL_LOSS: (
+        r"(?:eval(?:uation)?|validation|val|dev|held-out)[- _]loss|loss (?:on (?:the )?)?(?:validation|dev|held-out)"
+        r"(?: set| data)?|cross[- ]entropy(?: loss)?"
+    ),
+    Metric.PERPLEXITY: r"perplexity|ppl",
+    Metric.EXACT_MATCH: r"exact[- _]?match(?:es)?|\bem\b(?: score)?",
+    Metric.ROUGE_L: r"rouge(?:[- _]?l)?",
+    Metric.BLEU: r"(?:sacre)?bleu(?:-?4)?",
+    Metric.WIN_RATE: r"win[- _]?rate",
+}  # fmt: skip
+"""Patterns in the order in which they are tried; plain "F1" and "loss" are read last, by the objective reader."""
+
+ADAPTERS: dict[Adapter, str] = {
+    Adapter.RSLORA: r"rs-?lora|rank[- ]stabili[sz]ed lora",
+    Adapter.QLORA: r"q-?lora|(?:4|four)-?bit lora|lora (?:in|with) (?:4|four)[- ]?bit",
+    Adapter.DORA: r"dora|weight-decomposed lora",
+    Adapter.FULL: (
+        r"full[- ](?:parameter[- ])?(?:weights? )?(?:fine-?tun(?:e|ing)|finetun(?:e|ing)|ft|training)|full[- ]weights?|"
+        r"full[- ]parameters?|fully fine-?tun(?:e|ing)|(?:no|without(?: an| any)?) adapters?|(?:all|every) weights?|"
+        r"(?:all|update all)(?: of)?(?: the)? parameters|full-model"
+    ),
+    Adapter.LORA: r"lora|low[- ]rank adapt(?:er|ers|ation)",
+}  # fmt: skip
+
+_DPO = r"dpo|direct preference optimi[sz]ation"
+LOSSES: dict[Loss, str] = {
+    Loss.SIGMOID_NORM: rf"(?:length[- ]?normali[sz]ed|ln)[- ](?:{_DPO})|sigmoid_norm|(?:{_DPO}) (?:with )?length[- ]normali[sz](?:ed|ation)(?: loss)?",
+    Loss.ROBUST: rf"robust[- ](?:{_DPO})|(?:{_DPO}),? robust|robust (?:preference )?loss",
+    Loss.IPO: r"ipo",
+    Loss.SIMPO: r"sim-?po",
+    Loss.KTO: r"kto",
+    Loss.HINGE: r"hinge(?: loss)?|slic(?:-hf)?",
+    Loss.APO_ZERO: r"apo[-_ ]zero|apo",
+    Loss.SIGMOID: rf"sigmoid(?: loss)?|(?:standard|vanilla|plain) (?:{_DPO})",
+}  # fmt: skip
+"""Preference losses by name. "DPO" alone names the task, not a loss."""
+
+TASKS_STRONG: dict[Task, str] = {
+    Task.PREFERENCE: (
+        rf"{_DPO}|preference[- ](?:tun(?:e|ing)|optimi[sz]ation|optimi[sz]e|learning|training|train|align(?:ment)?|"
+        r"fine-?tun(?:e|ing)|data|pairs?|dataset|loss)|preferences?|chosen\s*(?:/|and|vs\.?|versus|over|-)\s*rejected"
+        r"(?: (?:pairs?|answers?|responses?))?|preferred (?:and|over|vs\.?) (?:rejected|dispreferred)|align(?:ment|ing)?\b"
+    ),
+    Task.CLASSIFICATION: (
+        r"classif(?:y|ies|ied|ying|ier|iers|ication)|categori[sz](?:e|ing|ation|er)|"
+        r"(?:intent|topic|spam|sentiment|emotion|toxicity|language|hate[- ]speech|fraud|stance) "
+        r"(?:detect(?:ion|or)|recognition|analysis|filter(?:ing)?|model|tagger|tagging|prediction|labels?|routing)|"
+        r"spam filter|(?:detect|predict|recogni[sz]e|tell|find) (?:the |their |its |an? )?"
+        r"(?:intents?|topics?|spam|sentiments?|emotions?|toxicity|categor(?:y|ies)|class(?:es)?|labels?|department)|"
+        r"(?:sort|route|triage|bucket|tag|label) (?:(?:the|our|my|these|all|incoming|customer|support) )*"
+        r"(?:tickets?|emails?|mails?|messages?|complaints?|reviews?|documents?|texts?|tweets?|articles?|queries|"
+        r"questions?|comments?|posts?|headlines?|reports?|requests?|issues?|utterances?|sentences?)|"
+        r"text labell?ing|sentiment"
+    ),
+    Task.SFT: (
+        r"sft|supervised fine-?tun(?:e|ing)|instruction[- ](?:fine-?)?(?:tun(?:e|ed|ing)|follow(?:ing|er)|data|dataset)|"
+        r"instruct[- ](?:fine-?)?tun(?:e|ed|ing)|chat[- ](?:fine-?)?(?:tun(?:e|ing)|model|bot|assistant)|chatbot|"
+        r"summari[sz](?:e|es|er|ing|ation)|translat(?:e|es|or|ion|ing)|(?:text )?completions?|"
+        r"question[- ]answering|prompt[- /]completion(?: pairs?)?|q ?& ?a(?: pairs?| data)?|qa pairs?|"
+        r"answer(?:s|ing)? (?:(?:the|our|my|customer|user|math|support|these|word) )*(?:questions?|problems?|queries)|"
+        r"(?:generate|write|draft|produce) (?:the |a |short |our )*(?:answers?|repl(?:y|ies)|responses?|docstrings?|"
+        r"summar(?:y|ies)|commit messages?|titles?|headlines?|descriptions?)"
+    ),
+}  # fmt: skip
+"""Words that state the task."""
+
+TRAIN_VERBS = (
+    r"(?:lora|qlora|dora|rslora|instruction|instruct|preference|full|re)?-?(?:fine-?|fine )?tun(?:e|ing|ed)|"
+    r"finetun(?:e|ing|ed)|(?:re)?train(?:ing|ed)?|adapt(?=\s)|teach|improve|build (?:me )?an?|make (?:me )?an?|"
+    r"create an?|fit an?|run (?:an? )?(?:study|search|sweep|hpo|hyperparameter)|(?:sweep|search)(?: over)?|"
+    r"optimi[sz]e|specialize|specialise|customi[sz]e|find (?:the )?best|align|learn"
+)
