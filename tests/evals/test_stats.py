@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evals.metrics import score
 from evals.spec import EvalResult, Item
-from evals.stats import Gain, compare, half_width, interval, mcnemar, optimism, seed_sd
+from evals.stats import Gain, compare, half_width, interval, interval_over_seeds, mcnemar, optimism, seed_sd
 from trainers.spec import Direction, Metric
 
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE
@@ -62,7 +62,7 @@ def test_paired_rows_give_a_narrower_interval_than_the_scores_suggest() -> None:
     """A small gain on every row is seen although it is far below the spread between rows."""
     rows = np.random.default_rng(1).uniform(0, 10, 400)
     gain = compare([losses(rows - 0.05)], [losses(rows)], Metric.EVAL_LOSS, DOWN, draws=500)
-    low, high = interval([losses(rows)], draws=500)
+    low, high = interval(losses(rows), draws=500)
     assert gain.distinguishable
     assert high - low > 10 * 0.05
     assert "one seed" in gain.method
@@ -116,10 +116,10 @@ def test_results_on_different_rows_are_refused() -> None:
 def test_interval_holds_the_score_and_is_deterministic(right: list[bool], n_seeds: int) -> None:
     """The interval of a share contains the share, lies in [0, 1] for one model, and repeats exactly."""
     results = [right_or_wrong(right)] * n_seeds
-    low, high = interval(results, draws=400)
+    low, high = interval_over_seeds(results, draws=400)
     assert low <= results[0].score + 1e-12
     assert high >= results[0].score - 1e-12
-    assert interval(results, draws=400) == (low, high)
+    assert interval_over_seeds(results, draws=400) == (low, high)
     assert -1e-12 <= low <= high <= 1 + 1e-12
 
 
@@ -144,7 +144,10 @@ def coverage(n_studies: int, n_seeds: int, seed_sd_share: float, n_rows: int) ->
     for _ in range(n_studies):
         easy = rng.normal(0, 0.2, n_rows)
         default, best = (
-            [right_or_wrong(rng.random(n_rows) < np.clip(p + easy + rng.normal(0, seed_sd_share), 0, 1)) for p in [p] * n_seeds]
+            [
+                right_or_wrong(rng.random(n_rows) < np.clip(p + easy + rng.normal(0, seed_sd_share), 0, 1))
+                for p in [p] * n_seeds
+            ]
             for p in (0.45, 0.5)
         )
         gain = compare(best, default, Metric.ACCURACY, UP, draws=400)

@@ -1,0 +1,71 @@
+"""`evaluate`: score a model that is in memory on the canonical rows of one file.
+
+The same function judges a trial's model in the worker (validation rows) and, in a process of its own, the saved
+adapters on the sealed test rows.
+"""
+
+import math
+import time
+from typing import Any
+
+from evals.batching import judging
+from evals.metrics import score
+from evals.rows import read_rows
+from evals.spec import EvalResult, EvalSpec
+from trainers.errors import AttemptFailed, InputError
+from trainers.spec import TASK_METRICS, FailureReason, Metric, Task
+
+LIKELIHOOD_METRICS = (Metric.EVAL_LOSS, Metric.PERPLEXITY, Metric.ACCURACY)
+
+
+def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None = None) -> EvalResult:
+    """Score `model`, a transformers model with or without PEFT adapters, on its own device.
+
+    Items are in file order. The model is left in the mode it came in; no gradients are made. `reference` is the model
+    that preference metrics compare with; None: `model` with its adapters off. Cost: one forward pass a row
+    (preference: two, and two of the reference), or `max_new_tokens` passes for metrics of generated text.
+    Raises InputError for a metric that the task does not have, for win_rate, and for rows that cannot be scored;
+    AttemptFailed for a model that has diverged (NAN) and where a single row does not fit the GPU (OOM_GPU).
+    """
+    _check(spec)
+    rows = read_rows(spec)
+    start = time.perf_counter()
+    with judging(model, spec):
+        if spec.task is Task.CLASSIFICATION:
+            from evals.classify import classify
+
+            items, others = classify(model, tokenizer, spec, rows)
+        elif spec.task is Task.PREFERENCE:
+            from evals.likelihood import preference
+
+            items, others = preference(model, tokenizer, spec, rows, reference)
+        elif spec.metric in LIKELIHOOD_METRICS:
+            from evals.likelihood import sft_likelihood
+
+            items, others = sft_likelihood(model, tokenizer, spec, rows)
+        else:
+            from evals.generate import generated_text
+
+            items, others = generated_text(model, tokenizer, spec, rows)
+    value = score(spec.metric, items)
+    if not math.isfinite(value):
+        raise AttemptFailed(FailureReason.NAN, f"{spec.metric} is {value}; training diverged")
+    return EvalResult(
+        metric=spec.metric,
+        score=value,
+        items=items,
+        seconds=time.perf_counter() - start,
+        others={name: value for name, value in others.items() if name != spec.metric},
+    )
+
+
+def _check(spec: EvalSpec) -> None:
+    if spec.metric is Metric.WIN_RATE:
+        raise InputError(
+            "objective.metric",
+            "win_rate needs a judge model, which this version does not have.",
+            "Use reward_accuracy or accuracy.",
+        )
+    if spec.metric not in TASK_METRICS[spec.task]:
+        known = ", ".join(metric for metric in TASK_METRICS[spec.task] if metric is not Metric.WIN_RATE)
+        raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {known}.")
