@@ -32,7 +32,6 @@ def examine(settings: Settings) -> list[Finding]:
     return [
         *_packages(),
         _device(),
-        _memory(),
         _disk(settings),
         _sqlite(),
         _embedded_model(),
@@ -71,26 +70,13 @@ def _device() -> Finding:
     from tools.machine import find_machine
 
     machine = find_machine()
+    if machine.device == "cuda":
+        return Finding(level="ok", what="machine", value=machine.summary)
     if machine.gpus:
-        return Finding(
-            level="ok", what="device", value=", ".join(f"{g.name} ({g.memory_gb:.0f} GB)" for g in machine.gpus)
-        )
-    bf16 = "bf16 in hardware" if machine.cpu_bf16 else "no bf16 in hardware"
-    return Finding(
-        level="note",
-        what="device",
-        value=f"no GPU; {machine.cpu_cores} CPU cores, {bf16}",
-        hint="Small models train in minutes here; QLoRA needs a CUDA GPU.",
-    )
-
-
-def _memory() -> Finding:
-    import psutil
-
-    memory = psutil.virtual_memory()
-    return Finding(
-        level="ok", what="memory", value=f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"
-    )
+        hint = f"torch {machine.torch_version} was built without CUDA; install a CUDA build of torch to use the GPU."
+    else:
+        hint = "No GPU: small models train in minutes here; QLoRA needs a CUDA GPU."
+    return Finding(level="note", what="machine", value=machine.summary, hint=hint)
 
 
 def _disk(settings: Settings) -> Finding:
