@@ -1,7 +1,7 @@
 """The planner LLM as a source of candidates: one call gives a batch of configurations, used over a few trials.
 
 Prompt: a prefix that never changes (role, job as enums and numbers, hyperparameters), the trials as rows that are only
-ever appended, and a short request; about 1,500 tokens and 20 more a trial. It holds no text or name from the user's data.
+ever appended, and a short request; about 1,500 tokens and 20 more a trial. No text or name of the user's data is in it.
 Whatever comes back is checked against the space; nothing else is done with it.
 """
 

@@ -11,10 +11,10 @@ from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
 from agent.search.statistical import Statistical
 from agent.search.surrogate import surrogate
-from agent.search.task_card import TaskCard
+from agent.search.task_card import TaskCard, card_of_spec
 from agent.study import History, Phase, Proposal, Trial, TrialState
 from trainers.space import Space
-from trainers.spec import Direction
+from trainers.spec import Direction, TaskSpec
 
 MAX_LLM_SHARE = 0.34
 MIN_LLM_SHARE = 0.1
@@ -22,12 +22,16 @@ JUDGED_PICKS = 3
 """The LLM's share depends on this many of its latest finished trials."""
 
 
-def build_proposer(space: Space, card: TaskCard, llm: Planner | None = None, *, n_portfolio: int = 3) -> Proposer:
+def build_proposer(
+    space: Space, task: TaskCard | TaskSpec, llm: Planner | None = None, *, n_portfolio: int = 3
+) -> Proposer:
     """The proposer of a study over `space`; with `llm` its candidates join in.
 
-    `n_portfolio` limits the settings tried before the optimiser; for a budget of few trials 2 is enough. Trial 0, the
-    default configuration, is the loop's to start.
+    `task` is best the plan's card (`task_card(plan)`), which tells the LLM of data and model; a spec alone will do.
+    `n_portfolio` limits the settings tried before the optimiser: at most a quarter of the trials, at least one.
+    Trial 0, the default configuration, is the loop's to start.
     """
+    card = card_of_spec(task) if isinstance(task, TaskSpec) else task
     if card.trials is not None:
         n_portfolio = min(n_portfolio, max(1, card.trials // 4))
     return Mix(

@@ -26,28 +26,35 @@ class TaskCard(Closed):
     parallel_trials: int = 1
 
 
-def task_card(plan: Plan) -> TaskCard:
-    """The card of a plan that is ready."""
-    spec, data, base = plan.spec, plan.data, plan.base
-    if not isinstance(spec, TaskSpec):
-        raise ValueError("the plan is not ready: its spec is still a draft")
-    counts = data.label_counts.values() if data else ()
+def card_of_spec(spec: TaskSpec) -> TaskCard:
+    """The card as far as the spec alone tells."""
     return TaskCard(
         task=spec.task,
         adapter=spec.adapter,
         loss=spec.loss,
         metric=spec.objective.metric,
         direction=spec.objective.direction,
-        n_train_rows=data.splits.train if data else None,
-        n_classes=len(data.labels) or None if data else None,
-        largest_class_share=round(max(counts) / sum(counts), 3) if counts and sum(counts) else None,
-        tokens_p50=data.lengths.p50 if data else None,
-        tokens_p99=data.lengths.p99 if data else None,
-        max_seq_length=data.lengths.max_seq_length if data else spec.constraints.max_seq_length,
-        model_parameters=base.parameters if base else None,
-        hidden_size=base.hidden_size if base else None,
-        device=plan.device,
-        precision=plan.precision,
+        max_seq_length=spec.constraints.max_seq_length,
         trials=spec.budget.trials,
         parallel_trials=spec.budget.parallel_trials,
     )
+
+
+def task_card(plan: Plan) -> TaskCard:
+    """The card of a plan that is ready: its spec, and what is known of data, model and machine."""
+    if not isinstance(plan.spec, TaskSpec):
+        raise ValueError("the plan is not ready: its spec is still a draft")
+    known: dict[str, object] = {"device": plan.device, "precision": plan.precision}
+    if plan.base is not None:
+        known |= {"model_parameters": plan.base.parameters, "hidden_size": plan.base.hidden_size}
+    if plan.data is not None:
+        counts, lengths = plan.data.label_counts.values(), plan.data.lengths
+        known |= {
+            "n_train_rows": plan.data.splits.train,
+            "n_classes": len(plan.data.labels) or None,
+            "largest_class_share": round(max(counts) / sum(counts), 3) if sum(counts) else None,
+            "tokens_p50": lengths.p50,
+            "tokens_p99": lengths.p99,
+            "max_seq_length": lengths.max_seq_length,
+        }
+    return card_of_spec(plan.spec).model_copy(update=known)
