@@ -1,10 +1,13 @@
-"""The nouns of carrying out a plan: study, trial, attempt, and the history that proposers see."""
+"""The nouns of carrying out a plan: study, trial, attempt, event, and the history that proposers see."""
 
 from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import Field
 
-from trainers.spec import Closed, Config, Direction, FailureReason
+from agent.request.plan import Plan
+from trainers.spec import Closed, Config, Direction, FailureReason, TaskSpec
 
 
 class StudyState(StrEnum):
@@ -115,3 +118,77 @@ class History(Closed):
             for t in self.trials
             if t.state in (TrialState.COMPLETE, TrialState.FAILED)
         ]
+
+
+class Study(Closed):
+    """One approved plan being carried out."""
+
+    study_id: str
+    state: StudyState
+    created_at: str = Field(description="UTC, ISO 8601, as all times")
+    started_at: str | None = None
+    finished_at: str | None = None
+    plan: Plan
+    plan_hash: str
+    directory: Path = Field(description="everything the study writes, the database apart")
+    command: str = Field("", description="the command that reproduces it")
+    error: str | None = None
+    owner_pid: int | None = Field(None, description="process that runs it, or ran it last")
+    cancel_requested: bool = False
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The resolved spec; only ready plans become studies."""
+        if not isinstance(self.plan.spec, TaskSpec):
+            raise TypeError(f"study {self.study_id} holds a plan that was never resolved")
+        return self.plan.spec
+
+
+class EventKind(StrEnum):
+    """What happened in a study."""
+
+    STUDY_STARTED = "study_started"  # a process took the study up, for the first time or again
+    STATE_CHANGED = "state_changed"  # the study moved on; data: state
+    TRIAL_PROPOSED = "trial_proposed"  # a configuration was put forward; data: config, source, why, phase
+    ATTEMPT_STARTED = "attempt_started"  # a worker began to train it; data: attempt_id, pid, load_seconds
+    PROGRESS = "progress"  # about one a second while training; data: step, total_steps, loss, eval_loss
+    TRIAL_COMPLETE = "trial_complete"  # it has a validation score; data: score, seconds
+    TRIAL_FAILED = "trial_failed"  # it has none; data: reason, error
+    TRIAL_RETRIED = "trial_retried"  # it was interrupted and runs again; data: reason, error
+    NEW_BEST = "new_best"  # the best search score so far; data: score
+    PROPOSAL_REFUSED = "proposal_refused"  # a proposed configuration was tried already or is invalid; data: why, config
+    SEARCH_STOPPED = "search_stopped"  # no more configurations are asked for; data: why
+    CONFIRM_PLANNED = "confirm_planned"  # fresh seeds were given out; data: seeds, configs
+    CANDIDATE_DROPPED = "candidate_dropped"  # a configuration failed on a fresh seed; data: config, why
+    CHOSEN = "chosen"  # the configuration and seed to hand back; data: trial_id, means, why
+    DEVIATION = "deviation"  # something was done otherwise than planned; data: sentence
+    TEST_OPENED = "test_opened"  # the sealed rows are being scored; data: opening, trial_ids
+    REPORT_WRITTEN = "report_written"  # the report exists; data: directory
+    STUDY_ENDED = "study_ended"  # the process let go of the study; data: state, error
+
+
+class StudyEvent(Closed):
+    """One line of a study's journal; also what a live display or `--json` stream gets."""
+
+    seq: int = Field(description="increases through all studies of one database")
+    at: str
+    kind: EventKind
+    trial_id: str | None = None
+    data: dict[str, Any] = {}
+
+
+class Observer(Protocol):
+    """Something that watches a study: the live display, an NDJSON stream, a test."""
+
+    def on_event(self, event: StudyEvent) -> None:
+        """Called after the event is stored, from the thread that runs the study; must return quickly."""
+        ...
+
+
+class StudyOutcome(Closed):
+    """How one run of a study ended."""
+
+    study_id: str
+    state: StudyState
+    report_dir: Path | None = None
+    adapter_dir: Path | None = None

@@ -1,0 +1,294 @@
+"""A study from its plan to its report: propose, schedule, execute, record, decide; then confirm and report.
+
+Everything it knows between two steps is in the store, so any process may take a study up where another left it.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent import confirm
+from agent.budget import Ledger
+from agent.errors import BudgetSpent, StudyFailed
+from agent.owner import owning
+from agent.report.material import Material
+from agent.run.executor import Executor
+from agent.schedule import Scheduler
+from agent.search.proposer import Proposer
+from agent.seeds import derived_seed
+from agent.store import Store, StoreFull
+from agent.study import (
+    EventKind,
+    History,
+    Observer,
+    Phase,
+    Proposal,
+    Study,
+    StudyEvent,
+    StudyOutcome,
+    StudyState,
+    Trial,
+    TrialState,
+)
+from tools.open_test import OpenedTest, OpenTestSpec
+from trainers.space import Space
+from trainers.spec import Config, Direction, FailureReason
+
+OpenTest = Callable[[OpenTestSpec], OpenedTest]
+WriteReport = Callable[[Material, Path], object]
+
+ALL_FAILED = 5
+"""A study ends when its first trials all failed, this many or all there are."""
+
+MIN_FOR_SHARE, MAX_FAILED_SHARE = 10, 0.3
+"""It also ends when more than this share of at least so many trials failed for one reason that is not a
+hyperparameter's doing (Ax stops at half of 5; Ray's users ask for earlier)."""
+
+NOT_THE_CONFIG = (FailureReason.DATA, FailureReason.DISK, FailureReason.USER_CODE, FailureReason.LOST)
+
+PROPOSE_TRIES = 8
+"""Calls of the proposer that may give only known configurations before it counts as having nothing left."""
+
+
+class CancelRequested(Exception):
+    """Another process asked for the study to stop."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process carrying out one study, with everything it works through."""
+
+    study: Study
+    store: Store
+    ledger: Ledger
+    scheduler: Scheduler
+    proposer: Proposer
+    observer: Observer
+
+    @property
+    def study_id(self) -> str:
+        """The study's id."""
+        return self.study.study_id
+
+    @property
+    def space(self) -> Space:
+        """What is searched."""
+        if self.study.plan.space is None:
+            raise TypeError(f"study {self.study_id} holds a plan without a space")
+        return self.study.plan.space
+
+    def emit(self, kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
+        """Store an event, then show it."""
+        event = self.store.log_event(self.study_id, kind, trial_id, data)
+        self.observer.on_event(event)
+        return event
+
+    def enter(self, state: StudyState) -> None:
+        """Move the study on to `state`."""
+        self.store.set_state(self.study_id, state)
+        self.emit(EventKind.STATE_CHANGED, state=state)
+
+    def add_trials(self, phase: Phase, proposals: Sequence[tuple[Proposal, int]]) -> None:
+        """Store (proposal, seed) pairs as waiting trials and tell of them."""
+        for trial in self.store.add_trials(self.study_id, phase, proposals):
+            told = trial.proposal.model_dump(exclude_none=True)
+            self.emit(
+                EventKind.TRIAL_PROPOSED, trial.trial_id, phase=phase, number=trial.number, seed=trial.seed, **told
+            )
+
+    def step(self) -> list[Trial]:
+        """One turn of the scheduler; raises CancelRequested if somebody asked for it."""
+        if self.store.cancel_requested(self.study_id):
+            raise CancelRequested
+        return self.scheduler.step()
+
+
+def run_study(
+    study_id: str,
+    *,
+    store: Store,
+    executor: Executor,
+    proposer: Proposer,
+    observer: Observer,
+    open_test: OpenTest,
+    write_report: WriteReport,
+) -> StudyOutcome:
+    """Carry a study out, or on from where it stopped, up to its report.
+
+    The state of the outcome is DONE, or CANCELLED when another process asked for it. Ctrl-C leaves the study
+    CANCELLED and is raised again. Raises StoreConflict when another process runs the study, StudyFailed and
+    BudgetSpent when there is nothing to report. Whatever ends it, finished trials are kept and resuming goes on.
+    """
+    study = store.study(study_id)
+    with owning(study.directory):
+        study = store.study(study_id)  # another process may have finished it before the lock was ours
+        if study.state is StudyState.DONE:
+            return confirm.outcome(study)
+        run = _take_over(study, store, executor, proposer, observer)
+        with run.ledger.session():
+            try:
+                search(run)
+                chosen = confirm.confirm(run)
+                confirm.report(run, chosen, open_test, write_report)
+            except BaseException as error:
+                return _give_up(run, error)
+        run.emit(EventKind.STUDY_ENDED, state=StudyState.DONE, error=None)
+        return confirm.outcome(store.study(study_id))
+
+
+def search(run: Run) -> None:
+    """Propose, schedule, execute, record, decide: until the budget, the target or the proposer says that is all."""
+    if run.store.trials(run.study_id, Phase.CONFIRM):
+        return  # over before a restart
+    run.enter(StudyState.SEARCHING)
+    no_more: str | None = None
+    while True:
+        history = run.store.history(run.study_id)
+        circuit_breaker(history, run.study.spec.budget.trials)
+        why_stop = reason_to_stop(run, history)
+        if why_stop is None:
+            no_more = no_more or propose(run, history)
+            start_waiting(run)
+        if run.scheduler.idle:
+            break
+        for trial in run.step():
+            announce_best(run, trial)
+    run.emit(EventKind.SEARCH_STOPPED, why=why_stop or no_more)
+    require_a_score(run)
+
+
+def reason_to_stop(run: Run, history: History) -> str | None:
+    """Why no further search trial may begin; None if one may."""
+    target, best = run.study.spec.objective.target, history.best
+    if target is not None and best is not None and best.score is not None:
+        maximize = history.direction is Direction.MAXIMIZE
+        if best.score >= target if maximize else best.score <= target:
+            return f"trial {best.number} reached the target {target:g} with {best.score:.4g}"
+    if not run.ledger.may_start_search_trial(run.scheduler.slots):
+        return "the time left is kept for confirmation and the report"
+    return None
+
+
+def propose(run: Run, history: History) -> str | None:
+    """Store new configurations for the slots that no waiting trial needs; why there will be no more, or None."""
+    n_waiting = sum(t.state is TrialState.WAITING for t in history.trials)
+    wanted = min(run.scheduler.free - n_waiting, run.ledger.trials_left())
+    if run.ledger.trials_left() == 0:
+        return f"all {run.study.spec.budget.trials} trials of the budget are used"
+    if wanted <= 0:
+        return None
+    default = Proposal(config=run.space.default(), source="default", why="the default configuration")
+    proposals = new_proposals(run, history, wanted) if history.trials else [default]
+    seed = run.study.spec.seed
+    numbered = enumerate(proposals, start=len(history.trials))
+    run.add_trials(Phase.SEARCH, [(p, derived_seed(seed, "search", number)) for number, p in numbered])
+    return None if proposals else "the proposer has no configuration left that was not tried"
+
+
+def new_proposals(run: Run, history: History, wanted: int) -> list[Proposal]:
+    """What the proposer offers, checked against the space and against what was tried; refusals are counted."""
+    seen = {run.space.key(t.config) for t in history.trials}
+    fresh: list[Proposal] = []
+    for turn in range(PROPOSE_TRIES):
+        seed = derived_seed(run.study.spec.seed, "propose", len(history.trials), turn)
+        offered = run.proposer.propose(history, wanted, seed)
+        for proposal in offered:
+            config, problem = _canonical(run.space, proposal.config)
+            if problem or run.space.key(config) in seen:
+                why = problem or "tried already"
+                run.emit(EventKind.PROPOSAL_REFUSED, why=why, source=proposal.source, config=proposal.config)
+            elif len(fresh) < wanted:
+                seen.add(run.space.key(config))
+                fresh.append(proposal.model_copy(update={"config": config}))
+        if fresh or not offered:
+            break
+    return fresh
+
+
+def start_waiting(run: Run) -> None:
+    """Give free slots to waiting search trials, in order of their numbers."""
+    trials = run.store.trials(run.study_id, Phase.SEARCH)
+    for trial in [t for t in trials if t.state is TrialState.WAITING][: run.scheduler.free]:
+        timeout = run.ledger.search_seconds_left(run.scheduler.slots)
+        run.scheduler.start(trial, keep_adapter=False, timeout_seconds=timeout)
+
+
+def circuit_breaker(history: History, n_trials: int) -> None:
+    """Raise StudyFailed, with the first error, once going on is pointless."""
+    over = len(history.complete) + len(history.failed)
+    failed = history.failed
+    if not failed:
+        return
+    reasons = Counter(t.reason for t in failed if t.reason in NOT_THE_CONFIG)
+    reason, count = reasons.most_common(1)[0] if reasons else (None, 0)
+    first = failed[0]
+    if len(failed) == over and over >= min(ALL_FAILED, n_trials):
+        raise StudyFailed(f"all {over} trials so far failed. The first error ({first.reason}): {first.error}")
+    if over >= MIN_FOR_SHARE and count > MAX_FAILED_SHARE * over:
+        first = next(t for t in failed if t.reason is reason)
+        raise StudyFailed(f"{count} of {over} trials failed with {reason}. The first error: {first.error}")
+
+
+def require_a_score(run: Run) -> None:
+    """Raise StudyFailed or BudgetSpent if the search ended without any score."""
+    history = run.store.history(run.study_id)
+    if history.complete:
+        return
+    first = next(iter(history.failed), None)
+    words = "" if first is None else f" The first error ({first.reason}): {first.error}"
+    if first is None or first.reason is FailureReason.TIMEOUT:
+        limit = run.study.spec.budget.seconds
+        raise BudgetSpent(f"the time budget of {limit:g} s ended before any trial was complete.{words}")
+    raise StudyFailed(f"all {len(history.failed)} trials failed.{words}")
+
+
+def announce_best(run: Run, trial: Trial) -> None:
+    """Tell when a trial is the best of the search so far."""
+    best = run.store.history(run.study_id).best
+    if best is not None and best.trial_id == trial.trial_id:
+        run.emit(EventKind.NEW_BEST, trial.trial_id, score=trial.score)
+
+
+def _canonical(space: Space, config: Config) -> tuple[Config, str | None]:
+    try:
+        return space.canonical(config), None
+    except ValueError as error:
+        return config, str(error)
+
+
+def _take_over(study: Study, store: Store, executor: Executor, proposer: Proposer, observer: Observer) -> Run:
+    """Make this process the study's owner and put what a dead owner left running back to waiting."""
+    store.take_over(study.study_id, os.getpid())
+
+    def emit(kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
+        return run.emit(kind, trial_id, **data)
+
+    run = Run(
+        study=store.study(study.study_id),
+        store=store,
+        ledger=Ledger(store, study.study_id),
+        scheduler=Scheduler(store, executor, study, emit),
+        proposer=proposer,
+        observer=observer,
+    )
+    interrupted = store.interrupt_attempts(study.study_id)
+    run.emit(EventKind.STUDY_STARTED, pid=os.getpid(), interrupted=[t.trial_id for t in interrupted])
+    return run
+
+
+def _give_up(run: Run, error: BaseException) -> StudyOutcome:
+    """Stop what runs and write down why the study stopped; raises `error` unless it is a cancel request."""
+    state = StudyState.CANCELLED if isinstance(error, KeyboardInterrupt | CancelRequested) else StudyState.FAILED
+    message = str(error) or type(error).__name__
+    try:
+        run.scheduler.stop()
+        run.store.set_state(run.study_id, state, None if state is StudyState.CANCELLED else message)
+        run.emit(EventKind.STUDY_ENDED, state=state, error=message)
+    except StoreFull as full:
+        raise full from error
+    if isinstance(error, CancelRequested):
+        return StudyOutcome(study_id=run.study_id, state=state)
+    raise error

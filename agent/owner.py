@@ -1,0 +1,74 @@
+"""Who runs a study: a kernel lock that dies with its holder, so that kill -9 leaves nothing to clean up."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from agent.errors import StoreConflict
+
+LOCK_FILE = "lock"
+
+
+@contextmanager
+def owning(directory: Path) -> Iterator[None]:
+    """Hold the study in `directory` for this process. Raises StoreConflict naming the process that has it already."""
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)  # not inherited by children
+    try:
+        if not _locked(handle):
+            raise StoreConflict(
+                f"study {directory.name} is being run by process {_written_pid(handle)}. "
+                f"Follow it with `tunewright status {directory.name}`, or stop it with "
+                f"`tunewright cancel {directory.name}`."
+            )
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def owner_pid(directory: Path) -> int | None:
+    """The process that runs the study in `directory` now; None where nobody does."""
+    try:
+        handle = os.open(directory / LOCK_FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = _written_pid(handle)
+        return int(pid) if pid.isdigit() else 0
+    finally:
+        os.close(handle)
+    return None
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Wait for the lock on `path` and hold it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Try for half a second: `owner_pid` in another process holds the lock for a moment while it looks."""
+    for wait_seconds in (0.0, 0.1, 0.4):
+        time.sleep(wait_seconds)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False
+
+
+def _written_pid(handle: int) -> str:
+    return os.pread(handle, 32, 0).decode(errors="replace").strip() or "(unknown)"
