@@ -96,7 +96,7 @@ class Resident:
             return
         model = self._loaded.model
         _take_off_adapters(model)
-        if getattr(model, "is_gradient_checkpointing", False):
+        if any(getattr(module, "gradient_checkpointing", False) for module in model.modules()):
             model.gradient_checkpointing_disable()
         _restore(model, self._loaded.tokenizer, self._pristine)
 

@@ -12,11 +12,14 @@ CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "custom_pipelines", "att
 """Configuration keys through which a checkpoint can make a loader fetch or run code; so can every underscore key."""
 
 
-def open_tokenizer(base_path: str, revision: str | None) -> Any:
-    """The tokenizer, with a padding token and right padding. Raises InputError."""
+def open_tokenizer(base_path: str, revision: str | None, *, adapter: bool = False) -> Any:
+    """The tokenizer, with a padding token and right padding; `adapter`: one saved beside an adapter.
+
+    Raises InputError.
+    """
     from transformers import AutoTokenizer
 
-    directory = local_directory(base_path, revision)
+    directory = Path(base_path) if adapter else local_directory(base_path, revision)
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:

@@ -4,7 +4,7 @@ import copy
 import random
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from transformers import set_seed
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from trl.experimental.cpo import CPOConfig, CPOTrainer
@@ -29,6 +29,7 @@ def train(job: Job) -> Run:
         **preference_arguments(spec.config, loss),
         max_length=None if loss is not Loss.SIMPO else spec.max_seq_length,
     )
+    disable_progress_bars()  # CPO passes over the rows, though there is nothing left to do
     reference = copy.deepcopy(loaded.model) if spec.adapter is Adapter.FULL else None
     trainer = trainer_class(
         model=loaded.model,

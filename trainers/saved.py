@@ -1,0 +1,101 @@
+"""Opening a saved adapter in any process, after checking every file against its manifest."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from trainers.errors import InputError
+from trainers.save import FACTS_FILE, MANIFEST_FILE, SavedFacts, sha256
+from trainers.spec import Adapter, TrainSpec
+
+__all__ = ["Saved", "SavedFacts", "check_manifest", "load_saved", "read_facts"]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A trained model, opened for use: eval mode, fp32 (QLoRA: as quantised)."""
+
+    model: Any
+    tokenizer: Any
+    facts: SavedFacts
+
+
+def read_facts(directory: Path) -> SavedFacts:
+    """What `tunewright.json` in `directory` says. Raises InputError("adapter", ...) where it is missing or broken."""
+    try:
+        return SavedFacts.model_validate_json((directory / FACTS_FILE).read_bytes())
+    except OSError as error:
+        rule = f"must be a directory written by a study, and {directory} holds no {FACTS_FILE}."
+        raise InputError("adapter", rule, "Name the directory that a report printed.") from error
+    except ValidationError as error:
+        rule = f"{directory / FACTS_FILE} is not readable: {error.errors()[0]['msg']}."
+        raise InputError("adapter", rule, "Export the adapter again.", code="corrupt_adapter") from error
+
+
+def check_manifest(directory: Path) -> None:
+    """Raise InputError("adapter", ...) unless every file listed in the manifest is there and unchanged."""
+    try:
+        files: dict[str, str] = json.loads((directory / MANIFEST_FILE).read_bytes())["files"]
+    except (OSError, ValueError, KeyError) as error:
+        rule = f"must hold a readable {MANIFEST_FILE}, and {directory} does not."
+        raise InputError("adapter", rule, "Name the directory that a report printed.", code="corrupt_adapter") from error
+    for name, digest in files.items():
+        path = directory / name
+        if not path.is_file() or sha256(path) != digest:
+            state = "missing" if not path.is_file() else "changed"
+            rule = f"every file must be as its manifest says, and {path} is {state}."
+            raise InputError("adapter", rule, "Restore it, or train again.", code="corrupt_adapter")
+
+
+def load_saved(directory: Path, device: Literal["cpu", "cuda"] | None = None) -> Saved:
+    """Open the adapter in `directory` on its base model, on `device` (default: CUDA where there is one).
+
+    Raises InputError for a directory that is no adapter, does not match its manifest, or whose base is not found.
+    Costs one load of the base model.
+    """
+    import torch
+    from peft import PeftModel
+
+    from trainers.open_base import open_model, open_tokenizer
+
+    check_manifest(directory)
+    facts = read_facts(directory)
+    spec = _spec(facts, directory, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    tokenizer = open_tokenizer(str(directory), None, adapter=True)
+    model, _ = open_model(spec, tokenizer)
+    if facts.adapter is not Adapter.FULL:
+        model = PeftModel.from_pretrained(model, str(directory), is_trainable=False)
+    return Saved(model.eval(), tokenizer, facts)
+
+
+def base_directory(facts: SavedFacts) -> str:
+    """Where the base model is now: where it was, or where the embedded models are in this installation."""
+    from trainers.embedded import MINILM, minilm_path
+
+    if not Path(facts.base_path).is_dir() and facts.base_model == MINILM and (found := minilm_path()):
+        return str(found)
+    return facts.base_path
+
+
+def _spec(facts: SavedFacts, directory: Path, device: Literal["cpu", "cuda"]) -> TrainSpec:
+    """The facts in the form in which base models are opened; there is nothing to train on."""
+    whole = facts.adapter is Adapter.FULL
+    return TrainSpec(
+        task=facts.task,
+        base_model=facts.base_model,
+        base_path=str(directory) if whole else base_directory(facts),
+        revision=None if whole else facts.revision,
+        adapter=facts.adapter,
+        loss=facts.loss,
+        config=facts.config,
+        seed=facts.seed,
+        train_file=directory,
+        validation_file=directory,
+        labels=facts.labels,
+        max_seq_length=facts.max_seq_length,
+        device=device,
+        output_dir=directory,
+    )
