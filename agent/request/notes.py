@@ -1,0 +1,44 @@
+"""Warnings and assumptions about the data, one sentence each, for the plan."""
+
+import math
+
+from tools.data_profile import DataProfile
+from tools.estimate import Estimate
+from trainers.spec import TaskSpec
+
+COARSE_INTERVAL = 0.05
+
+
+def data_notes(spec: TaskSpec, data: DataProfile, found: Estimate, *, trials_given: bool) -> list[str]:
+    """What the user should know before approving: what was cut, removed or escaped, and how sure a result can be."""
+    notes = list(data.notes)
+    duplicates = data.duplicates
+    if duplicates.removed_from_train:
+        shared = duplicates.train_rows_also_in_validation + duplicates.train_rows_also_in_test
+        notes.append(
+            f"{duplicates.removed_from_train} duplicate rows are left out of training"
+            + (f", {shared} of them because validation or test has them too." if shared else ".")
+        )
+    half = interval_half_width(data.splits.test)
+    if half > COARSE_INTERVAL:
+        notes.append(
+            f"The test split has {data.splits.test} rows: the 95 % interval of a share is up to "
+            f"±{half * 100:.0f} points, so small gains will not be distinguishable."
+        )
+    limit = spec.budget.seconds
+    if limit and not trials_given and found.seconds_p90 is not None and found.seconds_p90 < limit / 2:
+        notes.append(
+            f"{spec.budget.trials} trials need about a {_share(found.seconds_p90 / limit)} of your time limit at most; "
+            "say how many trials you want for a longer search."
+        )
+    return notes
+
+
+def interval_half_width(rows: int) -> float:
+    """Half the width of the 95 % normal interval of a share of 0.5 among `rows` rows: the widest there is."""
+    return 1.96 * math.sqrt(0.25 / rows) if rows else 1.0
+
+
+def _share(value: float) -> str:
+    parts = max(2, round(1 / max(value, 0.001)))
+    return {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}.get(parts, f"{parts}th")

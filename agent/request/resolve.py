@@ -1,0 +1,225 @@
+"""From a draft to a plan: everything that code can find out, checked against real data, model and machine.
+
+Changes nothing on disk but caches. What the user must decide becomes a question, what cannot be done a refusal, what
+breaks a rule an error; the rest of the plan is filled in all the same, so that one look shows everything.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
+from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
+from agent.request.draft import Draft, RefusalClass
+from agent.request.feasible import check_feasible, fit_adapter_limit
+from agent.request.notes import data_notes
+from agent.request.plan import Estimate, Plan, PlanError
+from agent.request.working import Working
+from agent.settings import Settings
+from tools.base_model import TINY_CAUSAL, BaseModelFacts, cache_directory
+from tools.columns import Undecided
+from tools.estimate import estimate, training_flops
+from tools.machine import Machine, find_machine
+from trainers.errors import InputError
+from trainers.space import Space
+from trainers.spec import Closed, Data, Intent, TaskSpec
+
+if TYPE_CHECKING:
+    from tools.profile_data import Profiled
+
+SETTLED_ELSEWHERE = {"missing_file": "missing_data"}
+"""Error codes of the tools under the name that a plan has for them."""
+
+
+class Overrides(Closed):
+    """What the command line's flags say; the user's own words, before those of the request."""
+
+    data: str | None = None
+    trials: int | None = None
+    seconds: float | None = None
+
+
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A plan, and the rows behind it where the data could be read."""
+
+    plan: Plan
+    profiled: "Profiled | None" = None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What was found out beside the spec."""
+
+    machine: Machine
+    base: BaseModelFacts | None = None
+    profiled: "Profiled | None" = None
+    spec: TaskSpec | None = None
+    space: Space | None = None
+    estimate: Estimate = field(default_factory=Estimate)
+
+
+def resolve(request: str, draft: Draft, settings: Settings, overrides: Overrides = NO_OVERRIDES) -> Resolved:
+    """The plan for a draft. Nothing the user can get wrong raises: it is in the plan.
+
+    Cost: reading and comparing the data (seconds for 10,000 rows), milliseconds for the rest; up to some seconds more
+    where the hub has to be asked.
+    """
+    work = Working(draft)
+    _apply_overrides(work, overrides)
+    for rejected in draft.rejected:
+        _take_rejected(work, rejected.field, rejected.quote, rejected.reason)
+    if not work.refusal and work.get("intent") is Intent.UNSUPPORTED:
+        work.refuse(RefusalClass.UNSUPPORTED_TASK, "this is not a job of fine-tuning a text model.")
+    work.default("intent", Intent.TRAIN, "the request asks for nothing else")
+    facts = _Facts(find_machine())
+    if not work.refusal and work.get("intent") in (Intent.TRAIN, Intent.PLAN):
+        facts = _settle(work, settings, facts)
+    return Resolved(_plan(request, draft, work, settings, facts), facts.profiled)
+
+
+def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
+    """Fill in what is missing, in the order in which one thing depends on the other."""
+    check_paths(work, settings.roots)
+    check_numbers(work)
+    choose_task(work, settings.roots)
+    if work.refusal:
+        return facts
+    check_method(work, facts.machine)
+    check_objective(work)
+    choose_metric(work)
+    check_target(work)
+    base = choose_base(work, settings.roots)
+    profiled = None if work.refusal else _profile(work, settings, base)
+    if work.refusal:
+        return replace(facts, base=base)
+    choose_loss(work, profiled)
+    choose_rest(work, profiled)
+    spec, space = _close(work, base, profiled)
+    facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space)
+    if spec is None or space is None or base is None or profiled is None:
+        return facts
+    space = fit_adapter_limit(work, spec, space, base)
+    flops = training_flops(facts.machine, cache_directory())
+    check_feasible(work, spec, space, base, profiled.profile, facts.machine, flops)
+    found = estimate(spec, space, base, profiled.profile, facts.machine, flops, llm=settings.llm)
+    work.notes += data_notes(spec, profiled.profile, found, trials_given=work.is_users("budget.trials"))
+    return replace(facts, space=space, estimate=found)
+
+
+def _apply_overrides(work: Working, overrides: Overrides) -> None:
+    flags = (
+        ("data.train", "--data", overrides.data),
+        ("budget.trials", "--trials", overrides.trials),
+        ("budget.seconds", "--seconds", overrides.seconds),
+    )
+    for name, flag, value in flags:
+        if value is None:
+            continue
+        if work.is_users(name) and work.get(name) != value:
+            work.notes.append(f"{flag} {value} takes the place of {name} {work.get(name)} in the request.")
+        work.user(name, value, f"{flag} {value}")
+        if name == "data.train" and work.refusal and work.refusal.kind is RefusalClass.MISSING_DATA:
+            work.refusal = None
+
+
+def _take_rejected(work: Working, name: str, quote: str, reason: str) -> None:
+    """A value that the reader could not put into the draft: an error, unless a flag or a refusal has settled it."""
+    if work.is_users(name):
+        return
+    if not work.refusal:
+        hint = "Correct it, or leave it out for the default."
+        work.errors.append(PlanError(code="bad_value", param=name, message=f"{reason}, got {quote!r}.", hint=hint))
+    work.drop(name, reason, quote)
+
+
+def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> "Profiled | None":
+    """Read, split and measure the data; None where that is not possible, with the reason in `work`."""
+    if (
+        work.get("data.train") is None
+        or work.get("task") is None
+        or any(error.param.startswith("data.") for error in work.errors)
+    ):
+        return None
+    from tools.profile_data import profile
+
+    draft = work.draft_spec()
+    try:
+        profiled = profile(
+            Data.model_validate(draft.data.model_dump()),
+            work.get("task"),
+            roots=settings.roots,
+            tokenizer_file=base.tokenizer_file if base else None,
+            tokenizer_name=base.name if base else "words",
+            max_positions=base.max_positions if base else None,
+            constraints=draft.constraints,
+            seed=work.get("seed") or 0,
+        )
+    except Undecided as open_question:
+        work.ask(open_question.field, open_question.question, open_question.suggestion)
+        return None
+    except InputError as error:
+        error.code = SETTLED_ELSEWHERE.get(error.code, error.code)
+        work.fail(error)
+        return None
+    for role, column in profiled.profile.columns:
+        evidence = profiled.profile.column_evidence.get(role, "found in the data")
+        work.infer(f"data.columns.{role}", column, evidence)
+    return profiled
+
+
+def _close(
+    work: Working, base: BaseModelFacts | None, profiled: "Profiled | None"
+) -> tuple[TaskSpec | None, Space | None]:
+    """The closed spec and its search space; values of the search that break a rule are rejected one after another."""
+    from trainers.priors import default_space
+
+    while True:
+        try:
+            spec = work.task_spec()
+            space = default_space(
+                spec,
+                hidden_size=base.hidden_size if base else None,
+                parameters=base.parameters if base else None,
+                n_train_rows=profiled.profile.splits.train if profiled else None,
+                embedded=base is not None and base.name == TINY_CAUSAL,
+            )
+        except ValidationError:
+            return None, None  # something is still open: a question, a refusal or an error says what
+        except InputError as error:
+            if error.param not in work.values:
+                work.fail(error)
+                return None, None
+            work.reject(error.param, error.rule, error.hint, error.code)
+        else:
+            return spec, space
+
+
+def _plan(request: str, draft: Draft, work: Working, settings: Settings, facts: _Facts) -> Plan:
+    complete = facts.spec is not None and not (work.questions or work.errors or work.refusal)
+    first, others = (work.errors or [None])[0], work.errors[1:]
+    return Plan(
+        request=request,
+        spec=facts.spec if complete and facts.spec is not None else work.draft_spec(),
+        provenance=work.provenance,
+        questions=tuple(work.questions),
+        refusal=work.refusal,
+        error=first,
+        base=facts.base,
+        data=facts.profiled.profile if facts.profiled else None,
+        space=facts.space,
+        device=facts.machine.device,
+        precision=facts.machine.precision,
+        estimate=facts.estimate,
+        notes=tuple(
+            dict.fromkeys([*(f"Also to correct, {e.param}: {e.message} {e.hint}" for e in others), *work.notes])
+        ),
+        ignored=draft.ignored,
+        study=draft.study,
+        trial=draft.trial,
+        llm=settings.llm,
+    )
