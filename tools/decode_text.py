@@ -31,7 +31,7 @@ MAX_HIGH_SHARE = 0.3
 
 
 def decode(raw: bytes, name: str, param: str) -> tuple[str, tuple[str, ...]]:
-    """(text, notes): by byte-order mark, else UTF-8, else cp1252 with a note. InputError for binary or other files.
+    """(text, notes): by byte-order mark, else UTF-8, else CESU-8 or cp1252 with a note. InputError for other files.
 
     cp1252 is taken only for bytes that read as Western European text in it; a file that is UTF-8 but for a few broken
     bytes is refused with the line of the first one, since any guess would garble the rest.
@@ -67,6 +67,8 @@ def _western(raw: bytes, error: UnicodeDecodeError, name: str, param: str) -> tu
     where = f"byte 0x{raw[error.start]:02x} on line {line}"
     if b"\0" in raw:
         raise InputError(param, f"a text table is needed; {name} is binary ({where}).", "Convert it.", code="binary")
+    if (text := _cesu8(raw)) is not None:
+        return text, (f"read as CESU-8: characters such as emoji are written as surrogate pairs ({where})",)
     lenient = raw.decode("utf-8", "replace")
     broken = lenient.count("\ufffd")
     if len(re.findall(r"[^\x00-\x7f\ufffd]", lenient)) > broken:
@@ -80,6 +82,14 @@ def _western(raw: bytes, error: UnicodeDecodeError, name: str, param: str) -> tu
     if high > MAX_HIGH_SHARE * (high + letters):
         raise _wrong(param, f"{name} is not UTF-8 ({where}) and does not read as Western European text.")
     return text, (f"not UTF-8 ({where}): read as cp1252 (latin-1)",)
+
+
+def _cesu8(raw: bytes) -> str | None:
+    """UTF-8 in which characters beyond U+FFFF are two encoded surrogates, as some Java programs write it."""
+    try:
+        return raw.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        return None
 
 
 def _check_text(text: str, name: str, param: str) -> None:

@@ -77,22 +77,20 @@ class Twins:
     near: dict[int, int]
 
 
-def twins_within(texts: Sequence[str], *, near: bool = True) -> Twins:
-    """For each text that repeats an earlier one, that earlier text's index. `texts` are normalised."""
+def exact_twins(texts: Sequence[str]) -> dict[int, int]:
+    """For each normalised text that equals an earlier one, the index of the first such text."""
     first: dict[str, int] = {}
-    exact: dict[int, int] = {}
-    for i, text in enumerate(texts):
-        if first.setdefault(text, i) != i:
-            exact[i] = first[text]
-    if not near:
-        return Twins(exact, {})
-    distinct = sorted(first.values())
-    shingles = [_shingles(texts[i]) for i in distinct]
-    pairs = near_pairs(shingles)
-    return Twins(exact, {distinct[later]: distinct[earlier] for earlier, later in reversed(pairs)})
+    return {i: first[text] for i, text in enumerate(texts) if first.setdefault(text, i) != i}
 
 
-def near_pairs(shingles: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
+def near_links(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs (i, j), i < j, in order of j, of near duplicates among the distinct normalised texts."""
+    distinct = sorted(set(range(len(texts))) - exact_twins(texts).keys())
+    pairs = _near_pairs([_shingles(texts[i]) for i in distinct])
+    return [(distinct[i], distinct[j]) for i, j in pairs]
+
+
+def _near_pairs(shingles: Sequence[frozenset[int]]) -> list[tuple[int, int]]:
     """Pairs (i, j), i < j, in order of j, whose shingle sets have a Jaccard index of at least THRESHOLD.
 
     For a row at most MAX_CANDIDATES earlier ones are compared.
@@ -118,8 +116,7 @@ def twins_across(train: Sequence[str], judged: Sequence[str], *, near: bool = Tr
     exact = {i: first[text] for i, text in enumerate(train) if text in first}
     if not near:
         return Twins(exact, {})
-    wanted = {text: i for text, i in first.items()}
-    shingles = {i: s for text, i in wanted.items() if (s := _shingles(text))}
+    shingles = {i: s for text, i in first.items() if (s := _shingles(text))}
     order = _rarity(list(shingles.values()))
     index: dict[int, list[int]] = defaultdict(list)
     for i, own in sorted(shingles.items()):

@@ -26,18 +26,18 @@ MAX_FILE_BYTES = 1024**3
 NEXT_STEP = "Give a csv, tsv, json, jsonl or parquet file, a hub id (owner/name), or stdlib:docstrings."
 
 
-def load_table(name: str, param: str, roots: tuple[Path, ...], *, seed: int = 0, offline: bool = False) -> Table:
+def load_table(name: str, param: str, roots: tuple[Path, ...], *, seed: int = 0) -> Table:
     """The rows that `name` means: a path inside `roots`, a hub id, or a `stdlib:` name.
 
     A name that exists as a file, ends in a known extension or starts like a path is a path; another name in the form
-    of a hub id is looked up on the hub (not when `offline`). `param` is the spec's field for messages; `seed` draws
+    of a hub id is looked up on the hub. `param` is the spec's field for messages; `seed` draws
     the sample of `stdlib:NAME@ROWS`. Raises InputError, and UnsafePath for a path that may not be opened.
     """
     if name.startswith(PREFIX):
         return _from_stdlib(name, param, seed)
     if _is_path(name, roots):
         return _from_file(name, confined(param, name, roots), param)
-    return load_hub(name, param, offline=offline)
+    return load_hub(name, param)
 
 
 def _is_path(name: str, roots: tuple[Path, ...]) -> bool:

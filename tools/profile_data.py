@@ -12,10 +12,11 @@ from tools.data_profile import DataProfile, DuplicateProfile, SourceProfile, Spl
 from tools.duplicates import (
     Twins,
     affordable,
+    exact_twins,
     judged_text,
     longest_shared_span,
+    near_links,
     twins_across,
-    twins_within,
     whole_text,
 )
 from tools.lengths import control_tokens, measure_lengths
@@ -180,14 +181,13 @@ def _split(read: _Read, seed: int, notes: list[str]) -> tuple[dict[str, list[Row
 def _groups(rows: list[Row], task: Task, notes: list[str]) -> list[int]:
     """Group numbers that keep duplicates together; near duplicates only while no group swallows the data."""
     texts = [judged_text(row, task) for row in rows]
-    exact = twins_within(texts, near=False).exact
+    exact = list(exact_twins(texts).items())
     if not affordable(texts):
-        return grouped(len(rows), list(exact.items()))
-    near = twins_within(texts).near
-    groups = grouped(len(rows), [*exact.items(), *near.items()])
+        return grouped(len(rows), exact)
+    groups = grouped(len(rows), [*exact, *near_links(texts)])
     if max(Counter(groups).values()) > max(10, 0.05 * len(rows)):
         notes.append("many rows are variations of one template: only exact duplicates are kept on one side of the cut")
-        return grouped(len(rows), list(exact.items()))
+        return grouped(len(rows), exact)
     return groups
 
 
@@ -200,7 +200,8 @@ def _without_leaks(
     near = affordable([text for texts in judged.values() for text in texts])
     if not near:
         notes.append("near duplicates were not looked for: too much text; exact ones were")
-    within = twins_within([whole_text(row) for row in train], near=near)
+    whole = [whole_text(row) for row in train]
+    repeats = exact_twins(whole)
     across = {s: twins_across(judged["train"], judged[s], near=near) for s in ("validation", "test")}
     near_rows = {i for twins in across.values() for i in twins.near}
     leaks = {i for twins in across.values() for i in twins.exact}
@@ -211,7 +212,7 @@ def _without_leaks(
         )
     else:
         leaks |= near_rows
-    removed = leaks | set(within.exact)
+    removed = leaks | repeats.keys()
     kept = [row for i, row in enumerate(train) if i not in removed]
     if len(kept) < MIN_TRAIN_ROWS:
         rule = f"train must have {MIN_TRAIN_ROWS} rows that are in no other split; {len(kept)} of {len(train)} are left"
@@ -219,8 +220,8 @@ def _without_leaks(
     if task is Task.CLASSIFICATION:
         _note_conflicts(kept, notes)
     counts = DuplicateProfile(
-        exact_within_train=len(within.exact),
-        near_within_train=len(within.near),
+        exact_within_train=len(repeats),
+        near_within_train=len({j for _, j in near_links(whole)}) if near else 0,
         train_rows_also_in_validation=len({**across["validation"].exact, **across["validation"].near}),
         train_rows_also_in_test=len({**across["test"].exact, **across["test"].near}),
         longest_shared_span=_longest_span(judged, across["test"], leaks),
