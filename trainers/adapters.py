@@ -41,9 +41,7 @@ def target_modules(model: Any, choice: str, head: tuple[str, ...] = ()) -> list[
     linear = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, (torch.nn.Linear, Conv1D))
-        and module is not output
-        and not _in_head(name, model, head)
+        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not output and not _in_head(name, model, head)
     ]
     chosen = [name for name in linear if _is_kind(name, choice)]
     if not chosen:

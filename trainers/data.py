@@ -159,7 +159,9 @@ def _sft(row: Row, tokenizer: Any) -> Row:
 def _cut_sft(row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
     ids, labels = row["input_ids"][:limit], row["labels"][:limit]
     trained = any(label != IGNORED for label in labels[1:])  # nothing predicts the first token
-    return ({"input_ids": ids, "labels": labels, "length": len(ids)} if trained else None), len(row["input_ids"]) > limit
+    return ({"input_ids": ids, "labels": labels, "length": len(ids)} if trained else None), len(
+        row["input_ids"]
+    ) > limit
 
 
 def _preference(row: Row, tokenizer: Any) -> Row:

@@ -120,5 +120,3 @@ def _notes(run: Run) -> tuple[str, ...]:
     if not run.tokens.n_escaped:
         return ()
     return (f"Control tokens of the tokenizer were escaped in the text of {run.tokens.n_escaped} training rows.",)
-
-

@@ -143,11 +143,15 @@ def _snapshot(name: str, revision: str | None) -> Path:
         rule, hint = f"{name} is gated.", "Accept its licence on the hub and set HF_TOKEN."
         raise InputError("base_model", rule, hint, code="gated_model") from error
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-        rule = f"must be a local directory or a model on the hub, got {name!r}" + (f" at {revision}." if revision else ".")
+        rule = f"must be a local directory or a model on the hub, got {name!r}" + (
+            f" at {revision}." if revision else "."
+        )
         raise InputError("base_model", rule, "Check the spelling.", code="unknown_model") from error
     except (OSError, ValueError) as error:
         rule = f"{name} is not in the local cache and the hub cannot be reached."
-        raise InputError("base_model", rule, "Go online once, or name a local directory.", code="hub_offline") from error
+        raise InputError(
+            "base_model", rule, "Go online once, or name a local directory.", code="hub_offline"
+        ) from error
 
 
 def _scrubbed(value: Any) -> Any:
@@ -191,4 +195,6 @@ def _four_bit(spec: TrainSpec) -> Any:
 
 def _unusable(name: str, need: str, error: Exception) -> InputError:
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-    return InputError("base_model", f"{name} must be {need}: {reason}", "Check the files, or choose another base model.")
+    return InputError(
+        "base_model", f"{name} must be {need}: {reason}", "Check the files, or choose another base model."
+    )

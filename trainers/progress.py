@@ -90,9 +90,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             raise AttemptFailed(
                 FailureReason.NAN, f"loss {loss} and gradient norm {norm} at step {state.global_step} of {self._total}."
             )
-        point = CurvePoint(
-            step=state.global_step, loss=loss, learning_rate=logs.get("learning_rate"), grad_norm=norm
-        )
+        point = CurvePoint(step=state.global_step, loss=loss, learning_rate=logs.get("learning_rate"), grad_norm=norm)
         self._add(point)
         self._check_divergence(loss, state.global_step)
 

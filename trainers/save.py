@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from trainers.spec import Adapter, Closed, Config, Loss, Task, TrainSpec
 
@@ -28,6 +28,7 @@ class SavedFacts(Closed):
     max_seq_length: int
     config: Config
     seed: int
+    precision: Literal["fp32", "bf16"] = "fp32"
     versions: dict[str, str]
 
 
@@ -66,6 +67,7 @@ def facts_of(spec: TrainSpec) -> SavedFacts:
         max_seq_length=spec.max_seq_length,
         config=spec.config,
         seed=spec.seed,
+        precision=spec.precision,
         versions={name: version(name) for name in PACKAGES},
     )
 

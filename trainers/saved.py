@@ -16,7 +16,7 @@ __all__ = ["Saved", "SavedFacts", "check_manifest", "load_saved", "read_facts"]
 
 @dataclass(frozen=True)
 class Saved:
-    """A trained model, opened for use: eval mode, fp32 (QLoRA: as quantised)."""
+    """A trained model, opened for use: eval mode; bf16 weights only where it was trained so, on CUDA."""
 
     model: Any
     tokenizer: Any
@@ -41,7 +41,9 @@ def check_manifest(directory: Path) -> None:
         files: dict[str, str] = json.loads((directory / MANIFEST_FILE).read_bytes())["files"]
     except (OSError, ValueError, KeyError) as error:
         rule = f"must hold a readable {MANIFEST_FILE}, and {directory} does not."
-        raise InputError("adapter", rule, "Name the directory that a report printed.", code="corrupt_adapter") from error
+        raise InputError(
+            "adapter", rule, "Name the directory that a report printed.", code="corrupt_adapter"
+        ) from error
     for name, digest in files.items():
         path = directory / name
         if not path.is_file() or sha256(path) != digest:
@@ -97,5 +99,6 @@ def _spec(facts: SavedFacts, directory: Path, device: Literal["cpu", "cuda"]) ->
         labels=facts.labels,
         max_seq_length=facts.max_seq_length,
         device=device,
+        precision=facts.precision,
         output_dir=directory,
     )

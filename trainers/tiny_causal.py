@@ -80,7 +80,7 @@ def _write(directory: Path) -> None:
         "chat_template": CHAT_TEMPLATE,
     }
     stops = {"bos_token_id": ids[BEGIN], "eos_token_id": [ids[END], ids[TURN_END]], "pad_token_id": ids[PAD]}
-    config = {
+    config: dict[str, Any] = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "vocab_size": VOCABULARY,
@@ -92,8 +92,9 @@ def _write(directory: Path) -> None:
         "max_position_embeddings": POSITIONS,
         "tie_word_embeddings": True,
         "dtype": "float32",
-        **{**stops, "eos_token_id": ids[END]},
+        **stops,
     }
+    config["eos_token_id"] = ids[END]
     _write_json(directory / "tokenizer_config.json", tokenizer)
     _write_json(directory / "generation_config.json", stops)
     save_file(_weights(), str(directory / "model.safetensors"), metadata={"format": "pt"})
@@ -136,7 +137,11 @@ def _weights() -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
         layer = f"model.layers.{i}"
         for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
             tensors[f"{layer}.self_attn.{name}.weight"] = normal(HIDDEN, HIDDEN)
-        for name, shape in (("gate_proj", (INNER, HIDDEN)), ("up_proj", (INNER, HIDDEN)), ("down_proj", (HIDDEN, INNER))):
+        for name, shape in (
+            ("gate_proj", (INNER, HIDDEN)),
+            ("up_proj", (INNER, HIDDEN)),
+            ("down_proj", (HIDDEN, INNER)),
+        ):
             tensors[f"{layer}.mlp.{name}.weight"] = normal(*shape)
         for name in ("input_layernorm", "post_attention_layernorm"):
             tensors[f"{layer}.{name}.weight"] = ones.copy()
