@@ -3,6 +3,7 @@
 import re
 
 from agent.request.reading import Reading
+from agent.request.vocabulary import TASKS_STRONG
 from trainers.spec import Task
 
 ROLES: dict[str, str] = {
@@ -18,7 +19,7 @@ ROLES: dict[str, str] = {
 
 _NARROW: dict[str, str] = {
     "text": r"texts?|inputs?",
-    "label": r"labels?|targets?|class(?:es)?",
+    "label": r"labels?|target|class",
     "prompt": r"prompts?|instructions?|questions?",
     "completion": r"completions?|responses?|answers?|outputs?",
     "messages": r"messages|conversations?",
@@ -31,13 +32,14 @@ _NOT_NAMES = frozenset(
     "a an and are as at be by column columns data dataset field fields file for from given has have holds i in into is it "
     "its of on one only or our so that the then them there these they this to under use using with my set should "
     "called named values where which who not no best good more than each per all any if but length max loss accuracy "
-    "model out classes lora trials hours epochs learning batch rank pairs pair answers labels texts prompts".split()
+    "model out classes lora very quite noisy messy short long clean dirty imbalanced uneven unbalanced balanced german english wrong mixed missing often sometimes mostly also always never too so still important different many few some unknown trials hours epochs learning batch rank pairs pair answers labels texts prompts".split()
 )
 _TASK_OF_PAIR = {"completion": Task.SFT, "label": Task.CLASSIFICATION}
 
 
 def read_columns(reading: Reading) -> None:
     """Claim data.columns.* and, where a pair of roles settles it, the task."""
+    _read_side_columns(reading)
     _read_arrow(reading)
     _read_listed(reading)
     _read_predicted(reading)
@@ -67,16 +69,32 @@ def _read_arrow(reading: Reading) -> None:
     pattern = rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})"
     for match in reading.find_all(pattern):
         source, target = _role(match["from"]), _role(match["to"])
-        if re.search(r"\bto\b", match.group()) and (source is None or target is None or _doing(reading, match)):
+        maps = re.search(r"maps? (?:the |column )*$", reading.before(match.start())) is not None
+        if not maps and re.search(r"\bto\b", match.group()) and (source is None or target is None or _doing(reading, match)):
             continue
         known = target in _TASK_OF_PAIR or source == "prompt"
         if not known and not reading.has("data.train"):
             continue
-        last = "label" if target == "label" and source in ("text", None, "label") else "completion"
+        labels = target == "label" and source in ("text", None, "label")
+        last = "label" if labels or _classifies(reading) and target != "completion" else "completion"
         first = "text" if last == "label" else "prompt"
         if _claim(reading, first, match, "from", consume=False):
             _claim(reading, last, match, "to")
-            reading.claim("task", _TASK_OF_PAIR[last], match.start(), match.end(), consume=False)
+            if known and not _classifies(reading):
+                reading.claim("task", _TASK_OF_PAIR[last], match.start(), match.end(), consume=False)
+
+
+def _classifies(reading: Reading) -> bool:
+    return re.search(rf"(?<!\w)(?:{TASKS_STRONG[Task.CLASSIFICATION]})(?!\w)", reading.text.left) is not None
+
+
+def _read_side_columns(reading: Reading) -> None:
+    """ "input column 'source', output column 'target'": prompt and completion, or text and label for a classifier."""
+    first, last = ("text", "label") if _classifies(reading) else ("prompt", "completion")
+    for side, role in (("input|source", first), ("output|target", last)):
+        match = reading.find(rf"(?:{side}) (?:column|field)(?: is| called| named|:|=)*\s*(?P<name>{_NAME})")
+        if match:
+            _claim(reading, role, match, "name")
 
 
 def _doing(reading: Reading, match: re.Match[str]) -> bool:
@@ -96,8 +114,8 @@ def _read_listed(reading: Reading) -> None:
     group = 1 if match[1] else 2
     names = [m for m in re.finditer(_NAME, match[group]) if m.group() not in ("and", "the", "a", "with", "has", "have")]
     roles = [_role(m.group()) for m in names]
-    if None in roles and len(names) == 2 and group == 1 and set(roles) - {None} <= {"text", "label"}:
-        roles = ["text", "label"] if roles[1] == "label" or roles[0] == "text" else roles
+    if None in roles and len(names) == 2 and group == 1 and _classifies(reading) and set(roles) <= {None, "text", "label"}:
+        roles = ["text", "label"]
     found = [(role, m) for role, m in zip(roles, names, strict=True) if role and not reading.has(f"data.columns.{role}")]
     for role, name in found:
         start = match.start(group) + name.start()

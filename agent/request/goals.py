@@ -15,7 +15,7 @@ _THING = r"(?:stud(?:y|ies)|job|run|search|sweep|trial|training|experiment|it|ev
 _CONTROL: tuple[tuple[Intent, str], ...] = (
     (Intent.HELP, r"(?:help(?: me)?(?: please)?\W*$|help\b(?! (?:me )?(?:to )?(?:fine|train|tune|build|class))|what (?:can|do) (?:you|i) |what (?:are|is) (?:you|this|tunewright)\b|how (?:do|can|should) (?:i|you|we) |how does (?:this|it|tunewright)|which (?:tasks?|models?|losses|metrics?|methods?|formats?|adapters?) (?:do|are|can|does)|what (?:tasks?|models?|losses|metrics?|methods?|formats?|adapters?|data|commands|options) (?:do|are|can|does)|usage\b|(?:list|show)(?: me)? (?:the |all )*(?:commands|options)|(?:hi|hello|hey|thanks|thank you)\W*$|explain how (?:this|you|it|tunewright)|show me (?:an example|how))"),
     (Intent.EXPLAIN, r"(?:why\b|how come\b|what made\b|explain\b|justify\b|what(?:'s| is| was) the reason\b|(?:tell|show) me why\b)"),
-    (Intent.RESUME, rf"(?:resume|continue|pick up|carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W+(?:with |from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|where))"),
+    (Intent.RESUME, rf"(?:pick \x00* ?(?:it |that |the study |the run )?(?:up|back up) ?(?:again)?|resume|continue|pick up|carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W+(?:with |from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|where))"),
     (Intent.CANCEL, rf"(?:cancel|abort|kill|terminate|halt|quit|stop|end|interrupt|shut down)\b(?=\W*$|\W+(?:with )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|now))(?!\W+(?:at|when|once|after|early))"),
     (Intent.STATUS, rf"(?:how(?:'s|s| is| are| far| did)\b(?! (?:the weather|it possible))|what(?:'s|s| is| are)? (?:the )?(?:status|progress|state|running|eta|current best|best (?:trial|score|config\w*) (?:so far|of|in))\b|status\b|progress\b|is (?:{_THING}\W+)*(?:\d+ )?(?:done|finished|complete|still|running|over)|are (?:{_THING} ?)*(?:we|they)? ?(?:done|finished|still)|(?:show|list|give|check|tell)(?: me)?(?: (?:the|all|my|on|about))* (?:status|progress|stud(?:y|ies)|trials|results|runs|jobs|leaderboard|best (?:trial|score))\b|which (?:trials?|stud(?:y|ies)|config\w*)\b|when (?:will|is)\b|has (?:{_THING} ?)+|did (?:{_THING}\b)|any (?:news|progress|update)|where (?:are we|is)|how many trials|what happened)"),
     (Intent.EVALUATE, r"(?:evaluate|eval|score|benchmark|assess|measure|test|check the (?:accuracy|quality|score)|how (?:good|well|accurate))\b(?=\W+(?:the |my |our |this |that |is |does )*(?:\w+ )?(?:adapter|model|checkpoint|lora|\x00|it\b|best|study|on\b|how|performance|quality))"),
@@ -74,7 +74,7 @@ def read_negations(reading: Reading) -> None:
     wanted = [p for a, p in ADAPTERS.items() if a is not Adapter.FULL] + list(METRICS.values()) + list(LOSSES.values())
     term = rf"(?:{'|'.join(wanted + list(TASKS_STRONG.values()))}|f-?1(?:[- ]score)?|dropout|warm-?up|weight decay|loss|adapters?|early stopping|quanti[sz]ation|cosine|linear)"
     filler = r"(?:(?:use|using|do|want|need|the|a|an|any|by|on|for|optimi[sz]e|optimi[sz]ing|maximi[sz]e|plain|just|with|to|be|about|it|is|as|apply|run|try|me|of)\s+)*"
-    negator = r"(?:not|no|without|don't|dont|do not|doesn't|instead of|rather than|never|avoid|skip|forget(?: about)?|isn't|nor|neither|in place of)"
+    negator = r"(?:(?:do not|don't|dont|does not|doesn't) (?:care|worry|mind|bother)(?: much)?(?: about)?|not|no|without|don't|dont|do not|doesn't|instead of|rather than|never|avoid|skip|forget(?: about)?|isn't|nor|neither|in place of)"
     for match in reading.find_all(rf"{negator}\s+{filler}{term}(?:\s*(?:,|or|and|nor|/)\s*(?:{term}))*(?:\s+(?:loss|metric|score))?"):
         if not match.group().startswith("not only"):
             reading.text.consume(match.start(), match.end())
@@ -95,12 +95,17 @@ def read_study(reading: Reading) -> None:
 
 def read_control(reading: Reading) -> Intent | None:
     """The intent of a request about what exists already, claimed; None for all others."""
+    opening = rf"(?:{_POLITE}|(?<=[,.;!]) (?:please |now |so |then |and )*)" if _names_a_study(reading) else _POLITE
     for intent, words in _CONTROL:
-        match = re.search(rf"{_POLITE}(?P<said>{words})", _visible(reading))
+        match = re.search(rf"{opening}(?P<said>{words})", _visible(reading))
         if match and not _is_training(reading, intent, match):
             reading.claim("intent", intent, match.start("said"), match.end("said"), consume=False)
             return intent
     return None
+
+
+def _names_a_study(reading: Reading) -> bool:
+    return reading.study is not None and not reading.has("data.train")
 
 
 def _visible(reading: Reading) -> str:
@@ -150,17 +155,18 @@ def read_task(reading: Reading) -> None:
         reading.claim("task", task, match.start(), match.end())
 
 
-def read_intent(reading: Reading, original: str) -> None:
+def read_intent(reading: Reading, original: str, *, editing: bool = False) -> None:
     """Claim train, plan or unsupported for a request that is not about an existing study.
 
     `original` is the text before other readers consumed it, with hidden orders masked.
     """
     tuning = _compiled_search(_STRONG_VERBS, original)
     about = tuning is not None or any(c.field in ("data.train", "base_model", "adapter", "loss") for c in reading.claims)
+    about = about or editing
     out = _compiled_search(_OUT_OF_SCOPE, original) or (None if about else _compiled_search(_OUT_OF_SCOPE_CHORES, original))
     evidence = _evidence(reading, original, tuning)
     plan = _compiled_search(_PLAN, original)
-    if reading.rejected and evidence is None:
+    if reading.refusal and evidence is None:
         evidence = (0, max(len(original), 1))
     if out is None and evidence is not None:
         start, end = plan.span() if plan else evidence
@@ -194,12 +200,26 @@ def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> 
     for name in ("task", "loss", "adapter", "data.train", "base_model"):
         if name in stated and (name != "task" or anchored or stated[name].value is not Task.SFT):
             return stated[name].start, stated[name].end
-    searched = next((c for name, c in stated.items() if name.startswith(("search.", "budget.", "objective."))), None)
+    searched = next((c for name, c in stated.items() if name.startswith(("search.", "budget.", "objective.", "data.", "seed", "constraints.", "output."))), None)
     return (searched.start, searched.end) if searched else None
 
 
 def _compiled_search(pattern: str, text: str) -> re.Match[str] | None:
     return re.search(rf"(?<![\w-])(?:{pattern})(?![\w])", text)
+
+
+def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
+    """Claim help for a question about methods that names no data: "what is the difference between LoRA and DoRA?"."""
+    terms = "|".join([*ADAPTERS.values(), *LOSSES.values(), *METRICS.values(), *TASKS_STRONG.values(), "learning rate|rank|epochs|batch size|beta|trials?|tunewright|overfitting|columns?|formats?|files?|studies|fine-?tun(?:e|ing)|hyperparameters?"])
+    asks = re.search(
+        rf"{_POLITE}(?P<said>(?:what(?:'s| is| are| does| do)?|which|when should|should i|is|are|does|do you|can you explain|how|difference between|tell me about)\b[^\n]*?(?<!\w)(?:{terms})(?!\w)[^\n]*)",
+        original.rstrip(),
+    )
+    data = any(c.field.startswith("data.") for c in reading.claims)
+    if asks is None or data or not re.search(r"\?|difference|^\W*what", original) or re.search(_PLAN, original) or re.search(r"(?:is|are|can|could) (?:it|you|we)\b.*\bto?\b (?:fine|train|tune)", original):
+        return None
+    reading.claim("intent", Intent.HELP, asks.start("said"), asks.end("said"), consume=False)
+    return Intent.HELP
 
 
 def keep_what_counts(reading: Reading) -> None:

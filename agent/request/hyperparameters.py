@@ -46,7 +46,7 @@ HYPERPARAMETERS = (
 )  # fmt: skip
 
 _CONNECTOR = (
-    r"(?:\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|fixed|should|set to|fixed at|fixed to|values?|"
+    r"(?:[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|fixed|should|set to|fixed at|fixed to|values?|"
     r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|any of|somewhere|about|around|roughly|exactly|use|"
     r"only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
 )

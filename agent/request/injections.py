@@ -35,12 +35,22 @@ _COMMANDS = re.compile(
 """Such words claim their clause."""
 
 _SENTENCE_END = re.compile(r"[.!?;](?=[\s\x00]|$)|\n")
-_CLAUSE_START = re.compile(r"[,:(]\s|\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])")
+_CLAUSE_START = re.compile(r"[,:(]\s|&&|\||\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])")
 _CLAUSE_END = re.compile(r"[,)](?=\s|$)|\s-+\s|(?<![\w-])(?:then|but|and (?:fine|train|use|tune|make|keep|set|with))(?![\w-])")
+
+
+_REPORTED_SPEECH = re.compile(
+    r"[^.;\n]{0,80}\b(?:wrote|writes|said|says|reads|commented|claims?|claimed|suggested|suggests|told (?:me|us)|quote|states?|stated|contains?|mentions?)"
+    r"\b[^.;\n\"]{0,30}\"(?:[^\"\n]*\s){3}[^\"\n]*\"[^.;\n]*"
+)
+"""Somebody else's sentence, quoted: it orders nothing."""
 
 
 def read_injections(reading: Reading) -> None:
     """Set aside every clause that orders something a fine-tuning request cannot ask for."""
+    for match in list(_REPORTED_SPEECH.finditer(reading.text.left)):
+        reading.ignored.append(reading.text.quote(*match.span()))
+        reading.text.consume(*match.span())
     for pattern, whole_sentence in ((_TAKES_OVER, True), (_COMMANDS, False)):
         while match := pattern.search(reading.text.left):
             start, end = _extent(reading.text.left, match, whole_sentence)
@@ -52,7 +62,7 @@ def _extent(text: str, match: re.Match[str], whole_sentence: bool) -> tuple[int,
     """The clause around a match: from the last joint before it to the next one after it."""
     sentence_starts = [m.end() for m in _SENTENCE_END.finditer(text, 0, match.start())]
     start = sentence_starts[-1] if sentence_starts else 0
-    joints = [m.start() for m in _CLAUSE_START.finditer(text, start, match.start())]
+    joints = [m.start() for m in _CLAUSE_START.finditer(text, start, match.start() + 2) if m.start() <= match.start()]
     start = joints[-1] if joints else start
     stop = _SENTENCE_END.search(text, match.end())
     end = stop.start() if stop else len(text)

@@ -36,14 +36,14 @@ _NOT_IDS = frozenset(
     "positive negative spam ham yes/no pass fail either both day hour trial min sec epoch model data hub study study/trial".split()
 )
 _SAVE = (
-    r"(?:sav(?:e|ed|ing)|write|writing|stor(?:e|ed|ing)|put(?:ting)?|output(?:s|ting)?|dump|plac(?:e|ing)|export(?:ed|ing)?|"
+    r"(?:sav(?:e|ed|ing)|writ(?:e|ten|ing)|stor(?:e|ed|ing)|put(?:ting)?|output(?:s|ting)?|dump|plac(?:e|ing)|export(?:ed|ing)?|"
     r"keep|deliver|drop|leave|results?|artifacts?|out)"
 )
 _ROLES: tuple[tuple[str, str], ...] = (
     ("output.dir", rf"(?:{_SAVE}(?![\w-])[^.;,\n]{{0,40}}?\b(?:to|in|into|under|at|as|go to|dir|directory|folder|path)|(?:output|results?|save)(?:[ _-]?(?:dir|directory|folder|path|to))?\s*[:=]?|{_SAVE} (?:it|them|everything|the (?:adapter|model|results?)))"),
     ("data.test", r"(?:test(?:ed|ing)?|hold[- ]?out|held[- ]out|final evaluation)(?:[ -]?(?:set|split|data|file|part))?(?: (?:it|the (?:result|model|adapter)))?(?: (?:is|are|on|with|against|in|from|using|being|comes from|afterwards on|at the end on))*\s*[:=]?"),
     ("data.validation", r"(?:validat(?:e|es|ed|ing|ion)|valid|val|dev(?:elopment)?|eval(?:uate|uated|uating|uation)?)(?:[ -]?(?:set|split|data|file|part))?(?: (?:it|the (?:result|model|adapter)))?(?: (?:is|are|on|with|against|in|from|using|being|comes from|during training on))*\s*[:=]?"),
-    ("base_model", r"(?:(?:base[- ]?|starting |start |pre-?trained |foundation )?(?:model|checkpoint|weights|backbone|llm|encoder)|base|start(?:ing)? (?:from|with|at)|initiali[sz]ed? (?:from|with)|init from|on top of|based on)(?: (?:is|at|in|from|called|named|should be|to|under))*\s*[:=]?"),
+    ("base_model", r"(?:(?:base[- ]?|starting |start |pre-?trained |foundation )?(?:model|checkpoint|weights|backbone|llm|encoder)|base|start(?:ing)? (?:from|with|at)|initiali[sz]ed? (?:from|with)|init from|on top of|based on)(?: (?:is|at|in|from|called|named|should be|must be|to|under))*\s*[:=]?"),
     ("data.train", r"(?:(?:training[- ])?(?:data|dataset|examples|corpus|files?|rows|samples|pairs|set)|train(?:ing)?[- ](?:on|with|from|set|file|data|split)|(?<!based )(?<!top )on)(?: (?:is|are|in|at|from|called|named|live in|lives in|sits in|to))*\s*[:=]?"),
 )  # fmt: skip
 _TUNE = r"(?:tun(?:e|ing)|finetun(?:e|ing)|train(?:ing)?|adapt|teach|improve|take|use|using|with|qlora|dora|lora|for|of|merge|full|via|specialize|specialise|customi[sz]e|retrain|align)"
@@ -71,9 +71,8 @@ def read_locations(reading: Reading) -> None:
             reading.claim(role, location.value, location.start, location.end)
         reading.text.consume(location.start, location.end)
     _read_bare_output(reading)
-    if not reading.has("base_model"):
-        _read_bare_model(reading)
-    if not reading.has("data.train") and not reading.rejected:
+    _read_bare_model(reading)
+    if not reading.has("data.train") and reading.refusal is None:
         _read_bare_dataset(reading)
 
 
@@ -85,9 +84,10 @@ def _found(reading: Reading) -> list[Location]:
         if kind == "quoted":
             value = value[1:-1]
             inner = _LOCATION.match(value.strip())
-            if inner is None or not (inner.lastgroup != "quoted" and re.search(r"[/\\]|\.\w{2,7}$|^stdlib:|^\.env", value)):
+            named = re.search(rf"\.(?:{_EXTENSION})$", value, re.IGNORECASE) is not None
+            if inner is None and not named or inner is not None and not re.search(r"[/\\]|\.\w{2,7}$|^stdlib:|^\.env", value):
                 continue
-            kind, start = str(inner.lastgroup), start + 1
+            kind, start = str(inner.lastgroup) if inner and not named else "file", start + 1
         elif kind != "builtin":
             value = value.rstrip(".,:!?*")
             value = value[:-2] if value.endswith("'s") else value
@@ -110,20 +110,23 @@ def _role(reading: Reading, location: Location) -> str | None:
     before = reading.before(location.start)
     is_file = re.search(rf"\.(?:{_EXTENSION})$", location.value, re.IGNORECASE) is not None
     after = reading.text.clean[location.end : location.end + 30]
+    is_set = re.match(r"[\"'`]? +(?:data ?set|data|corpus|pairs)(?![\w/.:=-])", after) is not None
     modelish = re.search(rf"(?<![a-z]){MODEL_FAMILIES}", location.value.lower()) is not None
     if location.kind == "builtin":
         return _data_role(reading, before, location)
     for role, words in _ROLES:
         if not re.search(rf"(?<![\w-]){words}{_ARTICLES}", before):
             continue
+        if role == "output.dir" and is_file and not _UNSAFE.search(location.value):
+            continue
         if role == "base_model" and (is_file or _is_data(location.value)) or role == "data.train" and modelish and not is_file:
             continue
         if role == "data.validation" and not reading.has("data.train") and re.search(r"eval\w* (?:\w+ )?on\W*$", before):
             continue
         return role
-    if is_file or re.match(r"\W*(?:data\s?set|data|corpus|pairs)\b", after) or _is_data(location.value):
+    if is_file or is_set or _is_data(location.value):
         return _data_role(reading, before, location)
-    if modelish or re.search(rf"(?<![\w-]){_TUNE}{_ARTICLES}", before) or re.match(r"\W*(?:model|checkpoint)\b", after):
+    if modelish or re.search(rf"(?<![\w-]){_TUNE}{_ARTICLES}", before) or re.match(r"[\"'`]? +(?:model|checkpoint)\b", after):
         return "base_model" if not reading.has("base_model") or modelish else "data.train"
     if re.search(r"(?:^|/)(?:models?|checkpoints?|weights)/", location.value):
         return "base_model"
@@ -131,7 +134,7 @@ def _role(reading: Reading, location: Location) -> str | None:
 
 
 def _data_role(reading: Reading, before: str, location: Location) -> str:
-    for role, words in _ROLES[:3]:
+    for role, words in _ROLES[1:3]:
         if re.search(rf"(?<![\w-]){words}{_ARTICLES}", before):
             return role
     stem = re.split(r"[/\\]", location.value)[-1].lower()
@@ -162,6 +165,21 @@ def _reject(reading: Reading, role: str | None, location: Location) -> None:
     )
 
 
+def read_as_evaluation(reading: Reading) -> None:
+    """In a request to evaluate, the data is test data, and a directory is the adapter, which is no field of the spec."""
+    named = [c for c in reading.claims if c.field in ("data.train", "data.validation", "base_model")]
+    for claim in named:
+        is_directory = not re.search(rf"\.(?:{_EXTENSION})$", str(claim.value), re.IGNORECASE) and "/" in str(claim.value)
+        adapter = is_directory and not re.search(MODEL_FAMILIES, str(claim.value).lower())
+        is_set = str(claim.value).startswith("stdlib:") or _is_data(str(claim.value))
+        reading.claims.remove(claim)
+        if adapter and not is_set and len(named) > 1:
+            reading.ignored.append(reading.text.quote(claim.start, claim.end))
+        else:
+            field = "base_model" if claim.field == "base_model" else "data.test"
+            reading.claim(field, claim.value, claim.start, claim.end)
+
+
 def _read_bare_output(reading: Reading) -> None:
     """ "save it to results" and "output dir: out": a directory without a slash."""
     match = reading.find(
@@ -177,6 +195,10 @@ def _read_bare_output(reading: Reading) -> None:
 
 
 def _read_bare_model(reading: Reading) -> None:
+    if reading.has("base_model"):
+        for match in reading.find_all(rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{BARE_MODEL})"):
+            reading.claim("base_model", reading.text.cased[match.start("name") : match.end("name")], *match.span("name"))
+        return
     match = reading.find(BARE_MODEL)
     if match and (match.group() not in ("opt", "bloom", "falcon", "granite", "electra") or _named_as_model(reading, match)):
         reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())

@@ -6,7 +6,7 @@ from agent.request.vocabulary import NUMBER_WORDS
 from trainers.spec import Choices, Range, Scalar, SearchValue
 
 _WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-NUMBER = rf"(?<![\w.])(?:(?:\d+(?:,\d{{3}})+(?!\d)|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?:\s?x\s?10\^-?\d+)?|(?:{_WORDS})(?![\w-]))"
+NUMBER = rf"(?<![\w.])(?:(?:(?<=[\s=:(\[])-(?=\d))?(?:0,\d+|\d+(?:,\d{{3}})+(?!\d)|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?:\s?x\s?10\^-?\d+)?|(?:{_WORDS})(?![\w-]))"
 """A number without a unit; digits may be grouped by commas."""
 TIGHT = NUMBER.replace(r"(?<![\w.])", "", 1)
 COUNTED = (
@@ -32,6 +32,7 @@ def number(text: str) -> float:
     text = text.strip().rstrip("%").strip()
     if text in NUMBER_WORDS:
         return NUMBER_WORDS[text]
+    text = text.replace(",", ".") if re.match(r"0,\d", text) else text
     mantissa, _, power = re.sub(r"\s", "", text).partition("x10^")
     return float(mantissa.replace(",", "")) * (10.0 ** int(power) if power else 1.0)
 

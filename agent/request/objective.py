@@ -34,9 +34,6 @@ def read_objective(reading: Reading) -> None:
         _read_direction(reading, claim)
     if not reading.has("objective.target"):
         _read_bare_target(reading, claims)
-    if claims and not reading.has("objective.direction") and not _asked(reading, "objective.direction"):
-        metric = Metric(str(claims[-1].value))
-        reading.infer("objective.direction", metric.direction, f"{metric} is to be {metric.direction}d")
 
 
 def _metrics(reading: Reading) -> list[tuple[Metric, int, int]]:
@@ -64,7 +61,7 @@ def _keep_main(reading: Reading) -> None:
     if 0 < len(side) < len(claims):
         reading.claims = [c for c in reading.claims if c not in side]
         return
-    wanted = [c for c in claims if re.search(rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: is|:)?|select(?:ed)? (?:on|by))(?: (?:the|on|validation))*\s*$", reading.before(c.start))]
+    wanted = [c for c in claims if re.search(rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: to optimi[sz]e)?(?: is|:)?|select(?:ed)? (?:on|by))(?: (?:the|on|validation))*\s*$", reading.before(c.start))]
     if len(wanted) == 1:
         reading.claims = [c for c in reading.claims if c in wanted or c.field != "objective.metric"]
 
@@ -103,14 +100,10 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
         )
 
 
-def _asked(reading: Reading, name: str) -> bool:
-    return any(question.field == name for question in reading.questions)
-
-
 def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left = reading.text.left
-    after = re.compile(rf"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data)\s+)*(?:\s*{_REACH}\s*)+\s*(?P<n>{NUMBER})\s*(?P<p>%|percent)?(?![\w])").match(left, claim.end)
+    after = re.compile(rf"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|split)\s+)*(?:\s*{_REACH}\s*)+\s*(?P<n>{NUMBER})\s*(?P<p>%|percent)?(?![\w])").match(left, claim.end)
     if after and not re.match(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", left[after.end() :]):
         _claim_target(reading, claim, after, claim.start, after.end())
         return

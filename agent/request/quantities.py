@@ -69,7 +69,7 @@ def _read_parallel(reading: Reading) -> None:
 def _read_trials(reading: Reading) -> None:
     pattern = (
         rf"{_LIMIT}(?P<a>{NUMBER})\s*-?\s*(?:(?:different|hpo|search|tuning|optuna|total|more|training|hyperparameter|random|full) )*{_TRIALS}|"
-        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?{_TRIALS}(?:\s*[=:]\s*|\s+(?:is|to|be|of|at|set to|limited to|capped at|max)?\s*{_LIMIT})(?P<b>{NUMBER})(?!\s*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|%)(?!\w))"
+        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?(?!run(?!s)){_TRIALS}(?:\s*[=:]\s*|\s+(?:is|to|be|of|at|set to|limited to|capped at|max|must be|should be|are)?\s*{_LIMIT})(?P<b>{NUMBER})(?!\s*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|%)(?!\w))"
     )
     for match in reading.find_all(pattern):
         if re.match(r"\s*(?:per|each) ", reading.text.left[match.end() :]):
@@ -88,15 +88,22 @@ def _read_seconds(reading: Reading) -> None:
         rf"(?P<quarter>(?:(?P<qn>three) )?quarters? (?:of )?an hour)|"
         rf"(?P<clock>(?P<ch>\d+)h(?P<cm>[0-5]?\d)(?:m(?:in)?)?)|(?P<sum>{joined})|(?P<one>an? (?P<ou>hour|day|minute|week))"
     )
+    for match in reading.find_all(rf"(?:seconds|max_seconds|time_limit_s)[\"']?\s*[:=]\s*(?P<n>{NUMBER})"):
+        reading.claim("budget.seconds", whole(number(match["n"])), match.start(), match.end())
+    for match in reading.find_all(rf"(?:minutes|hours)[\"']?\s*[:=]\s*(?P<n>{NUMBER})"):
+        scale = 60 if match.group().startswith("m") else 3600
+        reading.claim("budget.seconds", whole(number(match["n"]) * scale), match.start(), match.end())
     for match in reading.find_all(pattern):
         after = reading.text.left[match.end() : match.end() + 24]
         before = reading.before(match.start(), 24)
         if re.match(r"\s*(?:per|each|a|every|/)\s*(?:trial|run|epoch|config|step|$)|\s*(?:ago|old|long)\b|/", after) or re.search(
-            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $", before
+            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $|(?:took|taken|takes|spent|lost|waited|since|ago|every)(?: \w+){0,2} $", before
         ):
             continue
         seconds = _duration(match)
-        if seconds > 0:
+        if re.search(r"(?:length|tokens|context)(?: of| is|:)? *$", before):
+            reading.refuse_value("constraints.max_seq_length", match.start(), match.end(), "a length is a number of tokens")
+        else:
             _claim_seconds(reading, match, seconds)
 
 
@@ -151,6 +158,9 @@ def _read_dollars(reading: Reading) -> None:
 
 def _read_sizes(reading: Reading) -> None:
     """GB of GPU memory and MB of adapter; which of the two the words around a size tell."""
+    for name in ("max_vram_gb", "max_adapter_mb"):
+        for match in reading.find_all(rf"{name}[\"']?\s*[:=]?\s*(?P<n>{NUMBER})"):
+            _claim_number(reading, f"constraints.{name}", match, "n")
     size = re.compile(r"(?<![\w.])(?P<n>\d+(?:[.,]\d+)?)\s*-?(?P<u>gib|gb|g|mib|mb|kb|gigabytes?|gigs?|megabytes?)(?!\w)")
     for match in list(size.finditer(reading.text.left)):
         amount = _decimal(match["n"])
@@ -175,6 +185,11 @@ def _read_length(reading: Reading) -> None:
     )
     after = r"(?P<n2>(?<![\w.])\d+(?:,\d{3})?)\s?(?P<k2>k)?[ -]?(?:tokens?|token)(?! (?:per second|budget))(?: (?:max(?:imum)?|context|limit|sequences?|at most|long))*"
     for match in reading.find_all(f"{pattern}|{after}"):
+        if re.search(r"time(?: limit| budget)?(?: of| is|:)? *$", reading.before(match.start())) or re.match(
+            rf"\s*(?:{_UNIT}|gb|mb)(?!\w)", reading.text.left[match.end() :]
+        ):
+            reading.refuse_value("constraints.max_seq_length", match.start(), match.end(), "a length is a number of tokens")
+            continue
         name = "n" if match["n"] else "n2"
         scale = 1024 if match["k" if name == "n" else "k2"] else 1
         if number(match[name]) * scale >= 8:

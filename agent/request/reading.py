@@ -56,6 +56,11 @@ class Reading:
         """Record a value that follows from other words; a claim to the same field wins."""
         self.inferred.setdefault(name, (value, reason))
 
+    def refuse_value(self, name: str, start: int, end: int, rule: str) -> None:
+        """Record a value that cannot be used as given; the field stays open."""
+        self.rejected.append(Rejected(field=name, quote=self.text.quote(start, end), reason=rule))
+        self.text.consume(start, end)
+
     def refuse(self, kind: RefusalClass, message: str) -> None:
         """Turn the request down; the first reason stays."""
         self.refusal = self.refusal or Refusal(kind=kind, message=message)

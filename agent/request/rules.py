@@ -7,12 +7,13 @@ Each reader consumes the words it understood, so that no number is read twice. A
 from typing import Any
 
 from agent.request.columns import read_columns
-from agent.request.draft import Draft, DraftSpec, Quote
+from agent.request.draft import Draft, DraftSpec, Quote, Rejected
 from agent.request.edits import merged
 from agent.request.goals import (
     keep_what_counts,
     read_control,
     read_intent,
+    read_knowledge_question,
     read_methods,
     read_negations,
     read_study,
@@ -20,11 +21,13 @@ from agent.request.goals import (
 )
 from agent.request.hyperparameters import read_hyperparameters
 from agent.request.injections import read_injections
-from agent.request.locations import read_locations
+from agent.request.limits import problem
+from agent.request.locations import read_as_evaluation, read_locations
 from agent.request.objective import read_objective
 from agent.request.quantities import read_quantities
 from agent.request.reading import Claim, Reading
 from agent.request.text import Text
+from trainers.spec import Intent, Metric
 
 MAX_QUESTIONS = 3
 """design.md section 3: at most three blocking questions."""
@@ -37,11 +40,11 @@ def read_by_rules(request: str, previous: Draft | None = None) -> Draft:
     the earlier draft with the edit's fields in place of its own.
     """
     if previous is not None:
-        return merged(previous, request, _draft(_read(request)))
+        return merged(previous, request, _draft(_read(request, editing=True)))
     return _draft(_read(request))
 
 
-def _read(request: str) -> Reading:
+def _read(request: str, *, editing: bool = False) -> Reading:
     reading = Reading(Text(request))
     read_injections(reading)
     honest = reading.text.left
@@ -50,26 +53,32 @@ def _read(request: str) -> Reading:
     read_negations(reading)
     read_columns(reading)
     control = read_control(reading)
+    if control is Intent.EVALUATE:
+        read_as_evaluation(reading)
     read_hyperparameters(reading)
     read_quantities(reading)
     read_objective(reading)
     read_methods(reading)
     read_task(reading)
+    control = control or read_knowledge_question(reading, honest)
     if control is None:
-        read_intent(reading, honest)
+        read_intent(reading, honest, editing=editing)
     keep_what_counts(reading)
     return reading
 
 
 def _draft(reading: Reading) -> Draft:
     """The draft of a finished reading: settled claims with quotes, then inferences where nothing was claimed."""
-    settled = reading.settled()
+    settled = _usable(reading, reading.settled())
+    _add_direction(reading, settled)
+    if any(r.field == "data.train" for r in reading.rejected) and reading.refusal and "task" in settled:
+        reading.infer("task", settled.pop("task").value, "what the refused data was to be used for")
     values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
     asked = {question.field for question in reading.questions}
     inferred = {
         name: (value, reason)
         for name, (value, reason) in reading.inferred.items()
-        if name not in values and name not in asked and _holds(name, settled)
+        if name not in values and name not in asked
     }
     values |= {name: value for name, (value, _) in inferred.items()}
     return Draft(
@@ -85,9 +94,28 @@ def _draft(reading: Reading) -> Draft:
     )
 
 
-def _holds(name: str, settled: dict[str, Claim]) -> bool:
-    """Whether the ground of an inference survived settling: no direction without its metric."""
-    return name != "objective.direction" or "objective.metric" in settled
+def _usable(reading: Reading, settled: dict[str, Claim]) -> dict[str, Claim]:
+    """The claims whose values can be used; the others are rejected with the rule they break."""
+    usable = {}
+    metric = settled["objective.metric"].value if "objective.metric" in settled else None
+    for name, claim in settled.items():
+        rule = problem(name, claim.value, metric)
+        if rule is None:
+            usable[name] = claim
+        else:
+            quote = reading.text.quote(claim.start, claim.end)
+            reading.rejected.append(Rejected(field=name, quote=quote, reason=rule))
+    return usable
+
+
+def _add_direction(reading: Reading, settled: dict[str, Claim]) -> None:
+    """A metric says by itself which way is better; without a metric no direction stands."""
+    metric = settled.get("objective.metric")
+    if metric is None:
+        settled.pop("objective.direction", None)
+    elif "objective.direction" not in settled and not any(q.field == "objective.direction" for q in reading.questions):
+        direction = Metric(str(metric.value)).direction
+        settled["objective.direction"] = Claim("objective.direction", direction, metric.start, metric.end)
 
 
 def _nested(values: dict[str, object]) -> dict[str, Any]:

@@ -29,6 +29,8 @@ _CHUNK = re.compile(r"\S+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)")
 _LITERAL = re.compile(r"[\\/_@]|\w\.\w|://")
+_COUNTED_FOREIGN = re.compile(r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)")
+"""Words for "trials" that mean something else where no number precedes them."""
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 
 
@@ -80,9 +82,10 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
         taken[start:end] = b"\1" * (end - start)
     found: list[tuple[int, int, str]] = []
     pattern, meaning = _translations()
-    for match in pattern.finditer(low):
+    for match in [*pattern.finditer(low), *_COUNTED_FOREIGN.finditer(low)]:
         if not any(taken[match.start() : match.end()]):
-            spaced = f" {meaning[match.group()]} " if _cjk(match) else meaning[match.group()]
+            english = meaning.get(match.group(), "trials")
+            spaced = f" {english} " if _cjk(match) else english
             found.append((match.start(), match.end(), spaced))
             taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
     for match in _WORD.finditer(low):
@@ -112,13 +115,13 @@ def _corrected(word: str) -> str | None:
     if len(word) < 5 or len(word) > 16 or word in PROTECTED_WORDS or word in TYPO_TARGETS or not word.isascii():
         return None
     allowed = 1 if len(word) < 9 else 2
-    near = process.extractOne(word, TYPO_TARGETS, scorer=OSA.distance, score_cutoff=allowed)
-    if near is None or near[0][0] != word[0] or _inflected(word, near[0]):
-        return None
-    return str(near[0])
+    near = process.extract(word, TYPO_TARGETS, scorer=OSA.distance, score_cutoff=allowed, limit=4)
+    return next((str(n[0]) for n in near if n[0][0] == word[0] and not _inflected(word, n[0])), None)
 
 
 def _inflected(word: str, target: str) -> bool:
     """Whether the two differ by a regular ending only ("adapter", "adapters"): then `word` is correct English."""
     endings = ("s", "d", "r", "ed", "es", "rs", "er", "ing", "ly")
-    return any(word == target + e or target == word + e for e in endings) or word[:-1] == target[:-1]
+    return any(word == target + e or target == word + e for e in endings) or (
+        word[:-1] == target[:-1] and word[-1] in "drs" and target[-1] in "drs"
+    )

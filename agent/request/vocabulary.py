@@ -17,7 +17,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "versuche", "versuchen", "versuch", "durchläufe", "läufe", "essais", "pruebas", "ensayos", "intentos",
         "tentativi", "tentativas", "tentatives", "pogingen", "proeven", "prób", "próby", "попыток", "попытки",
         "испытаний", "экспериментов", "запусков", "прогонов", "次试验", "次尝试", "个试验", "次实验", "回の試行", "回試行",
-        "試行", "试验",
+        "試行回数は", "試行回数", "試行は", "試行", "试验次数", "试验",
     ),
     "hours": (
         "stunden", "stunde", "heures", "heure", "horas", "hora", "ore", "uren", "uur", "godzin", "godziny", "часов",
@@ -61,6 +61,30 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "finetunen",
     ),
     "with": ("mit", "avec", "con", "com", "met", "с помощью"),
+    "how is": ("cómo va", "wie läuft", "wie steht es um", "où en est", "come va", "como vai", "como está", "hoe gaat het met", "jak idzie", "как идёт", "как идет", "как дела у"),
+    "stop": ("arrête", "arrêter", "arrêtez", "stoppe", "beende", "detén", "para el", "detener", "ferma", "fermare", "pare", "zatrzymaj", "останови"),
+    "cancel": ("abbrechen", "brich", "annule", "annuler", "annulez", "cancela", "cancelar", "annulla", "annuleer", "anuluj", "отмени", "取消"),
+    "resume": ("fortsetzen", "setze", "reprends", "reprendre", "reprenez", "reanuda", "reanudar", "continúa", "riprendi", "retome", "retomar", "hervat", "wznów", "возобнови", "продолжи", "继续", "再開"),
+    "why": ("warum", "wieso", "pourquoi", "por qué", "perché", "por que", "waarom", "dlaczego", "почему", "为什么", "なぜ"),
+    "study": ("studie", "estudio", "étude", "l'étude", "studio", "estudo", "badanie", "исследование", "исследования"),
+    "improve": ("verbessere", "verbessern", "améliore", "améliorer", "améliorez", "mejora", "mejorar", "migliora", "migliorare", "melhore", "melhorar", "verbeter", "ulepsz", "popraw", "улучши", "улучшить", "改进", "改善"),
+    "model": ("modell", "modèle", "modelo", "modello", "модель", "模型", "モデル"),
+    "my": ("mein", "meine", "meinen", "mon", "mes", "mijn", "moje", "mój", "мою", "我的"),
+    "classifier": ("klassifikator", "classificateur", "clasificador", "classificatore", "classificador", "klasyfikator", "классификатор", "分类器", "分類器"),
+    "create": ("erstelle", "baue", "crée", "créer", "créez", "crea", "crear", "cria", "criar", "crie", "maak", "bouw", "stwórz", "создай"),
+    "images": ("bilder", "bildern", "fotos", "foto's", "röntgenbilder", "röntgenbildern", "imágenes", "immagini", "imagens", "afbeeldingen", "obrazy", "zdjęcia", "изображения", "изображений", "фото", "图片", "图像", "画像", "写真", "aufnahmen"),
+    "object detection": ("objekterkennung", "détection d'objets", "detección de objetos", "rilevamento di oggetti", "detecção de objetos", "objectdetectie", "目标检测", "物体検出"),
+    "forecast": ("vorhersage von", "prévision", "prévois", "pronostica", "prevé", "prevedi", "prever", "voorspel", "prognoza", "спрогнозируй", "预测"),
+    "poem": ("gedicht", "poème", "poema", "poesia", "wiersz", "стихотворение", "诗"),
+    "write": ("schreibe", "schreib", "écris", "escribe", "scrivi", "escreva", "schrijf", "napisz", "напиши"),
+    "weather": ("wetter", "météo", "clima", "meteo", "weer", "pogoda", "погода", "天气", "天気"),
+    "seconds": ("sekunden", "secondes", "segundos", "secondi", "seconden", "sekund", "секунд", "секунды"),
+    "save": ("speichere", "speichern", "enregistre", "sauvegarde", "guarda", "guardar", "salva", "salve", "bewaar", "zapisz", "сохрани", "保存"),
+    "to": ("nach", "vers"),
+    "half an hour": ("halbe stunde", "halben stunde", "demi-heure", "une demi-heure", "media hora", "mezz'ora", "meia hora", "half uur", "pół godziny", "полчаса", "半小时"),
+    "preference": ("präferenz", "präferenzen", "préférence", "préférences", "preferencia", "preferencias", "preferenze", "preferência", "preferências", "voorkeuren"),
+    "sentiment": ("stimmung", "sentimiento", "sentimientos", "sentimento", "sentimenti"),
+    "classification": ("klassifikation", "klassifizierung", "clasificación", "classificazione", "classificação", "classificatie", "klasyfikacja", "классификация"),
     "on": ("auf", "sur", "sobre", "mit den daten", "na danych", "на данных", "на файле"),
     "and": ("und", "et", "y", "и"),
     "or": ("oder", "ou"),
@@ -119,7 +143,8 @@ KNOWN_TYPOS: dict[str, str] = {
     "trian": "train", "runing": "running", "epcohs": "epochs", "epohcs": "epochs", "acuracy": "accuracy",
     "fintune": "fine-tune", "finetun": "fine-tune", "fientune": "fine-tune", "fine-tunne": "fine-tune",
     "mins": "minutes", "secs": "seconds", "evalute": "evaluate", "modle": "model", "dropuot": "dropout",
-    "perfs": "preferences", "bacth": "batch", "btach": "batch", "parralel": "parallel", "huors": "hours",
+    "perfs": "preferences", "sede": "seed", "tunning": "tuning", "superviesd": "supervised", "supervized": "supervised",
+    "qloar": "qlora", "lorra": "lora", "macor": "macro", "rnak": "rank", "lenght": "length", "tehn": "then", "wieght": "weight", "bacth": "batch", "btach": "batch", "parralel": "parallel", "huors": "hours",
 }  # fmt: skip
 
 MODEL_FAMILIES = (
@@ -206,8 +231,8 @@ TASKS_STRONG: dict[Task, str] = {
         r"text labell?ing|sentiment"
     ),
     Task.SFT: (
-        r"sft|supervised fine-?tun(?:e|ing)|instruction[- ](?:fine-?)?(?:tun(?:e|ed|ing)|follow(?:ing|er)|data|dataset)|"
-        r"instruct[- ](?:fine-?)?tun(?:e|ed|ing)|chat[- ](?:fine-?)?(?:tun(?:e|ing)|model|bot|assistant)|chatbot|"
+        r"sft|supervised (?:fine[- ]?)?tun(?:e|ing)|instruction[- ](?:fine[- ]?)?(?:tun(?:e|ed|ing)|follow(?:ing|er)|data|dataset)|"
+        r"instruct[- ](?:fine-?)?tun(?:e|ed|ing)|chat[- ](?:fine-?)?tun(?:e|ing)|"
         r"summari[sz](?:e|es|er|ing|ation)|translat(?:e|es|or|ion|ing)|(?:text )?completions?|"
         r"question[- ]answering|prompt[- /]completion(?: pairs?)?|q ?& ?a(?: pairs?| data)?|qa pairs?|"
         r"answer(?:s|ing)? (?:(?:the|our|my|customer|user|math|support|these|word) )*(?:questions?|problems?|queries)|"
@@ -221,5 +246,5 @@ TRAIN_VERBS = (
     r"(?:lora|qlora|dora|rslora|instruction|instruct|preference|full|re)?-?(?:fine-?|fine )?tun(?:e|ing|ed)|"
     r"finetun(?:e|ing|ed)|(?:re)?train(?:ing|ed)?|adapt(?=\s)|teach|improve|build (?:me )?an?|make (?:me )?an?|"
     r"create an?|fit an?|run (?:an? )?(?:study|search|sweep|hpo|hyperparameter)|(?:sweep|search)(?: over)?|"
-    r"optimi[sz]e|specialize|specialise|customi[sz]e|find (?:the )?best|align|learn"
+    r"optimi[sz]e|specialize|specialise|customi[sz]e|find (?:the )?best|align|learn|(?:make|get) (?:the|my|our|a|this)|get me an?|better|produce an?|give me an?"
 )
