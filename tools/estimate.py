@@ -69,6 +69,8 @@ TRAINED_BYTES = 16.0
 ACTIVATION_BYTES = 34.0
 """Per layer, token and hidden unit at 16 bits, nothing recomputed (Korthikanti et al. 2022, equation 2, less the
 attention matrix, which fused attention does not keep)."""
+CHECKPOINTED_FROM = 1_000_000_000
+"""Weights above which `trainers/arguments.py` turns gradient checkpointing on, on a GPU."""
 PROCESS_MB = {"cpu": 900.0, "cuda": 1500.0}
 """Resident size of a worker before any model: libraries; on a GPU the CUDA context."""
 
@@ -154,7 +156,7 @@ def trial_cost(
     forward = 2.0 * multiplying_weights(base, spec.task) * length * sequences  # per row
     rows = data.splits.train * float(config.get("epochs", 1))
     steps = rows / float(config.get("batch_size", 32))
-    train = rows * forward * _step_forwards(spec)
+    train = rows * forward * (_step_forwards(spec) + float(checkpointed(base, machine)))
     validate = data.splits.validation * forward * N_EVALUATIONS
     if spec.objective.metric in (Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU) and spec.task is Task.SFT:
         validate += data.splits.validation * 128 * forward / length * DECODE_COST
@@ -168,8 +170,14 @@ def trial_cost(
 
 
 def batch_length(data: DataProfile) -> float:
-    """Tokens a row of a batch takes with padding: the longest of some tens of rows lies between P90 and P99."""
-    return max(1.0, min(data.lengths.max_seq_length, (data.lengths.p90 + data.lengths.p99) / 2))
+    """Tokens a row of a batch takes with padding.
+
+    Classification groups rows of similar length, so about the mean (between P50 and P90); elsewhere a row is padded to
+    the longest of its micro-batch of eight, about P90.
+    """
+    lengths = data.lengths
+    tokens = (2 * lengths.p50 + lengths.p90) / 3 if data.task is Task.CLASSIFICATION else lengths.p90
+    return float(max(1, min(lengths.max_seq_length, tokens)))
 
 
 def multiplying_weights(base: BaseModelFacts, task: Task) -> float:
@@ -219,10 +227,17 @@ def _memory_mb(
         weight = WEIGHT_BYTES["fp32"]  # autocast keeps fp32 weights
     tokens = sequences * length
     per_unit = ACTIVATION_BYTES * WEIGHT_BYTES[machine.precision] / 2
-    activations = (base.n_layers or 24) * tokens * (base.hidden_size or 1024) * per_unit
+    layers = base.n_layers or 24
+    kept = layers * 2.0 + per_unit if checkpointed(base, machine) else layers * per_unit
+    activations = tokens * (base.hidden_size or 1024) * kept
     logits = 0.0 if spec.task is Task.CLASSIFICATION else tokens * (base.vocab_size or 50_000) * 6.0
     total = (base.parameters or 0) * weight + trained * TRAINED_BYTES + activations + logits
     return total / 2**20 + PROCESS_MB[machine.device]
+
+
+def checkpointed(base: BaseModelFacts, machine: Machine) -> bool:
+    """Whether the trainers keep only layer inputs and compute the rest again: one forward more, far less memory."""
+    return machine.device == "cuda" and (base.parameters or 0) > CHECKPOINTED_FROM
 
 
 def _llm_tokens(spec: TaskSpec, llm: str) -> int:

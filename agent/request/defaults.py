@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.request.working import Working
-from tools.base_model import MINILM, TINY_CAUSAL, BaseModelFacts, find_base_model, full_name
+from tools.base_model import BaseModelFacts, find_base_model, full_name
 from tools.columns import Undecided, detect_columns
 from tools.load_data import FORMATS, load_table
+from trainers.embedded import MINILM, TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.spec import TASK_METRICS, Adapter, Columns, Loss, Metric, Task
 

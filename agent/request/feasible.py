@@ -35,13 +35,13 @@ def fit_adapter_limit(work: Working, spec: TaskSpec, space: Space, base: BaseMod
         return space
     if not cut:
         return space
-    work.notes.append(f"lora_rank goes up to {largest} only: a larger adapter would exceed {limit:g} MB.")
     new: CategoricalParameter | IntParameter
     if isinstance(rank, CategoricalParameter):
         new = CategoricalParameter(choices=kept, default=rank.default if rank.default in kept else kept[-1])
     else:
         default = None if rank.default is None else min(int(rank.default), largest)
         new = IntParameter(low=int(rank.low), high=largest, log=rank.log, default=default)
+    work.notes.append(f"lora_rank goes up to {new.at(1.0)} only: a larger adapter would exceed {limit:g} MB.")
     return space.model_copy(update={"parameters": {**space.parameters, "lora_rank": new}})
 
 
@@ -94,7 +94,7 @@ def _memory_limit(spec: TaskSpec, machine: Machine) -> tuple[float, str]:
 def _smallest_change(
     spec: TaskSpec, base: BaseModelFacts, data: DataProfile, machine: Machine, space: Space, limit_mb: float
 ) -> str:
-    """The first of shorter rows, LoRA and QLoRA (on a GPU) that makes the default trial fit; else the size that would."""
+    """The first of shorter rows, LoRA and QLoRA (on a GPU) that makes the default trial fit, else a model size."""
 
     def needs(changed: TaskSpec, length: int) -> float:
         lengths = data.lengths.model_copy(update={"max_seq_length": length})

@@ -12,13 +12,8 @@ COARSE_INTERVAL = 0.05
 def data_notes(spec: TaskSpec, data: DataProfile, found: Estimate, *, trials_given: bool) -> list[str]:
     """What the user should know before approving: what was cut, removed or escaped, and how sure a result can be."""
     notes = list(data.notes)
-    duplicates = data.duplicates
-    if duplicates.removed_from_train:
-        shared = duplicates.train_rows_also_in_validation + duplicates.train_rows_also_in_test
-        notes.append(
-            f"{duplicates.removed_from_train} duplicate rows are left out of training"
-            + (f", {shared} of them because validation or test has them too." if shared else ".")
-        )
+    if removed := data.duplicates.removed_from_train:
+        notes.append(f"{removed} rows are left out of training: repeated there, or in validation or test as well.")
     half = interval_half_width(data.splits.test)
     if half > COARSE_INTERVAL:
         notes.append(

@@ -6,7 +6,7 @@ from agent.request.draft import Provenance
 from agent.request.plan import Plan
 from tools.data_profile import DataProfile
 from trainers.space import Parameter, describe, is_fixed
-from trainers.spec import Intent, Task, TaskSpec
+from trainers.spec import Intent, Task
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -93,12 +93,17 @@ def _understood(plan: Plan) -> "RenderableType":
 
     values = _flat(plan)
     grid = _grid()
+    about = {"intent": plan.spec.intent, "study": plan.study, "trial": plan.trial}
+    if plan.spec.intent is not Intent.TRAIN:
+        for name, value in about.items():
+            if value is not None:
+                grid.add_row(name, str(value))
     for label, fields in SPEC_ROWS:
         line = Text()
         shown = [f for f in fields if _worth_showing(f, values, plan.provenance)]
         for field in shown:
             if line:
-                line.append(", " if field == shown[-1] or len(shown) < 3 else ", ")
+                line.append(", ")
             _append_value(line, field, values.get(field), plan.provenance.get(field))
         origin = _origin(shown, plan.provenance)
         if shown and origin:
@@ -201,7 +206,8 @@ def _classes(data: DataProfile) -> str:
     counts = sorted(data.label_counts.items(), key=lambda item: -item[1])
     largest, smallest = counts[0], counts[-1]
     weighted = ", weighted in the loss" if data.class_weights else ""
-    return f"{len(counts)}: {_short(largest[0], 24)} ({largest[1]:,}) to {_short(smallest[0], 24)} ({smallest[1]:,}){weighted}"
+    span = f"{_short(largest[0], 24)} ({largest[1]:,}) to {_short(smallest[0], 24)} ({smallest[1]:,})"
+    return f"{len(counts)}: {span}{weighted}"
 
 
 def _space(plan: Plan) -> "RenderableType":
@@ -224,9 +230,9 @@ def _space(plan: Plan) -> "RenderableType":
 
 
 def _range(name: str, parameter: Parameter, plan: Plan) -> str:
-    return describe(parameter).replace("between ", "").replace(" and ", " to ").replace("one of ", "") + _said(
-        name, plan
-    )
+    return describe(parameter).replace("a whole number ", "").replace("between ", "").replace(" and ", " to ").replace(
+        "one of ", ""
+    ) + _said(name, plan)
 
 
 def _said(name: str, plan: Plan) -> str:
@@ -286,18 +292,12 @@ def _verdict(plan: Plan) -> "list[RenderableType]":
         )
     if not plan.ready:
         return parts
-    how = (
-        "Approve it with `tunewright run … --yes`"
-        if plan.spec.intent is Intent.PLAN
-        else "Nothing runs before you approve"
+    shown = plan.plan_hash[:HASH_SHOWN]
+    command = f"tunewright run … --approve {shown}"
+    ready = Text.assemble(
+        ("Ready", "bold green"), f" as plan {shown}. To carry it out: ", (command, "bold"), " (or --yes)"
     )
-    return [
-        Text.assemble(
-            ("Ready", "bold green"),
-            f"  plan {plan.plan_hash[:HASH_SHOWN]}. {how}, or bind approval to this very plan: ",
-            (f"--approve {plan.plan_hash[:HASH_SHOWN]}", "bold"),
-        )
-    ]
+    return [ready]
 
 
 def duration(seconds: float) -> str:

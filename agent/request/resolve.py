@@ -17,10 +17,11 @@ from agent.request.notes import data_notes
 from agent.request.plan import Estimate, Plan, PlanError
 from agent.request.working import Working
 from agent.settings import Settings
-from tools.base_model import TINY_CAUSAL, BaseModelFacts, cache_directory
+from tools.base_model import BaseModelFacts, cache_directory
 from tools.columns import Undecided
 from tools.estimate import estimate, training_flops
 from tools.machine import Machine, find_machine
+from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.space import Space
 from trainers.spec import Closed, Data, Intent, TaskSpec
@@ -100,7 +101,7 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     choose_loss(work, profiled)
     choose_rest(work, profiled)
     spec, space = _close(work, base, profiled)
-    facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space)
+    facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space if profiled else None)
     if spec is None or space is None or base is None or profiled is None:
         return facts
     space = fit_adapter_limit(work, spec, space, base)
@@ -185,7 +186,7 @@ def _close(
                 spec,
                 hidden_size=base.hidden_size if base else None,
                 parameters=base.parameters if base else None,
-                n_train_rows=profiled.profile.splits.train if profiled else None,
+                n_train_rows=profiled.profile.splits.train if profiled else 0,
                 embedded=base is not None and base.name == TINY_CAUSAL,
             )
         except ValidationError:
@@ -201,7 +202,8 @@ def _close(
 
 def _plan(request: str, draft: Draft, work: Working, settings: Settings, facts: _Facts) -> Plan:
     complete = facts.spec is not None and not (work.questions or work.errors or work.refusal)
-    first, others = (work.errors or [None])[0], work.errors[1:]
+    errors = sorted(work.errors, key=lambda error: not error.param.startswith("data."))
+    first, others = next(iter(errors), None), errors[1:]
     return Plan(
         request=request,
         spec=facts.spec if complete and facts.spec is not None else work.draft_spec(),
