@@ -33,8 +33,8 @@ MIN_CONFIRM_SEEDS = 2
 RESERVE_SHARE = 0.5
 """Confirmation and report may keep at most this share of the time budget from the search."""
 
-SAFETY = 1.2
-"""Runs are planned to take this much longer than those measured."""
+RESERVE_SAFETY, START_SAFETY = 1.25, 1.1
+"""Time is reserved for runs this much longer than those measured; they may start when the second still fits."""
 
 REPORT_TRIALS = 1.0
 """Opening the test and writing the report is planned like this many trials: it loads and scores 2-6 adapters."""
@@ -100,7 +100,7 @@ class Ledger:
     def may_start_search_trial(self, slots: int) -> bool:
         """Whether one more search trial can be expected to end before the reserve is touched."""
         left = self.search_seconds_left(slots)
-        return left is None or (left > 0.0 and left >= self.trial_seconds())
+        return left is None or left > START_SAFETY * self.trial_seconds()
 
     def trial_seconds(self) -> float:
         """Expected wall time of one search trial: the mean of complete ones, else the plan's estimate, else 0."""
@@ -110,11 +110,11 @@ class Ledger:
     def reserve_seconds(self, slots: int) -> float:
         """Time kept for confirming on `MIN_CONFIRM_SEEDS` seeds and for the report; at most `RESERVE_SHARE`."""
         configs = confirm_candidates(self._store.history(self._study_id))
-        per_seed = sum(t.seconds for t in configs) or self._planned_seconds or 0.0
-        per_trial = per_seed / max(1, len(configs))
+        measured = sum(t.seconds for t in configs)
+        per_trial = measured / len(configs) if measured else self._planned_seconds or 0.0
         missing = 1 + N_CHALLENGERS - len(configs)
-        runs = MIN_CONFIRM_SEEDS * (per_seed + missing * per_trial) / slots
-        needed = SAFETY * (runs + REPORT_TRIALS * per_trial)
+        runs = MIN_CONFIRM_SEEDS * (measured + missing * per_trial) / slots
+        needed = RESERVE_SAFETY * (runs + REPORT_TRIALS * per_trial)
         return needed if self.limits.seconds is None else min(needed, RESERVE_SHARE * self.limits.seconds)
 
     def confirm_seeds(self, trials: list[Trial], slots: int) -> int:
@@ -126,7 +126,7 @@ class Ledger:
         for n_seeds in range(N_CONFIRM_SEEDS, 0, -1):
             runs = n_seeds * len(trials)
             mean = sum(t.seconds for t in trials) / len(trials)
-            if SAFETY * (math.ceil(runs / slots) * mean + report) <= left:
+            if START_SAFETY * (math.ceil(runs / slots) * mean + report) <= left:
                 return n_seeds
         return 0
 

@@ -96,11 +96,11 @@ def choose(candidates: list[Confirmed], direction: Direction, results: dict[str,
     """
     default, *others = candidates
     seeds = default.seeds or max((c.seeds for c in others), key=len, default=())
+    if not seeds:
+        raise StudyFailed(f"no configuration could be trained on a fresh seed. The first error: {default.first_error}")
     default = default.on(seeds)
     whole = [c.on(seeds) for c in others if set(seeds) <= set(c.seeds)]
     dropped = [(c, c.first_error) for c in others if not set(seeds) <= set(c.seeds)]
-    if not seeds:
-        raise StudyFailed(f"no configuration could be trained on a fresh seed. The first error: {default.first_error}")
     sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
     running = [c for c in (default, *whole) if c.scores]
     leader = max(running, key=lambda c: sign * mean(c.scores))

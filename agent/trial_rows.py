@@ -99,7 +99,8 @@ class TrialRows(Rows):
         result = finished.train.model_dump_json(exclude={"curve"})
         validation = finished.validation.model_dump_json(exclude={"items"})
         with self.tx() as tx:
-            self._close(tx, finished.attempt_id, "COMPLETE", finished.seconds)
+            seconds = self._wall_seconds(finished.attempt_id, finished.seconds)
+            self._close(tx, finished.attempt_id, "COMPLETE", seconds)
             _insert_points(tx, finished.attempt_id, finished.train.curve)
             self._move(
                 tx,
@@ -112,7 +113,8 @@ class TrialRows(Rows):
     def fail_attempt(self, failed: Failed, run_again: bool = False) -> Trial:
         """Record a failed attempt; the trial is FAILED, or WAITING if it is to be run again."""
         with self.tx() as tx:
-            self._close(tx, failed.attempt_id, "FAILED", failed.seconds, failed.reason, failed.message)
+            seconds = self._wall_seconds(failed.attempt_id, failed.seconds)
+            self._close(tx, failed.attempt_id, "FAILED", seconds, failed.reason, failed.message)
             if run_again:
                 self._move(tx, failed.attempt_id, "state = 'WAITING'", ())
             else:
@@ -209,6 +211,11 @@ class TrialRows(Rows):
             (state, seconds, reason, error, now()),
             attempt_id,
         )
+
+    def _wall_seconds(self, attempt_id: str, reported: float) -> float:
+        """Time from the start of the attempt until now; starting a worker and its messages take time as well."""
+        rows = self.query("SELECT started_at FROM attempts WHERE id = ?", (attempt_id,))
+        return max(reported, elapsed_seconds(rows[0]["started_at"], now())) if rows else reported
 
     def _of_running(self, tx: Transaction, update: str, values: tuple[Any, ...], attempt_id: str) -> None:
         changed = tx.execute(f"{update} WHERE id = ? AND state = 'RUNNING'", (*values, attempt_id))

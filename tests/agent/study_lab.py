@@ -20,7 +20,7 @@ from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest
 from trainers.space import CategoricalParameter, FloatParameter, Space
-from trainers.spec import Budget, Columns, Data, Direction, Metric, Objective, Task, TaskSpec
+from trainers.spec import Budget, Columns, Data, Metric, Objective, Task, TaskSpec
 
 SPACE = Space(
     parameters={
@@ -41,9 +41,7 @@ def plan(space=SPACE, target=None, metric=Metric.ACCURACY, output=None, seconds_
         seed=7,
         output={"dir": output},
     )
-    lengths = LengthProfile(
-        tokenizer="none", p50=1, p90=1, p99=1, p995=1, max=1, max_seq_length=8, truncated_share=0.0
-    )
+    lengths = LengthProfile(tokenizer="none", p50=1, p90=1, p99=1, p995=1, max=1, max_seq_length=8, truncated_share=0.0)
     splits = SplitProfile(
         train=1, validation=1, test=1, how="given", train_sha256="a", validation_sha256="b", test_sha256="c"
     )

@@ -83,7 +83,7 @@ def test_an_interrupted_trial_is_rerun_and_not_charged(store, lab):
 
     def failure(spec):
         trial, _, attempt = spec.attempt_id.rpartition("-")
-        lost = trial == "1-1" and int(attempt) <= 2 or trial == "1-2"
+        lost = (trial == "1-1" and int(attempt) <= 2) or trial == "1-2"
         return (FailureReason.LOST, "worker died") if lost else None
 
     lab.run(store, store.create_study(lab.plan(trials=4)).study_id, ScriptedExecutor(lab.objective, failure=failure))
@@ -115,7 +115,7 @@ def test_many_failures_for_one_outside_reason_stop_the_study(store, lab):
         number = int(spec.attempt_id.split("-")[1])
         return (FailureReason.DISK, f"disk of trial {number}") if number % 2 else None
 
-    with pytest.raises(StudyFailed, match="5 of 10 trials failed with DISK.*disk of trial 1"):
+    with pytest.raises(StudyFailed, match=r"5 of 10 trials failed with DISK.*disk of trial 1"):
         lab.run(
             store, store.create_study(lab.plan(trials=30)).study_id, ScriptedExecutor(lab.objective, failure=failure)
         )
@@ -179,7 +179,7 @@ def test_an_invalid_proposal_is_refused_and_shown(store, lab):
 def test_no_complete_trial_within_the_time_is_budget_spent(store, lab):
     """When time runs out before the first score there is nothing to report, and the exit code says so."""
     executor = ScriptedExecutor(lab.objective, seconds=lambda spec: 60.0)
-    with pytest.raises(BudgetSpent, match="time budget of 0.3 s ended before any trial was complete") as caught:
+    with pytest.raises(BudgetSpent, match=r"time budget of 0\.3 s ended before any trial was complete") as caught:
         lab.run(store, store.create_study(lab.plan(trials=3, seconds=0.3)).study_id, executor)
     assert caught.value.exit_code == 4
 
