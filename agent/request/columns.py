@@ -70,7 +70,11 @@ def _read_arrow(reading: Reading) -> None:
     for match in reading.find_all(pattern):
         source, target = _role(match["from"]), _role(match["to"])
         maps = re.search(r"maps? (?:the |column )*$", reading.before(match.start())) is not None
-        if not maps and re.search(r"\bto\b", match.group()) and (source is None or target is None or _doing(reading, match)):
+        if (
+            not maps
+            and re.search(r"\bto\b", match.group())
+            and (source is None or target is None or _doing(reading, match))
+        ):
             continue
         known = target in _TASK_OF_PAIR or source == "prompt"
         if not known and not reading.has("data.train"):
@@ -106,7 +110,7 @@ def _read_listed(reading: Reading) -> None:
     """ "columns prompt, chosen, rejected" and "columns body and topic"."""
     joint = r"\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*"
     match = reading.find(
-        rf"(?:columns?|fields?)(?: are| is| named| called|:|=)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
+        rf"(?:columns|fields|cols)(?: are| named| called|:|=)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
         rf"({_NAME}(?:{joint}{_NAME}){{1,4}}) (?:columns|fields)"
     )
     if match is None:
@@ -114,9 +118,17 @@ def _read_listed(reading: Reading) -> None:
     group = 1 if match[1] else 2
     names = [m for m in re.finditer(_NAME, match[group]) if m.group() not in ("and", "the", "a", "with", "has", "have")]
     roles = [_role(m.group()) for m in names]
-    if None in roles and len(names) == 2 and group == 1 and _classifies(reading) and set(roles) <= {None, "text", "label"}:
+    if (
+        None in roles
+        and len(names) == 2
+        and group == 1
+        and _classifies(reading)
+        and set(roles) <= {None, "text", "label"}
+    ):
         roles = ["text", "label"]
-    found = [(role, m) for role, m in zip(roles, names, strict=True) if role and not reading.has(f"data.columns.{role}")]
+    found = [
+        (role, m) for role, m in zip(roles, names, strict=True) if role and not reading.has(f"data.columns.{role}")
+    ]
     for role, name in found:
         start = match.start(group) + name.start()
         value = _bare(reading.text.cased[start : start + len(name.group())])
@@ -141,18 +153,25 @@ def _read_predicted(reading: Reading) -> None:
 
 def _read_role_is_name(reading: Reading) -> None:
     """ "the text is in column body", "label column is topic", "text=utterance", "prompt: q"."""
-    in_column = r"(?:\s+(?:column|field))"
+    says_column = re.search(r"(?<!\w)(?:col(?:umn)?s?|fields?)(?!\w)", reading.text.clean) is not None
+    in_column = r"(?:\s+(?:col(?:umn)?|field))"
     for role, words in _NARROW.items():
         said = (
             rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|stored)(?: (?:in|from|under))?"
-            rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+in(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
+            rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|nel)(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
             rf"\s+(?:called|named)\s+)"
         )
-        match = reading.find(rf"{said}(?P<name>{_NAME})(?: column| field)?") or reading.find(
-            rf"(?:{words})\s+(?P<name>{_QUOTED_NAME})"
+        named = [m for m in reading.find_all(rf"{said}(?P<name>{_NAME})(?: column| field)?") if says_column or not _is_loose(m)]
+        match = (named[0] if named else None) or reading.find(
+            rf"(?:{words})(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|column (?:{words})(?: in| en|:|=)?\s+(?P<other>{_NAME})"
         )
         if match:
-            _claim(reading, role, match, "name")
+            _claim(reading, role, match, "other" if match.groupdict().get("other") else "name")
+
+
+def _is_loose(match: re.Match[str]) -> bool:
+    """Whether "ROLE is NAME" or "ROLE in NAME" may be prose: no quotes and no sign joins the two."""
+    return match["name"][0] not in "\"'`" and re.search(r"[=:]|called|named", match.group()) is None
 
 
 def _read_name_is_role(reading: Reading) -> None:

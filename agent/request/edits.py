@@ -39,7 +39,9 @@ _FIELD_WORDS: dict[str, str] = {
 """What people call a field when they take it back."""
 
 _DROP = r"(?:drop|remove|delete|forget(?: about)?|clear|unset|lift|no(?! (?:more|longer|less|wait))|without|get rid of|take (?:out|off)|ignore|skip|never mind)"
-_BARE = re.compile(r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|that) to|yes)?[\s,:]*(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*")
+_BARE = re.compile(
+    r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|that) to|yes)?[\s,:]*(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*"
+)
 _KEEPS_INTENT = (Intent.TRAIN, Intent.UNSUPPORTED)
 
 
@@ -91,7 +93,9 @@ def _dropped(request: str) -> set[str]:
     low = request.lower()
     found = set()
     for name, words in _FIELD_WORDS.items():
-        if re.search(rf"(?<!\w){_DROP}\s+(?:the |any |all |my |our |that |a )*(?:{words})(?!\w)(?!\s*[:=]?\s*\d)", low) or re.search(
+        if re.search(
+            rf"(?<!\w){_DROP}\s+(?:the |any |all |my |our |that |a )*(?:{words})(?!\w)(?!\s*[:=]?\s*\d)", low
+        ) or re.search(
             rf"(?<!\w)(?:no|any) (?:limit|cap|restriction|bound)s? (?:on|for|of) (?:the )?(?:{words})(?!\w)", low
         ):
             found.add(name)
@@ -101,7 +105,9 @@ def _dropped(request: str) -> set[str]:
 def _bare_answer(previous: Draft, request: str) -> dict[str, Any]:
     """A number alone answers the only open question about a number."""
     match = _BARE.fullmatch(request)
-    numeric = [q.field for q in previous.questions if q.field.startswith(("budget.", "search.", "seed", "constraints."))]
+    numeric = [
+        q.field for q in previous.questions if q.field.startswith(("budget.", "search.", "seed", "constraints."))
+    ]
     if match is None or len(numeric) != 1 or len(previous.questions) != 1:
         return {}
     value = float(match[1])

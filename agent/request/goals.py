@@ -15,9 +15,9 @@ _THING = r"(?:stud(?:y|ies)|job|run|search|sweep|trial|training|experiment|it|ev
 _CONTROL: tuple[tuple[Intent, str], ...] = (
     (Intent.HELP, r"(?:help(?: me)?(?: please)?\W*$|help\b(?! (?:me )?(?:to )?(?:fine|train|tune|build|class))|what (?:can|do) (?:you|i) |what (?:are|is) (?:you|this|tunewright)\b|how (?:do|can|should) (?:i|you|we) |how does (?:this|it|tunewright)|which (?:tasks?|models?|losses|metrics?|methods?|formats?|adapters?) (?:do|are|can|does)|what (?:tasks?|models?|losses|metrics?|methods?|formats?|adapters?|data|commands|options) (?:do|are|can|does)|usage\b|(?:list|show)(?: me)? (?:the |all )*(?:commands|options)|(?:hi|hello|hey|thanks|thank you)\W*$|explain how (?:this|you|it|tunewright)|show me (?:an example|how))"),
     (Intent.EXPLAIN, r"(?:why\b|how come\b|what made\b|explain\b|justify\b|what(?:'s| is| was) the reason\b|(?:tell|show) me why\b)"),
-    (Intent.RESUME, rf"(?:pick \x00* ?(?:it |that |the study |the run )?(?:up|back up) ?(?:again)?|resume|continue|pick up|carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W+(?:with |from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|where))"),
-    (Intent.CANCEL, rf"(?:cancel|abort|kill|terminate|halt|quit|stop|end|interrupt|shut down)\b(?=\W*$|\W+(?:with )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|now))(?!\W+(?:at|when|once|after|early))"),
-    (Intent.STATUS, rf"(?:how(?:'s|s| is| are| far| did)\b(?! (?:the weather|it possible))|what(?:'s|s| is| are)? (?:the )?(?:status|progress|state|running|eta|current best|best (?:trial|score|config\w*) (?:so far|of|in))\b|status\b|progress\b|is (?:{_THING}\W+)*(?:\d+ )?(?:done|finished|complete|still|running|over)|are (?:{_THING} ?)*(?:we|they)? ?(?:done|finished|still)|(?:show|list|give|check|tell)(?: me)?(?: (?:the|all|my|on|about))* (?:status|progress|stud(?:y|ies)|trials|results|runs|jobs|leaderboard|best (?:trial|score))\b|which (?:trials?|stud(?:y|ies)|config\w*)\b|when (?:will|is)\b|has (?:{_THING} ?)+|did (?:{_THING}\b)|any (?:news|progress|update)|where (?:are we|is)|how many trials|what happened)"),
+    (Intent.RESUME, rf"(?:pick \x00* ?(?:it |that |the study |the run )?(?:up|back up) ?(?:again)?|resume|continue|pick up|carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W*\x00|\W+(?:with |from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|where))"),
+    (Intent.CANCEL, rf"(?:cancel|abort|kill|terminate|halt|quit|stop|end|interrupt|shut down)\b(?=\W*$|\W*\x00|\W+(?:with )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|now))(?!\W+(?:at|when|once|after|early))"),
+    (Intent.STATUS, rf"(?:how(?:'s|s| is| are| far| did)\b(?! (?:the weather|it possible))|what(?:'s|s| is| are)? (?:the )?(?:status|progress|state|running|eta|current best|best (?:trial|score|config\w*) (?:so far|of|in))\b|status\b|progress\b|is (?:{_THING}\W+)*(?:\d+ )?(?:done|finished|complete|still|running|over)|are (?:{_THING} ?)*(?:we|they)? ?(?:done|finished|still)|(?:show|list|give|check|tell)(?: me)?(?: (?:the|all|my|on|about))* (?:status|progress|stud(?:y|ies)|trials|results|runs|jobs|leaderboard|best (?:trial|score))\b|which (?:trials?|stud(?:y|ies)|config\w*)\b|when (?:will|is)\b|has (?:{_THING} ?)+|did (?:{_THING}\b)|any (?:news|progress|update)|where (?:are we|is)|how many trials|what happened|(?:what|which|how|did|does|compare|summari[sz]e|show|where)\b[^\x00]*\x00{{5}})"),
     (Intent.EVALUATE, r"(?:evaluate|eval|score|benchmark|assess|measure|test|check the (?:accuracy|quality|score)|how (?:good|well|accurate))\b(?=\W+(?:the |my |our |this |that |is |does )*(?:\w+ )?(?:adapter|model|checkpoint|lora|\x00|it\b|best|study|on\b|how|performance|quality))"),
     (Intent.EXPORT, r"(?:export|merge|package|save|download|convert|give me)\b(?=\W+(?:the |my |our |and merge |best |final |tuned |trained |merged |winning )*(?:adapter|model|checkpoint|weights|lora|stud(?:y|ies)|\x00|it\b|result|\#?\d))"),
 )  # fmt: skip
@@ -64,9 +64,20 @@ _MODEL_NOUN = r"(?:models?|classifiers?|adapters?|llms?|language model|chat ?bot
 _DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
 
 
+_PAST = re.compile(
+    r"(?:last|previous|earlier|prior) (?:run|time|attempt|experiment|try|study|month|week|year)s?\b[^.!?;\n]*?\b(?:took|got|gave|reached|was|had|"
+    r"scored|needed|failed|crashed|ran|cost|achieved|did)\b[^.!?;\n]*(?:\.\d[^.!?;\n]*)*"
+)
+"""What happened before, told as background: its numbers are no wishes."""
+
+
 def read_negations(reading: Reading) -> None:
     """Mask what the request says it does not want, so that it is not read as wanted."""
-    merge = reading.find(r"(?:do not|don't|dont|never|no|without|not)(?: (?:to|need|want|a|any|to be))*\s+merg(?:e|ed|ing)(?: (?:the |it |in )?(?:adapter|weights|lora|it)?)?|unmerged|keep (?:the )?adapter (?:separate|unmerged)")
+    for match in _PAST.finditer(reading.text.left):
+        reading.text.consume(*match.span())
+    merge = reading.find(
+        r"(?:do not|don't|dont|never|no|without|not)(?: (?:to|need|want|a|any|to be))*\s+merg(?:e|ed|ing)(?: (?:the |it |in )?(?:adapter|weights|lora|it)?)?|unmerged|keep (?:the )?adapter (?:separate|unmerged)"
+    )
     if merge:
         reading.claim("output.merge", False, merge.start(), merge.end())
     for match in reading.find_all(ADAPTERS[Adapter.FULL]):
@@ -75,20 +86,28 @@ def read_negations(reading: Reading) -> None:
     term = rf"(?:{'|'.join(wanted + list(TASKS_STRONG.values()))}|f-?1(?:[- ]score)?|dropout|warm-?up|weight decay|loss|adapters?|early stopping|quanti[sz]ation|cosine|linear)"
     filler = r"(?:(?:use|using|do|want|need|the|a|an|any|by|on|for|optimi[sz]e|optimi[sz]ing|maximi[sz]e|plain|just|with|to|be|about|it|is|as|apply|run|try|me|of)\s+)*"
     negator = r"(?:(?:do not|don't|dont|does not|doesn't) (?:care|worry|mind|bother)(?: much)?(?: about)?|not|no|without|don't|dont|do not|doesn't|instead of|rather than|never|avoid|skip|forget(?: about)?|isn't|nor|neither|in place of)"
-    for match in reading.find_all(rf"{negator}\s+{filler}{term}(?:\s*(?:,|or|and|nor|/)\s*(?:{term}))*(?:\s+(?:loss|metric|score))?"):
+    for match in reading.find_all(
+        rf"{negator}\s+{filler}{term}(?:\s*(?:,|or|and|nor|/)\s*(?:{term}))*(?:\s+(?:loss|metric|score))?"
+    ):
         if not match.group().startswith("not only"):
             reading.text.consume(match.start(), match.end())
 
 
 def read_study(reading: Reading) -> None:
     """The study and trial that a request names; not fields of the spec."""
-    if match := reading.find(r"(?:stud(?:y|ie)|job|experiment|sweep)\s*(?:number |no\.? ?|nr\.? ?|id |named |called )?[#:]?\s*(?P<id>\d+|[a-z]*[-_]?[a-z\d]*\d[\w-]*)"):
+    if match := reading.find(
+        r"(?:stud(?:y|ie)|job|experiment|sweep)\s*(?:number |no\.? ?|nr\.? ?|id |named |called )?[#:]?\s*(?P<id>\d+|[a-z]*[-_]?[a-z\d]*\d[\w-]*)"
+    ):
         reading.study = reading.text.cased[match.start("id") : match.end("id")]
         reading.text.consume(match.start(), match.end())
-    elif match := reading.find(r"(?:run|status|resume|cancel|export|stop|report|explain|continue|abort|kill|show)\s+(?:of |the |number )*#?(?P<id>\d+)(?=\W*$|\s+(?:to|into|and|now|please|with|again)\b)") or re.search(r"#(?P<id>\d+)", reading.text.left):
+    elif match := reading.find(
+        r"(?:run|status|resume|cancel|export|stop|report|explain|continue|abort|kill|show)\s+(?:of |the |number )*#?(?P<id>\d+)(?=\W*$|\s+(?:to|into|and|now|please|with|again)\b)"
+    ) or re.search(r"#(?P<id>\d+)", reading.text.left):
         reading.study = match["id"]
         reading.text.consume(match.start("id"), match.end("id"))
-    if match := reading.find(r"trial\s*(?:number |no\.? ?|nr\.? ?|#)?\s*(?P<id>\d+)(?!\s*(?:trials|hours))") or reading.find(r"(?:the )?(?P<id>\d+)(?:st|nd|rd|th) trial"):
+    if match := reading.find(
+        r"trial\s*(?:number |no\.? ?|nr\.? ?|#)?\s*(?P<id>\d+)(?!\s*(?:trials|hours))"
+    ) or reading.find(r"(?:the )?(?P<id>\d+)(?:st|nd|rd|th) trial"):
         reading.trial = int(match["id"])
         reading.text.consume(match.start(), match.end())
 
@@ -118,7 +137,10 @@ def _is_training(reading: Reading, intent: Intent, match: re.Match[str]) -> bool
     if intent in (Intent.HELP, Intent.STATUS, Intent.EXPLAIN):
         planned = re.search(_PLAN, reading.text.clean) is not None and reading.study is None
         return planned or (intent is not Intent.HELP and reading.has("data.train") and intent is not Intent.EXPLAIN)
-    return re.search(rf"(?<![\w-]){_STRONG_VERBS}(?![\w-])", rest) is not None and intent in (Intent.EVALUATE, Intent.EXPORT)
+    return re.search(rf"(?<![\w-]){_STRONG_VERBS}(?![\w-])", rest) is not None and intent in (
+        Intent.EVALUATE,
+        Intent.EXPORT,
+    )
 
 
 def read_methods(reading: Reading) -> None:
@@ -134,7 +156,9 @@ def read_methods(reading: Reading) -> None:
         for match in reading.find_all(rf"(?:{words})(?:[- ](?:adapters?|tun(?:e|ing)))?"):
             verb = match.group().endswith(("tune", "tuning"))
             reading.claim("adapter", adapter, match.start(), match.end(), consume=not verb)
-    if match := reading.find(r"merg(?:e|ed|ing)(?: (?:the |it |them |everything )?(?:final |best |lora )?(?:adapter|weights|lora|model|result|checkpoint)?)?"):
+    if match := reading.find(
+        r"merg(?:e|ed|ing)(?: (?:the |it |them |everything )?(?:final |best |lora )?(?:adapter|weights|lora|model|result|checkpoint)?)?"
+    ):
         reading.claim("output.merge", True, match.start(), match.end())
 
 
@@ -148,7 +172,12 @@ def read_task(reading: Reading) -> None:
             found.append((task, match))
             reading.text.consume(*match.span())
     roles = {c.field.rpartition(".")[2]: c for c in reading.claims if c.field.startswith("data.columns.")}
-    for task, role in ((Task.PREFERENCE, "rejected"), (Task.CLASSIFICATION, "label"), (Task.SFT, "completion"), (Task.SFT, "messages")):
+    for task, role in (
+        (Task.PREFERENCE, "rejected"),
+        (Task.CLASSIFICATION, "label"),
+        (Task.SFT, "completion"),
+        (Task.SFT, "messages"),
+    ):
         if role in roles and not found:
             reading.infer("task", task, f"the request names a {role} column")
     for task, match in found:
@@ -161,9 +190,13 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
     `original` is the text before other readers consumed it, with hidden orders masked.
     """
     tuning = _compiled_search(_STRONG_VERBS, original)
-    about = tuning is not None or any(c.field in ("data.train", "base_model", "adapter", "loss") for c in reading.claims)
+    about = tuning is not None or any(
+        c.field in ("data.train", "base_model", "adapter", "loss") for c in reading.claims
+    )
     about = about or editing
-    out = _compiled_search(_OUT_OF_SCOPE, original) or (None if about else _compiled_search(_OUT_OF_SCOPE_CHORES, original))
+    out = _compiled_search(_OUT_OF_SCOPE, original) or (
+        None if about else _compiled_search(_OUT_OF_SCOPE_CHORES, original)
+    )
     evidence = _evidence(reading, original, tuning)
     plan = _compiled_search(_PLAN, original)
     if reading.refusal and evidence is None:
@@ -200,7 +233,14 @@ def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> 
     for name in ("task", "loss", "adapter", "data.train", "base_model"):
         if name in stated and (name != "task" or anchored or stated[name].value is not Task.SFT):
             return stated[name].start, stated[name].end
-    searched = next((c for name, c in stated.items() if name.startswith(("search.", "budget.", "objective.", "data.", "seed", "constraints.", "output."))), None)
+    searched = next(
+        (
+            c
+            for name, c in stated.items()
+            if name.startswith(("search.", "budget.", "objective.", "data.", "seed", "constraints.", "output."))
+        ),
+        None,
+    )
     return (searched.start, searched.end) if searched else None
 
 
@@ -210,13 +250,27 @@ def _compiled_search(pattern: str, text: str) -> re.Match[str] | None:
 
 def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
     """Claim help for a question about methods that names no data: "what is the difference between LoRA and DoRA?"."""
-    terms = "|".join([*ADAPTERS.values(), *LOSSES.values(), *METRICS.values(), *TASKS_STRONG.values(), "learning rate|rank|epochs|batch size|beta|trials?|tunewright|overfitting|columns?|formats?|files?|studies|fine-?tun(?:e|ing)|hyperparameters?"])
+    terms = "|".join(
+        [
+            *ADAPTERS.values(),
+            *LOSSES.values(),
+            *METRICS.values(),
+            *TASKS_STRONG.values(),
+            "learning rate|rank|epochs|batch size|beta|trials?|tunewright|overfitting|columns?|formats?|files?|studies|fine-?tun(?:e|ing)|hyperparameters?",
+        ]
+    )
     asks = re.search(
         rf"{_POLITE}(?P<said>(?:what(?:'s| is| are| does| do)?|which|when should|should i|is|are|does|do you|can you explain|how|difference between|tell me about)\b[^\n]*?(?<!\w)(?:{terms})(?!\w)[^\n]*)",
         original.rstrip(),
     )
     data = any(c.field.startswith("data.") for c in reading.claims)
-    if asks is None or data or not re.search(r"\?|difference|^\W*what", original) or re.search(_PLAN, original) or re.search(r"(?:is|are|can|could) (?:it|you|we)\b.*\bto?\b (?:fine|train|tune)", original):
+    if (
+        asks is None
+        or data
+        or not re.search(r"\?|difference|^\W*what", original)
+        or re.search(_PLAN, original)
+        or re.search(r"(?:is|are|can|could) (?:it|you|we)\b.*\bto?\b (?:fine|train|tune)", original)
+    ):
         return None
     reading.claim("intent", Intent.HELP, asks.start("said"), asks.end("said"), consume=False)
     return Intent.HELP

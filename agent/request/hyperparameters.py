@@ -47,7 +47,7 @@ HYPERPARAMETERS = (
 
 _CONNECTOR = (
     r"(?:[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|fixed|should|set to|fixed at|fixed to|values?|"
-    r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|any of|somewhere|about|around|roughly|exactly|use|"
+    r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|any of|somewhere|about|around|roughly|exactly|use|de|von|di|van|da|auf|bei|log-?uniform(?:ly)?|uniform(?:ly)?|log-?scale|"
     r"only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
 )
 _SCHEDULERS: dict[str, str] = {
@@ -86,7 +86,9 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
 
 
 def _read_value_first(reading: Reading, parameter: Hyperparameter) -> None:
-    for match in reading.find_all(rf"(?P<value>{VALUE})(?:\s+|-|(?<=%)\s*)(?:of |as (?:the )?)?(?:{parameter.value_first})"):
+    for match in reading.find_all(
+        rf"(?P<value>{VALUE})(?:\s+|-|(?<=%)\s*)(?:of |as (?:the )?)?(?:{parameter.value_first})"
+    ):
         _claim(reading, parameter, match)
 
 
@@ -95,7 +97,9 @@ def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) ->
         match["value"].strip(), brackets_are_range=parameter.brackets_are_range, percent=parameter.percent
     )
     end = match.end()
-    corrected = re.compile(rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])").match(reading.text.left, end)
+    corrected = re.compile(rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])").match(
+        reading.text.left, end
+    )
     if corrected:
         value, end = search_value(corrected["n"]), corrected.end()
     reading.claim(f"search.{parameter.name}", value, match.start(), end)
@@ -106,7 +110,9 @@ def _read_modules(reading: Reading) -> None:
     marker = r"(?:(?:target[_ ]modules?|modules|layers)\s*(?:=|:|are|is|to|on)?\s*[\[(]?\s*|(?:only|just)\s+(?:the\s+|on\s+)*)"
     if match := reading.find(_ALL_LINEAR):
         reading.claim("search.target_modules", "all-linear", match.start(), match.end())
-    elif match := reading.find(rf"{marker}?(?P<list>[\"']?{_MODULE}[\"']?(?:{joint}[\"']?{_MODULE}[\"']?)*)[\])]?(?:\s+(?:only|layers|modules|projections))*"):
+    elif match := reading.find(
+        rf"{marker}?(?P<list>[\"']?{_MODULE}[\"']?(?:{joint}[\"']?{_MODULE}[\"']?)*)[\])]?(?:\s+(?:only|layers|modules|projections))*"
+    ):
         names = re.findall(_MODULE, match["list"])
         plain = len(names) == 1 and "_" not in names[0] and not re.match(r"target|modules", match.group())
         if not plain:
@@ -117,7 +123,9 @@ def _read_scheduler(reading: Reading) -> None:
     kind = "|".join(_SCHEDULERS.values())
     listed = rf"(?:{kind})(?:\s*(?:,|or|and|/|,\s*or)\s*(?:{kind}))*"
     noun = r"(?:(?:lr|learning[- ]rate)[- _])?(?:schedul(?:e|er|es|ers|ing)|decay|anneal(?:ing)?)(?:[- _]type)?"
-    match = reading.find(rf"(?P<a>{listed})[- ]{noun}|{noun}(?:\s*[=:]\s*|\s+(?:is |of |to |in |among |either )*)[\[{{(]?(?P<b>{listed})|(?P<c>cosine)")
+    match = reading.find(
+        rf"(?P<a>{listed})[- ]{noun}|{noun}(?:\s*[=:]\s*|\s+(?:is |of |to |in |among |either )*)[\[{{(]?(?P<b>{listed})|(?P<c>cosine)"
+    )
     if match is None:
         return
     said = match["a"] or match["b"] or match["c"]

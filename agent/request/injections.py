@@ -14,6 +14,7 @@ _TAKES_OVER = re.compile(
 )
 """Such words claim everything up to the end of their sentence or line."""
 
+_CHAT_MESSAGE = re.compile(r"\{[^{}\n]*\"role\"\s*:[^{}\n]*\}")
 _COMMANDS = re.compile(
     r"\brm\s+-\w*[rf]|\b(?:curl|wget)\b|\bsudo\b|\bchmod\b|\bpip3? install\b|\bapt(?:-get)? install\b|os\.system|subprocess|"
     r"\b(?:eval|exec|__import__)\s*\(|trust[_ -]remote[_ -]code|\$\(|\bbash -c\b|\bnc -|\bdrop table\b|&&|\|\s*(?:sh|bash)\b|"
@@ -35,8 +36,12 @@ _COMMANDS = re.compile(
 """Such words claim their clause."""
 
 _SENTENCE_END = re.compile(r"[.!?;](?=[\s\x00]|$)|\n")
-_CLAUSE_START = re.compile(r"[,:(]\s|&&|\||\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])")
-_CLAUSE_END = re.compile(r"[,)](?=\s|$)|\s-+\s|(?<![\w-])(?:then|but|and (?:fine|train|use|tune|make|keep|set|with))(?![\w-])")
+_CLAUSE_START = re.compile(
+    r"\(|[,:]\s|&&|\||\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])"
+)
+_CLAUSE_END = re.compile(
+    r"[,)](?=\s|$)|\s-+\s|(?<![\w-])(?:then|but|and (?:fine|train|use|tune|make|keep|set|with))(?![\w-])"
+)
 
 
 _REPORTED_SPEECH = re.compile(
@@ -48,7 +53,7 @@ _REPORTED_SPEECH = re.compile(
 
 def read_injections(reading: Reading) -> None:
     """Set aside every clause that orders something a fine-tuning request cannot ask for."""
-    for match in list(_REPORTED_SPEECH.finditer(reading.text.left)):
+    for match in [m for p in (_REPORTED_SPEECH, _CHAT_MESSAGE) for m in p.finditer(reading.text.left)]:
         reading.ignored.append(reading.text.quote(*match.span()))
         reading.text.consume(*match.span())
     for pattern, whole_sentence in ((_TAKES_OVER, True), (_COMMANDS, False)):

@@ -25,7 +25,7 @@ _UNSAFE = re.compile(
     r"^file:|^\\\\|^//|(?:^|[\\/])\.\.(?:[\\/]|$)|^/(?:etc|root|proc|sys|dev|boot|bin|sbin|usr|lib\d*|var/(?:lib|log|run|spool|mail)|run|private/etc)(?:/|$)|"
     r"(?:^|[\\/])\.(?:ssh|aws|gnupg|kube|docker|netrc|env|pgpass|config|git|npmrc|pypirc|bash_history|bashrc|git-credentials|huggingface|cache[\\/]huggingface[\\/]token)(?:$|[\\/.])|"
     r"(?:^|[\\/])id_(?:rsa|dsa|ecdsa|ed25519)|(?:^|[\\/])(?:credentials?|secrets?|shadow|passwd|authorized_keys|known_hosts)(?:\.\w+)?$|"
-    r"\.(?:pem|key|pfx|p12|keystore)$|^[a-z]:[\\/](?:windows|users|program files|programdata)|(?:^|[\\/])(?:api_?keys?|private_?keys?|tokens?|passwords?)(?:\.\w+)?$|"
+    r"\.(?:pem|key|pfx|p12|keystore)$|^[a-z]:[\\/](?:windows|program files|programdata)|(?:^|[\\/])(?:api_?keys?|private_?keys?|tokens?|passwords?)(?:\.\w+)?$|"
     r"^~(?!/)\w+|^/home/[^/]+/(?:\.|secrets?|private|passwords?|keys?)|^smb:|^(?:ssh|sftp|ftp)://|^\$\w+|%2e%2e",
     re.IGNORECASE,
 )
@@ -77,7 +77,9 @@ def read_locations(reading: Reading) -> None:
 
 
 def _found(reading: Reading) -> list[Location]:
-    visible = "".join(USED if left == USED else c for c, left in zip(reading.text.cased, reading.text.left, strict=True))
+    visible = "".join(
+        USED if left == USED else c for c, left in zip(reading.text.cased, reading.text.left, strict=True)
+    )
     found = []
     for match in _LOCATION.finditer(visible):
         kind, start, value = str(match.lastgroup), match.start(), match.group()
@@ -85,7 +87,12 @@ def _found(reading: Reading) -> list[Location]:
             value = value[1:-1]
             inner = _LOCATION.match(value.strip())
             named = re.search(rf"\.(?:{_EXTENSION})$", value, re.IGNORECASE) is not None
-            if inner is None and not named or inner is not None and not re.search(r"[/\\]|\.\w{2,7}$|^stdlib:|^\.env", value):
+            if (
+                inner is None
+                and not named
+                or inner is not None
+                and not re.search(r"[/\\]|\.\w{2,7}$|^stdlib:|^\.env", value)
+            ):
                 continue
             kind, start = str(inner.lastgroup) if inner and not named else "file", start + 1
         elif kind != "builtin":
@@ -100,8 +107,10 @@ def _found(reading: Reading) -> list[Location]:
 
 def _is_prose(value: str) -> bool:
     parts = [part.lower() for part in value.split("/") if part]
-    return any(p in _NOT_IDS for p in parts[:1]) and all(p in _NOT_IDS or p.isalpha() for p in parts) or all(
-        re.fullmatch(r"[\d.]+%?|[\d.]*e-?\d+|\d+[a-z]+", p) for p in parts
+    return (
+        any(p in _NOT_IDS for p in parts[:1])
+        and all(p in _NOT_IDS or p.isalpha() for p in parts)
+        or all(re.fullmatch(r"[\d.]+%?|[\d.]*e-?\d+|\d+[a-z]+", p) for p in parts)
     )
 
 
@@ -119,14 +128,28 @@ def _role(reading: Reading, location: Location) -> str | None:
             continue
         if role == "output.dir" and is_file and not _UNSAFE.search(location.value):
             continue
-        if role == "base_model" and (is_file or _is_data(location.value)) or role == "data.train" and modelish and not is_file:
+        if (
+            role == "base_model"
+            and (is_file or _is_data(location.value))
+            or role == "data.train"
+            and modelish
+            and not is_file
+        ):
             continue
-        if role == "data.validation" and not reading.has("data.train") and re.search(r"eval\w* (?:\w+ )?on\W*$", before):
+        if (
+            role == "data.validation"
+            and not reading.has("data.train")
+            and re.search(r"eval\w* (?:\w+ )?on\W*$", before)
+        ):
             continue
         return role
     if is_file or is_set or _is_data(location.value):
         return _data_role(reading, before, location)
-    if modelish or re.search(rf"(?<![\w-]){_TUNE}{_ARTICLES}", before) or re.match(r"[\"'`]? +(?:model|checkpoint)\b", after):
+    if (
+        modelish
+        or re.search(rf"(?<![\w-]){_TUNE}{_ARTICLES}", before)
+        or re.match(r"[\"'`]? +(?:model|checkpoint)\b", after)
+    ):
         return "base_model" if not reading.has("base_model") or modelish else "data.train"
     if re.search(r"(?:^|/)(?:models?|checkpoints?|weights)/", location.value):
         return "base_model"
@@ -169,7 +192,9 @@ def read_as_evaluation(reading: Reading) -> None:
     """In a request to evaluate, the data is test data, and a directory is the adapter, which is no field of the spec."""
     named = [c for c in reading.claims if c.field in ("data.train", "data.validation", "base_model")]
     for claim in named:
-        is_directory = not re.search(rf"\.(?:{_EXTENSION})$", str(claim.value), re.IGNORECASE) and "/" in str(claim.value)
+        is_directory = not re.search(rf"\.(?:{_EXTENSION})$", str(claim.value), re.IGNORECASE) and "/" in str(
+            claim.value
+        )
         adapter = is_directory and not re.search(MODEL_FAMILIES, str(claim.value).lower())
         is_set = str(claim.value).startswith("stdlib:") or _is_data(str(claim.value))
         reading.claims.remove(claim)
@@ -196,18 +221,24 @@ def _read_bare_output(reading: Reading) -> None:
 
 def _read_bare_model(reading: Reading) -> None:
     if reading.has("base_model"):
-        for match in reading.find_all(rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{BARE_MODEL})"):
-            reading.claim("base_model", reading.text.cased[match.start("name") : match.end("name")], *match.span("name"))
+        for match in reading.find_all(
+            rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{BARE_MODEL})"
+        ):
+            reading.claim(
+                "base_model", reading.text.cased[match.start("name") : match.end("name")], *match.span("name")
+            )
         return
     match = reading.find(BARE_MODEL)
-    if match and (match.group() not in ("opt", "bloom", "falcon", "granite", "electra") or _named_as_model(reading, match)):
+    if match and (
+        match.group() not in ("opt", "bloom", "falcon", "granite", "electra") or _named_as_model(reading, match)
+    ):
         reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())
         return
     named = reading.find(
         rf"(?:base[- ]?model|model|backbone|checkpoint)(?: is| called| named|:|=)*\s*(?P<name>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)|"
     )
     if named and named["name"]:
-        value = reading.text.cased[named.start("name") : named.end("name")].strip("\"`")
+        value = reading.text.cased[named.start("name") : named.end("name")].strip('"`')
         reading.claim("base_model", value, named.start("name"), named.end("name"))
 
 
@@ -216,12 +247,14 @@ def _named_as_model(reading: Reading, match: re.Match[str]) -> bool:
 
 
 def _read_bare_dataset(reading: Reading) -> None:
-    match = reading.find(rf"(?P<known>{DATASET_NAMES}(?:[-_][\w-]+)?)(?: (?:data ?set|data|pairs|corpus))?") or reading.find(
+    match = reading.find(
+        rf"(?P<known>{DATASET_NAMES}(?:[-_][\w-]+)?)(?: (?:data ?set|data|pairs|corpus))?"
+    ) or reading.find(
         r"(?:on|from|using|with)(?: the)? (?P<known>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
         r"data ?set(?: is| called| named|:|=)+\s*(?P<named>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[\w-]+)"
     )
     if match is None:
         return
     group = "known" if match["known"] else "named"
-    value = reading.text.cased[match.start(group) : match.end(group)].strip("\"`")
+    value = reading.text.cased[match.start(group) : match.end(group)].strip('"`')
     reading.claim("data.train", value, match.start(group), match.end(group))

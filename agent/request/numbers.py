@@ -6,7 +6,7 @@ from agent.request.vocabulary import NUMBER_WORDS
 from trainers.spec import Choices, Range, Scalar, SearchValue
 
 _WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-NUMBER = rf"(?<![\w.])(?:(?:(?<=[\s=:(\[])-(?=\d))?(?:0,\d+|\d+(?:,\d{{3}})+(?!\d)|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?:\s?x\s?10\^-?\d+)?|(?:{_WORDS})(?![\w-]))"
+NUMBER = rf"(?<![\w.])(?:(?:(?<=[\s=:(\[])-(?=\d))?(?:10\^-?\d+|0,\d+|\d+(?:,\d{{3}})+(?!\d)|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?:\s?x\s?10\^-?\d+)?|(?:{_WORDS})(?![\w-]))"
 """A number without a unit; digits may be grouped by commas."""
 TIGHT = NUMBER.replace(r"(?<![\w.])", "", 1)
 COUNTED = (
@@ -20,7 +20,9 @@ _LAST_ITEM = rf"{TIGHT}\s*%?(?!\w)(?!\.\d)(?!\s*-?\s*{COUNTED})"
 _BETWEEN = rf"between\s+{TIGHT}\s*%?\s*(?:and|to|-)\s*{TIGHT}(?:\s*%)?"
 _FROM_TO = rf"(?:from\s+)?{TIGHT}\s*%?\s*(?:-+>?|~|\bto\b|\buntil\b|\bthrough\b|\bup to\b|\.\.+)\s*{TIGHT}(?:\s*%)?"
 _BRACKETED = rf"[\[(]\s*{TIGHT}\s*%?\s*[,;]\s*{TIGHT}\s*%?\s*[\])]"
-_LISTED = rf"[\[({{]?\s*{TIGHT}\s*%?(?:\s*(?:,\s*(?:and\b|or\b)?|/|\||;|\bor\b|\band\b|\bvs\.?)\s*{_LAST_ITEM})+\s*[\])}}]?"
+_LISTED = (
+    rf"[\[({{]?\s*{TIGHT}\s*%?(?:\s*(?:,\s*(?:and\b|or\b)?|/|\||;|\bor\b|\band\b|\bvs\.?)\s*{_LAST_ITEM})+\s*[\])}}]?"
+)
 VALUE = rf"(?:{_BETWEEN}|{_BRACKETED}|{_FROM_TO}|{_LISTED}|{TIGHT}(?:\s*%)?)"
 """A range, a list or one number."""
 
@@ -33,6 +35,8 @@ def number(text: str) -> float:
     if text in NUMBER_WORDS:
         return NUMBER_WORDS[text]
     text = text.replace(",", ".") if re.match(r"0,\d", text) else text
+    if text.startswith("10^"):
+        return 10.0 ** int(text[3:])
     mantissa, _, power = re.sub(r"\s", "", text).partition("x10^")
     return float(mantissa.replace(",", "")) * (10.0 ** int(power) if power else 1.0)
 

@@ -47,7 +47,10 @@ def _metrics(reading: Reading) -> list[tuple[Metric, int, int]]:
         reading.text.consume(*match.span())
     if not found:
         for match in reading.find_all(_PLAIN_LOSS):
-            if re.search(rf"(?:{_DOWN}|{_UP}|metric(?: is|:)?|optimi[sz]e(?: for)?|by|select on)(?: (?:the|its|on))*\s*$", reading.before(match.start())):
+            if re.search(
+                rf"(?:{_DOWN}|{_UP}|metric(?: is|:)?|optimi[sz]e(?: for)?|by|select on)(?: (?:the|its|on))*\s*$",
+                reading.before(match.start()),
+            ):
                 found.append((Metric.EVAL_LOSS, *match.span()))
     return sorted(found, key=lambda item: item[1])
 
@@ -61,14 +64,24 @@ def _keep_main(reading: Reading) -> None:
     if 0 < len(side) < len(claims):
         reading.claims = [c for c in reading.claims if c not in side]
         return
-    wanted = [c for c in claims if re.search(rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: to optimi[sz]e)?(?: is|:)?|select(?:ed)? (?:on|by))(?: (?:the|on|validation))*\s*$", reading.before(c.start))]
+    wanted = [
+        c
+        for c in claims
+        if re.search(
+            rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: to optimi[sz]e)?(?: is|:)?|select(?:ed)? (?:on|by))(?: (?:the|on|validation))*\s*$",
+            reading.before(c.start),
+        )
+    ]
     if len(wanted) == 1:
         reading.claims = [c for c in reading.claims if c in wanted or c.field != "objective.metric"]
 
 
 def _only_reported(reading: Reading, claim: Claim) -> bool:
     after = reading.text.clean[claim.end : claim.end + 20]
-    return bool(re.search(_REPORTED, reading.before(claim.start)) or re.match(r"\s*(?:too|as well|for information|is secondary)\b", after))
+    return bool(
+        re.search(_REPORTED, reading.before(claim.start))
+        or re.match(r"\s*(?:too|as well|for information|is secondary)\b", after)
+    )
 
 
 def _read_direction(reading: Reading, claim: Claim) -> None:
@@ -76,7 +89,10 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
     words = re.search(rf"(?<![\w-])(?P<up>{_UP})(?![\w-])[^,;]*$|(?<![\w-])(?P<down>{_DOWN})(?![\w-])[^,;]*$", before)
     start = claim.start - len(before) + words.start() if words else 0
     if words is None:
-        after = re.match(rf"\s*(?:is |as |should be |must be )*(?P<up>{_UP})(?!\w)|\s*(?:is |as |should be )*(?P<down>{_DOWN})(?!\w)", reading.text.clean[claim.end :])
+        after = re.match(
+            rf"\s*(?:is |as |should be |must be )*(?P<up>{_UP})(?!\w)|\s*(?:is |as |should be )*(?P<down>{_DOWN})(?!\w)",
+            reading.text.clean[claim.end :],
+        )
         words, start = after, claim.end
     if words is None:
         return
@@ -89,7 +105,9 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
     if said is metric.direction:
         first, last = min(at, claim.start), max(at + len(word), claim.end)
         reading.claim("objective.direction", said, first, last, consume=False)
-    elif word.startswith(("maxim", "minim", "highest", "lowest")) and not reading.text.clean[at:].startswith(("minimum of", "maximum of")):
+    elif word.startswith(("maxim", "minim", "highest", "lowest")) and not reading.text.clean[at:].startswith(
+        ("minimum of", "maximum of")
+    ):
         quote = reading.text.quote(min(at, claim.start), max(at + len(word), claim.end))
         reading.questions.append(
             Question(
@@ -103,12 +121,17 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
 def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left = reading.text.left
-    after = re.compile(rf"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|split)\s+)*(?:\s*{_REACH}\s*)+\s*(?P<n>{NUMBER})\s*(?P<p>%|percent)?(?![\w])").match(left, claim.end)
+    after = re.compile(
+        rf"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|split)\s+)*(?:(?:\s*{_REACH}\s*)+|\s+(?=0?\.\d|\d+\s?%))\s*(?P<n>{NUMBER})\s*(?P<p>%|percent)?(?![\w])"
+    ).match(left, claim.end)
     if after and not re.match(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", left[after.end() :]):
         _claim_target(reading, claim, after, claim.start, after.end())
         return
     window = left[max(0, claim.start - 40) : claim.start]
-    before = re.search(rf"(?P<n>{NUMBER})\s*(?P<p>%|percent)?\s*(?:(?:on|in|for|the|validation|val|dev|test|or better|of)\s+)*$", window)
+    before = re.search(
+        rf"(?P<n>{NUMBER})\s*(?P<p>%|percent)?\s*(?:(?:on|in|for|the|validation|val|dev|test|or better|of)\s+)*$",
+        window,
+    )
     if before:
         offset = claim.start - len(window)
         _claim_target(reading, claim, before, offset + before.start(), claim.end)

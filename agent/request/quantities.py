@@ -22,7 +22,7 @@ _UNITS: dict[str, float] = {
 _UNIT = "|".join(_UNITS)
 _COMMA_NUMBER = rf"(?:(?<![\w.])\d+,\d{{1,2}}(?!\d)|{NUMBER})"
 _ONE_DURATION = rf"{_COMMA_NUMBER}\s*-?\s*(?:{_UNIT})(?!\w)"
-_GPU = r"(?:v?ram|gpu|card|graphics|memory|gpu memory|video memory|cuda)"
+_GPU = r"(?:vram|gpu|card|graphics|memory|gpu memory|video memory|cuda)"
 
 
 def read_quantities(reading: Reading) -> None:
@@ -48,7 +48,9 @@ def _claim_number(
 
 
 def _read_seed(reading: Reading) -> None:
-    for match in reading.find_all(rf"(?:random[- ]?)?seed(?: number)?(?:\s*[=:]\s*|\s+(?:of |is |to |set to )?|-)(?P<n>{NUMBER})"):
+    for match in reading.find_all(
+        rf"(?:random[- ]?)?seed(?: number)?(?:\s*[=:]\s*|\s+(?:of |is |to |set to )?|-)(?P<n>{NUMBER})"
+    ):
         _claim_number(reading, "seed", match, "n")
 
 
@@ -61,7 +63,13 @@ def _read_parallel(reading: Reading) -> None:
     for match in reading.find_all(pattern):
         group = next(name for name in "abcde" if match[name])
         before = re.search(rf"{_TRIALS}[, ]*(?:and )?$", reading.before(match.start()))
-        if group == "a" and re.search(_TRIALS, match.group()) and not before and match.group().endswith("parallel") and False:
+        if (
+            group == "a"
+            and re.search(_TRIALS, match.group())
+            and not before
+            and match.group().endswith("parallel")
+            and False
+        ):
             continue
         _claim_number(reading, "budget.parallel_trials", match, group)
 
@@ -75,7 +83,11 @@ def _read_trials(reading: Reading) -> None:
         if re.match(r"\s*(?:per|each) ", reading.text.left[match.end() :]):
             continue
         group = "a" if match["a"] else "b"
-        if group == "b" and re.search(r"(?:for|of|stop|cancel|explain|did|why|in) $", reading.before(match.start())) and "trial " in match.group():
+        if (
+            group == "b"
+            and re.search(r"(?:for|of|stop|cancel|explain|did|why|in) $", reading.before(match.start()))
+            and "trial " in match.group()
+        ):
             continue
         _claim_number(reading, "budget.trials", match, group)
 
@@ -96,23 +108,30 @@ def _read_seconds(reading: Reading) -> None:
     for match in reading.find_all(pattern):
         after = reading.text.left[match.end() : match.end() + 24]
         before = reading.before(match.start(), 24)
-        if re.match(r"\s*(?:per|each|a|every|/)\s*(?:trial|run|epoch|config|step|$)|\s*(?:ago|old|long)\b|/", after) or re.search(
-            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $|(?:took|taken|takes|spent|lost|waited|since|ago|every)(?: \w+){0,2} $", before
+        if re.match(
+            r"\s*(?:per|each|a|every|/)\s*(?:trial|run|epoch|config|step|$)|\s*(?:ago|old|long|each|apiece)\b|/", after
+        ) or re.search(
+            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $|(?:took|taken|takes|spent|lost|waited|since|ago|every)(?: \w+){0,2} $",
+            before,
         ):
             continue
         seconds = _duration(match)
         if re.search(r"(?:length|tokens|context)(?: of| is|:)? *$", before):
-            reading.refuse_value("constraints.max_seq_length", match.start(), match.end(), "a length is a number of tokens")
+            reading.refuse_value(
+                "constraints.max_seq_length", match.start(), match.end(), "a length is a number of tokens"
+            )
         else:
             _claim_seconds(reading, match, seconds)
 
 
 def _claim_seconds(reading: Reading, match: re.Match[str], seconds: float) -> None:
-    corrected = re.compile(
-        rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])"
-    ).match(reading.text.left, match.end())
+    corrected = re.compile(rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])").match(
+        reading.text.left, match.end()
+    )
     if corrected and (unit := re.search(rf"({_UNIT})$", match.group())):
-        reading.claim("budget.seconds", whole(number(corrected["n"]) * _seconds_in(unit[1])), match.start(), corrected.end())
+        reading.claim(
+            "budget.seconds", whole(number(corrected["n"]) * _seconds_in(unit[1])), match.start(), corrected.end()
+        )
         return
     reading.claim("budget.seconds", whole(round(seconds, 3)), match.start(), match.end())
 
@@ -161,7 +180,9 @@ def _read_sizes(reading: Reading) -> None:
     for name in ("max_vram_gb", "max_adapter_mb"):
         for match in reading.find_all(rf"{name}[\"']?\s*[:=]?\s*(?P<n>{NUMBER})"):
             _claim_number(reading, f"constraints.{name}", match, "n")
-    size = re.compile(r"(?<![\w.])(?P<n>\d+(?:[.,]\d+)?)\s*-?(?P<u>gib|gb|g|mib|mb|kb|gigabytes?|gigs?|megabytes?)(?!\w)")
+    size = re.compile(
+        r"(?<![\w.])(?P<n>\d+(?:[.,]\d+)?)\s*-?(?P<u>gib|gb|g|mib|mb|kb|gigabytes?|gigs?|megabytes?)(?!\w)"
+    )
     for match in list(size.finditer(reading.text.left)):
         amount = _decimal(match["n"])
         megabytes = amount * (1 if match["u"][0] == "m" else 1000 if match["u"][0] == "g" else 0.001)
@@ -188,7 +209,9 @@ def _read_length(reading: Reading) -> None:
         if re.search(r"time(?: limit| budget)?(?: of| is|:)? *$", reading.before(match.start())) or re.match(
             rf"\s*(?:{_UNIT}|gb|mb)(?!\w)", reading.text.left[match.end() :]
         ):
-            reading.refuse_value("constraints.max_seq_length", match.start(), match.end(), "a length is a number of tokens")
+            reading.refuse_value(
+                "constraints.max_seq_length", match.start(), match.end(), "a length is a number of tokens"
+            )
             continue
         name = "n" if match["n"] else "n2"
         scale = 1024 if match["k" if name == "n" else "k2"] else 1

@@ -16,7 +16,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "trials": (
         "versuche", "versuchen", "versuch", "durchläufe", "läufe", "essais", "pruebas", "ensayos", "intentos",
         "tentativi", "tentativas", "tentatives", "pogingen", "proeven", "prób", "próby", "попыток", "попытки",
-        "испытаний", "экспериментов", "запусков", "прогонов", "次试验", "次尝试", "个试验", "次实验", "回の試行", "回試行",
+        "испытаний", "экспериментов", "запусков", "прогонов", "次试验", "次尝试", "次", "个试验", "次实验", "回の試行", "回試行",
         "試行回数は", "試行回数", "試行は", "試行", "试验次数", "试验",
     ),
     "hours": (
@@ -40,7 +40,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "lernrate", "taux d'apprentissage", "tasa de aprendizaje", "tasso di apprendimento", "taxa de aprendizado",
         "taxa de aprendizagem", "leersnelheid", "скорость обучения", "学习率", "学習率",
     ),
-    "rank": ("rang", "rango"),
+    "rank": ("rang", "rango", "秩", "ランク"),
     "batch size": ("batchgröße", "taille de lot", "tamaño de lote", "tamanho do lote", "批大小", "バッチサイズ"),
     "accuracy": (
         "genauigkeit", "exactitude", "exactitud", "accuratezza", "acurácia", "nauwkeurigheid", "dokładność", "точность",
@@ -60,7 +60,12 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "dostrój", "wytrenuj", "дообучи", "дообучить", "обучи", "обучить", "微调", "微調整", "訓練", "训练", "ファインチューニング",
         "finetunen",
     ),
-    "with": ("mit", "avec", "con", "com", "met", "с помощью"),
+    "between": ("zwischen", "entre", "tra", "fra", "tussen", "między", "между"),
+    "text": ("texto", "texte", "testo", "tekst", "текст"),
+    "label": ("etiqueta", "étiquette", "etichetta", "etikett", "метка", "标签"),
+    "seed ": ("semilla aleatoria",),
+    " ": ("回まで", "回以内", "回", "を", "で", "に", "は", "の", "进行", "请", "把", "将", "对"),
+    "with": ("使用", "用", "mit", "avec", "con", "com", "met", "с помощью"),
     "how is": ("cómo va", "wie läuft", "wie steht es um", "où en est", "come va", "como vai", "como está", "hoe gaat het met", "jak idzie", "как идёт", "как идет", "как дела у"),
     "stop": ("arrête", "arrêter", "arrêtez", "stoppe", "beende", "detén", "para el", "detener", "ferma", "fermare", "pare", "zatrzymaj", "останови"),
     "cancel": ("abbrechen", "brich", "annule", "annuler", "annulez", "cancela", "cancelar", "annulla", "annuleer", "anuluj", "отмени", "取消"),
@@ -85,7 +90,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "preference": ("präferenz", "präferenzen", "préférence", "préférences", "preferencia", "preferencias", "preferenze", "preferência", "preferências", "voorkeuren"),
     "sentiment": ("stimmung", "sentimiento", "sentimientos", "sentimento", "sentimenti"),
     "classification": ("klassifikation", "klassifizierung", "clasificación", "classificazione", "classificação", "classificatie", "klasyfikacja", "классификация"),
-    "on": ("auf", "sur", "sobre", "mit den daten", "na danych", "на данных", "на файле"),
+    "on": ("在", "基于", "auf", "sur", "sobre", "mit den daten", "na danych", "на данных", "на файле"),
     "and": ("und", "et", "y", "и"),
     "or": ("oder", "ou"),
     "column": ("spalte", "colonne", "columna", "colonna", "coluna", "kolom", "kolumna", "колонка", "列"),
@@ -117,11 +122,11 @@ TYPO_TARGETS: tuple[str, ...] = (
 )  # fmt: skip
 """Words that a misspelling may be read as."""
 
-PROTECTED_WORDS: frozenset[str] = frozenset(
+_CORRECT = (
     "adapt adapted adapting adaptor adopter aligned alignment batches bath brain chose choose chosen classes classed "
     "classic classical classified classifies classifiers classics clean closed complete completed completely "
     "completing connection construction contrast cousin drain drains ease epic evaluated evaluation expert experts "
-    "explained explains exploit expose fables gradients grain great hour hunch juices kernel labeled labelled lable "
+    "explained explains exploit expose fables gradients grain great hour hunch juices kernel labeled labelled "
     "lengths letters linked lines linen liner listen long macros match matches mangle maximal messages metrics micro "
     "minimal minimum minute models mouths muddy noise normalise normalize optimal optimum ours parade people perfect "
     "performance plain plan plant plans presence present president proceed product prompts promptly range rank rate "
@@ -133,8 +138,9 @@ PROTECTED_WORDS: frozenset[str] = frozenset(
     "tries trivial trim true validated validates value values waiting wait weights weigh weighing what when where "
     "which while white wight with write yours recent metre merger merges expect expects patch catch latch watch "
     "hatch lather either mouse house latest weather whether studio stupid macho cancer canceled cancelled "
-    "education fraction function medication location vacation notification verification section collection".split()
-) - frozenset({"lable", "muddy"})
+    "education fraction function medication location vacation notification verification section collection"
+)
+PROTECTED_WORDS: frozenset[str] = frozenset(_CORRECT.split())
 """Correct words that lie close to a typo target and must be left as they are."""
 
 KNOWN_TYPOS: dict[str, str] = {
