@@ -58,7 +58,11 @@ class OptunaSearch:
 class Statistical:
     """The default optimiser: the Gaussian process for short histories, TPE from `GP_MAX_TRIALS` trials on.
 
-    Measured on a synthetic fine-tuning surface, see `MEASURED` below.
+    Measured on a synthetic fine-tuning surface (log learning rate with a cliff and failures beyond it, rank, epochs,
+    dropout, schedule, decay, noise sd 0.006; 24 surfaces, started from the default): mean regret after 10 / 15 / 20 /
+    30 trials was 0.068 / 0.031 / 0.017 / 0.011 for gp, 0.076 / 0.044 / 0.038 / 0.023 for tpe and 0.069 / 0.064 /
+    0.054 / 0.039 for random search, at 0.11 s, 0.02 s and 0 s a trial. Starting either sampler after 8 rather than 4
+    trials was no better.
     """
 
     name = "statistical"
