@@ -1,0 +1,128 @@
+"""`Report`: what a finished study says about itself, as data (`report.json`). Everything else is a view of it."""
+
+from pydantic import Field
+
+from agent.report.material import Spending
+from agent.study import Phase, TrialState
+from evals.stats import Gain
+from trainers.spec import Closed, Config, Direction, FailureReason, Metric, Task
+
+
+class Spread(Closed):
+    """Validation scores of one configuration on the fresh seeds of the confirm phase."""
+
+    mean: float | None = Field(description="None if no fresh seed got through")
+    sd: float | None = Field(description="over seeds, n - 1 in the denominator; None for fewer than two")
+    seeds: tuple[int, ...]
+    scores: tuple[float, ...] = Field(description="parallel to seeds")
+
+
+class Side(Closed):
+    """One configuration with everything that was measured of it."""
+
+    config: Config
+    trial_numbers: tuple[int, ...] = Field(description="its confirm trials, parallel to validation.seeds")
+    validation: Spread
+    test_score: float | None = Field(None, description="mean over seeds; None if test was not opened for it")
+    test_scores: tuple[float, ...] = Field((), description="parallel to validation.seeds")
+    ci95: tuple[float, float] | None = Field(None, description="of test_score: bootstrap over seeds and rows")
+    others: dict[str, float] = Field({}, description="further test metrics, means over seeds")
+
+
+class Shipped(Closed):
+    """The one model that is handed back, chosen by its validation score."""
+
+    trial_id: str
+    trial_number: int
+    seed: int
+    adapter_dir: str
+    validation_score: float | None
+    test_score: float | None = None
+    ci95: tuple[float, float] | None = Field(None, description="of this model: bootstrap over rows")
+    train_seconds: float | None = None
+    steps: int | None = None
+    trainable_parameters: int | None = None
+    peak_memory_mb: float | None = None
+
+
+class TrialCounts(Closed):
+    """Search trials by how they ended."""
+
+    complete: int
+    pruned: int
+    failed: int
+    duplicates_avoided: int
+    confirm: int = Field(description="trials of the confirm phase, not counted above")
+
+
+class TrialRow(Closed):
+    """One trial in a line; error texts stay in the store (`tunewright explain`), they may quote data."""
+
+    number: int
+    phase: Phase
+    state: TrialState
+    source: str
+    score: float | None
+    reason: FailureReason | None
+    seconds: float
+    config: Config
+
+
+class DataSource(Closed):
+    """What was read, to be recognised again."""
+
+    name: str
+    revision: str | None
+    format: str
+    n_rows: int
+    sha256: str
+
+
+class DataFingerprint(Closed):
+    """The data of the study by counts and hashes; no rows."""
+
+    sources: tuple[DataSource, ...]
+    labels: tuple[str, ...]
+    n_train: int
+    n_validation: int
+    n_test: int
+    train_sha256: str
+    validation_sha256: str
+    test_sha256: str
+    removed_from_train: int = Field(description="duplicates, within train and with validation or test")
+
+
+class Report(Closed):
+    """The end product beside the adapter."""
+
+    study_id: str
+    plan_hash: str
+    request: str
+    command: str
+    task: Task
+    base_model: str
+    metric: Metric
+    direction: Direction
+    started_at: str
+    finished_at: str
+    verdict: str = Field(description="the result in plain words; says so where nothing can be told apart")
+    default: Side
+    best: Side
+    best_is_default: bool
+    confirmed: tuple[Side, ...]
+    gain: Gain | None = Field(description="None where the default has no test score")
+    shipped: Shipped
+    test_openings: int
+    trials: TrialCounts
+    trial_rows: tuple[TrialRow, ...] = Field(description="all trials, by number")
+    free_hyperparameters: tuple[str, ...] = Field(description="those the search could change")
+    budget: Spending
+    search_best_score: float | None = Field(description="best single search score: the best of many, so optimistic")
+    optimism: float | None = Field(
+        description="how much that score flatters: against the same configuration's mean on fresh seeds"
+    )
+    deviations: tuple[str, ...]
+    data: DataFingerprint | None
+    environment: dict[str, str]
+    remarks: tuple[str, ...] = Field((), description="what to keep in mind when reading the numbers")
+    directory: str = Field(description="where report, plots, spec and adapter are")
