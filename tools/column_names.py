@@ -10,8 +10,8 @@ TEXT = (
     ("request", "input", "prompt", "title", "subject", "name"),
 )
 LABEL = (
-    ("label", "labels", "class", "category", "intent", "target", "topic", "sentiment"),
-    ("labeltext", "labelname", "classname", "tag", "emotion", "department", "genre", "gold", "y", "product"),
+    ("label", "labels", "class", "category", "intent", "target", "topic", "sentiment", "labeltext", "labelname"),
+    ("classname", "tag", "emotion", "department", "genre", "gold", "y", "product"),
     ("language", "spam", "isspam", "toxic", "priority", "queue", "type", "stars", "starrating", "rating", "score"),
 )
 LABEL_STRINGS = ("labeltext", "labelname", "classname", "labels", "category", "intent")

@@ -113,7 +113,7 @@ def _example_length(row: Row, task: Task, count: Callable[[str], int]) -> int:
 def _texts(row: Row) -> list[str]:
     if isinstance(turns := row.get("messages"), list):
         return [turn["content"] for turn in turns]
-    return [value for value in row.values() if isinstance(value, str)]
+    return [value for key, value in row.items() if key != "label" and isinstance(value, str)]
 
 
 def _estimated(text: str) -> int:

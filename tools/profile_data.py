@@ -6,35 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.canonical_rows import canonical_rows
+from tools.clean_splits import clean_splits
 from tools.columns import Detected, detect_columns
 from tools.control_tokens import escape_control_tokens
-from tools.data_profile import DataProfile, DuplicateProfile, SourceProfile, SplitProfile
-from tools.duplicates import (
-    Twins,
-    affordable,
-    exact_twins,
-    judged_text,
-    longest_shared_span,
-    near_links,
-    twins_across,
-    whole_text,
-)
+from tools.data_profile import DataProfile, SourceProfile, SplitProfile
+from tools.duplicates import judged_text
 from tools.lengths import control_tokens, measure_lengths
 from tools.load_data import load_table
-from tools.split_data import EVALUATION_SHARE, MAX_EVALUATION_ROWS, cut, grouped, shuffled
 from tools.table import Row, Table, canonical_jsonl
 from trainers.errors import InputError
 from trainers.spec import Constraints, Data, Task
 
 MIN_ROWS = 20
 """Of the train source: with fewer no split of it can be judged."""
-MIN_TRAIN_ROWS = 10
 SPLITS = ("train", "validation", "test")
 IMBALANCE = 5.0
 """Class weights are set where the largest class has more than this many times the rows of the smallest."""
-TEMPLATED_SHARE = 0.3
-"""Where near duplicates of evaluation rows are a larger share of train, rows are made from templates: they stay."""
-SPANS_MEASURED = 200
 
 
 @dataclass(frozen=True)
@@ -74,8 +61,9 @@ def profile(
     read = _read(data, task, roots, seed)
     notes = list(read.notes)
     task = read.detected.task
-    splits, how = _split(read, seed, notes)
-    splits, duplicates = _without_leaks(splits, task, notes)
+    splits, how, duplicates = clean_splits(read.rows, task, seed, notes)
+    if task is Task.CLASSIFICATION:
+        _note_conflicts(splits["train"], notes)
     splits, n_control = escape_control_tokens(splits, control_tokens(tokenizer_file), notes)
     labels, counts = _classes(splits, task, notes)
     if labels:
@@ -153,87 +141,6 @@ def _same_columns(table: Table, detected: Detected, param: str) -> None:
         rule = f"it must have the columns of train; {table.source.name} lacks {', '.join(missing)}"
         hint = f"Rename its columns (it has {', '.join(table.columns[:12])})."
         raise InputError(param, rule + ".", hint, code="unknown_column")
-
-
-def _split(read: _Read, seed: int, notes: list[str]) -> tuple[dict[str, list[Row]], str]:
-    """(rows of the three splits in seeded order, how they came about)."""
-    task, train = read.detected.task, read.rows["train"]
-    wanted = {split: split not in read.rows for split in ("validation", "test")}
-    given = {split: shuffled(rows, seed) for split, rows in read.rows.items() if split != "train"}
-    for split, rows in given.items():
-        if len(rows) < 100:
-            notes.append(f"{split} has {len(rows)} rows: its scores are coarse")
-    if not any(wanted.values()):
-        return {"train": shuffled(train, seed), **given}, "given by the user"
-    strata = [str(row["label"]) for row in train] if task is Task.CLASSIFICATION else [""] * len(train)
-    parts = cut(train, strata, _groups(train, task, notes), seed, **wanted)
-    cuts = {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    splits = {s: given[s] if s in given else [train[i] for i in cuts[s]] for s in SPLITS}
-    named = " and ".join(s for s in ("validation", "test") if wanted[s])
-    how = f"{named} cut from train: {'stratified by label, ' if task is Task.CLASSIFICATION else ''}seed {seed}, "
-    how += f"{EVALUATION_SHARE:.0%} each, at most {MAX_EVALUATION_ROWS:,} rows each, duplicates on one side"
-    if empty := [s for s in SPLITS if not splits[s]]:
-        rule = f"{empty[0]} must have rows; almost all rows of train are duplicates of each other."
-        raise InputError("data.train", rule, "Give more varied rows, or separate files.", code="too_few_rows")
-    return splits, how + (f"; {' and '.join(given)} given by the user" if given else "")
-
-
-def _groups(rows: list[Row], task: Task, notes: list[str]) -> list[int]:
-    """Group numbers that keep duplicates together; near duplicates only while no group swallows the data."""
-    texts = [judged_text(row, task) for row in rows]
-    exact = list(exact_twins(texts).items())
-    if not affordable(texts):
-        return grouped(len(rows), exact)
-    groups = grouped(len(rows), [*exact, *near_links(texts)])
-    if max(Counter(groups).values()) > max(10, 0.05 * len(rows)):
-        notes.append("many rows are variations of one template: only exact duplicates are kept on one side of the cut")
-        return grouped(len(rows), exact)
-    return groups
-
-
-def _without_leaks(
-    splits: dict[str, list[Row]], task: Task, notes: list[str]
-) -> tuple[dict[str, list[Row]], DuplicateProfile]:
-    """(splits, counts): train without its exact repeats and without rows that validation or test hold too."""
-    train = splits["train"]
-    judged = {s: [judged_text(row, task) for row in rows] for s, rows in splits.items()}
-    near = affordable([text for texts in judged.values() for text in texts])
-    if not near:
-        notes.append("near duplicates were not looked for: too much text; exact ones were")
-    whole = [whole_text(row) for row in train]
-    repeats = exact_twins(whole)
-    across = {s: twins_across(judged["train"], judged[s], near=near) for s in ("validation", "test")}
-    near_rows = {i for twins in across.values() for i in twins.near}
-    leaks = {i for twins in across.values() for i in twins.exact}
-    if len(near_rows) > TEMPLATED_SHARE * len(train):
-        notes.append(
-            f"{len(near_rows)} training rows resemble rows of validation or test, as rows made from templates do: they "
-            "stay in train, so scores say little about other wording"
-        )
-    else:
-        leaks |= near_rows
-    removed = leaks | repeats.keys()
-    kept = [row for i, row in enumerate(train) if i not in removed]
-    if len(kept) < MIN_TRAIN_ROWS:
-        rule = f"train must have {MIN_TRAIN_ROWS} rows that are in no other split; {len(kept)} of {len(train)} are left"
-        raise InputError("data.train", rule + ".", "Give other validation and test data, or none.", code="too_few_rows")
-    if task is Task.CLASSIFICATION:
-        _note_conflicts(kept, notes)
-    counts = DuplicateProfile(
-        exact_within_train=len(repeats),
-        near_within_train=len({j for _, j in near_links(whole)}) if near else 0,
-        train_rows_also_in_validation=len({**across["validation"].exact, **across["validation"].near}),
-        train_rows_also_in_test=len({**across["test"].exact, **across["test"].near}),
-        longest_shared_span=_longest_span(judged, across["test"], leaks),
-        removed_from_train=len(removed),
-    )
-    return {**splits, "train": kept}, counts
-
-
-def _longest_span(judged: dict[str, list[str]], twins: Twins, leaks: set[int]) -> int:
-    """Words of the longest run that a removed train row shares with test, over the first SPANS_MEASURED such rows."""
-    pairs = [(i, j) for i, j in {**twins.near, **twins.exact}.items() if i in leaks][:SPANS_MEASURED]
-    return max((longest_shared_span(judged["train"][i], judged["test"][j]) for i, j in pairs), default=0)
 
 
 def _note_conflicts(rows: list[Row], notes: list[str]) -> None:
