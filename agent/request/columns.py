@@ -28,12 +28,16 @@ _NARROW: dict[str, str] = {
 }
 _NAME = r"(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|`[^`\n]{1,60}`|[^\W\d][\w-]*)"
 _QUOTED_NAME = r"(?:\"[^\"\n/]{1,60}\"|'[^'\n/]{1,60}'|`[^`\n/]{1,60}`)"
-_NOT_NAMES = frozenset(
-    "a an and are as at be by column columns data dataset field fields file for from given has have holds i in into is it "
-    "its of on one only or our so that the then them there these they this to under use using with my set should "
-    "called named values where which who not no best good more than each per all any if but length max loss accuracy "
-    "model out classes lora very quite noisy messy short long clean dirty imbalanced uneven unbalanced balanced german english wrong mixed missing often sometimes mostly also always never too so still important different many few some unknown trials hours epochs learning batch rank pairs pair answers labels texts prompts".split()
+_NOT_NAMES_WORDS = (
+    "a an and are as at be by column columns data dataset field fields file for from given has have holds i in "
+    "into is it its of on one only or our so that the then them there these they this to under use using with my "
+    "set should called named values where which who not no best good more than each per all any if but length max "
+    "loss accuracy model out classes lora very quite noisy messy short long clean dirty imbalanced uneven "
+    "unbalanced balanced german english wrong mixed missing often sometimes mostly also always never too so still "
+    "important different many few some unknown trials hours epochs learning batch rank pairs pair answers labels "
+    "texts prompts"
 )
+_NOT_NAMES = frozenset(_NOT_NAMES_WORDS.split())
 _TASK_OF_PAIR = {"completion": Task.SFT, "label": Task.CLASSIFICATION}
 
 
@@ -58,7 +62,7 @@ def _bare(name: str) -> str:
 def _claim(reading: Reading, role: str, match: re.Match[str], group: int | str, *, consume: bool = True) -> bool:
     """Claim `data.columns.ROLE` with the name in a group of the match; False where it cannot be a column's name."""
     name = reading.text.cased[match.start(group) : match.end(group)]
-    if _bare(name).lower() in _NOT_NAMES and name == _bare(name) or reading.has(f"data.columns.{role}"):
+    if (_bare(name).lower() in _NOT_NAMES and name == _bare(name)) or reading.has(f"data.columns.{role}"):
         return False
     reading.claim(f"data.columns.{role}", _bare(name), match.start(), match.end(), consume=consume)
     return True
@@ -80,7 +84,7 @@ def _read_arrow(reading: Reading) -> None:
         if not known and not reading.has("data.train"):
             continue
         labels = target == "label" and source in ("text", None, "label")
-        last = "label" if labels or _classifies(reading) and target != "completion" else "completion"
+        last = "label" if labels or (_classifies(reading) and target != "completion") else "completion"
         first = "text" if last == "label" else "prompt"
         if _claim(reading, first, match, "from", consume=False):
             _claim(reading, last, match, "to")
@@ -157,13 +161,20 @@ def _read_role_is_name(reading: Reading) -> None:
     in_column = r"(?:\s+(?:col(?:umn)?|field))"
     for role, words in _NARROW.items():
         said = (
-            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|stored)(?: (?:in|from|under))?"
-            rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|nel)(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
+            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|"
+            r"stored)(?: (?:in|from|under))?"
+            rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|"
+            rf"nel)(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
             rf"\s+(?:called|named)\s+)"
         )
-        named = [m for m in reading.find_all(rf"{said}(?P<name>{_NAME})(?: column| field)?") if says_column or not _is_loose(m)]
+        named = [
+            m
+            for m in reading.find_all(rf"{said}(?P<name>{_NAME})(?: column| field)?")
+            if says_column or not _is_loose(m)
+        ]
         match = (named[0] if named else None) or reading.find(
-            rf"(?:{words})(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|column (?:{words})(?: in| en|:|=)?\s+(?P<other>{_NAME})"
+            rf"(?:{words})(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|column (?:{words})(?: in| en|:|"
+            rf"=)?\s+(?P<other>{_NAME})"
         )
         if match:
             _claim(reading, role, match, "other" if match.groupdict().get("other") else "name")

@@ -38,9 +38,13 @@ _FIELD_WORDS: dict[str, str] = {
 }
 """What people call a field when they take it back."""
 
-_DROP = r"(?:drop|remove|delete|forget(?: about)?|clear|unset|lift|no(?! (?:more|longer|less|wait))|without|get rid of|take (?:out|off)|ignore|skip|never mind)"
+_DROP = (
+    r"(?:drop|remove|delete|forget(?: about)?|clear|unset|lift|no(?! (?:more|longer|less|wait))|"
+    r"without|get rid of|take (?:out|off)|ignore|skip|never mind)"
+)
 _BARE = re.compile(
-    r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|that) to|yes)?[\s,:]*(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*"
+    r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|"
+    r"that) to|yes)?[\s,:]*(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*"
 )
 _KEEPS_INTENT = (Intent.TRAIN, Intent.UNSUPPORTED)
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from agent.request.numbers import NUMBER, VALUE, search_value
+from agent.request.amounts import NUMBER, VALUE, search_value
 from agent.request.reading import CORRECTION, Reading
 from trainers.spec import Choices
 
@@ -30,24 +30,44 @@ HYPERPARAMETERS = (
     ),
     Hyperparameter("lora_alpha", r"(?:lora[- _]?)?alphas?", r"(?:lora[- ])?alpha"),
     Hyperparameter("lora_dropout", r"(?:lora[- _]?)?dropouts?(?: rate)?", r"(?:lora[- ])?dropout", True, True),
-    Hyperparameter("lora_rank", r"(?:lora[- _]?|adapter[- _])?ranks?|lora[- _]r|r(?=\s*(?:=|:|∈|in \{|in \[))", r"rank"),
+    Hyperparameter(
+        "lora_rank", r"(?:lora[- _]?|adapter[- _])?ranks?|lora[- _]r|r(?=\s*(?:=|:|∈|in \{|in \[))", r"rank"
+    ),
     Hyperparameter(
         "batch_size",
-        r"(?:(?:effective|global|total|train(?:ing)?|per[- _]device|mini)[- _]?)*batch[- _]?sizes?|bs|bsz|(?:mini-?)?batch(?:es)?",
+        r"(?:(?:effective|global|total|train(?:ing)?|per[- _]device|mini)[- _]?)*batch[- _]?sizes?|bs|"
+        r"bsz|(?:mini-?)?batch(?:es)?",
         r"(?:effective )?batch(?:[- _]size)?",
     ),
-    Hyperparameter("epochs", r"(?:num[_ ]|number of |n_)?(?:train(?:ing)?[_ ])?epochs?", r"(?:training )?(?:epochs?|passes(?: over the data)?)"),
+    Hyperparameter(
+        "epochs",
+        r"(?:num[_ ]|number of |n_)?(?:train(?:ing)?[_ ])?epochs?",
+        r"(?:training )?(?:epochs?|passes(?: over the data)?)",
+    ),
     Hyperparameter("weight_decay", r"weight[- _]?decay|wd", r"weight[- _]?decay", True, True),
-    Hyperparameter("warmup_ratio", r"warm-?up(?:[- _](?:ratio|fraction|share))?", r"(?:lr |learning[- ]rate )?warm-?up(?: ratio)?", True, True),
-    Hyperparameter("max_grad_norm", r"(?:max(?:imum)?[- _])?grad(?:ient)?[- _](?:norm|clip(?:ping)?)(?:[- _]norm)?|clip(?:ping)? (?:the )?gradients?|clip(?:ping)?"),
+    Hyperparameter(
+        "warmup_ratio",
+        r"warm-?up(?:[- _](?:ratio|fraction|share))?",
+        r"(?:lr |learning[- ]rate )?warm-?up(?: ratio)?",
+        True,
+        True,
+    ),
+    Hyperparameter(
+        "max_grad_norm",
+        r"(?:max(?:imum)?[- _])?grad(?:ient)?[- _](?:norm|clip(?:ping)?)(?:[- _]norm)?|"
+        r"clip(?:ping)? (?:the )?gradients?|clip(?:ping)?",
+    ),
     Hyperparameter("simpo_gamma", r"(?:simpo[- _])?gamma(?:[- ]beta ratio)?|target margin"),
     Hyperparameter("label_smoothing", r"label[- _]?smoothing", None, True, True),
     Hyperparameter("beta", r"(?:dpo[- _]|kl[- _])?betas?", r"beta", brackets_are_range=True),
-)  # fmt: skip
+)
 
 _CONNECTOR = (
-    r"(?:[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|fixed|should|set to|fixed at|fixed to|values?|"
-    r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|any of|somewhere|about|around|roughly|exactly|use|de|von|di|van|da|auf|bei|log-?uniform(?:ly)?|uniform(?:ly)?|log-?scale|"
+    r"(?:[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|"
+    r"fixed|should|set to|fixed at|fixed to|values?|"
+    r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|"
+    r"any of|somewhere|about|around|roughly|exactly|use|de|von|di|van|da|auf|bei|"
+    r"log-?uniform(?:ly)?|uniform(?:ly)?|log-?scale|"
     r"only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
 )
 _SCHEDULERS: dict[str, str] = {
@@ -59,8 +79,14 @@ _SCHEDULERS: dict[str, str] = {
     "polynomial": r"polynomial",
     "inverse_sqrt": r"inverse[- _](?:sqrt|square[- ]root)",
 }
-_MODULE = r"(?:(?:q|k|v|o|up|down|gate|out|in)_proj|query|key|value|c_attn|c_proj|c_fc|qkv_proj|query_key_value|q_lin|k_lin|v_lin|out_lin|fc\d|dense|lin1|lin2|w[12])"
-_ALL_LINEAR = r"all[- ]linear(?:[- ](?:layers|modules))?|(?:all|every)(?: the| of the)? linear (?:layers?|modules?)|target[_ ]modules?\s*[=:]?\s*all(?:[- ]linear)?"
+_MODULE = (
+    r"(?:(?:q|k|v|o|up|down|gate|out|in)_proj|query|key|value|c_attn|c_proj|c_fc|qkv_proj|"
+    r"query_key_value|q_lin|k_lin|v_lin|out_lin|fc\d|dense|lin1|lin2|w[12])"
+)
+_ALL_LINEAR = (
+    r"all[- ]linear(?:[- ](?:layers|modules))?|(?:all|every)(?: the| of the)? linear (?:layers?|"
+    r"modules?)|target[_ ]modules?\s*[=:]?\s*all(?:[- ]linear)?"
+)
 
 
 def read_hyperparameters(reading: Reading) -> None:
@@ -107,11 +133,15 @@ def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) ->
 
 def _read_modules(reading: Reading) -> None:
     joint = r"(?:\s*(?:,|and|,\s*and|&|\+|/)\s*(?:the\s+)?)"
-    marker = r"(?:(?:target[_ ]modules?|modules|layers)\s*(?:=|:|are|is|to|on)?\s*[\[(]?\s*|(?:only|just)\s+(?:the\s+|on\s+)*)"
+    marker = (
+        r"(?:(?:target[_ ]modules?|modules|layers)\s*(?:=|:|are|is|to|on)?\s*[\[(]?\s*|(?:only|"
+        r"just)\s+(?:the\s+|on\s+)*)"
+    )
     if match := reading.find(_ALL_LINEAR):
         reading.claim("search.target_modules", "all-linear", match.start(), match.end())
     elif match := reading.find(
-        rf"{marker}?(?P<list>[\"']?{_MODULE}[\"']?(?:{joint}[\"']?{_MODULE}[\"']?)*)[\])]?(?:\s+(?:only|layers|modules|projections))*"
+        rf"{marker}?(?P<list>[\"']?{_MODULE}[\"']?(?:{joint}[\"']?{_MODULE}[\"']?)*)[\])]?(?:\s+(?:only|"
+        r"layers|modules|projections))*"
     ):
         names = re.findall(_MODULE, match["list"])
         plain = len(names) == 1 and "_" not in names[0] and not re.match(r"target|modules", match.group())
@@ -124,12 +154,13 @@ def _read_scheduler(reading: Reading) -> None:
     listed = rf"(?:{kind})(?:\s*(?:,|or|and|/|,\s*or)\s*(?:{kind}))*"
     noun = r"(?:(?:lr|learning[- ]rate)[- _])?(?:schedul(?:e|er|es|ers|ing)|decay|anneal(?:ing)?)(?:[- _]type)?"
     match = reading.find(
-        rf"(?P<a>{listed})[- ]{noun}|{noun}(?:\s*[=:]\s*|\s+(?:is |of |to |in |among |either )*)[\[{{(]?(?P<b>{listed})|(?P<c>cosine)"
+        rf"(?P<a>{listed})[- ]{noun}|{noun}(?:\s*[=:]\s*|\s+(?:is |of |to |in |among |"
+        rf"either )*)[\[{{(]?(?P<b>{listed})|(?P<c>cosine)"
     )
     if match is None:
         return
     said = match["a"] or match["b"] or match["c"]
-    names = [name for name in re.findall(kind, said)]
+    names = re.findall(kind, said)
     values = tuple(dict.fromkeys(next(v for v, p in _SCHEDULERS.items() if re.fullmatch(p, name)) for name in names))
     reading.claim(
         "search.scheduler", values[0] if len(values) == 1 else Choices(choices=values), match.start(), match.end()

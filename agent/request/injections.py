@@ -5,33 +5,45 @@ import re
 from agent.request.reading import Reading
 
 _TAKES_OVER = re.compile(
-    r"(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|your|the|my|previous|prior|above|these|those|of|safety|"
-    r"earlier|every|system)\s+)*(?:instructions?|rules?|prompts?|guidelines?|guardrails?|restrictions?|limits? on|checks?|"
+    r"(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|your|the|my|previous|prior|"
+    r"above|these|those|of|safety|"
+    r"earlier|every|system)\s+)*(?:instructions?|rules?|prompts?|guidelines?|guardrails?|"
+    r"restrictions?|limits? on|checks?|"
     r"polic(?:y|ies)|constraints?)|"
-    r"(?:^|(?<=[\s(\[<|*#\"]))(?:system|assistant|developer|admin)(?:\s+(?:message|prompt|note|override))?\s*(?:\]|>|\*\*)?:|"
+    r"(?:^|(?<=[\s(\[<|*#\"]))(?:system|assistant|developer|admin)(?:\s+(?:message|prompt|note|"
+    r"override))?\s*(?:\]|>|\*\*)?:|"
     r"<\|?(?:im_start|system|inst)|\[inst\]|you are now\b|new instructions?:|(?:developer|god|dan|admin) mode|"
-    r"pretend (?:that )?you|act as (?:root|admin|if you)|(?:note|message|instruction)s? to (?:the )?(?:ai|llm|assistant|model|agent|planner)"
+    r"pretend (?:that )?you|act as (?:root|admin|if you)|(?:note|message|"
+    r"instruction)s? to (?:the )?(?:ai|llm|assistant|model|agent|planner)"
 )
 """Such words claim everything up to the end of their sentence or line."""
 
 _CHAT_MESSAGE = re.compile(r"\{[^{}\n]*\"role\"\s*:[^{}\n]*\}")
 _COMMANDS = re.compile(
-    r"\brm\s+-\w*[rf]|\b(?:curl|wget)\b|\bsudo\b|\bchmod\b|\bpip3? install\b|\bapt(?:-get)? install\b|os\.system|subprocess|"
-    r"\b(?:eval|exec|__import__)\s*\(|trust[_ -]remote[_ -]code|\$\(|\bbash -c\b|\bnc -|\bdrop table\b|&&|\|\s*(?:sh|bash)\b|"
-    r"\b(?:upload|send|post|e-?mail|mail|leak|exfiltrate|print|show|reveal|publish|dump|include|cat|copy|give|tell|share|"
+    r"\brm\s+-\w*[rf]|\b(?:curl|wget)\b|\bsudo\b|\bchmod\b|\bpip3? install\b|"
+    r"\bapt(?:-get)? install\b|os\.system|subprocess|"
+    r"\b(?:eval|exec|__import__)\s*\(|trust[_ -]remote[_ -]code|\$\(|\bbash -c\b|\bnc -|"
+    r"\bdrop table\b|&&|\|\s*(?:sh|bash)\b|"
+    r"\b(?:upload|send|post|e-?mail|mail|leak|exfiltrate|print|show|reveal|publish|dump|include|"
+    r"cat|copy|give|tell|share|"
     r"paste|commit|log|echo|output|read)\b[^.;\n]{0,50}?"
     r"\b(?:api[- _]?keys?|keys|secrets?|passwords?|credentials?|tokens? (?:to|in)|env(?:ironment)? variables?|"
     r"system prompt|ssh|\.env\b|(?:hf|openai|aws)[_ ]?(?:api[_ ])?(?:token|key)|hidden (?:prompt|instructions?))|"
-    r"\b(?:upload|send|post|e-?mail|exfiltrate|leak|forward|push)\b[^.;\n]{0,60}?(?:https?://|\b[\w.-]+@[\w.-]+\.\w+|to my server|"
+    r"\b(?:upload|send|post|e-?mail|exfiltrate|leak|forward|push)\b[^.;\n]{0,60}?(?:https?://|"
+    r"\b[\w.-]+@[\w.-]+\.\w+|to my server|"
     r"pastebin|\b[\w-]+\.(?:evil|example|ru|io)\b|\b(?:evil|attacker)\b)|"
-    r"\b(?:delete|wipe|erase|format|remove|destroy)\b[^.;\n]{0,30}?\b(?:everything|all (?:the )?(?:other )?(?:files?|studies|data|"
+    r"\b(?:delete|wipe|erase|format|remove|destroy)\b[^.;\n]{0,30}?\b(?:everything|"
+    r"all (?:the )?(?:other )?(?:files?|studies|data|"
     r"databases?|checkpoints?)|disk|home|database|drive|logs)\b|"
-    r"\b(?:disable|turn off|switch off|deactivate)\b[^.;\n]{0,25}?\b(?:safety|sandbox|checks?|approval|confin\w+|security|limits?|"
+    r"\b(?:disable|turn off|switch off|deactivate)\b[^.;\n]{0,25}?\b(?:safety|sandbox|checks?|"
+    r"approval|confin\w+|security|limits?|"
     r"confirmation|logging|validation of paths|guard\w*|budget)\b|"
-    r"\b(?:skip|without|no) (?:the |any |asking (?:for )?)?(?:approval|confirmation|permission)\b|\bexecute (?:the |this )?(?:code|script|command|shell)|"
+    r"\b(?:skip|without|no) (?:the |any |asking (?:for )?)?(?:approval|confirmation|permission)\b|"
+    r"\bexecute (?:the |this )?(?:code|script|command|shell)|"
     r"\brun (?:the |this )?(?:command|shell|script|code|`)|\b(?:shutdown|reboot)\b|\bgrant\b[^.;\n]{0,20}\baccess\b|"
     r"\b(?:report|claim|write|say|pretend|print)\b[^.;\n]{0,30}?\b(?:100 ?%|perfect score|accuracy (?:of|is) 1)|"
-    r"\btrain (?:also )?on (?:the )?test (?:set|split|labels?|data)\b|\b(?:peek at|open|unseal|look at) (?:the )?test (?:set|split|labels?)"
+    r"\btrain (?:also )?on (?:the )?test (?:set|split|labels?|data)\b|\b(?:peek at|open|unseal|"
+    r"look at) (?:the )?test (?:set|split|labels?)"
 )
 """Such words claim their clause."""
 
@@ -45,7 +57,8 @@ _CLAUSE_END = re.compile(
 
 
 _REPORTED_SPEECH = re.compile(
-    r"[^.;\n]{0,80}\b(?:wrote|writes|said|says|reads|commented|claims?|claimed|suggested|suggests|told (?:me|us)|quote|states?|stated|contains?|mentions?)"
+    r"[^.;\n]{0,80}\b(?:wrote|writes|said|says|reads|commented|claims?|claimed|suggested|suggests|"
+    r"told (?:me|us)|quote|states?|stated|contains?|mentions?)"
     r"\b[^.;\n\"]{0,30}\"(?:[^\"\n]*\s){3}[^\"\n]*\"[^.;\n]*"
 )
 """Somebody else's sentence, quoted: it orders nothing."""
@@ -57,8 +70,8 @@ def read_injections(reading: Reading) -> None:
         reading.ignored.append(reading.text.quote(*match.span()))
         reading.text.consume(*match.span())
     for pattern, whole_sentence in ((_TAKES_OVER, True), (_COMMANDS, False)):
-        while match := pattern.search(reading.text.left):
-            start, end = _extent(reading.text.left, match, whole_sentence)
+        while order := pattern.search(reading.text.left):
+            start, end = _extent(reading.text.left, order, whole_sentence)
             reading.ignored.append(reading.text.quote(start, end))
             reading.text.consume(start, end)
 

@@ -2,21 +2,33 @@
 
 import re
 
+from agent.request.amounts import NUMBER, number
 from agent.request.draft import Question
-from agent.request.numbers import NUMBER, number
 from agent.request.reading import Claim, Reading
 from agent.request.vocabulary import METRICS
 from trainers.spec import Direction, Metric
 
-_UP = r"(?:maximi[sz](?:e|es|ing|ed|ation)|highest|best|max(?:imum|imal)?|greatest|top|increase|raise|boost|higher|as high as possible)"
-_DOWN = r"(?:minimi[sz](?:e|es|ing|ed|ation)|lowest|min(?:imum|imal)?|smallest|least|reduce|decrease|lower|as low as possible)"
-_REPORTED = r"(?:report|also (?:report|log|track|show)|track|log|monitor|print|show|in addition|alongside|watch)(?:ing)?(?: me)?(?: the)?(?: also)?\s*$"
+_UP = (
+    r"(?:maximi[sz](?:e|es|ing|ed|ation)|highest|best|max(?:imum|imal)?|greatest|top|increase|"
+    r"raise|boost|higher|as high as possible)"
+)
+_DOWN = (
+    r"(?:minimi[sz](?:e|es|ing|ed|ation)|lowest|min(?:imum|imal)?|smallest|least|reduce|decrease|"
+    r"lower|as low as possible)"
+)
+_REPORTED = (
+    r"(?:report|also (?:report|log|track|show)|track|log|monitor|print|show|in addition|alongside|"
+    r"watch)(?:ing)?(?: me)?(?: the)?(?: also)?\s*$"
+)
 _F1 = r"f-?1(?:[- ]?score)?|f1-measure|f-score"
 _PLAIN_LOSS = r"loss(?:es)?"
 _REACH = (
-    r"(?:at least|at most|reach(?:es|ed|ing)?|hit(?:s|ting)?|of at least|of|above|over|below|under|exceed(?:s|ing)?|>=?|≥|<=?|≤|"
-    r"target(?:s|ing|ed)?|goal(?: of| is)?|to|is|gets? to|stop(?:s|ping)? (?:at|once|when|as soon as)|better than|beats?|=|:|or better|drops? (?:to|below|under)|"
-    r"falls? (?:to|below|under)|until|get|achieve|need|want|aim(?:ing)? (?:for|at)|more than|less than|no less than|no more than|minimum(?: of)?|passes|"
+    r"(?:at least|at most|reach(?:es|ed|ing)?|hit(?:s|ting)?|of at least|of|above|over|below|"
+    r"under|exceed(?:s|ing)?|>=?|≥|<=?|≤|"
+    r"target(?:s|ing|ed)?|goal(?: of| is)?|to|is|gets? to|stop(?:s|ping)? (?:at|once|when|"
+    r"as soon as)|better than|beats?|=|:|or better|drops? (?:to|below|under)|"
+    r"falls? (?:to|below|under)|until|get|achieve|need|want|aim(?:ing)? (?:for|at)|more than|"
+    r"less than|no less than|no more than|minimum(?: of)?|passes|"
     r"crosses|is at|score of|for|a|an|once|when|as soon as|the|it|we|validation|val|with)"
 )
 _FRACTION = tuple(m for m in Metric if m not in (Metric.EVAL_LOSS, Metric.PERPLEXITY))
@@ -46,12 +58,9 @@ def _metrics(reading: Reading) -> list[tuple[Metric, int, int]]:
         found.append((Metric.F1_MACRO, *match.span()))
         reading.text.consume(*match.span())
     if not found:
-        for match in reading.find_all(_PLAIN_LOSS):
-            if re.search(
-                rf"(?:{_DOWN}|{_UP}|metric(?: is|:)?|optimi[sz]e(?: for)?|by|select on)(?: (?:the|its|on))*\s*$",
-                reading.before(match.start()),
-            ):
-                found.append((Metric.EVAL_LOSS, *match.span()))
+        wanted = rf"(?:{_DOWN}|{_UP}|metric(?: is|:)?|optimi[sz]e(?: for)?|by|select on)(?: (?:the|its|on))*\s*$"
+        losses = reading.find_all(_PLAIN_LOSS)
+        found += [(Metric.EVAL_LOSS, *m.span()) for m in losses if re.search(wanted, reading.before(m.start()))]
     return sorted(found, key=lambda item: item[1])
 
 
@@ -68,7 +77,8 @@ def _keep_main(reading: Reading) -> None:
         c
         for c in claims
         if re.search(
-            rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: to optimi[sz]e)?(?: is|:)?|select(?:ed)? (?:on|by))(?: (?:the|on|validation))*\s*$",
+            rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: to optimi[sz]e)?(?: is|:)?|"
+            r"select(?:ed)? (?:on|by))(?: (?:the|on|validation))*\s*$",
             reading.before(c.start),
         )
     ]
@@ -90,7 +100,8 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
     start = claim.start - len(before) + words.start() if words else 0
     if words is None:
         after = re.match(
-            rf"\s*(?:is |as |should be |must be )*(?P<up>{_UP})(?!\w)|\s*(?:is |as |should be )*(?P<down>{_DOWN})(?!\w)",
+            rf"\s*(?:is |as |should be |must be )*(?P<up>{_UP})(?!\w)|\s*(?:is |as |"
+            rf"should be )*(?P<down>{_DOWN})(?!\w)",
             reading.text.clean[claim.end :],
         )
         words, start = after, claim.end
@@ -108,11 +119,12 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
     elif word.startswith(("maxim", "minim", "highest", "lowest")) and not reading.text.clean[at:].startswith(
         ("minimum of", "maximum of")
     ):
+        better = "higher" if metric.direction is Direction.MAXIMIZE else "lower"
         quote = reading.text.quote(min(at, claim.start), max(at + len(word), claim.end))
         reading.questions.append(
             Question(
                 field="objective.direction",
-                question=f'The request says "{quote}", but a good model has a {"high" if metric.direction is Direction.MAXIMIZE else "low"} {metric}. Which is meant?',
+                question=f'The request says "{quote}", but {metric} is better {better}. Which is meant?',
                 suggestion=str(metric.direction),
             )
         )
@@ -122,7 +134,9 @@ def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left = reading.text.left
     after = re.compile(
-        rf"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|split)\s+)*(?:(?:\s*{_REACH}\s*)+|\s+(?=0?\.\d|\d+\s?%))\s*(?P<n>{NUMBER})\s*(?P<p>%|percent)?(?![\w])"
+        r"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|"
+        rf"split)\s+)*(?:(?:\s*{_REACH}\s*)+|\s+(?=0?\.\d|\d+\s?%))\s*(?P<n>{NUMBER})\s*(?P<p>%|"
+        r"percent)?(?![\w])"
     ).match(left, claim.end)
     if after and not re.match(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", left[after.end() :]):
         _claim_target(reading, claim, after, claim.start, after.end())
@@ -140,8 +154,11 @@ def _read_target(reading: Reading, claim: Claim) -> None:
 def _read_bare_target(reading: Reading, claims: list[Claim]) -> None:
     """ "stop at 0.92", "target 0.9": the metric is named elsewhere or not at all."""
     match = reading.find(
-        rf"(?:stop(?:ping)?(?: the (?:search|study))?(?: early)?(?: (?:at|once|when|as soon as|if))(?: (?:it|we|the score|the metric|validation|that))*(?: (?:reach(?:es)?|hits?|gets? to|is|above|exceeds?|at))*|"
-        rf"(?:target|goal|aim)(?: (?:is|of|score|value|for|at))*\s*[=:]?)\s*(?P<n>{NUMBER})\s*(?P<p>%|percent)?(?!\s*[a-z])"
+        r"(?:stop(?:ping)?(?: the (?:search|study))?(?: early)?(?: (?:at|once|when|as soon as|"
+        r"if))(?: (?:it|we|the score|the metric|validation|that))*(?: (?:reach(?:es)?|hits?|gets? to|"
+        r"is|above|exceeds?|at))*|"
+        rf"(?:target|goal|aim)(?: (?:is|of|score|value|for|at))*\s*[=:]?)\s*(?P<n>{NUMBER})\s*(?P<p>%|"
+        r"percent)?(?!\s*[a-z])"
     )
     if match:
         claim = claims[-1] if claims else Claim("objective.metric", Metric.ACCURACY, match.start(), match.end())

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable
 
-from agent.request.numbers import NUMBER, number, whole
+from agent.request.amounts import NUMBER, number, whole
 from agent.request.reading import CORRECTION, Reading
 
 _TRIALS = (
     r"(?:trials?|runs?|configs?|configurations?|experiments?|attempts?|tries|candidates|combinations|settings|"
     r"hyper-?parameter (?:settings|configurations|combinations)|evaluations)"
 )
-_LIMIT = r"(?:(?:at most|up to|max(?:imum|\.)?(?: of)?|no more than|not more than|exactly|about|around|roughly|some|only|just|under|within|less than)\s+)*"
+_LIMIT = (
+    r"(?:(?:at most|up to|max(?:imum|\.)?(?: of)?|no more than|not more than|exactly|about|around|"
+    r"roughly|some|only|just|under|within|less than)\s+)*"
+)
 _AT_ONCE = r"(?:at (?:a|the same|one) time|at once|in parallel|concurrently|simultaneously|side by side|parallel)"
 _UNITS: dict[str, float] = {
     r"(?:s|secs?|seconds?)": 1,
@@ -57,8 +60,10 @@ def _read_seed(reading: Reading) -> None:
 def _read_parallel(reading: Reading) -> None:
     pattern = (
         rf"(?P<a>{NUMBER}) (?:{_TRIALS} |jobs |of them |models )?(?:running )?{_AT_ONCE}(?! (?:to|with))|"
-        rf"(?P<b>{NUMBER}) (?:parallel|concurrent|simultaneous)(?: (?:{_TRIALS}|jobs|workers?))?|(?P<c>{NUMBER}) workers|"
-        rf"(?:run )?in parallel:? (?P<d>{NUMBER})|(?:parallel(?:ism)?|workers|parallel[_ ]trials)\s*(?:=|:|of|is)?\s*(?P<e>{NUMBER})"
+        rf"(?P<b>{NUMBER}) (?:parallel|concurrent|simultaneous)(?: (?:{_TRIALS}|jobs|workers?))?|"
+        rf"(?P<c>{NUMBER}) workers|"
+        rf"(?:run )?in parallel:? (?P<d>{NUMBER})|(?:parallel(?:ism)?|workers|"
+        rf"parallel[_ ]trials)\s*(?:=|:|of|is)?\s*(?P<e>{NUMBER})"
     )
     for match in reading.find_all(pattern):
         group = next(name for name in "abcde" if match[name])
@@ -76,8 +81,12 @@ def _read_parallel(reading: Reading) -> None:
 
 def _read_trials(reading: Reading) -> None:
     pattern = (
-        rf"{_LIMIT}(?P<a>{NUMBER})\s*-?\s*(?:(?:different|hpo|search|tuning|optuna|total|more|training|hyperparameter|random|full) )*{_TRIALS}|"
-        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?(?!run(?!s)){_TRIALS}(?:\s*[=:]\s*|\s+(?:is|to|be|of|at|set to|limited to|capped at|max|must be|should be|are)?\s*{_LIMIT})(?P<b>{NUMBER})(?!\s*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|%)(?!\w))"
+        rf"{_LIMIT}(?P<a>{NUMBER})\s*-?\s*(?:(?:different|hpo|search|tuning|optuna|total|more|training|"
+        rf"hyperparameter|random|full) )*{_TRIALS}|"
+        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?(?!run(?!s)){_TRIALS}(?:\s*[=:]\s*|"
+        r"\s+(?:is|to|be|of|at|set to|limited to|capped at|max|must be|should be|"
+        rf"are)?\s*{_LIMIT})(?P<b>{NUMBER})(?!\s*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|"
+        r"%)(?!\w))"
     )
     for match in reading.find_all(pattern):
         if re.match(r"\s*(?:per|each) ", reading.text.left[match.end() :]):
@@ -95,10 +104,12 @@ def _read_trials(reading: Reading) -> None:
 def _read_seconds(reading: Reading) -> None:
     joined = rf"{_ONE_DURATION}(?:\s*(?:,|and|&)?\s*{_ONE_DURATION})*"
     pattern = (
-        rf"(?P<half>half an? (?P<hu>hour|day|minute))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|days?|minutes?) and an? half)|"
+        rf"(?P<half>half an? (?P<hu>hour|day|minute))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|"
+        r"days?|minutes?) and an? half)|"
         rf"(?P<and>(?P<an>{NUMBER}) and an? half (?P<au>hours?|days?|minutes?))|"
         rf"(?P<quarter>(?:(?P<qn>three) )?quarters? (?:of )?an hour)|"
-        rf"(?P<clock>(?P<ch>\d+)h(?P<cm>[0-5]?\d)(?:m(?:in)?)?)|(?P<sum>{joined})|(?P<one>an? (?P<ou>hour|day|minute|week))"
+        rf"(?P<clock>(?P<ch>\d+)h(?P<cm>[0-5]?\d)(?:m(?:in)?)?)|(?P<sum>{joined})|"
+        r"(?P<one>an? (?P<ou>hour|day|minute|week))"
     )
     for match in reading.find_all(rf"(?:seconds|max_seconds|time_limit_s)[\"']?\s*[:=]\s*(?P<n>{NUMBER})"):
         reading.claim("budget.seconds", whole(number(match["n"])), match.start(), match.end())
@@ -111,7 +122,8 @@ def _read_seconds(reading: Reading) -> None:
         if re.match(
             r"\s*(?:per|each|a|every|/)\s*(?:trial|run|epoch|config|step|$)|\s*(?:ago|old|long|each|apiece)\b|/", after
         ) or re.search(
-            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $|(?:took|taken|takes|spent|lost|waited|since|ago|every)(?: \w+){0,2} $",
+            r"(?:each|every|per) (?:trial|run|config\w*|attempt)[^,;.]*$|(?:last|past|over) $|(?:took|"
+            r"taken|takes|spent|lost|waited|since|ago|every)(?: \w+){0,2} $",
             before,
         ):
             continue
@@ -164,14 +176,12 @@ def _seconds_in(unit: str) -> float:
 
 def _read_dollars(reading: Reading) -> None:
     pattern = re.compile(
-        rf"(?:\$|usd\s?)\s?(?P<a>\d+(?:[.,]\d+)?)(?![\w])|(?<![\w.])(?P<b>\d+(?:[.,]\d+)?|{NUMBER})\s?(?:\$|usd|us dollars?|dollars?|bucks)(?!\w)|"
+        r"(?:\$|usd\s?)\s?(?P<a>\d+(?:[.,]\d+)?)(?![\w])|(?<![\w.])(?P<b>\d+(?:[.,]\d+)?|"
+        rf"{NUMBER})\s?(?:\$|usd|us dollars?|dollars?|bucks)(?!\w)|"
         rf"(?<![\w.])(?P<c>{NUMBER})\s?cents(?!\w)"
     )
     for match in list(pattern.finditer(reading.text.left)):
-        if match["c"]:
-            value = number(match["c"]) / 100
-        else:
-            value = _decimal(match["a"] or match["b"])
+        value = number(match["c"]) / 100 if match["c"] else _decimal(match["a"] or match["b"])
         reading.claim("budget.llm_usd", whole(value), match.start(), match.end())
 
 
@@ -191,20 +201,27 @@ def _read_sizes(reading: Reading) -> None:
         gpu = max((m.start() for m in re.finditer(rf"(?<!\w){_GPU}|fits?\b|rtx|a100|t4|l4|v100", before)), default=-1)
         if re.match(r"[\s\w-]{0,12}?\badapter", after) or adapter > gpu:
             reading.claim("constraints.max_adapter_mb", whole(round(megabytes, 6)), match.start(), match.end())
+        elif re.match(r"\s*(?:of )?(?:system |cpu |host |main )(?:ram|memory)", after):
+            continue
         elif gpu >= 0 or re.match(rf"[\s\w-]{{0,16}}?(?<!\w){_GPU}", after):
-            if not re.match(r"\s*(?:of )?(?:system |cpu |host |main )(?:ram|memory)", after):
-                gigabytes = amount if match["u"][0] == "g" else megabytes / 1000
-                reading.claim("constraints.max_vram_gb", whole(round(gigabytes, 6)), match.start(), match.end())
+            gigabytes = amount if match["u"][0] == "g" else megabytes / 1000
+            reading.claim("constraints.max_vram_gb", whole(round(gigabytes, 6)), match.start(), match.end())
 
 
 def _read_length(reading: Reading) -> None:
     count = rf"(?P<n>{NUMBER})\s?(?P<k>k)?"
     pattern = (
-        rf"(?:max(?:imum|\.)?[ _-]*)?(?:seq(?:uence|s)?[ _-]*(?:len(?:gth)?s?)?|(?:context|input|token|text|example|prompt)[ _-]*(?:len(?:gth)?|window|size)|"
-        rf"max[ _-]*(?:len(?:gth)?|tokens)|maximum length|length|context|truncat(?:e|ed|ing|ion)|cut ?off)(?: (?:the )?(?:texts?|inputs?|rows|examples|sequences))?"
-        rf"(?:\s*[=:]\s*|\s+(?:is |of |at |to |after |<=? ?|limited to |capped at |limit |up to |at most |max )*){count}(?:[ -]?tokens?)?"
+        r"(?:max(?:imum|\.)?[ _-]*)?(?:seq(?:uence|s)?[ _-]*(?:len(?:gth)?s?)?|(?:context|input|token|"
+        r"text|example|prompt)[ _-]*(?:len(?:gth)?|window|size)|"
+        r"max[ _-]*(?:len(?:gth)?|tokens)|maximum length|length|context|truncat(?:e|ed|ing|ion)|"
+        r"cut ?off)(?: (?:the )?(?:texts?|inputs?|rows|examples|sequences))?"
+        r"(?:\s*[=:]\s*|\s+(?:is |of |at |to |after |<=? ?|limited to |capped at |limit |up to |"
+        rf"at most |max )*){count}(?:[ -]?tokens?)?"
     )
-    after = r"(?P<n2>(?<![\w.])\d+(?:,\d{3})?)\s?(?P<k2>k)?[ -]?(?:tokens?|token)(?! (?:per second|budget))(?: (?:max(?:imum)?|context|limit|sequences?|at most|long))*"
+    after = (
+        r"(?P<n2>(?<![\w.])\d+(?:,\d{3})?)\s?(?P<k2>k)?[ -]?(?:tokens?|token)(?! (?:per second|"
+        r"budget))(?: (?:max(?:imum)?|context|limit|sequences?|at most|long))*"
+    )
     for match in reading.find_all(f"{pattern}|{after}"):
         if re.search(r"time(?: limit| budget)?(?: of| is|:)? *$", reading.before(match.start())) or re.match(
             rf"\s*(?:{_UNIT}|gb|mb)(?!\w)", reading.text.left[match.end() :]

@@ -9,20 +9,18 @@ from typing import Any
 from agent.request.columns import read_columns
 from agent.request.draft import Draft, DraftSpec, Quote, Rejected
 from agent.request.edits import merged
-from agent.request.goals import (
+from agent.request.hyperparameters import read_hyperparameters
+from agent.request.injections import read_injections
+from agent.request.intents import (
     keep_what_counts,
     read_control,
     read_intent,
     read_knowledge_question,
-    read_methods,
-    read_negations,
     read_study,
-    read_task,
 )
-from agent.request.hyperparameters import read_hyperparameters
-from agent.request.injections import read_injections
 from agent.request.limits import problem
 from agent.request.locations import read_as_evaluation, read_locations
+from agent.request.methods import read_methods, read_negations, read_task
 from agent.request.objective import read_objective
 from agent.request.quantities import read_quantities
 from agent.request.reading import Claim, Reading
@@ -36,8 +34,8 @@ MAX_QUESTIONS = 3
 def read_by_rules(request: str, previous: Draft | None = None) -> Draft:
     """What `request` says, each field with the words it was read from. Never raises on any text.
 
-    With `previous`, the request is an edit of an earlier one ("make it 20 trials", "drop the time limit"): the result is
-    the earlier draft with the edit's fields in place of its own.
+    With `previous`, the request is an edit of an earlier one ("make it 20 trials", "drop the time limit"): the result
+    is the earlier draft with the edit's fields in place of its own.
     """
     if previous is not None:
         return merged(previous, request, _draft(_read(request, editing=True)))

@@ -7,10 +7,9 @@ can be quoted letter by letter.
 import re
 from functools import cache
 
+from agent.request.vocabulary import KNOWN_TYPOS, PROTECTED_WORDS, TRANSLATIONS, TYPO_TARGETS
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
-
-from agent.request.vocabulary import KNOWN_TYPOS, PROTECTED_WORDS, TRANSLATIONS, TYPO_TARGETS
 
 USED = "\x00"
 """Stands for a character that a reader has consumed; no pattern matches across it."""
@@ -89,10 +88,8 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
             spaced = f" {english} " if _cjk(match) else english
             found.append((match.start(), match.end(), spaced))
             taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
-    for match in _WORD.finditer(low):
-        if not any(taken[match.start() : match.end()]) and (corrected := _corrected(match.group())):
-            found.append((match.start(), match.end(), corrected))
-    return sorted(found)
+    free = (m for m in _WORD.finditer(low) if not any(taken[m.start() : m.end()]))
+    return sorted(found + [(*m.span(), corrected) for m in free if (corrected := _corrected(m.group()))])
 
 
 def _cjk(match: re.Match[str]) -> bool:

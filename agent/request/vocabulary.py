@@ -16,11 +16,13 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "trials": (
         "versuche", "versuchen", "versuch", "durchläufe", "läufe", "essais", "pruebas", "ensayos", "intentos",
         "tentativi", "tentativas", "tentatives", "pogingen", "proeven", "prób", "próby", "попыток", "попытки",
-        "испытаний", "экспериментов", "запусков", "прогонов", "次试验", "次尝试", "次", "个试验", "次实验", "回の試行", "回試行",
+        "испытаний", "экспериментов", "запусков", "прогонов", "次试验", "次尝试", "次", "个试验", "次实验",
+        "回の試行", "回試行",
         "試行回数は", "試行回数", "試行は", "試行", "试验次数", "试验",
     ),
     "hours": (
-        "stunden", "stunde", "heures", "heure", "horas", "hora", "ore", "uren", "uur", "godzin", "godziny", "часов",
+        "stunden", "stunde", "heures", "heure", "horas", "hora", "ore", "uren", "uur", "godzin", "godziny",
+        "часов",
         "часа", "час", "小时", "時間",
     ),
     "minutes": (
@@ -28,8 +30,10 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     ),
     "days": ("tage", "tagen", "jours", "días", "giorni", "dagen", "dni", "дней"),
     "at most": (
-        "höchstens", "maximal", "au plus", "au maximum", "como máximo", "al máximo", "máximo", "al massimo", "massimo",
-        "no máximo", "maximaal", "hoogstens", "ten hoogste", "maksymalnie", "najwyżej", "максимум", "не более", "最多",
+        "höchstens", "maximal", "au plus", "au maximum", "como máximo", "al máximo", "máximo", "al massimo",
+        "massimo",
+        "no máximo", "maximaal", "hoogstens", "ten hoogste", "maksymalnie", "najwyżej", "максимум", "не более",
+        "最多",
         "最大",
     ),
     "epochs": (
@@ -37,13 +41,15 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "エポック",
     ),
     "learning rate": (
-        "lernrate", "taux d'apprentissage", "tasa de aprendizaje", "tasso di apprendimento", "taxa de aprendizado",
+        "lernrate", "taux d'apprentissage", "tasa de aprendizaje", "tasso di apprendimento",
+        "taxa de aprendizado",
         "taxa de aprendizagem", "leersnelheid", "скорость обучения", "学习率", "学習率",
     ),
     "rank": ("rang", "rango", "秩", "ランク"),
     "batch size": ("batchgröße", "taille de lot", "tamaño de lote", "tamanho do lote", "批大小", "バッチサイズ"),
     "accuracy": (
-        "genauigkeit", "exactitude", "exactitud", "accuratezza", "acurácia", "nauwkeurigheid", "dokładność", "точность",
+        "genauigkeit", "exactitude", "exactitud", "accuratezza", "acurácia", "nauwkeurigheid", "dokładność",
+        "точность",
         "准确率", "正解率",
     ),
     "best": ("beste", "besten", "bester", "meilleure", "meilleur", "mejor", "migliore", "melhor", "najlepsza"),
@@ -57,7 +63,8 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "feinabstimmen", "feintune", "feintunen", "finetune", "trainiere", "trainieren", "entraîne", "entraîner",
         "entraînez", "affine", "affiner", "affinez", "ajuste", "ajusta", "ajustar", "afina", "afinar", "entrena",
         "entrenar", "addestra", "addestrare", "affina", "affinare", "treine", "treinar", "treina", "verfijn",
-        "dostrój", "wytrenuj", "дообучи", "дообучить", "обучи", "обучить", "微调", "微調整", "訓練", "训练", "ファインチューニング",
+        "dostrój", "wytrenuj", "дообучи", "дообучить", "обучи", "обучить", "微调", "微調整", "訓練", "训练",
+        "ファインチューニング",
         "finetunen",
     ),
     "between": ("zwischen", "entre", "tra", "fra", "tussen", "między", "между"),
@@ -66,30 +73,80 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "seed ": ("semilla aleatoria",),
     " ": ("回まで", "回以内", "回", "を", "で", "に", "は", "の", "进行", "请", "把", "将", "对"),
     "with": ("使用", "用", "mit", "avec", "con", "com", "met", "с помощью"),
-    "how is": ("cómo va", "wie läuft", "wie steht es um", "où en est", "come va", "como vai", "como está", "hoe gaat het met", "jak idzie", "как идёт", "как идет", "как дела у"),
-    "stop": ("arrête", "arrêter", "arrêtez", "stoppe", "beende", "detén", "para el", "detener", "ferma", "fermare", "pare", "zatrzymaj", "останови"),
-    "cancel": ("abbrechen", "brich", "annule", "annuler", "annulez", "cancela", "cancelar", "annulla", "annuleer", "anuluj", "отмени", "取消"),
-    "resume": ("fortsetzen", "setze", "reprends", "reprendre", "reprenez", "reanuda", "reanudar", "continúa", "riprendi", "retome", "retomar", "hervat", "wznów", "возобнови", "продолжи", "继续", "再開"),
-    "why": ("warum", "wieso", "pourquoi", "por qué", "perché", "por que", "waarom", "dlaczego", "почему", "为什么", "なぜ"),
-    "study": ("studie", "estudio", "étude", "l'étude", "studio", "estudo", "badanie", "исследование", "исследования"),
-    "improve": ("verbessere", "verbessern", "améliore", "améliorer", "améliorez", "mejora", "mejorar", "migliora", "migliorare", "melhore", "melhorar", "verbeter", "ulepsz", "popraw", "улучши", "улучшить", "改进", "改善"),
+    "how is": (
+        "cómo va", "wie läuft", "wie steht es um", "où en est", "come va", "como vai", "como está",
+        "hoe gaat het met", "jak idzie", "как идёт", "как идет", "как дела у",
+    ),
+    "stop": (
+        "arrête", "arrêter", "arrêtez", "stoppe", "beende", "detén", "para el", "detener", "ferma", "fermare",
+        "pare", "zatrzymaj", "останови",
+    ),
+    "cancel": (
+        "abbrechen", "brich", "annule", "annuler", "annulez", "cancela", "cancelar", "annulla", "annuleer",
+        "anuluj", "отмени", "取消",
+    ),
+    "resume": (
+        "fortsetzen", "setze", "reprends", "reprendre", "reprenez", "reanuda", "reanudar", "continúa",
+        "riprendi", "retome", "retomar", "hervat", "wznów", "возобнови", "продолжи", "继续", "再開",
+    ),
+    "why": (
+        "warum", "wieso", "pourquoi", "por qué", "perché", "por que", "waarom", "dlaczego", "почему",
+        "为什么", "なぜ",
+    ),
+    "study": (
+        "studie", "estudio", "étude", "l'étude", "studio", "estudo", "badanie", "исследование",
+        "исследования",
+    ),
+    "improve": (
+        "verbessere", "verbessern", "améliore", "améliorer", "améliorez", "mejora", "mejorar", "migliora",
+        "migliorare", "melhore", "melhorar", "verbeter", "ulepsz", "popraw", "улучши", "улучшить", "改进",
+        "改善",
+    ),
     "model": ("modell", "modèle", "modelo", "modello", "модель", "模型", "モデル"),
     "my": ("mein", "meine", "meinen", "mon", "mes", "mijn", "moje", "mój", "мою", "我的"),
-    "classifier": ("klassifikator", "classificateur", "clasificador", "classificatore", "classificador", "klasyfikator", "классификатор", "分类器", "分類器"),
-    "create": ("erstelle", "baue", "crée", "créer", "créez", "crea", "crear", "cria", "criar", "crie", "maak", "bouw", "stwórz", "создай"),
-    "images": ("bilder", "bildern", "fotos", "foto's", "röntgenbilder", "röntgenbildern", "imágenes", "immagini", "imagens", "afbeeldingen", "obrazy", "zdjęcia", "изображения", "изображений", "фото", "图片", "图像", "画像", "写真", "aufnahmen"),
-    "object detection": ("objekterkennung", "détection d'objets", "detección de objetos", "rilevamento di oggetti", "detecção de objetos", "objectdetectie", "目标检测", "物体検出"),
-    "forecast": ("vorhersage von", "prévision", "prévois", "pronostica", "prevé", "prevedi", "prever", "voorspel", "prognoza", "спрогнозируй", "预测"),
+    "classifier": (
+        "klassifikator", "classificateur", "clasificador", "classificatore", "classificador", "klasyfikator",
+        "классификатор", "分类器", "分類器",
+    ),
+    "create": (
+        "erstelle", "baue", "crée", "créer", "créez", "crea", "crear", "cria", "criar", "crie", "maak",
+        "bouw", "stwórz", "создай",
+    ),
+    "images": (
+        "bilder", "bildern", "fotos", "foto's", "röntgenbilder", "röntgenbildern", "imágenes", "immagini",
+        "imagens", "afbeeldingen", "obrazy", "zdjęcia", "изображения", "изображений", "фото", "图片", "图像",
+        "画像", "写真", "aufnahmen",
+    ),
+    "object detection": (
+        "objekterkennung", "détection d'objets", "detección de objetos", "rilevamento di oggetti",
+        "detecção de objetos", "objectdetectie", "目标检测", "物体検出",
+    ),
+    "forecast": (
+        "vorhersage von", "prévision", "prévois", "pronostica", "prevé", "prevedi", "prever", "voorspel",
+        "prognoza", "спрогнозируй", "预测",
+    ),
     "poem": ("gedicht", "poème", "poema", "poesia", "wiersz", "стихотворение", "诗"),
     "write": ("schreibe", "schreib", "écris", "escribe", "scrivi", "escreva", "schrijf", "napisz", "напиши"),
     "weather": ("wetter", "météo", "clima", "meteo", "weer", "pogoda", "погода", "天气", "天気"),
     "seconds": ("sekunden", "secondes", "segundos", "secondi", "seconden", "sekund", "секунд", "секунды"),
-    "save": ("speichere", "speichern", "enregistre", "sauvegarde", "guarda", "guardar", "salva", "salve", "bewaar", "zapisz", "сохрани", "保存"),
+    "save": (
+        "speichere", "speichern", "enregistre", "sauvegarde", "guarda", "guardar", "salva", "salve", "bewaar",
+        "zapisz", "сохрани", "保存",
+    ),
     "to": ("nach", "vers"),
-    "half an hour": ("halbe stunde", "halben stunde", "demi-heure", "une demi-heure", "media hora", "mezz'ora", "meia hora", "half uur", "pół godziny", "полчаса", "半小时"),
-    "preference": ("präferenz", "präferenzen", "préférence", "préférences", "preferencia", "preferencias", "preferenze", "preferência", "preferências", "voorkeuren"),
+    "half an hour": (
+        "halbe stunde", "halben stunde", "demi-heure", "une demi-heure", "media hora", "mezz'ora",
+        "meia hora", "half uur", "pół godziny", "полчаса", "半小时",
+    ),
+    "preference": (
+        "präferenz", "präferenzen", "préférence", "préférences", "preferencia", "preferencias", "preferenze",
+        "preferência", "preferências", "voorkeuren",
+    ),
     "sentiment": ("stimmung", "sentimiento", "sentimientos", "sentimento", "sentimenti"),
-    "classification": ("klassifikation", "klassifizierung", "clasificación", "classificazione", "classificação", "classificatie", "klasyfikacja", "классификация"),
+    "classification": (
+        "klassifikation", "klassifizierung", "clasificación", "classificazione", "classificação",
+        "classificatie", "klasyfikacja", "классификация",
+    ),
     "on": ("在", "基于", "auf", "sur", "sobre", "mit den daten", "na danych", "на данных", "на файле"),
     "and": ("und", "et", "y", "и"),
     "or": ("oder", "ou"),
@@ -113,11 +170,15 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
 TYPO_TARGETS: tuple[str, ...] = (
     "accuracy", "adapter", "adapters", "aggregate", "batch", "between", "cancel", "chosen", "classification",
     "classifier", "classify", "column", "columns", "completion", "configs", "configurations", "cosine", "dataset",
-    "dropout", "epoch", "epochs", "evaluate", "explain", "export", "fine-tune", "fine-tuning", "finetune", "finetuning",
+    "dropout", "epoch", "epochs", "evaluate", "explain", "export", "fine-tune", "fine-tuning", "finetune",
+    "finetuning",
     "gradient", "hours", "instruction", "label", "labels", "learning", "length", "linear", "macro", "maximise",
-    "maximize", "maximum", "merge", "merged", "messages", "metric", "minimise", "minimize", "minutes", "normalised",
-    "normalized", "optimise", "optimize", "parallel", "perplexity", "predict", "preference", "preferences", "prompt",
-    "rejected", "resume", "schedule", "scheduler", "seconds", "sentiment", "sequence", "status", "study", "target",
+    "maximize", "maximum", "merge", "merged", "messages", "metric", "minimise", "minimize", "minutes",
+    "normalised",
+    "normalized", "optimise", "optimize", "parallel", "perplexity", "predict", "preference", "preferences",
+    "prompt",
+    "rejected", "resume", "schedule", "scheduler", "seconds", "sentiment", "sequence", "status", "study",
+    "target",
     "train", "training", "trial", "trials", "validate", "validation", "warmup", "weight", "weighted",
 )  # fmt: skip
 """Words that a misspelling may be read as."""
@@ -149,12 +210,15 @@ KNOWN_TYPOS: dict[str, str] = {
     "trian": "train", "runing": "running", "epcohs": "epochs", "epohcs": "epochs", "acuracy": "accuracy",
     "fintune": "fine-tune", "finetun": "fine-tune", "fientune": "fine-tune", "fine-tunne": "fine-tune",
     "mins": "minutes", "secs": "seconds", "evalute": "evaluate", "modle": "model", "dropuot": "dropout",
-    "perfs": "preferences", "sede": "seed", "tunning": "tuning", "superviesd": "supervised", "supervized": "supervised",
-    "qloar": "qlora", "lorra": "lora", "macor": "macro", "rnak": "rank", "lenght": "length", "tehn": "then", "wieght": "weight", "bacth": "batch", "btach": "batch", "parralel": "parallel", "huors": "hours",
+    "perfs": "preferences", "sede": "seed", "tunning": "tuning", "superviesd": "supervised",
+    "supervized": "supervised",
+    "qloar": "qlora", "lorra": "lora", "macor": "macro", "rnak": "rank", "lenght": "length", "tehn": "then",
+    "wieght": "weight", "bacth": "batch", "btach": "batch", "parralel": "parallel", "huors": "hours",
 }  # fmt: skip
 
 MODEL_FAMILIES = (
-    r"(?:qwen|llama|tinyllama|mistral|mixtral|gpt-?2|gpt-?neo|gpt-?j|distilgpt2|dialogpt|bert|distilbert|roberta|deberta|"
+    r"(?:qwen|llama|tinyllama|mistral|mixtral|gpt-?2|gpt-?neo|gpt-?j|distilgpt2|dialogpt|bert|"
+    r"distilbert|roberta|deberta|"
     r"xlm-r|modernbert|electra|albert|xlnet|minilm|mpnet|gemma|phi-?\d|smollm|pythia|opt-\d|bloom|falcon|t5|olmo|"
     r"zephyr|deepseek|granite|starcoder|codellama|stablelm|mamba|bge-|e5-|gte-|internlm|yi-\d|vicuna|openllama|"
     r"nemotron|cerebras-gpt|ernie|camembert|flan|bart\b|longformer|ministral|glm-?\d|exaone|lfm\d)"
@@ -208,7 +272,10 @@ ADAPTERS: dict[Adapter, str] = {
 
 _DPO = r"dpo|direct preference optimi[sz]ation"
 LOSSES: dict[Loss, str] = {
-    Loss.SIGMOID_NORM: rf"(?:length[- ]?normali[sz]ed|ln)[- ](?:{_DPO})|sigmoid_norm|(?:{_DPO}) (?:with )?length[- ]normali[sz](?:ed|ation)(?: loss)?",
+    Loss.SIGMOID_NORM: (
+        rf"(?:length[- ]?normali[sz]ed|ln)[- ](?:{_DPO})|sigmoid_norm|"
+        rf"(?:{_DPO}) (?:with )?length[- ]normali[sz](?:ed|ation)(?: loss)?"
+    ),
     Loss.ROBUST: rf"robust[- ](?:{_DPO})|(?:{_DPO}),? robust|robust (?:preference )?loss",
     Loss.IPO: r"ipo",
     Loss.SIMPO: r"sim-?po",
@@ -223,7 +290,8 @@ TASKS_STRONG: dict[Task, str] = {
     Task.PREFERENCE: (
         rf"{_DPO}|preference[- ](?:tun(?:e|ing)|optimi[sz]ation|optimi[sz]e|learning|training|train|align(?:ment)?|"
         r"fine-?tun(?:e|ing)|data|pairs?|dataset|loss)|preferences?|chosen\s*(?:/|and|vs\.?|versus|over|-)\s*rejected"
-        r"(?: (?:pairs?|answers?|responses?))?|preferred (?:and|over|vs\.?) (?:rejected|dispreferred)|align(?:ment|ing)?\b"
+        r"(?: (?:pairs?|answers?|responses?))?|preferred (?:and|over|vs\.?) (?:rejected|dispreferred)|"
+        r"align(?:ment|ing)?\b"
     ),
     Task.CLASSIFICATION: (
         r"classif(?:y|ies|ied|ying|ier|iers|ication)|categori[sz](?:e|ing|ation|er)|"
@@ -237,7 +305,8 @@ TASKS_STRONG: dict[Task, str] = {
         r"text labell?ing|sentiment"
     ),
     Task.SFT: (
-        r"sft|supervised (?:fine[- ]?)?tun(?:e|ing)|instruction[- ](?:fine[- ]?)?(?:tun(?:e|ed|ing)|follow(?:ing|er)|data|dataset)|"
+        r"sft|supervised (?:fine[- ]?)?tun(?:e|ing)|instruction[- ](?:fine[- ]?)?(?:tun(?:e|ed|ing)|"
+        r"follow(?:ing|er)|data|dataset)|"
         r"instruct[- ](?:fine-?)?tun(?:e|ed|ing)|chat[- ](?:fine-?)?tun(?:e|ing)|"
         r"summari[sz](?:e|es|er|ing|ation)|translat(?:e|es|or|ion|ing)|(?:text )?completions?|"
         r"question[- ]answering|prompt[- /]completion(?: pairs?)?|q ?& ?a(?: pairs?| data)?|qa pairs?|"
@@ -252,5 +321,6 @@ TRAIN_VERBS = (
     r"(?:lora|qlora|dora|rslora|instruction|instruct|preference|full|re)?-?(?:fine-?|fine )?tun(?:e|ing|ed)|"
     r"finetun(?:e|ing|ed)|(?:re)?train(?:ing|ed)?|adapt(?=\s)|teach|improve|build (?:me )?an?|make (?:me )?an?|"
     r"create an?|fit an?|run (?:an? )?(?:study|search|sweep|hpo|hyperparameter)|(?:sweep|search)(?: over)?|"
-    r"optimi[sz]e|specialize|specialise|customi[sz]e|find (?:the )?best|align|learn|(?:make|get) (?:the|my|our|a|this)|get me an?|better|produce an?|give me an?"
+    r"optimi[sz]e|specialize|specialise|customi[sz]e|find (?:the )?best|align|learn|(?:make|"
+    r"get) (?:the|my|our|a|this)|get me an?|better|produce an?|give me an?"
 )

@@ -6,7 +6,10 @@ from agent.request.vocabulary import NUMBER_WORDS
 from trainers.spec import Choices, Range, Scalar, SearchValue
 
 _WORDS = "|".join(sorted(NUMBER_WORDS, key=len, reverse=True))
-NUMBER = rf"(?<![\w.])(?:(?:(?<=[\s=:(\[])-(?=\d))?(?:10\^-?\d+|0,\d+|\d+(?:,\d{{3}})+(?!\d)|\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?:\s?x\s?10\^-?\d+)?|(?:{_WORDS})(?![\w-]))"
+NUMBER = (
+    rf"(?<![\w.])(?:(?:(?<=[\s=:(\[])-(?=\d))?(?:10\^-?\d+|0,\d+|\d+(?:,\d{{3}})+(?!\d)|"
+    rf"\d+(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?(?:\s?x\s?10\^-?\d+)?|(?:{_WORDS})(?![\w-]))"
+)
 """A number without a unit; digits may be grouped by commas."""
 TIGHT = NUMBER.replace(r"(?<![\w.])", "", 1)
 COUNTED = (

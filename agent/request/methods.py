@@ -1,0 +1,90 @@
+"""The task, the training method and the loss that a request names, and what it says it does not want."""
+
+import re
+
+from agent.request.reading import Reading
+from agent.request.vocabulary import ADAPTERS, LOSSES, METRICS, TASKS_STRONG
+from trainers.spec import Adapter, Loss, Task
+
+_PAST = re.compile(
+    r"(?:last|previous|earlier|prior) (?:run|time|attempt|experiment|try|study|month|week|"
+    r"year)s?\b[^.!?;\n]*?\b(?:took|got|gave|reached|was|had|"
+    r"scored|needed|failed|crashed|ran|cost|achieved|did)\b[^.!?;\n]*(?:\.\d[^.!?;\n]*)*"
+)
+"""What happened before, told as background: its numbers are no wishes."""
+
+
+def read_negations(reading: Reading) -> None:
+    """Mask what the request says it does not want, so that it is not read as wanted."""
+    for match in _PAST.finditer(reading.text.left):
+        reading.text.consume(*match.span())
+    merge = reading.find(
+        r"(?:do not|don't|dont|never|no|without|not)(?: (?:to|need|want|a|any|to be))*\s+merg(?:e|ed|"
+        r"ing)(?: (?:the |it |in )?(?:adapter|weights|lora|it)?)?|unmerged|"
+        r"keep (?:the )?adapter (?:separate|unmerged)"
+    )
+    if merge:
+        reading.claim("output.merge", False, merge.start(), merge.end())
+    for match in reading.find_all(ADAPTERS[Adapter.FULL]):
+        reading.claim("adapter", Adapter.FULL, match.start(), match.end())
+    wanted = [p for a, p in ADAPTERS.items() if a is not Adapter.FULL] + list(METRICS.values()) + list(LOSSES.values())
+    term = (
+        rf"(?:{'|'.join(wanted + list(TASKS_STRONG.values()))}|f-?1(?:[- ]score)?|dropout|warm-?up|"
+        r"weight decay|loss|adapters?|early stopping|quanti[sz]ation|cosine|linear)"
+    )
+    filler = (
+        r"(?:(?:use|using|do|want|need|the|a|an|any|by|on|for|optimi[sz]e|optimi[sz]ing|maximi[sz]e|"
+        r"plain|just|with|to|be|about|it|is|as|apply|run|try|me|of)\s+)*"
+    )
+    negator = (
+        r"(?:(?:do not|don't|dont|does not|doesn't) (?:care|worry|mind|bother)(?: much)?(?: about)?|"
+        r"not|no|without|don't|dont|do not|doesn't|instead of|rather than|never|avoid|skip|"
+        r"forget(?: about)?|isn't|nor|neither|in place of)"
+    )
+    for match in reading.find_all(
+        rf"{negator}\s+{filler}{term}(?:\s*(?:,|or|and|nor|/)\s*(?:{term}))*(?:\s+(?:loss|metric|score))?"
+    ):
+        if not match.group().startswith("not only"):
+            reading.text.consume(match.start(), match.end())
+
+
+def read_methods(reading: Reading) -> None:
+    """Claim loss, adapter and output.merge; a preference loss states its task too."""
+    for loss, words in LOSSES.items():
+        for match in reading.find_all(words):
+            if loss is Loss.HINGE and match.group() == "hinge" and not reading.find("loss|dpo|preference|pairs"):
+                continue
+            reading.claim("loss", loss, match.start(), match.end())
+            if loss not in (Loss.SIGMOID, Loss.HINGE) or re.search("dpo|slic", match.group()):
+                reading.claim("task", Task.PREFERENCE, match.start(), match.end(), consume=False)
+    for adapter, words in ADAPTERS.items():
+        for match in reading.find_all(rf"(?:{words})(?:[- ](?:adapters?|tun(?:e|ing)))?"):
+            verb = match.group().endswith(("tune", "tuning"))
+            reading.claim("adapter", adapter, match.start(), match.end(), consume=not verb)
+    if merge := reading.find(
+        r"merg(?:e|ed|ing)(?: (?:the |it |them |everything )?(?:final |best |lora )?(?:adapter|"
+        r"weights|lora|model|result|checkpoint)?)?"
+    ):
+        reading.claim("output.merge", True, merge.start(), merge.end())
+
+
+def read_task(reading: Reading) -> None:
+    """Claim the task from the words for it; a task already claimed by its columns or loss stands."""
+    if reading.has("task"):
+        return
+    found: list[tuple[Task, re.Match[str]]] = []
+    for task, words in TASKS_STRONG.items():
+        if match := reading.find(words):
+            found.append((task, match))
+            reading.text.consume(*match.span())
+    roles = {c.field.rpartition(".")[2]: c for c in reading.claims if c.field.startswith("data.columns.")}
+    for task, role in (
+        (Task.PREFERENCE, "rejected"),
+        (Task.CLASSIFICATION, "label"),
+        (Task.SFT, "completion"),
+        (Task.SFT, "messages"),
+    ):
+        if role in roles and not found:
+            reading.infer("task", task, f"the request names a {role} column")
+    for task, match in found:
+        reading.claim("task", task, match.start(), match.end())

@@ -1,0 +1,64 @@
+"""Models, data sets and output directories named without a slash or an extension."""
+
+import re
+
+from agent.request.reading import Reading
+from agent.request.vocabulary import BARE_MODEL, DATASET_NAMES
+
+
+def read_bare_output(reading: Reading) -> None:
+    """ "save it to results" and "output dir: out": a directory without a slash."""
+    match = reading.find(
+        r"(?:save|store|write|put|export)\b[^.;,\n\x00]{0,40}?\b(?:to|in|into|under)(?: the|"
+        r" a)?(?: folder| directory| dir)? (?P<a>\"[^\"\n]+\"|[\w.-]*\w)(?: folder| directory| dir)?|"
+        r"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|"
+        r"called)?\s*(?P<b>\"[^\"\n]+\"|[\w.-]*\w)"
+    )
+    if match is None or reading.has("output.dir"):
+        return
+    group = "a" if match["a"] else "b"
+    name = reading.text.cased[match.start(group) : match.end(group)].strip('"')
+    if name.lower() not in ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx"):
+        reading.claim("output.dir", name, match.start(), match.end())
+
+
+def read_bare_model(reading: Reading) -> None:
+    if reading.has("base_model"):
+        for named in reading.find_all(
+            rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{BARE_MODEL})"
+        ):
+            start, end = named.span("name")
+            reading.claim("base_model", reading.text.cased[start:end], start, end)
+        return
+    match = reading.find(BARE_MODEL)
+    if match and (
+        match.group() not in ("opt", "bloom", "falcon", "granite", "electra") or _named_as_model(reading, match)
+    ):
+        reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())
+        return
+    called = reading.find(
+        r"(?:base[- ]?model|model|backbone|checkpoint)(?: is| called| named|:|"
+        r"=)*\s*(?P<name>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)|"
+    )
+    if called and called["name"]:
+        value = reading.text.cased[called.start("name") : called.end("name")].strip('"`')
+        reading.claim("base_model", value, called.start("name"), called.end("name"))
+
+
+def _named_as_model(reading: Reading, match: re.Match[str]) -> bool:
+    return re.search(r"(?:tune|train|model|adapt|with|use)\s+$", reading.before(match.start())) is not None
+
+
+def read_bare_dataset(reading: Reading) -> None:
+    match = reading.find(
+        rf"(?P<known>{DATASET_NAMES}(?:[-_][\w-]+)?)(?: (?:data ?set|data|pairs|corpus))?"
+    ) or reading.find(
+        r"(?:on|from|using|with)(?: the)? (?P<known>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|"
+        r"[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
+        r"data ?set(?: is| called| named|:|=)+\s*(?P<named>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[\w-]+)"
+    )
+    if match is None:
+        return
+    group = "known" if match["known"] else "named"
+    value = reading.text.cased[match.start(group) : match.end(group)].strip('"`')
+    reading.claim("data.train", value, match.start(group), match.end(group))
