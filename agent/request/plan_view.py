@@ -1,16 +1,19 @@
 """A plan for machines (`plan_json`) and for people (`print_plan`)."""
 
+import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from agent.request.draft import Provenance
 from agent.request.plan import Plan
 from tools.data_profile import DataProfile
-from trainers.space import Parameter, describe, is_fixed
-from trainers.spec import Intent, Task
+from trainers.space import CategoricalParameter, Parameter, Space, is_fixed
+from trainers.spec import Intent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 HASH_SHOWN = 12
 SPEC_ROWS = (
@@ -59,24 +62,29 @@ def print_plan(plan: Plan, console: "Console") -> None:
 def _parts(plan: Plan) -> "list[RenderableType]":
     from rich.padding import Padding
 
-    parts: list[RenderableType] = [_heading("Understood"), _understood(plan)]
+    parts: list[RenderableType] = [_line(("Understood", "bold")), understood(plan)]
     if plan.data is not None:
-        parts += [_heading("Data"), _data_card(plan.data)]
+        parts += [_line(("\nData", "bold")), _data_card(plan.data)]
     if plan.space is not None:
-        parts += [_heading("Search"), _space(plan)]
-    if plan.data is not None and plan.space is not None:
-        parts += [_heading("Estimate"), _estimate(plan)]
-    notes = [*plan.notes, *(f"Not obeyed or not understood: {words!r}" for words in plan.ignored)]
+        parts += [_line(("\nSearch", "bold")), _space(plan, plan.space), _line(("\nEstimate", "bold")), _estimate(plan)]
+    notes = [*plan.notes, *(f"Not obeyed or not understood: “{words}”" for words in plan.ignored)]
     if notes:
-        parts += [_heading("Notes"), _bullets(notes)]
-    parts += [Padding(part, (1, 0, 0, 0)) for part in _verdict(plan)]
-    return parts
+        grid = _grid(first=1)
+        for note in notes:
+            grid.add_row("·", _line(note))
+        parts += [_line(("\nNotes", "bold")), grid]
+    return parts + [Padding(part, (1, 0, 0, 0)) for part in _verdict(plan)]
 
 
-def _heading(text: str) -> "RenderableType":
+def _line(*parts: str | tuple[str, str]) -> "Text":
+    """Text as it is, never read as markup, without control characters: a file's labels must not steer a terminal."""
     from rich.text import Text
 
-    return Text(f"\n{text}", style="bold")
+    return Text.assemble(*(_clean(p) if isinstance(p, str) else (_clean(p[0]), p[1]) for p in parts))
+
+
+def _clean(text: str) -> str:
+    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c != "\n" else c for c in text)
 
 
 def _grid(*, first: int = 12) -> "Table":
@@ -88,28 +96,20 @@ def _grid(*, first: int = 12) -> "Table":
     return grid
 
 
-def _understood(plan: Plan) -> "RenderableType":
-    from rich.text import Text
-
+def understood(plan: Plan) -> "Table":
+    """The spec as rows: each value with the words it was read from, or dimmed with the reason it was chosen."""
     values = _flat(plan)
     grid = _grid()
-    about = {"intent": plan.spec.intent, "study": plan.study, "trial": plan.trial}
     if plan.spec.intent is not Intent.TRAIN:
-        for name, value in about.items():
+        for name, value in (("intent", plan.spec.intent), ("study", plan.study), ("trial", plan.trial)):
             if value is not None:
-                grid.add_row(name, str(value))
+                grid.add_row(name, _line(str(value)))
     for label, fields in SPEC_ROWS:
-        line = Text()
         shown = [f for f in fields if _worth_showing(f, values, plan.provenance)]
-        for field in shown:
-            if line:
-                line.append(", ")
-            _append_value(line, field, values.get(field), plan.provenance.get(field))
-        origin = _origin(shown, plan.provenance)
-        if shown and origin:
-            line.append(f"  {origin}", style="dim")
-        if shown:
-            grid.add_row(label, line)
+        cells = [_value(f, values.get(f), plan.provenance.get(f)) for f in shown]
+        if cells:
+            separated = [part for cell in cells for part in (cell, (", ", ""))][:-1]
+            grid.add_row(label, _line(*separated, (_origin(shown, plan.provenance), "dim")))
     return grid
 
 
@@ -120,47 +120,30 @@ def _worth_showing(field: str, values: dict[str, Any], provenance: dict[str, Pro
     return field not in QUIET_DEFAULTS or (known is not None and (known.source == "user" or bool(known.quote)))
 
 
-def _append_value(line: Any, field: str, value: Any, known: Provenance | None) -> None:
-    mine = known is not None and known.source == "user"
+def _value(field: str, value: Any, known: Provenance | None) -> tuple[str, str]:
+    """(text, style): the user's bold, what was chosen for them plain, what was rejected struck through."""
     if value is None:
-        line.append(f"{known.quote if known else field}", style="strike red")
-        return
-    line.append(_shown(field, value), style="bold" if mine else "")
-
-
-def _shown(field: str, value: Any) -> str:
-    name = field.rsplit(".", 1)[-1]
+        return (known.quote if known and known.quote else field), "strike red"
     if field.startswith("data.columns."):
-        return f"{value} ({name})"
-    if field == "budget.seconds":
-        return duration(float(value))
-    if field == "budget.llm_usd":
-        return f"${value:g}"
-    if field == "objective.target":
-        return f"until {value:g}"
-    if field == "output.merge":
-        return "merged into the base model" if value else "adapter apart"
-    if field == "constraints.max_vram_gb":
-        return f"{value:g} GB GPU memory"
-    if field == "constraints.max_seq_length":
-        return f"{value} tokens a row"
-    if field == "constraints.max_adapter_mb":
-        return f"{value:g} MB adapter"
-    return str(value)
+        return f"{value} ({field.rsplit('.', 1)[-1]})", _weight(known)
+    return _WORDS.get(field, str)(value), _weight(known)
+
+
+def _weight(known: Provenance | None) -> str:
+    return "bold" if known is not None and known.source == "user" else ""
 
 
 def _origin(fields: list[str], provenance: dict[str, Provenance]) -> str:
-    """Where a row's values come from: the words they were read from, or why they were chosen."""
+    """Where a row's values come from: the words they were read from, else why the first of them was chosen."""
     known = [provenance[f] for f in fields if f in provenance]
-    quotes = list(dict.fromkeys(p.quote for p in known if p.source == "user" and p.quote))
+    quotes = dict.fromkeys(p.quote for p in known if p.source == "user" and p.quote)
+    rejected = [f"“{_short(p.quote)}” {p.reason}" for p in known if p.source != "user" and p.quote]
+    renamed = [p.reason for p in known if p.source == "user" and p.reason]
     words = [", ".join(f"“{_short(quote)}”" for quote in quotes)] if quotes else []
-    others = [p for p in known if p.source != "user" or p.reason]
-    reasons = [p.reason for p in others if p.reason and not p.reason.startswith("a better ")]
-    if reasons and (not quotes or any(p.quote for p in others)):
-        first = others[0]
-        kind = "" if first.quote else f"{first.source}: "
-        words.append(f"{kind}{reasons[0]}")
-    return " · ".join(words)
+    words += rejected or renamed
+    if not words:
+        words = [f"{p.source}: {p.reason}" for p in known if p.reason][:1]
+    return "  " + " · ".join(words) if words else ""
 
 
 def _short(quote: str, limit: int = 48) -> str:
@@ -182,23 +165,20 @@ def _flat(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def _data_card(data: DataProfile) -> "RenderableType":
+def _data_card(data: DataProfile) -> "Table":
     grid = _grid()
     for source in data.sources:
-        grid.add_row(
-            "source", f"{source.name}: {source.n_rows:,} rows, {source.format}, sha256 {source.sha256[:HASH_SHOWN]}"
-        )
+        digest = source.sha256[:HASH_SHOWN]
+        grid.add_row("source", _line(f"{source.name}: {source.n_rows:,} rows, {source.format}, sha256 {digest}"))
     splits = data.splits
-    grid.add_row("split", f"{splits.train:,} train, {splits.validation:,} validation, {splits.test:,} test (sealed)")
-    if data.task is Task.CLASSIFICATION:
-        grid.add_row("classes", _classes(data))
+    rows = f"{splits.train:,} train, {splits.validation:,} validation, {splits.test:,} test (sealed)"
+    grid.add_row("split", _line(rows))
+    if data.label_counts:
+        grid.add_row("classes", _line(_classes(data)))
     lengths = data.lengths
     cut = f", {lengths.truncated_share:.1%} cut" if lengths.truncated_share else ""
-    grid.add_row(
-        "tokens",
-        f"half of the rows up to {lengths.p50}, 99 % up to {lengths.p99}, longest {lengths.max}; "
-        f"limit {lengths.max_seq_length}{cut}",
-    )
+    spread = f"half of the rows up to {lengths.p50}, 99 % up to {lengths.p99}, longest {lengths.max}"
+    grid.add_row("tokens", _line(f"{spread}; limit {lengths.max_seq_length}{cut}"))
     return grid
 
 
@@ -210,29 +190,27 @@ def _classes(data: DataProfile) -> str:
     return f"{len(counts)}: {span}{weighted}"
 
 
-def _space(plan: Plan) -> "RenderableType":
+def _space(plan: Plan, space: Space) -> "Table":
     from rich.table import Table
 
-    if plan.space is None:
-        raise ValueError("a plan without a space has no search to show")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("hyperparameter", style="cyan", no_wrap=True)
     table.add_column("default", no_wrap=True)
     table.add_column("searched", overflow="fold")
-    default = plan.space.default()
-    fixed = {n: p for n, p in plan.space.parameters.items() if is_fixed(p)}
-    for name in plan.space.free:
-        table.add_row(name, _number(default.get(name, "-")), _range(name, plan.space.parameters[name], plan))
+    default = space.default()
+    for name in space.free:
+        searched = (_range(space.parameters[name]), ""), (_said(name, plan), "dim")
+        table.add_row(name, _line(_number(default.get(name, "-"))), _line(*searched))
+    fixed = [f"{n} {_number(p.at(0.0))}{_said(n, plan)}" for n, p in space.parameters.items() if is_fixed(p)]
     if fixed:
-        shown = ", ".join(f"{n} {_number(p.at(0.0))}" + _said(n, plan) for n, p in fixed.items())
-        table.add_row("[dim]fixed[/dim]", "", f"[dim]{shown}[/dim]")
+        table.add_row(_line(("fixed", "dim")), "", _line((", ".join(fixed), "dim")))
     return table
 
 
-def _range(name: str, parameter: Parameter, plan: Plan) -> str:
-    return describe(parameter).replace("a whole number ", "").replace("between ", "").replace(" and ", " to ").replace(
-        "one of ", ""
-    ) + _said(name, plan)
+def _range(parameter: Parameter) -> str:
+    if isinstance(parameter, CategoricalParameter):
+        return ", ".join(_number(choice) for choice in parameter.choices)
+    return f"{_number(parameter.low)} to {_number(parameter.high)}{' (log)' if parameter.log else ''}"
 
 
 def _said(name: str, plan: Plan) -> str:
@@ -244,60 +222,40 @@ def _number(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _estimate(plan: Plan) -> "RenderableType":
+def _estimate(plan: Plan) -> "Table":
     found = plan.estimate
     grid = _grid()
     if found.seconds_p50 is not None and found.seconds_p90 is not None and found.seconds_per_trial is not None:
-        grid.add_row(
-            "time",
-            f"about {duration(found.seconds_p50)} (nine times in ten under {duration(found.seconds_p90)}), "
-            f"{duration(found.seconds_per_trial)} a trial",
-        )
+        study = f"about {duration(found.seconds_p50)} (nine times in ten under {duration(found.seconds_p90)})"
+        grid.add_row("time", _line(f"{study}, {duration(found.seconds_per_trial)} a trial"))
     if found.peak_memory_mb is not None and found.adapter_mb is not None:
         place = "GPU memory" if plan.device == "cuda" else "memory"
-        grid.add_row("space", f"{found.peak_memory_mb / 1024:.1f} GB {place}, adapter up to {found.adapter_mb:.1f} MB")
+        size = f"{found.peak_memory_mb / 1024:.1f} GB {place}, adapter up to {found.adapter_mb:.1f} MB"
+        grid.add_row("space", _line(size))
     if found.llm_tokens:
         price = "price unknown" if found.llm_usd is None else f"${found.llm_usd:.2f}"
-        grid.add_row("planner LLM", f"at most {found.llm_tokens:,} tokens ({price})")
-    grid.add_row("basis", f"[dim]{found.basis}[/dim]")
+        grid.add_row("planner LLM", _line(f"at most {found.llm_tokens:,} tokens ({price})"))
+    grid.add_row("basis", _line((found.basis, "dim")))
     return grid
 
 
-def _bullets(lines: list[str]) -> "RenderableType":
-    from rich.text import Text
-
-    grid = _grid(first=1)
-    for line in lines:
-        grid.add_row("·", Text(line))
-    return grid
-
-
-def _verdict(plan: Plan) -> "list[RenderableType]":
+def _verdict(plan: Plan) -> "list[Text]":
     """What keeps the plan from being carried out, or its hash and how to approve it."""
-    from rich.text import Text
-
-    parts: list[RenderableType] = []
+    parts: list[Text] = []
     if plan.refusal:
-        parts.append(Text.assemble(("Refused", "bold red"), f" ({plan.refusal.kind}): {plan.refusal.message}"))
+        parts.append(_line(("Refused", "bold red"), f" ({plan.refusal.kind}): {plan.refusal.message}"))
     if plan.error:
-        parts.append(
-            Text.assemble(("Error", "bold red"), f" {plan.error.param}: {plan.error.message}\n  → {plan.error.hint}")
-        )
+        where = f" {plan.error.param}: {plan.error.message}\n  → {plan.error.hint}"
+        parts.append(_line(("Error", "bold red"), where))
     for number, question in enumerate(plan.questions, 1):
         suggestion = f"\n  suggestion: {question.suggestion}" if question.suggestion else ""
-        parts.append(
-            Text.assemble(
-                (f"Question {number}", "bold yellow"), f" ({question.field}): {question.question}{suggestion}"
-            )
-        )
-    if not plan.ready:
-        return parts
-    shown = plan.plan_hash[:HASH_SHOWN]
-    command = f"tunewright run … --approve {shown}"
-    ready = Text.assemble(
-        ("Ready", "bold green"), f" as plan {shown}. To carry it out: ", (command, "bold"), " (or --yes)"
-    )
-    return [ready]
+        asked = f" ({question.field}): {question.question}{suggestion}"
+        parts.append(_line((f"Question {number}", "bold yellow"), asked))
+    if plan.ready:
+        shown = plan.plan_hash[:HASH_SHOWN]
+        command = f"tunewright run … --approve {shown}"
+        parts.append(_line(("Ready", "bold green"), " to run. To approve: ", (command, "bold"), ", or --yes"))
+    return parts
 
 
 def duration(seconds: float) -> str:
@@ -309,3 +267,15 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / 86400:.1f} days"
+
+
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "budget.seconds": duration,
+    "budget.llm_usd": lambda value: f"${value:g}",
+    "objective.target": lambda value: f"until {value:g}",
+    "output.merge": lambda value: "merged into the base model" if value else "adapter apart",
+    "constraints.max_vram_gb": lambda value: f"{value:g} GB GPU memory",
+    "constraints.max_seq_length": lambda value: f"{value} tokens a row",
+    "constraints.max_adapter_mb": lambda value: f"{value:g} MB adapter",
+}
+"""How a value is written where its name does not say its unit."""

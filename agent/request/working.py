@@ -55,7 +55,8 @@ class Working:
         if rejected is None:
             self.provenance[field] = Provenance(source=source, reason=reason)
         else:  # what the user wrote stays visible beside what is used instead
-            self.provenance[field] = rejected.model_copy(update={"reason": f"{rejected.reason} Until then: {reason}."})
+            why = f"{(rejected.reason or '').rstrip('.')}; until then: {reason}"
+            self.provenance[field] = rejected.model_copy(update={"reason": why})
 
     def reject(self, field: str, rule: str, hint: str, code: str = "bad_value") -> None:
         """Take a value out of the spec and say why; the plan is not ready until it is corrected."""

@@ -107,9 +107,12 @@ def test_open_points_are_printed_with_the_next_step(plan):
 
 @given(text=st.text(max_size=300))
 def test_any_words_of_the_user_can_be_printed(plan, text):
-    """Quotes and notes are the user's text, square brackets and control characters included."""
-    odd = plan.model_copy(update={"notes": (text,), "ignored": (text,)})
-    assert "Ready" in printed(odd)
+    """Quotes and notes are the user's text: square brackets stay, what would steer a terminal does not."""
+    odd = plan.model_copy(update={"notes": (text, "[bold]\x1b[2J"), "ignored": (text,)})
+    shown = printed(odd)
+    assert "Ready" in shown
+    assert "[bold]" in shown
+    assert "\x1b" not in shown
 
 
 @pytest.mark.parametrize(
