@@ -90,7 +90,7 @@ class Ledger:
 
     def trials_left(self) -> int:
         """Search trials that may still be proposed."""
-        return max(0, self.limits.trials - len(self._store.trials(self._study_id, Phase.SEARCH)))
+        return max(0, self.limits.trials - self._store.count_trials(self._study_id, Phase.SEARCH))
 
     def search_seconds_left(self, slots: int) -> float | None:
         """Seconds the search may still use: what is left without the reserve for confirmation and report."""
@@ -157,7 +157,7 @@ class Ledger:
         tokens, usd = self._store.llm_spending(self._study_id)
         attempts = self._store.attempts(self._study_id)
         return Spending(
-            trials_used=len(self._store.trials(self._study_id, Phase.SEARCH)),
+            trials_used=self._store.count_trials(self._study_id, Phase.SEARCH),
             trials_limit=self.limits.trials,
             seconds_used=self.seconds_used(),
             seconds_limit=self.limits.seconds,

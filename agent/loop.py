@@ -67,6 +67,8 @@ class Run:
     scheduler: Scheduler
     proposer: Proposer
     observer: Observer
+    failed_before: frozenset[str] = frozenset()
+    """Trials that failed before this process took over: whoever resumes has done something about their reason."""
 
     @property
     def study_id(self) -> str:
@@ -147,7 +149,7 @@ def search(run: Run) -> None:
     no_more: str | None = None
     while True:
         history = run.store.history(run.study_id)
-        circuit_breaker(history, run.study.spec.budget.trials)
+        circuit_breaker(history, run.study.spec.budget.trials, run.failed_before)
         why_stop = reason_to_stop(run, history)
         if why_stop is None:
             no_more = no_more or propose(run, history)
@@ -216,16 +218,16 @@ def start_waiting(run: Run) -> None:
         run.scheduler.start(trial, keep_adapter=False, timeout_seconds=timeout)
 
 
-def circuit_breaker(history: History, n_trials: int) -> None:
-    """Raise StudyFailed, with the first error, once going on is pointless."""
-    over = len(history.complete) + len(history.failed)
-    failed = history.failed
+def circuit_breaker(history: History, n_trials: int, ignored: frozenset[str] = frozenset()) -> None:
+    """Raise StudyFailed, with the first error, once going on is pointless. Failures named in `ignored` do not count."""
+    failed = [t for t in history.failed if t.trial_id not in ignored]
+    over = len(history.complete) + len(failed)
     if not failed:
         return
     reasons = Counter(t.reason for t in failed if t.reason in NOT_THE_CONFIG)
     reason, count = reasons.most_common(1)[0] if reasons else (None, 0)
     first = failed[0]
-    if len(failed) == over and over >= min(ALL_FAILED, n_trials):
+    if len(failed) == over and over >= min(ALL_FAILED, n_trials - len(ignored)):
         raise StudyFailed(f"all {over} trials so far failed. The first error ({first.reason}): {first.error}")
     if over >= MIN_FOR_SHARE and count > MAX_FAILED_SHARE * over:
         first = next(t for t in failed if t.reason is reason)
@@ -239,8 +241,8 @@ def require_a_score(run: Run) -> None:
         return
     first = next(iter(history.failed), None)
     words = "" if first is None else f" The first error ({first.reason}): {first.error}"
-    if first is None or first.reason is FailureReason.TIMEOUT:
-        limit = run.study.spec.budget.seconds
+    limit = run.study.spec.budget.seconds
+    if limit is not None and (first is None or first.reason is FailureReason.TIMEOUT):
         raise BudgetSpent(f"the time budget of {limit:g} s ended before any trial was complete.{words}")
     raise StudyFailed(f"all {len(history.failed)} trials failed.{words}")
 
@@ -262,6 +264,7 @@ def _canonical(space: Space, config: Config) -> tuple[Config, str | None]:
 def _take_over(study: Study, store: Store, executor: Executor, proposer: Proposer, observer: Observer) -> Run:
     """Make this process the study's owner and put what a dead owner left running back to waiting."""
     store.take_over(study.study_id, os.getpid())
+    failed = store.history(study.study_id).failed
 
     def emit(kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
         return run.emit(kind, trial_id, **data)
@@ -273,6 +276,7 @@ def _take_over(study: Study, store: Store, executor: Executor, proposer: Propose
         scheduler=Scheduler(store, executor, study, emit),
         proposer=proposer,
         observer=observer,
+        failed_before=frozenset(t.trial_id for t in failed),
     )
     interrupted = store.interrupt_attempts(study.study_id)
     run.emit(EventKind.STUDY_STARTED, pid=os.getpid(), interrupted=[t.trial_id for t in interrupted])

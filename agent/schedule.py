@@ -12,7 +12,7 @@ from agent.study import EventKind, Study, StudyEvent, Trial, TrialState
 from agent.trial_rows import INTERRUPTIONS
 from evals.spec import EvalSpec
 from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
-from trainers.spec import Closed, TrainSpec
+from trainers.spec import Closed, CurvePoint, TrainSpec
 
 Emit = Callable[..., StudyEvent]
 """`emit(kind, trial_id=None, **data)`: stores an event and shows it to the observer."""
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.5
 """How long one step waits for events; bounds how late a cancel request is seen."""
 
 PROGRESS_SECONDS = 1.0
-"""A running attempt tells the journal about its progress at most this often; every point goes to its curve."""
+"""A running attempt's progress is stored at most this often: one event, and all points of its curve until then."""
 
 
 class Running(Closed):
@@ -43,6 +43,7 @@ class Scheduler:
         self._store, self._executor, self._study, self._emit = store, executor, study, emit
         self.slots = min(study.spec.budget.parallel_trials, len(executor.capacity()))
         self._running: dict[str, Running] = {}
+        self._points: dict[str, list[CurvePoint]] = {}
         self._shown: dict[str, float] = {}
 
     @property
@@ -87,6 +88,7 @@ class Scheduler:
         for running in self._running.values():
             shutil.rmtree(running.scratch, ignore_errors=True)
         self._running.clear()
+        self._points.clear()
         self._store.interrupt_attempts(self._study.study_id)
 
     def _record(self, event: Event, running: Running) -> Trial | None:
@@ -96,13 +98,15 @@ class Scheduler:
                 self._emit(EventKind.ATTEMPT_STARTED, running.trial_id, **event.model_dump(exclude={"event"}))
                 return None
             case Progress():
-                self._store.record_points(event.attempt_id, [event.point])
+                self._points.setdefault(event.attempt_id, []).append(event.point)
                 self._show_progress(event, running)
                 return None
             case Finished():
+                self._store_points(event.attempt_id)
                 del self._running[event.attempt_id]
                 return self._finished(event, running)
             case Failed():
+                self._store_points(event.attempt_id)
                 del self._running[event.attempt_id]
                 return self._failed(event, running)
 
@@ -128,8 +132,13 @@ class Scheduler:
         now = time.monotonic()
         if now - self._shown.get(event.attempt_id, -PROGRESS_SECONDS) >= PROGRESS_SECONDS:
             self._shown[event.attempt_id] = now
+            self._store_points(event.attempt_id)
             point: dict[str, Any] = event.point.model_dump(exclude_none=True)
             self._emit(EventKind.PROGRESS, running.trial_id, total_steps=event.total_steps, **point)
+
+    def _store_points(self, attempt_id: str) -> None:
+        if points := self._points.pop(attempt_id, None):
+            self._store.record_points(attempt_id, points)
 
 
 def attempt_spec(

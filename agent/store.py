@@ -6,7 +6,7 @@ Nothing acknowledged is lost: a method that has returned has committed with `syn
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -57,8 +57,7 @@ class Store(TrialRows, Journal):
             raise InputError(
                 "home", f"there is no database at {path}.", "Start with `tunewright run`, or set TUNEWRIGHT_HOME."
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with nullcontext() if read_only else one_at_a_time(path.with_name(path.name + ".lock")):
+        with nullcontext() if read_only else _alone(path):
             mode = "ro" if read_only else "rwc"
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={mode}",
@@ -240,6 +239,23 @@ class Store(TrialRows, Journal):
                     f"no space is left for {self._path}. Nothing stored before is lost; free some space, then resume."
                 ) from error
             raise StoreConflict(f"the database could not be written: {error} ({self._path}).") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Make the home directory and keep other processes from opening the database meanwhile.
+
+    Not the transaction's own lock: the first switch to WAL does not wait for anybody. Raises InputError for a
+    directory that cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(one_at_a_time(path.with_name(path.name + ".lock")))
+        except OSError as error:
+            hint = "Set TUNEWRIGHT_HOME to a directory you may write."
+            raise InputError("home", f"{path.parent} must be writable: {error.strerror}.", hint) from error
+        yield
 
 
 class _Guarded:

@@ -49,6 +49,11 @@ class TrialRows(Rows):
             )
         ]
 
+    def count_trials(self, study_id: str, phase: Phase) -> int:
+        """How many trials of one phase a study has, in whatever state."""
+        sql = "SELECT count(*) AS n FROM trials WHERE study_id = ? AND phase = ?"
+        return int(self.query(sql, (study_id, phase))[0]["n"])
+
     def start_attempt(self, trial_id: str, device: str) -> str:
         """Take a WAITING trial up; the new attempt's id ("1-0-2": second attempt of trial 0 of study 1)."""
         with self.tx() as tx:

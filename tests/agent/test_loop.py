@@ -121,6 +121,18 @@ def test_many_failures_for_one_outside_reason_stop_the_study(store, lab):
         )
 
 
+def test_a_failed_study_goes_on_once_its_reason_is_gone(store, lab):
+    """Resuming counts failures afresh, so a disk that was full does not end the study again; its trials stay spent."""
+    study = store.create_study(lab.plan(trials=9))
+    full = ScriptedExecutor(lab.objective, failure=lambda spec: (FailureReason.DISK, "no space left"))
+    with pytest.raises(StudyFailed, match="DISK"):
+        lab.run(store, study.study_id, full)
+    lab.run(store, study.study_id)
+    states = [t.state for t in store.trials("1", Phase.SEARCH)]
+    assert states == [TrialState.FAILED] * 5 + [TrialState.COMPLETE] * 4
+    assert store.study("1").error is None
+
+
 def test_hyperparameter_failures_do_not_stop_the_study(store, lab):
     """Half of the trials running out of memory is what a search space may be like."""
 

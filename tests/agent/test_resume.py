@@ -37,7 +37,7 @@ def kill(child):
 
 
 def test_killed_again_and_again_a_study_completes_as_if_nothing_had_happened(tmp_path, lab):
-    """15 kills at random moments; the trials equal those of an undisturbed study, each finished exactly once."""
+    """15 kills at random moments; every trial is finished exactly once, and none is missing or added."""
     with Store.open(tmp_path / "tunewright.db") as store:
         store.create_study(lab.plan(trials=12, parallel_trials=2))
     rng, finished, wall = random.Random(20), {}, 0.0
@@ -67,9 +67,11 @@ def test_killed_again_and_again_a_study_completes_as_if_nothing_had_happened(tmp
         assert len([o for o in store.test_openings("1") if o.results]) == 1
 
 
-@pytest.mark.parametrize("moment", ["confirm_planned", "chosen", "test_opened", "report_written"])
-def test_a_kill_after_the_search_is_resumed_where_it_was(tmp_path, lab, moment):
-    """Confirm trials, choice, opening and report survive; an opening cut off is repeated, counted and shown."""
+@pytest.mark.parametrize(
+    "moment", ["trial_proposed", "new_best", "confirm_planned", "chosen", "test_opened", "report_written"]
+)
+def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path, lab, moment):
+    """Same configurations, seeds and scores; an opening that was cut off is repeated, counted and shown."""
     with Store.open(tmp_path / "tunewright.db") as store:
         store.create_study(lab.plan(trials=3))
     child = start(tmp_path, 0.05)
@@ -79,6 +81,10 @@ def test_a_kill_after_the_search_is_resumed_where_it_was(tmp_path, lab, moment):
     with Store.open(tmp_path / "tunewright.db") as store:
         before = {t.trial_id: t for t in store.trials("1") if t.state is TrialState.COMPLETE}
         lab.run(store, "1")
+        undisturbed = store.create_study(lab.plan(trials=3)).study_id
+        lab.run(store, undisturbed)
+        one, other = ([(t.config, t.seed, t.score) for t in store.trials(study)] for study in ("1", undisturbed))
+        assert one == other
         after = {t.trial_id: t for t in store.trials("1")}
         assert all(after[trial_id].attempts == trial.attempts for trial_id, trial in before.items())
         assert len(store.trials("1", Phase.SEARCH)) == 3

@@ -107,6 +107,22 @@ def test_a_read_only_store_reads_and_refuses_to_write(store, lab, tmp_path):
             reader.create_study(lab.plan())
 
 
+def test_a_closed_database_can_be_read(tmp_path, lab):
+    """Also when no process has it open and its write-ahead log is gone."""
+    with Store.open(tmp_path / "tunewright.db") as store:
+        store.create_study(lab.plan())
+    assert not (tmp_path / "tunewright.db-wal").exists()
+    with Store.open(tmp_path / "tunewright.db", read_only=True) as reader:
+        assert [s.study_id for s in reader.studies()] == ["1"]
+
+
+def test_a_home_that_cannot_be_made_is_a_clear_error(tmp_path):
+    """A file where the directory should be."""
+    (tmp_path / "home").write_text("")
+    with pytest.raises(InputError, match="home must be writable"):
+        Store.open(tmp_path / "home" / "tunewright.db")
+
+
 def test_a_database_of_a_newer_version_is_refused(store, tmp_path):
     """A step this version does not know means: upgrade."""
     with store.tx() as tx:
