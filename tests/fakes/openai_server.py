@@ -31,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
     steps: list[dict[str, Any]] = []
     requests_file = Path()
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         entry = {"path": self.path, "headers": dict(self.headers), "body": body}
         with self.requests_file.open("a") as file:
