@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from agent.request.draft import Draft, DraftSpec, Quote
+from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
+from agent.request.scope import OUT_OF_SCOPE
 from trainers.spec import Intent
 
 _FIELD_WORDS: dict[str, str] = {
@@ -51,6 +52,8 @@ _KEEPS_INTENT = (Intent.TRAIN, Intent.UNSUPPORTED)
 
 def merged(previous: Draft, request: str, edit: Draft) -> Draft:
     """`previous` with the fields of `edit` in place of its own and the fields that `request` takes back removed."""
+    if _changes_subject(previous, request, edit):
+        return edit
     dropped = _dropped(request)
     answer = _bare_answer(previous, request)
     stated = {quote.field: quote for quote in edit.quotes}
@@ -70,7 +73,8 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         if name not in quotes and name in edited:
             values[name], inferred[name] = edited[name], reason
     questions = tuple(q for q in previous.questions if q.field not in quotes) + edit.questions
-    refusal, rejected = _refusal(previous, edit, understood=bool(stated or dropped or answer))
+    refusal, rejected = _refusal(previous, edit)
+    unread = () if stated or dropped or answer or edit.ignored or edit.questions else (request.strip(),)
     return Draft(
         spec=DraftSpec.model_validate(_nested(values)),
         quotes=tuple(quotes.values()),
@@ -80,13 +84,21 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         refusal=refusal,
         study=edit.study or previous.study,
         trial=edit.trial if edit.trial is not None else previous.trial,
-        ignored=previous.ignored + edit.ignored,
+        ignored=previous.ignored + edit.ignored + tuple(part for part in unread if part),
     )
 
 
-def _refusal(previous: Draft, edit: Draft, *, understood: bool) -> tuple[Any, tuple[Any, ...]]:
+def _changes_subject(previous: Draft, request: str, edit: Draft) -> bool:
+    """Whether the edit stands alone: out of scope itself, or the first usable request after one that was."""
+    unsupported = edit.refusal is not None and edit.refusal.kind is RefusalClass.UNSUPPORTED_TASK
+    if previous.spec.intent is Intent.UNSUPPORTED:
+        return not unsupported and edit.spec.intent is not None
+    return unsupported and re.search(rf"(?<![\w-])(?:{OUT_OF_SCOPE})(?!\w)", request.lower()) is not None
+
+
+def _refusal(previous: Draft, edit: Draft) -> tuple[Refusal | None, tuple[Rejected, ...]]:
     """An edit that names safe data lifts a refusal for an unsafe path; a new unsafe path refuses."""
-    fresh = edit.refusal if edit.rejected or not understood else None
+    fresh = edit.refusal if edit.refusal and edit.refusal.kind is RefusalClass.UNSAFE_PATH else None
     healed = {quote.field for quote in edit.quotes}
     rejected = tuple(r for r in previous.rejected if r.field not in healed) + edit.rejected
     lifted = bool(previous.rejected) and not rejected

@@ -37,8 +37,8 @@ def read_bare_model(reading: Reading) -> None:
         reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())
         return
     called = reading.find(
-        r"(?:base[- ]?model|model|backbone|checkpoint)(?: is| called| named|:|"
-        r"=)*\s*(?P<name>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)|"
+        r"(?:base[- ]?model|model|backbone|checkpoint)(?:(?: is| called| named|:|=)*\s*(?=[\"`])|"
+        r"(?: is| called| named|:|=)+\s*)(?P<name>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
     )
     if called and called["name"]:
         value = reading.text.cased[called.start("name") : called.end("name")].strip('"`')
@@ -51,7 +51,8 @@ def _named_as_model(reading: Reading, match: re.Match[str]) -> bool:
 
 def read_bare_dataset(reading: Reading) -> None:
     match = reading.find(
-        rf"(?P<known>{DATASET_NAMES}(?:[-_][\w-]+)?)(?: (?:data ?set|data|pairs|corpus))?"
+        rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{DATASET_NAMES}(?:[-_][\w-]+)?)|"
+        rf"(?P<first>{DATASET_NAMES}(?:[-_][\w-]+)?) (?:data ?set|corpus))"
     ) or reading.find(
         r"(?:on|from|using|with)(?: the)? (?P<known>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|"
         r"[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
@@ -59,6 +60,6 @@ def read_bare_dataset(reading: Reading) -> None:
     )
     if match is None:
         return
-    group = "known" if match["known"] else "named"
+    group = next(name for name, value in match.groupdict().items() if value)
     value = reading.text.cased[match.start(group) : match.end(group)].strip('"`')
     reading.claim("data.train", value, match.start(group), match.end(group))

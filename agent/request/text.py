@@ -7,9 +7,10 @@ can be quoted letter by letter.
 import re
 from functools import cache
 
-from agent.request.vocabulary import KNOWN_TYPOS, PROTECTED_WORDS, TRANSLATIONS, TYPO_TARGETS
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
+
+from agent.request.vocabulary import KNOWN_TYPOS, PROTECTED_WORDS, TRANSLATIONS, TYPO_TARGETS
 
 USED = "\x00"
 """Stands for a character that a reader has consumed; no pattern matches across it."""

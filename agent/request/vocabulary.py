@@ -236,9 +236,9 @@ BARE_MODEL = (
 """A well-known model named without its organisation."""
 
 DATASET_NAMES = (
-    r"(?:ultrafeedback|imdb|ag_?news|banking77|gsm8k|alpaca|dolly|oasst|hh-rlhf|glue|sst-?2|squad|snips|clinc|emotion|"
+    r"(?:ultrafeedback|imdb|ag_?news|banking77|gsm8k|alpaca|dolly|oasst|hh-rlhf|glue|sst-?2|squad|snips|clinc|"
     r"tweet_?eval|yelp|dbpedia|trec|pandalm|blimp|openhermes|sharegpt|ultrachat|helpsteer|shp|wikitext|samsum|"
-    r"cnn_dailymail|xsum|dolphin|slimorca|orca|capybara|no_robots|magpie|tulu|metamath|lima|massive|rotten_tomatoes)"
+    r"cnn_dailymail|xsum|slimorca|no_robots|magpie|tulu|metamath|rotten_tomatoes)"
 )
 
 METRICS: dict[Metric, str] = {
