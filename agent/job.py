@@ -211,6 +211,7 @@ def _command(job: Job) -> str:
 
 def _proposer(study: Study, store: "Store") -> "Proposer":
     from agent.search.mix import build_proposer
+    from agent.search.task_card import task_card
 
     plan = study.plan
     if plan.space is None:
@@ -220,7 +221,7 @@ def _proposer(study: Study, store: "Store") -> "Proposer":
         from agent.llm import open_planner
 
         planner = open_planner(plan.llm, on_call=lambda call: store.log_llm_call(call, study.study_id))
-    return build_proposer(plan.space, study.spec, llm=planner)
+    return build_proposer(plan.space, task_card(plan), llm=planner)
 
 
 def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> Observer:

@@ -125,7 +125,7 @@ class LiveView:
         return self._study.spec.objective.metric
 
     def _shown(self, row: Row) -> str:
-        return " ".join(f"{_SHORT.get(n, n)}={_number(row.config[n])}" for n in self._free if n in row.config)
+        return short_config(row.config, self._free)
 
     def _draw(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, expand=False)
@@ -184,7 +184,13 @@ _SHORT = {
     "weight_decay": "wd",
     "lora_dropout": "drop",
     "lora_alpha": "alpha",
+    "scheduler": "lr-shape",
 }
+
+
+def short_config(config: Config, free: tuple[str, ...]) -> str:
+    """The searched hyperparameters of a configuration in few characters: "lr=0.0005 r=8 bs=32"."""
+    return " ".join(f"{_SHORT.get(name, name)}={_number(config[name])}" for name in free if name in config)
 
 
 def _outcome(row: Row, best: bool) -> Text:

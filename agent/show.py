@@ -14,6 +14,7 @@ from rich.table import Table
 
 from agent.cli import console
 from agent.errors import InputError
+from agent.live import short_config
 from agent.request.plan import Plan
 from agent.settings import Settings
 from agent.store import Store
@@ -73,7 +74,7 @@ def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
     for column in ("#", "for", "from", study.spec.objective.metric, "s", "configuration"):
         table.add_column(column, justify="right" if column in ("#", "s", study.spec.objective.metric) else "left")
     for trial in trials:
-        shown = ", ".join(f"{name} {_value(trial.config[name])}" for name in free if name in trial.config)
+        shown = short_config(trial.config, free)
         source = trial.proposal.source
         table.add_row(str(trial.number), trial.phase, source, _outcome(trial), f"{trial.seconds:.0f}", shown)
     out.print(table)
@@ -115,7 +116,8 @@ def show_events(study_id: str | None, after: int, follow: bool, settings: Settin
 
 def show_report(study_id: str | None, settings: Settings, as_json: bool) -> None:
     """The report of a study that is done. Raises InputError for one that is not."""
-    from agent.report.write import print_report, read_report
+    from agent.report.terminal import print_report
+    from agent.report.write import read_report
 
     with Store.open(settings.database, read_only=True) as store:
         study = chosen_study(store, study_id)

@@ -8,6 +8,7 @@ from pydantic import Field
 from rich.console import Console
 
 from evals.spec import EvalResult, EvalSpec
+from tools.table import Row
 from trainers.errors import InputError
 from trainers.spec import TASK_METRICS, Closed, Columns, Metric
 
@@ -35,18 +36,19 @@ def evaluate_adapter(
     """
     from evals.judge import evaluate
     from evals.stats import interval
-    from tools.columns import canonical_rows, detect_columns
+    from tools.canonical_rows import canonical_rows
+    from tools.columns import detect_columns
     from tools.load_data import load_table
-    from tools.prepare_data import write_rows
+    from tools.table import canonical_jsonl
     from trainers.saved import load_saved, read_facts
 
     facts = read_facts(adapter)
     wanted = _metric(metric, TASK_METRICS[facts.task])
     table = load_table(data, "data", roots)
-    rows = canonical_rows(table, detect_columns(table, facts.task, Columns()), facts.labels)
+    rows = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data").rows
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "rows.jsonl"
-        write_rows(rows, file)
+        file.write_bytes(canonical_jsonl(_indexed(rows, facts.labels) if facts.labels else rows))
         saved = load_saved(adapter)
         spec = EvalSpec(
             task=facts.task,
@@ -81,6 +83,19 @@ def print_evaluation(evaluation: Evaluation, console: Console, as_json: bool) ->
     )
     for name, value in evaluation.others.items():
         console.print(f"  {name} {value:.4f}", style="dim")
+
+
+def _indexed(rows: list[Row], labels: tuple[str, ...]) -> list[Row]:
+    """Rows with the class's index in place of its name. Raises InputError for classes the adapter does not know."""
+    index = {label: number for number, label in enumerate(labels)}
+    unknown = sorted({str(row["label"]) for row in rows} - set(index))
+    if unknown:
+        raise InputError(
+            "data",
+            f"every label must be one the adapter was trained on; {len(unknown)} are not, such as {unknown[0]!r}.",
+            f"It knows {', '.join(labels[:10])}{' ...' if len(labels) > 10 else ''}.",
+        )
+    return [{**row, "label": index[str(row["label"])]} for row in rows]
 
 
 def _metric(given: str | None, possible: tuple[Metric, ...]) -> Metric:

@@ -62,8 +62,13 @@ def main() -> None:
     """Serve one opening."""
     out = take_over_stdout()
     spec = OpenTestSpec.model_validate_json(sys.stdin.readline())
-    threading.Thread(target=lambda: (sys.stdin.read(), end_now()), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     out.write(open_test(spec).model_dump_json() + "\n")
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    end_now()
 
 
 if __name__ == "__main__":
