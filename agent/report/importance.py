@@ -22,6 +22,8 @@ def hyperparameter_importance(material: Material, direction: Direction) -> dict[
     trials = [t for t in material.trials if t.phase is Phase.SEARCH and t.state is TrialState.COMPLETE]
     if space is None or len(trials) < MIN_TRIALS:
         return f"Importance needs {MIN_TRIALS} complete search trials or more; there were {len(trials)}."
+    if len({t.score for t in trials}) == 1:
+        return "Importance cannot be told: all scores are equal."
     distributions = {name: _distribution(space.parameters[name]) for name in space.free}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction=str(direction))

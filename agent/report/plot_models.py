@@ -11,7 +11,7 @@ from agent.report.build import shipped_place
 from agent.report.material import Material
 from agent.report.model import Report, Side
 from agent.report.plots import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
-from agent.report.wording import number, span
+from agent.report.wording import number, shortened, span
 from evals.spec import Item
 from trainers.spec import Direction, Task
 
@@ -111,8 +111,8 @@ def _confusion(items: Sequence[Item], report: Report) -> Plot:
                 fontsize=7.5,
                 color="white" if dark else "#10203a",
             )
-    axes.set_xticks(range(n), [_short(c) for c in shown], rotation=45, ha="right", fontsize=8)
-    axes.set_yticks(range(n), [_short(c) for c in shown], fontsize=8)
+    axes.set_xticks(range(n), [shortened(c, 18) for c in shown], rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(n), [shortened(c, 18) for c in shown], fontsize=8)
     axes.set(xlabel="predicted", ylabel="true")
     axes.grid(visible=False)
     right = int(np.trace(counts))
@@ -140,10 +140,6 @@ def _worst(classes: Sequence[str], counts: npt.NDArray[np.int64]) -> str:
         return "No class is confused with another."
     true, predicted = divmod(int(wrong.argmax()), len(classes))
     return f"Most often confused: {classes[true]} taken for {classes[predicted]} ({wrong[true, predicted]} rows)."
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 18 else label[:17] + "…"
 
 
 def _histogram(best: Sequence[Item], default: Sequence[Item], report: Report) -> Plot:

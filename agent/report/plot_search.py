@@ -8,7 +8,7 @@ from agent.report.importance import hyperparameter_importance
 from agent.report.material import Material
 from agent.report.model import Report, TrialRow
 from agent.report.plots import CARD, COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
-from agent.report.wording import number, plain
+from agent.report.wording import number, plain, shortened
 from agent.study import Phase, TrialState
 from trainers.space import CategoricalParameter, Parameter
 from trainers.spec import CurvePoint, Direction, Scalar
@@ -179,11 +179,7 @@ def _axis(axes: "Axes", x: int, marks: Sequence[tuple[float, str]]) -> None:
     axes.plot([x, x], [0, 1], color=GREY, linewidth=0.8, zorder=0)
     for y, text in marks:
         ground = {"facecolor": CARD, "edgecolor": "none", "pad": 1.2}
-        axes.text(x, y, _short(text), fontsize=7.5, ha="center", va="center", color=INK, zorder=5, bbox=ground)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 12 else text[:11] + "…"
+        axes.text(x, y, shortened(text, 12), fontsize=7.5, ha="center", va="center", color=INK, zorder=5, bbox=ground)
 
 
 def importance(material: Material, report: Report) -> Plot:

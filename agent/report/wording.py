@@ -122,9 +122,16 @@ def notes(report: Report) -> list[str]:
     found = [*report.remarks, *report.deviations]
     if report.optimism is not None and report.search_best_score is not None:
         sign = 1 if report.direction is Direction.MAXIMIZE else -1
+        again = report.search_best_score - sign * report.optimism
         found.append(
-            f"The best single search score was {number(report.search_best_score)}; on fresh seeds the same configuration "
-            f"reached {number(report.search_best_score - sign * report.optimism)}. The best of many trials tends to flatter."
+            f"The best single search score was {number(report.search_best_score)}; on fresh seeds the same "
+            f"configuration reached {number(again)}. The best of many trials tends to flatter."
         )
     times = "once" if report.test_openings == 1 else f"{report.test_openings} times"
     return [*found, f"The test split was opened {times}."]
+
+
+def shortened(text: str, length: int) -> str:
+    """`text` in at most `length` characters, the middle left out: ends tell long names apart."""
+    keep = (length - 1) // 2
+    return text if len(text) <= length else f"{text[: length - 1 - keep]}…{text[-keep:]}"
