@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from statistics import mean, median
 from typing import Any
 
 import psutil
@@ -15,12 +16,12 @@ from trainers.spec import CurvePoint, FailureReason, TrainSpec
 N_POINTS = 30
 """Training-loss points of a full curve."""
 
-DIVERGED_RATIO, DIVERGED_MARGIN, DIVERGED_POINTS = 2.0, 0.5, 5
-"""A run has diverged when the smoothed loss stays above 2 x start + 0.5 for 5 logged points in a row.
+DIVERGED_RATIO, DIVERGED_MARGIN, DIVERGED_POINTS = 2.0, 0.5, 3
+"""A run has diverged when its smoothed loss stays above 2 x start + 0.5 for 3 logged points in a row.
 
-The start is the mean of the first three points, the smoothing an exponential average with weight 0.3. The margin
-keeps runs that start near zero loss from being stopped by noise. Diverged runs end as NAN failures: nothing finite
-came of them."""
+The start is the mean of the first three points; smoothed is the median of the last five, which a single spike does
+not move. The margin keeps runs that start near zero loss from being stopped by noise. Diverged runs end as NAN
+failures: nothing useful came of them."""
 
 OnPoint = Callable[[CurvePoint, int], None]
 
@@ -40,7 +41,6 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._started = self._stopped = 0.0
         self._evaluating_seconds = 0.0
         self._losses: list[float] = []
-        self._smoothed = 0.0
         self._above = 0
         self._process = psutil.Process()
 
@@ -53,7 +53,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
     def train_loss(self) -> float:
         """Mean of the logged training losses of the last quarter of the curve."""
         tail = self._losses[-max(1, len(self._losses) // 4) :]
-        return sum(tail) / len(tail) if tail else math.nan
+        return mean(tail) if tail else math.nan
 
     @property
     def eval_loss(self) -> float | None:
@@ -116,14 +116,12 @@ class Progress(TrainerCallback):  # type: ignore[misc]
 
     def _check_divergence(self, loss: float, step: int) -> None:
         self._losses.append(loss)
-        self._smoothed = loss if len(self._losses) == 1 else 0.7 * self._smoothed + 0.3 * loss
-        start = sum(self._losses[:3]) / len(self._losses[:3])
-        limit = DIVERGED_RATIO * start + DIVERGED_MARGIN
-        self._above = self._above + 1 if self._smoothed > limit else 0
+        start, smoothed = mean(self._losses[:3]), median(self._losses[-5:])
+        self._above = self._above + 1 if smoothed > DIVERGED_RATIO * start + DIVERGED_MARGIN else 0
         if self._above >= DIVERGED_POINTS:
             raise AttemptFailed(
                 FailureReason.NAN,
-                f"diverged: smoothed training loss {self._smoothed:.3g} at step {step}, started at {start:.3g}.",
+                f"diverged: smoothed training loss {smoothed:.3g} at step {step}, started at {start:.3g}.",
             )
 
     def _measure_memory(self) -> None:

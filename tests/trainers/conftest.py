@@ -62,6 +62,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=128,
+        initializer_range=0.2,
         bos_token_id=1,
         eos_token_id=2,
     )
@@ -127,9 +128,7 @@ def write(file: Path, rows: list[dict[str, Any]]) -> Path:
 def fruit_or_car(n: int, seed: int = 0) -> list[dict[str, Any]]:
     """Separable classification rows of 2 to 6 words."""
     rng = random.Random(seed)
-    return [
-        {"text": " ".join(rng.choices((FRUIT, CAR)[i % 2], k=rng.randint(2, 6))), "label": i % 2} for i in range(n)
-    ]
+    return [{"text": " ".join(rng.choices((FRUIT, CAR)[i % 2], k=rng.randint(2, 6))), "label": i % 2} for i in range(n)]
 
 
 def pairs(n: int) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ def generated(trained, prompt):
 
 def test_learns_its_completion_and_to_stop(sft):
     """The trained model answers "yes" and ends there."""
-    trained = fit(sft(epochs=12, learning_rate=2e-2, lora_rank=16), Resident(), lambda p, n: None)
+    trained = fit(sft(epochs=6), Resident(), lambda p, n: None)
     assert generated(trained, "q3? ") == "yes</s>"
 
 
@@ -31,7 +31,7 @@ def test_learns_from_conversations(sft, tmp_path):
         for i in range(32)
     ]
     file = write(tmp_path / "chat.jsonl", rows)
-    result = fit(sft(train_file=file, validation_file=file, epochs=6, learning_rate=2e-2), Resident(), lambda p, n: None).result
+    result = fit(sft(train_file=file, validation_file=file, epochs=3), Resident(), lambda p, n: None).result
     first = next(p.loss for p in result.curve if p.loss is not None)
     assert result.eval_loss < 0.7 * first
 
