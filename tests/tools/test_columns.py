@@ -197,3 +197,88 @@ def test_equal_labels_of_different_types_are_one_class() -> None:
     rows: list[Row] = [{"text": "a b c", "label": label} for label in (1, 1.0, "1 ", True)]
     found = Detected(Task.CLASSIFICATION, RowKind.TEXT_LABEL, Columns(text="text", label="label"))
     assert [r["label"] for r in canonical_rows(rows, found, "data.train").rows] == ["1", "1", "1", "true"]
+
+
+MESSAGES = Detected(Task.SFT, RowKind.MESSAGES, Columns(messages="m"))
+PAIR = Detected(Task.PREFERENCE, RowKind.PREFERENCE, Columns(prompt="p", chosen="c", rejected="r"))
+COMPLETIONS = Detected(Task.SFT, RowKind.PROMPT_COMPLETION, Columns(prompt="p", completion="c"))
+USER, GOOD, BAD = ({"role": r, "content": c} for r, c in (("user", "hi"), ("assistant", "yes"), ("assistant", "no")))
+
+
+@pytest.mark.parametrize(
+    ("detected_as", "row", "words"),
+    [
+        (MESSAGES, {"m": []}, "list of messages"),
+        (MESSAGES, {"m": "hi"}, "list of messages"),
+        (MESSAGES, {"m": ["hi"]}, "object with role and content"),
+        (MESSAGES, {"m": [{"role": "wizard", "content": "hi"}]}, "it is 'wizard'"),
+        (MESSAGES, {"m": [{"role": "user", "content": [1]}]}, "content must be text"),
+        (MESSAGES, {"m": [USER]}, "turn of the assistant"),
+        (COMPLETIONS, {"p": " ", "c": "x"}, "column 'p' is empty"),
+        (COMPLETIONS, {"p": "x", "c": None}, "column 'c' is empty"),
+        (PAIR, {"p": "", "c": "x", "r": "y"}, "column 'p' is empty"),
+        (PAIR, {"p": "x", "c": None, "r": "y"}, "'c' or 'r' is empty"),
+        (PAIR, {"p": "x", "c": [USER, GOOD], "r": [GOOD, BAD]}, "differ before it"),
+        (PAIR, {"p": "x", "c": [USER, GOOD, USER, GOOD], "r": [USER, GOOD, USER, BAD]}, "several answers"),
+        (PAIR, {"p": "x", "c": [USER, GOOD], "r": []}, "list of messages"),
+        (Detected(Task.SFT, RowKind.TEXT, Columns(text="t")), {"t": ""}, "column 't' is empty"),
+    ],
+)
+def test_unusable_rows_are_refused_with_the_reason(detected_as: Detected, row: Row, words: str) -> None:
+    """Each way in which a row can lack what its task needs has its message, with the row's number."""
+    with pytest.raises(InputError) as caught:
+        canonical_rows([row], detected_as, "data.test")
+    assert words in caught.value.rule
+    assert "first in row 1" in caught.value.rule
+    assert caught.value.param == "data.test"
+
+
+def test_pairs_of_conversations_give_prompt_and_answers() -> None:
+    """UltraFeedback's form: the last answers differ, what comes before is the prompt."""
+    rows: list[Row] = [{"p": "x", "c": [USER, GOOD], "r": [USER, BAD]}]
+    assert canonical_rows(rows, PAIR, "data.train").rows == [{"prompt": "hi", "chosen": "yes", "rejected": "no"}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "task", "field", "suggestion"),
+    [
+        ("prompt answer response", {}, Task.SFT, "data.columns.completion", "response"),
+        ("foo bar", {}, Task.SFT, "data.columns.prompt", "foo"),
+        ("prompt foo", {}, Task.SFT, "data.columns.completion", "foo"),
+        ("prompt chosen other", {}, Task.PREFERENCE, "data.columns.rejected", "other"),
+        ("text sentence label", {"label": "ab"}, Task.CLASSIFICATION, "data.columns.text", None),
+        ("foo bar label", {"label": "ab"}, Task.CLASSIFICATION, "data.columns.text", None),
+        ("text foo bar", {"foo": "ab", "bar": "xyz"}, Task.CLASSIFICATION, "data.columns.label", "foo"),
+    ],
+)
+def test_open_columns_become_questions(
+    columns: str, cells: dict[str, object], task: Task, field: str, suggestion: str | None
+) -> None:
+    """The question names the field and, where one reading is likelier, suggests it."""
+    with pytest.raises(Undecided) as caught:
+        detected(rows_of(*columns.split(), **cells), task)
+    assert caught.value.field == field
+    assert "a.csv" in caught.value.question
+    assert suggestion is None or caught.value.suggestion == suggestion
+
+
+@pytest.mark.parametrize(
+    ("given_columns", "task"),
+    [
+        ({"label": "label"}, Task.CLASSIFICATION),
+        ({"completion": "reply"}, Task.SFT),
+        ({"chosen": "reply", "rejected": "text"}, Task.PREFERENCE),
+    ],
+)
+def test_named_roles_tell_the_task(given_columns: dict[str, str], task: Task) -> None:
+    """Naming a role is saying what the data is for."""
+    rows = rows_of("question", "reply", "text", "label", label="ab")
+    assert detected(rows, **given_columns).task is task
+
+
+def test_unknown_votes_are_refused() -> None:
+    """A vote for neither side is not counted as a tie."""
+    rows: list[Row] = [{"response1": "a", "response2": "b", "vote": 1 + i % 2} for i in range(4)]
+    found = detected(rows)
+    with pytest.raises(InputError, match="a vote must be"):
+        canonical_rows([*rows, {**rows[0], "vote": 7}], found, "data.train")

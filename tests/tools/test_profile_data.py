@@ -216,11 +216,44 @@ def test_train_inside_test_is_refused(tmp_path: Path) -> None:
     assert "0 of 100 are left" in error.rule
 
 
-def test_all_rows_equal_cannot_be_cut(tmp_path: Path) -> None:
-    """One text repeated leaves no evaluation rows."""
-    rows: list[Row] = [{"prompt": "say it again and again please", "completion": "again"}] * 50
+def test_one_repeated_prompt_cannot_be_cut(tmp_path: Path) -> None:
+    """Rows with the same long prompt belong on one side, which leaves no evaluation rows."""
+    rows: list[Row] = [{"prompt": "say it again and again please", "completion": f"again {i}"} for i in range(50)]
     with pytest.raises(InputError, match="duplicates of each other"):
         profiled(tmp_path, Task.SFT, train=written(tmp_path / "a.jsonl", rows))
+
+
+def test_rows_that_are_all_equal_are_too_few(tmp_path: Path) -> None:
+    """One text repeated is one row."""
+    rows: list[Row] = [{"text": "say it again", "label": "a"}] * 50
+    assert "1 of 50 are left" in refused(tmp_path, train=written(tmp_path / "a.jsonl", rows)).rule
+
+
+TURNS = [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]
+FORMS: dict[str, Row] = {
+    "classification": {"id": 1, "text": "", "label": "x"},
+    "alpaca": {"instruction": "", "input": "more", "output": "yes it is"},
+    "sharegpt": {"conversations": TURNS, "source": "here"},
+    "plain text": {"text": ""},
+    "pairs": {"prompt": "", "chosen": "yes", "rejected": "no"},
+    "votes": {"instruction": "", "response1": "yes", "response2": "no", "annotator1": 1, "annotator2": 1},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_columns_of_a_plan_lead_to_the_same_rows(tmp_path: Path, form: str) -> None:
+    """A spec written out from a plan, with its task and columns, gives the splits that were approved."""
+    rows = []
+    for i, text in enumerate(texts(60)):
+        row = {key: value or text for key, value in FORMS[form].items()}
+        row |= {"label": "xy"[i % 2]} if form == "classification" else {}
+        row |= {"annotator1": 1 + i % 2, "annotator2": 1 + i % 2} if form == "votes" else {}
+        row |= {"conversations": [{"from": "human", "value": text}, TURNS[1]]} if form == "sharegpt" else {}
+        rows.append(row)
+    name = written(tmp_path / "a.jsonl", rows)
+    first = profiled(tmp_path, train=name).profile
+    again = profiled(tmp_path, first.task, train=name, columns=first.columns).profile
+    assert (again.task, again.columns, again.splits) == (first.task, first.columns, first.splits)
 
 
 def test_profile_of_built_in_pairs(tmp_path: Path) -> None:
