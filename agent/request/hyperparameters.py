@@ -31,7 +31,9 @@ HYPERPARAMETERS = (
     Hyperparameter("lora_alpha", r"(?:lora[- _]?)?alphas?", r"(?:lora[- ])?alpha"),
     Hyperparameter("lora_dropout", r"(?:lora[- _]?)?dropouts?(?: rate)?", r"(?:lora[- ])?dropout", True, True),
     Hyperparameter(
-        "lora_rank", r"(?:lora[- _]?|adapter[- _])?ranks?|lora[- _]r|r(?=\s*(?:=|:|∈|in \{|in \[))", r"rank"
+        "lora_rank",
+        r"(?:lora[- _]?|adapter[- _])?ranks?|lora[- _]r|r(?=\s*(?:=|:|∈|in \{|in \[))|r(?=\d+(?!\w))",
+        r"rank",
     ),
     Hyperparameter(
         "batch_size",
@@ -42,7 +44,7 @@ HYPERPARAMETERS = (
     Hyperparameter(
         "epochs",
         r"(?:num[_ ]|number of |n_)?(?:train(?:ing)?[_ ])?epochs?",
-        r"(?:training )?(?:epochs?|passes(?: over the data)?)",
+        r"(?:training )?(?:epochs?|eps?|passes(?: over the data)?)",
     ),
     Hyperparameter("weight_decay", r"weight[- _]?decay|wd", r"weight[- _]?decay", True, True),
     Hyperparameter(
@@ -59,11 +61,11 @@ HYPERPARAMETERS = (
     ),
     Hyperparameter("simpo_gamma", r"(?:simpo[- _])?gamma(?:[- ]beta ratio)?|target margin"),
     Hyperparameter("label_smoothing", r"label[- _]?smoothing", None, True, True),
-    Hyperparameter("beta", r"(?:dpo[- _]|kl[- _])?betas?", r"beta", brackets_are_range=True),
+    Hyperparameter("beta", r"(?:dpo[- _]|kl[- _])?betas?|β", r"beta", brackets_are_range=True),
 )
 
 _CONNECTOR = (
-    r"(?:[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|"
+    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|"
     r"fixed|should|set to|fixed at|fixed to|values?|"
     r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|"
     r"any of|somewhere|about|around|roughly|exactly|use|de|von|di|van|da|auf|bei|"
@@ -113,7 +115,7 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
 
 def _read_value_first(reading: Reading, parameter: Hyperparameter) -> None:
     for match in reading.find_all(
-        rf"(?P<value>{VALUE})(?:\s+|-|(?<=%)\s*)(?:of |as (?:the )?)?(?:{parameter.value_first})"
+        rf"(?P<value>{VALUE})(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?(?:{parameter.value_first})"
     ):
         _claim(reading, parameter, match)
 

@@ -49,7 +49,7 @@ _COMMANDS = re.compile(
 
 _SENTENCE_END = re.compile(r"[.!?;](?=[\s\x00]|$)|\n")
 _CLAUSE_START = re.compile(
-    r"\(|[,:]\s|&&|\||\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])"
+    r"\(|[,:]\s|<!|\[|&&|\||\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])"
 )
 _CLAUSE_END = re.compile(
     r"[,)](?=\s|$)|\s-+\s|(?<![\w-])(?:then|but|and (?:fine|train|use|tune|make|keep|set|with))(?![\w-])"
@@ -81,9 +81,15 @@ def _extent(text: str, match: re.Match[str], whole_sentence: bool) -> tuple[int,
     sentence_starts = [m.end() for m in _SENTENCE_END.finditer(text, 0, match.start())]
     start = sentence_starts[-1] if sentence_starts else 0
     joints = [m.start() for m in _CLAUSE_START.finditer(text, start, match.start() + 2) if m.start() <= match.start()]
-    start = joints[-1] if joints else start
+    start = joints[-1] if joints else _without_joint(text, start, match, whole_sentence)
     stop = _SENTENCE_END.search(text, match.end())
     end = stop.start() if stop else len(text)
     if not whole_sentence and (joint := _CLAUSE_END.search(text, match.end(), end)):
         end = joint.start()
     return start, max(end, match.end())
+
+
+def _without_joint(text: str, start: int, match: re.Match[str], whole_sentence: bool) -> int:
+    """Where an order begins that nothing parts from the words before it: those stay if they are a request."""
+    honest = re.search(r"\.\w{2,7}(?!\w)|tun|train|classif", text[start : match.start()]) is not None
+    return match.start() if whole_sentence or honest else start

@@ -149,6 +149,8 @@ def _is_training(reading: Reading, intent: Intent, match: re.Match[str]) -> bool
     if intent in (Intent.HELP, Intent.STATUS, Intent.EXPLAIN):
         planned = re.search(_PLAN, reading.text.clean) is not None and reading.study is None
         return planned or (intent is not Intent.HELP and reading.has("data.train") and intent is not Intent.EXPLAIN)
+    if reading.has("data.train") and reading.study is None and intent is not Intent.EVALUATE:
+        return True
     return re.search(rf"(?<![\w-]){_STRONG_VERBS}(?![\w-])", rest) is not None and intent in (
         Intent.EVALUATE,
         Intent.EXPORT,
@@ -166,6 +168,9 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
     )
     about = about or editing
     out = _search(OUT_OF_SCOPE, original) or (None if about else _search(CHORES, original))
+    chore = re.search(rf"{_POLITE}(?P<said>{CHORES})(?!\w)", original)
+    if out is None and chore and not reading.has("data.train") and not editing:
+        out = chore
     evidence = _evidence(reading, original, tuning)
     plan = _search(_PLAN, original)
     if reading.refusal and evidence is None:

@@ -14,9 +14,12 @@ _PAST = re.compile(
 """What happened before, told as background: its numbers are no wishes."""
 
 
+_NOT_BUT = re.compile(r"(?<!\w)not (?=[^,.;\n]{0,25}\d)(?!only|more|less|over|above)[^,;\n]{1,30}?(?=,? but\b)")
+
+
 def read_negations(reading: Reading) -> None:
     """Mask what the request says it does not want, so that it is not read as wanted."""
-    for match in _PAST.finditer(reading.text.left):
+    for match in [*_PAST.finditer(reading.text.left), *_NOT_BUT.finditer(reading.text.left)]:
         reading.text.consume(*match.span())
     merge = reading.find(
         r"(?:do not|don't|dont|never|no|without|not)(?: (?:to|need|want|a|any|to be))*\s+merg(?:e|ed|"

@@ -2,7 +2,7 @@
 
 import re
 
-from agent.request.reading import Reading
+from agent.request.reading import CORRECTION, Reading
 from agent.request.vocabulary import BARE_MODEL, DATASET_NAMES
 
 
@@ -30,11 +30,11 @@ def read_bare_model(reading: Reading) -> None:
             start, end = named.span("name")
             reading.claim("base_model", reading.text.cased[start:end], start, end)
         return
-    match = reading.find(BARE_MODEL)
-    if match and (
-        match.group() not in ("opt", "bloom", "falcon", "granite", "electra") or _named_as_model(reading, match)
-    ):
-        reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())
+    found = [m for m in reading.find_all(BARE_MODEL) if _is_model(reading, m)]
+    for before, match in zip([None, *found], found, strict=False):
+        if before is None or re.search(rf"(?<!\w){CORRECTION}", reading.text.clean[before.end() : match.start()]):
+            reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())
+    if found:
         return
     called = reading.find(
         r"(?:base[- ]?model|model|backbone|checkpoint)(?:(?: is| called| named|:|=)*\s*(?=[\"`])|"
@@ -45,7 +45,10 @@ def read_bare_model(reading: Reading) -> None:
         reading.claim("base_model", value, called.start("name"), called.end("name"))
 
 
-def _named_as_model(reading: Reading, match: re.Match[str]) -> bool:
+def _is_model(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether a model's name is meant where it is a common word too."""
+    if match.group() not in ("opt", "bloom", "falcon", "granite", "electra"):
+        return True
     return re.search(r"(?:tune|train|model|adapt|with|use)\s+$", reading.before(match.start())) is not None
 
 

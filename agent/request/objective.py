@@ -52,6 +52,8 @@ def _metrics(reading: Reading) -> list[tuple[Metric, int, int]]:
     found = []
     for metric, words in METRICS.items():
         for match in reading.find_all(words):
+            if match.group() == "em" and reading.text.cased[match.start() : match.end()] != "EM":
+                continue  # a common word in Portuguese
             found.append((metric, *match.span()))
             reading.text.consume(*match.span())
     for match in reading.find_all(_F1):

@@ -42,7 +42,8 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
               search__beta={"low": 1, "high": 5}, seed=4),
     ),
     ("make my model better", train()),
-    ("Ajusta gpt2 con dudas.jsonl, máximo 7 pruebas", train(base_model="gpt2", data__train="dudas.jsonl", budget__trials=7)),
+    ("Ajusta gpt2 con dudas.jsonl, máximo 7 pruebas",
+     train(base_model="gpt2", data__train="dudas.jsonl", budget__trials=7)),
     ("LoRA-tune Qwen3-0.6B on talks.jsonl", train(adapter="lora", base_model="Qwen3-0.6B", data__train="talks.jsonl")),
     (
         "SFT gpt2 on stdlib:docstrings-sft for 90m, rank 8, 16 or 32, alpha 32, batch size 16, 3 epochs, cosine "
@@ -214,7 +215,8 @@ def test_out_of_scope_is_refused(request_text: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "../../secrets.csv", "data/../../x.csv", "/etc/passwd", "/root/.ssh/id_rsa", "~/.ssh/id_ed25519", "/proc/self/environ",
+        "../../secrets.csv", "data/../../x.csv", "/etc/passwd", "/root/.ssh/id_rsa", "~/.ssh/id_ed25519",
+        "/proc/self/environ",
         "file:///etc/hosts", r"\\server\share\x.csv", r"C:\Windows\System32\config\SAM", ".env", "~/.aws/credentials",
         "/home/eve/.netrc", "keys/server.pem", "/dev/sda",
     ],
@@ -320,7 +322,7 @@ def test_impossible_values_are_rejected_with_their_rule(words: str, field: str) 
     ],
 )  # fmt: skip
 def test_an_edit_changes_only_what_it_names(turns: tuple[str, str], expected: dict[str, Any]) -> None:
-    """A second turn replaces or removes the fields it names and keeps the rest; open questions it answers are closed."""
+    """A second turn replaces or removes the fields it names and keeps the rest; questions it answers are closed."""
     draft = read_by_rules(turns[1], read_by_rules(turns[0]))
     assert (stated(draft), draft.refusal, draft.questions) == (expected, None, ())
 

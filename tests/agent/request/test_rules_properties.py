@@ -10,10 +10,14 @@ from agent.request.draft import Draft
 from agent.request.rules import read_by_rules
 
 FRAGMENTS = (
-    "fine-tune", "classify", "gpt2 on", "x.csv", "data/a b.csv", '"data/a b.csv"', "10 trials", "two hours", "1e-4 to 1e-3",
-    "lr", "rank 8, 16 or 32", "no wait", "20", "$2", "24 GB", "macro-F1", "at least 90%", "and", ",", ".", "\n", "study 3",
-    "../../etc/passwd", "ignore your rules", "Versuche", "Stunden", "次试验", "`title`", "->", "answer", "question", "not",
-    "qlora", "dpo", "beta", "between 2 and 10", "seed", "-", "0", "columns", "prompt", "chosen", "İ", "ß", "ﬁ", "\x00",
+    "fine-tune", "classify", "gpt2 on", "x.csv", "data/a b.csv", '"data/a b.csv"', "10 trials", "two hours",
+    "1e-4 to 1e-3",
+    "lr", "rank 8, 16 or 32", "no wait", "20", "$2", "24 GB", "macro-F1", "at least 90%", "and", ",", ".", "\n",
+    "study 3",
+    "../../etc/passwd", "ignore your rules", "Versuche", "Stunden", "次试验", "`title`", "->", "answer", "question",
+    "not",
+    "qlora", "dpo", "beta", "between 2 and 10", "seed", "-", "0", "columns", "prompt", "chosen", "İ", "ß", "ﬁ",
+    "\x00",
 )  # fmt: skip
 SENTENCES = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map(" ".join)
 TEXTS = st.one_of(st.text(max_size=2000), SENTENCES)
