@@ -43,8 +43,11 @@ class LocalExecutor:
     `slots` are run side by side; CPU slots share the cores evenly. Logs go to `directory/logs`.
     """
 
-    def __init__(self, slots: list[Slot], directory: Path, hang_seconds: float = HANG_SECONDS) -> None:
-        self._directory = directory
+    def __init__(
+        self, slots: list[Slot], directory: Path, hang_seconds: float = HANG_SECONDS, module: str = "tools.worker"
+    ) -> None:
+        """`module` is what each worker runs; it must speak the protocol of `tools/attempt.py`."""
+        self._directory, self._module = directory, module
         self._hang_seconds = hang_seconds
         self._events: queue.Queue[Event] = queue.Queue()
         (directory / "logs").mkdir(parents=True, exist_ok=True)
@@ -105,7 +108,7 @@ class LocalExecutor:
 
     def _send(self, worker: _Worker, spec: AttemptSpec) -> None:
         if worker.process is None or worker.process.poll() is not None:
-            worker.process = start_child("tools.worker", worker.log, self._directory / "scratch", worker.environment)
+            worker.process = start_child(self._module, worker.log, self._directory / "scratch", worker.environment)
             worker.reader = threading.Thread(target=self._read, args=(worker.process,), daemon=True)
             worker.reader.start()
         if worker.process.stdin is None:
