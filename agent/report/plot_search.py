@@ -49,7 +49,7 @@ def history(report: Report) -> Plot:
     better = "highest" if report.direction is Direction.MAXIMIZE else "lowest"
     alt = (
         f"Validation {report.metric} of {len(scored)} complete search trials by trial number; the {better} is "
-        f"{number(best[-1])}, the default {number(default)}; {failed} trials failed."
+        f"{number(best[-1])}, the default {number(default)}; {failed} failed."
     )
     return finished(figure, name, title, alt)
 

@@ -1,5 +1,6 @@
 """Judging live models: against transformers' own loss, one-by-one generation and manual log-probabilities."""
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -299,3 +300,26 @@ def test_first_rows_only(classifier: Make, tokenizer: Any, spec_of: SpecOf) -> N
     assert [item.reference for item in evaluate(classifier(), tokenizer, spec).items] == ["re", "http"]
     with pytest.raises(InputError, match="must have rows"):
         evaluate(classifier(), tokenizer, spec_of(Task.CLASSIFICATION, Metric.F1_MACRO, [], labels=LABELS))
+
+
+def test_chats_are_judged_on_the_assistants_turns(language_model: Make, tokenizer: Any, spec_of: SpecOf) -> None:
+    """A conversation is rendered by the chat template: loss on the assistant's turn, generation from what precedes it."""
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{% if m.role == 'user' %}read {{ m.content }} {% else %}write {{ m.content }}</s>"
+        "{% endif %}{% endfor %}{% if add_generation_prompt %}write {% endif %}"
+    )
+    chat = [{"role": "user", "content": "the cat"}, {"role": "assistant", "content": "sat on mat"}]
+    model = language_model()
+    loss = evaluate(model, tokenizer, spec_of(Task.SFT, Metric.EVAL_LOSS, [{"messages": chat}]))
+    prompt = tokenizer("read the cat write")["input_ids"]
+    answer = [*tokenizer("sat on mat")["input_ids"], tokenizer.eos_token_id]
+    labels = torch.tensor([[-100] * len(prompt) + answer])
+    with torch.no_grad():
+        assert loss.score == pytest.approx(float(model(torch.tensor([prompt + answer]), labels=labels).loss), abs=1e-5)
+    spec = spec_of(Task.SFT, Metric.EXACT_MATCH, [{"messages": chat}], max_new_tokens=4)
+    item = evaluate(model, tokenizer, spec).items[0]
+    assert item.reference == "sat on mat"
+    assert item.prediction == generate_texts(model, tokenizer, ["read the cat write"], max_new_tokens=4)[0]
+    with pytest.raises(InputError, match="assistant's turn"):
+        evaluate(model, tokenizer, spec_of(Task.SFT, Metric.BLEU, [{"messages": chat[:1]}]))
