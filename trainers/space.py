@@ -44,7 +44,7 @@ class FloatParameter(Closed):
 
     def accepts(self, value: Scalar) -> bool:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        slack = 10.0**-SIGNIFICANT_DIGITS  # a rounded bound may lie just outside
+        slack = 5 * 10.0**-SIGNIFICANT_DIGITS  # a rounded bound may lie just outside: 1.375 becomes 1.38
         return number and self.low - abs(self.low) * slack <= float(value) <= self.high + abs(self.high) * slack
 
 
