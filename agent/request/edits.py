@@ -60,6 +60,8 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
     asked = {question.field for question in edit.questions}
     if previous.spec.intent is not None and edit.spec.intent in _KEEPS_INTENT:
         stated.pop("intent", None)
+    if edit.spec.intent is Intent.EXPORT and edit.study is None and any(name.startswith("output.") for name in stated):
+        stated.pop("intent", None)  # "save it to out/ and merge" says what the study is to hand back
     values = _flat(previous.spec)
     quotes = {quote.field: quote for quote in previous.quotes}
     for name in dropped | asked:
@@ -74,9 +76,11 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
             values[name], inferred[name] = edited[name], reason
     questions = tuple(q for q in previous.questions if q.field not in quotes) + edit.questions
     refusal, rejected = _refusal(previous, edit)
-    unread = () if stated or dropped or answer or edit.ignored or edit.questions else (request.strip(),)
+    unread = (
+        () if stated or dropped or answer or edit.ignored or edit.questions or edit.rejected else (request.strip(),)
+    )
     return Draft(
-        spec=DraftSpec.model_validate(_nested(values)),
+        spec=DraftSpec.model_validate(nested(values)),
         quotes=tuple(quotes.values()),
         inferred=inferred,
         rejected=rejected,
@@ -146,12 +150,13 @@ def _flat(spec: DraftSpec) -> dict[str, Any]:
     return flat
 
 
-def _nested(values: dict[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
+def nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Values by dotted field, as the nested mapping that `DraftSpec` validates."""
+    tree: dict[str, Any] = {}
     for name, value in values.items():
         *parents, leaf = name.split(".")
-        place = nested
+        place = tree
         for parent in parents:
             place = place.setdefault(parent, {})
         place[leaf] = value
-    return nested
+    return tree

@@ -173,6 +173,8 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
         out = chore
     evidence = _evidence(reading, original, tuning)
     plan = _search(_PLAN, original)
+    if editing and plan and evidence is None:
+        evidence = plan.span()
     if reading.refusal and evidence is None:
         evidence = (0, max(len(original), 1))
     if out is None and evidence is not None:

@@ -49,6 +49,11 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ),
 )
 
+_REFUSED_BY_USER = (
+    r"(?:instead of|rather than|in place of|not|don't use|do not use|no longer|never|except)"
+    r"(?: (?:on|the|file|with|use|using))*\s+[\"'`]?$"
+)
+"""Such words before a location say that it is not wanted."""
 _TUNE = (
     r"(?:tun(?:e|ing)|finetun(?:e|ing)|train(?:ing)?|adapt|teach|improve|take|use|using|with|"
     r"qlora|dora|lora|for|of|merge|full|via|specialize|specialise|customi[sz]e|retrain|align)"
@@ -65,6 +70,9 @@ def read_locations(reading: Reading) -> None:
     found = find_locations(reading)
     for location in found:
         role = _role(reading, location)
+        if re.search(_REFUSED_BY_USER, reading.before(location.start)):
+            reading.text.consume(location.start, location.end)
+            continue
         if UNSAFE.search(location.value):
             _reject(reading, role, location)
         elif role and not (role == "data.train" and reading.has("data.train") and _is_extra(reading, location)):

@@ -4,11 +4,9 @@ Each reader consumes the words it understood, so that no number is read twice. A
 `read_by_rules` quotes them. Typical cost: a few milliseconds.
 """
 
-from typing import Any
-
 from agent.request.columns import read_columns
 from agent.request.draft import Draft, DraftSpec, Quote, Rejected
-from agent.request.edits import merged
+from agent.request.edits import merged, nested
 from agent.request.hyperparameters import read_hyperparameters
 from agent.request.injections import read_injections
 from agent.request.intents import (
@@ -80,7 +78,7 @@ def _draft(reading: Reading) -> Draft:
     }
     values |= {name: value for name, (value, _) in inferred.items()}
     return Draft(
-        spec=DraftSpec.model_validate(_nested(values)),
+        spec=DraftSpec.model_validate(nested(values)),
         quotes=tuple(Quote(field=n, quote=reading.text.quote(c.start, c.end)) for n, c in settled.items()),
         inferred={name: reason for name, (_, reason) in inferred.items()},
         rejected=tuple(reading.rejected),
@@ -114,14 +112,3 @@ def _add_direction(reading: Reading, settled: dict[str, Claim]) -> None:
     elif "objective.direction" not in settled and not any(q.field == "objective.direction" for q in reading.questions):
         direction = Metric(str(metric.value)).direction
         settled["objective.direction"] = Claim("objective.direction", direction, metric.start, metric.end)
-
-
-def _nested(values: dict[str, object]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for name, value in values.items():
-        *parents, leaf = name.split(".")
-        place = nested
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[leaf] = value
-    return nested

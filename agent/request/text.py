@@ -30,8 +30,10 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)")
 _LITERAL = re.compile(r"[\\/_@]|\w\.\w|://")
 _FOREIGN_TO = re.compile(r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)")
+_FOREIGN_AND = re.compile(r"(?<=\d )(?:y|e|en|i)(?= \d)")
 _COUNTED_FOREIGN = re.compile(r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)")
 """Words for "trials" that mean something else where no number precedes them."""
+_CONTEXTUAL = {_FOREIGN_TO: "to", _FOREIGN_AND: "and", _COUNTED_FOREIGN: "trials"}
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 
 
@@ -83,9 +85,14 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
         taken[start:end] = b"\1" * (end - start)
     found: list[tuple[int, int, str]] = []
     pattern, meaning = _translations()
-    for match in [*pattern.finditer(low), *_COUNTED_FOREIGN.finditer(low), *_FOREIGN_TO.finditer(low)]:
+    for match in [
+        *pattern.finditer(low),
+        *_COUNTED_FOREIGN.finditer(low),
+        *_FOREIGN_TO.finditer(low),
+        *_FOREIGN_AND.finditer(low),
+    ]:
         if not any(taken[match.start() : match.end()]):
-            english = meaning.get(match.group()) or ("to" if match.re is _FOREIGN_TO else "trials")
+            english = _CONTEXTUAL.get(match.re) or meaning[match.group()]
             spaced = f" {english} " if _cjk(match) else english
             found.append((match.start(), match.end(), spaced))
             taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())

@@ -153,7 +153,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "classificatie", "klasyfikacja", "классификация",
     ),
     "on": ("在", "基于", "auf", "sur", "sobre", "mit den daten", "na danych", "на данных", "на файле"),
-    "and": ("und", "et", "y", "и"),
+    "and": ("und", "et", "и"),
     "or": ("oder", "ou"),
     "column": ("spalte", "colonne", "columna", "colonna", "coluna", "kolom", "kolumna", "колонка", "列"),
     "dataset": ("datensatz", "jeu de données", "conjunto de datos", "conjunto de dados", "数据集", "データセット"),

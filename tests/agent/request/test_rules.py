@@ -318,6 +318,13 @@ def test_impossible_values_are_rejected_with_their_rule(words: str, field: str) 
          train(task="classification", data__train="s.csv", objective__metric="f1_macro",
                objective__direction="maximize")),
         (("train gpt2 on ../../x.csv", "use data/x.csv"), train(base_model="gpt2", data__train="data/x.csv")),
+        (("classify a.csv", "use b.csv instead of a.csv"), train(task="classification", data__train="b.csv")),
+        (("classify a.csv", "the label is in column y"),
+         train(task="classification", data__train="a.csv", data__columns__label="y")),
+        (("classify a.csv", "save it to out/run1 and merge"),
+         train(task="classification", data__train="a.csv", output__dir="out/run1", output__merge=True)),
+        (("classify a.csv", "only plan it for now"),
+         train(task="classification", data__train="a.csv") | {"intent": "plan"}),
         (("classify a.csv", "tell me a joke"), train(task="classification", data__train="a.csv")),
     ],
 )  # fmt: skip
