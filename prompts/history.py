@@ -1,7 +1,8 @@
-"""A study's history as text for a planner: one CSV row a trial, in order, never rewritten while it grows.
+"""A study's history as text for a planner: one CSV row a finished trial, in order, never rewritten while it grows.
 
-Takes plain values, so that it can serve any folder. Rows do not mention the best score so far or anything else that
-changes later: with more trials the text only gets longer, and a provider's prefix cache keeps hitting.
+Takes plain values, so that it can serve any folder; running trials are a table of their own. Rows do not mention the
+best score so far or anything else that changes later: with more trials the text only gets longer, and a provider's
+prefix cache keeps hitting.
 """
 
 from collections.abc import Mapping, Sequence

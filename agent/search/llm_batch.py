@@ -83,14 +83,17 @@ class LlmBatch:
             n_low=N_LOW,
             n_high=N_HIGH,
         )
-        best = history.best
+        best, maximize = history.best, history.direction is Direction.MAXIMIZE
+        # running trials come after the finished ones: a row, once written, stays as it is
+        finished = [_row(t) for t in history.trials if t not in history.pending]
+        pending = [_row(t) for t in history.pending]
         user = render(
             "propose_user",
-            history=history_text(self._grid.names, [_row(t) for t in history.trials], _maximized(history)),
-            maximize=_maximized(history),
+            history=history_text(self._grid.names, finished, maximize),
+            pending=history_text(self._grid.names, pending, maximize) if pending else "",
+            maximize=maximize,
             best="none" if best is None else f"trial {best.number} with {best.score:.5g}",
             n_failed=len(history.failed),
-            n_pending=len(history.pending),
             trials_left=None if self._card.trials is None else max(0, self._card.trials - len(history.trials)),
         )
         return system, user
@@ -129,10 +132,6 @@ class LlmBatch:
         if not n_usable:
             message = "The planner LLM's batch held nothing usable; the optimiser goes on alone."
             self._planner.note(LlmEvent(kind="batch_failed", message=message))
-
-
-def _maximized(history: History) -> bool:
-    return history.direction is Direction.MAXIMIZE
 
 
 def _row(trial: Trial) -> Row:
