@@ -82,12 +82,15 @@ class Resident:
         if self._loaded is not None and key == self._key:
             self.reset()
             return Loaded(self._loaded.model, self._loaded.tokenizer, 0.0, self._loaded.head)
-        self.drop()
+        if self._loaded is not None:
+            self.drop()
         started = time.monotonic()
         tokenizer = open_tokenizer(spec.base_path, spec.revision)
         model, head = open_model(spec, tokenizer)
         self._pristine = _remember(model, tokenizer, everything=spec.adapter is Adapter.FULL, head=head)
         self._key, self._loaded = key, Loaded(model, tokenizer, time.monotonic() - started, head)
+        gc.collect()
+        gc.freeze()  # trainers collect garbage at every start: 0.6 s over all imported libraries, 0.02 s without them
         return self._loaded
 
     def reset(self) -> None:
@@ -104,6 +107,7 @@ class Resident:
         """Forget the model and free its memory."""
         self._key = self._loaded = self._pristine = None
         self.tokens.clear()
+        gc.unfreeze()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -1,6 +1,8 @@
 """A reused base gives what a fresh one gives, bit for bit; each trap that a library leaves behind is undone."""
 
 import hashlib
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ import torch
 from trainers.base import Resident
 from trainers.errors import AttemptFailed
 from trainers.fit import fit
+from trainers.spec import TrainResult
 
 
 def quiet(point, total):
@@ -64,6 +67,25 @@ def test_reset_leaves_no_trace(request, task):
     assert "forward" not in vars(base)
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in base.modules())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in base.parameters())
+
+
+@pytest.mark.slow
+def test_fresh_process_gives_the_same_curve(classification, tmp_path):
+    """A new interpreter repeats a reused base's losses bit for bit."""
+    spec = classification(lora_dropout=0.1)
+    resident = Resident()
+    fit(classification(seed=5), resident, quiet)
+    expected = fit(spec, resident, quiet).result.curve
+    (tmp_path / "spec.json").write_text(spec.model_dump_json())
+    code = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from trainers.base import Resident; from trainers.fit import fit; from trainers.spec import TrainSpec\n"
+        "spec = TrainSpec.model_validate_json(open(sys.argv[1]).read())\n"
+        "print(fit(spec, Resident(), lambda p, n: None).result.model_dump_json())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "spec.json")]
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert TrainResult.model_validate_json(out.splitlines()[-1]).curve == expected
 
 
 def test_full_fine_tuning_is_undone(sft):
