@@ -13,6 +13,7 @@ import click
 from rich.table import Table
 
 from agent.cli import console
+from agent.confirm import report_directory
 from agent.errors import InputError
 from agent.live import short_config
 from agent.request.plan import Plan
@@ -128,7 +129,7 @@ def show_report(study_id: str | None, settings: Settings, as_json: bool) -> None
             f"study {study.study_id} is {study.state}, not DONE{why}.",
             f"Try `tunewright resume {study.study_id}`.",
         )
-    report = read_report(study.directory / "report")
+    report = read_report(report_directory(study))
     if as_json:
         click.echo(report.model_dump_json())
     else:
@@ -176,7 +177,7 @@ def export_study(study_id: str, out: Path | None, merge: bool, settings: Setting
         raise InputError(
             "study", f"study {study_id} is {study.state}, not DONE.", f"Try `tunewright resume {study_id}`."
         )
-    exported = export(study.directory / "adapter", out or Path(f"tunewright-{study_id}"), merge=merge)
+    exported = export(report_directory(study) / "adapter", out or Path(f"tunewright-{study_id}"), merge=merge)
     if as_json:
         click.echo(exported.model_dump_json())
     else:

@@ -267,3 +267,10 @@ class _Guarded:
     def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
         """See `agent.rows.Transaction`."""
         return cast(Any, self._store)._guarded(sql, parameters)
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library in use."""
+    import sqlite3
+
+    return sqlite3.sqlite_version_info
