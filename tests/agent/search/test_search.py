@@ -5,6 +5,8 @@ from random import Random
 
 import pytest
 
+from agent.request.draft import DraftSpec
+from agent.request.plan import Plan
 from agent.search.fresh import far_config, neighbour, unit
 from agent.search.mix import MAX_LLM_SHARE, Mix, build_proposer, llm_share
 from agent.search.portfolio import Portfolio, nearest_value
@@ -12,11 +14,13 @@ from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
 from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical
 from agent.search.surrogate import clipped, surrogate
-from agent.search.task_card import TaskCard, card_of_spec
+from agent.search.task_card import TaskCard, card_of_spec, task_card
 from agent.study import History, Proposal, Trial
 from tests.agent.search.spaces import TYPICAL, history, trial
+from tools.base_model import BaseModelFacts
+from tools.data_profile import DataProfile, LengthProfile, SplitProfile
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
-from trainers.spec import Adapter, Budget, Config, Data, Direction, Metric, Objective, Task, TaskSpec
+from trainers.spec import Adapter, Budget, Columns, Config, Data, Direction, Metric, Objective, Task, TaskSpec
 
 CLASSIFY = TaskCard(task=Task.CLASSIFICATION, trials=40)
 
@@ -199,6 +203,39 @@ def test_a_small_budget_gets_a_small_portfolio() -> None:
     sources = [t.proposal.source for t in run(build_proposer(TYPICAL, spec), 8, 0)]
     assert sources.count("portfolio") == 2
     assert card_of_spec(spec).trials == 8
+
+
+def test_the_card_of_a_plan_holds_no_names() -> None:
+    """Counts and enums of data, model and machine; no path, label or column; a draft has no card."""
+    spec = TaskSpec(
+        task=Task.CLASSIFICATION,
+        base_model="secret-model",
+        data=Data(train="secret.csv"),
+        objective=Objective(metric=Metric.F1_MACRO, direction=Direction.MAXIMIZE),
+        budget=Budget(trials=8),
+    )
+    lengths = LengthProfile(
+        tokenizer="t", p50=9, p90=10, p99=12, p995=13, max=20, max_seq_length=16, truncated_share=0.0
+    )
+    splits = SplitProfile(
+        train=4, validation=1, test=1, how="cut", train_sha256="", validation_sha256="", test_sha256=""
+    )
+    data = DataProfile(
+        task=Task.CLASSIFICATION,
+        sources=(),
+        columns=Columns(text="secret"),
+        labels=("secret", "b"),
+        label_counts={"secret": 3, "b": 1},
+        lengths=lengths,
+        splits=splits,
+    )
+    base = BaseModelFacts(name="secret", path="/secret", parameters=22_000_000, hidden_size=384, origin="local")
+    card = task_card(Plan(request="secret", spec=spec, provenance={}, base=base, data=data))
+    assert (card.n_train_rows, card.n_classes, card.largest_class_share) == (4, 2, 0.75)
+    assert (card.tokens_p99, card.max_seq_length, card.hidden_size) == (12, 16, 384)
+    assert "secret" not in card.model_dump_json()
+    with pytest.raises(ValueError, match="not ready"):
+        task_card(Plan(request="", spec=DraftSpec(), provenance={}))
 
 
 def test_a_resumed_study_proposes_as_an_uninterrupted_one() -> None:
