@@ -95,13 +95,12 @@ def find_base_model(
     param: str = "base_model",
     roots: tuple[Path, ...],
     cache: Path | None = None,
-    endpoint: str | None = None,
 ) -> BaseModelFacts:
     """What `name` stands for.
 
     Writes nothing but caches: the embedded model is built under `cache` (default: the platform's cache directory) and
     a hub model's configuration and tokenizer, not its weights, go to the hub cache. Cost: milliseconds for what is
-    here, up to about ten seconds for the hub (`endpoint`: another hub than the configured one).
+    here, up to about ten seconds for the hub.
     Raises InputError with code unknown_model, gated_model, hub_offline, no_safetensors, missing_model or unsafe_path.
     """
     wanted = full_name(name)
@@ -124,7 +123,7 @@ def find_base_model(
             "Give a directory that exists, or an id such as Qwen/Qwen3-0.6B.",
             code="unknown_model",
         )
-    return _cached(wanted, param) or _packaged(wanted, param) or _from_hub(wanted, param, endpoint)
+    return _cached(wanted, param) or _packaged(wanted, param) or _from_hub(wanted, param)
 
 
 def cache_directory() -> Path:
@@ -289,11 +288,11 @@ def _shape(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _from_hub(name: str, param: str, endpoint: str | None) -> BaseModelFacts:
+def _from_hub(name: str, param: str) -> BaseModelFacts:
     from huggingface_hub import HfApi, errors
 
     transport: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # of the HTTP library in use
-    api = HfApi(endpoint=endpoint)
+    api = HfApi()
     try:
         info = api.model_info(name, timeout=HUB_TIMEOUT_SECONDS)
         files = {sibling.rfilename for sibling in info.siblings or ()}

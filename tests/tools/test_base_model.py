@@ -34,9 +34,9 @@ def write_model(directory, config=CONFIG, **tensors):
     return directory
 
 
-def code_of(name, roots, **more):
+def code_of(name, roots):
     with pytest.raises(InputError) as caught:
-        find_base_model(name, roots=roots, **more)
+        find_base_model(name, roots=roots)
     assert caught.value.hint
     return caught.value.code
 
@@ -211,38 +211,51 @@ class Hub(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def hub():
+LOOKUP = """
+import json, sys
+from pathlib import Path
+from tools.base_model import find_base_model
+from trainers.errors import InputError
+for name in sys.argv[1:]:
+    try:
+        print(find_base_model(name, roots=(Path("."),)).model_dump_json())
+    except InputError as error:
+        print(json.dumps({"code": error.code, "hint": error.hint}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """What a process that knows only the local hub finds, by name; looked up twice: the second time from the cache."""
+    home = tmp_path_factory.mktemp("hf")
+    names = ["own/good-0.5B", "own/good-0.5B", "own/gone", "own/gated", "own/pickled"]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    hub = {"HF_HOME": str(home), "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOOKUP, *names], capture_output=True, text=True, env=os.environ | hub, check=True
+    )
     server.shutdown()
     thread.join()
+    assert not list(home.rglob("*.safetensors"))
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_hub_model_is_pinned_without_its_weights(tmp_path, hub):
+def test_hub_model_is_pinned_without_its_weights(answers):
     """The plan knows commit, shape and size of a hub model before anything large is downloaded."""
-    code = (
-        "from pathlib import Path; from tools.base_model import find_base_model;"
-        "print(find_base_model('own/good-0.5B', roots=(Path('.'),)).model_dump_json())"
-    )
-    environment = os.environ | {"HF_HOME": str(tmp_path / "hf"), "HF_ENDPOINT": hub}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
-    found = json.loads(done.stdout)
+    found = answers[0]
     assert (found["revision"], found["origin"]) == (COMMIT, "hub")
     assert (found["hidden_size"], found["parameters"]) == (8, 500_000_000)
-    assert not list((tmp_path / "hf").rglob("*.safetensors"))
+    assert answers[1] == found
 
 
-@pytest.mark.parametrize(
-    ("name", "code"), [("own/gone", "unknown_model"), ("own/gated", "gated_model"), ("own/pickled", "no_safetensors")]
-)
-def test_what_the_hub_refuses_is_told_apart(tmp_path, hub, name, code):
+def test_what_the_hub_refuses_is_told_apart(answers):
     """Missing, gated and pickled models each have their own next step."""
-    assert code_of(name, (tmp_path,), endpoint=hub) == code
+    assert [answer["code"] for answer in answers[2:]] == ["unknown_model", "gated_model", "no_safetensors"]
+    assert len({answer["hint"] for answer in answers[2:]}) == 3
 
 
 def test_hub_out_of_reach_is_said(tmp_path):
-    """No connection is not "no such model"."""
-    assert code_of("own/any", (tmp_path,), endpoint="http://127.0.0.1:9") == "hub_offline"
+    """No connection is not "no such model"; these tests have none (HF_HUB_OFFLINE in tests/conftest.py)."""
+    assert code_of("own/any", (tmp_path,)) == "hub_offline"
