@@ -303,7 +303,7 @@ def test_first_rows_only(classifier: Make, tokenizer: Any, spec_of: SpecOf) -> N
 
 
 def test_chats_are_judged_on_the_assistants_turns(language_model: Make, tokenizer: Any, spec_of: SpecOf) -> None:
-    """A conversation is rendered by the chat template: loss on the assistant's turn, generation from what precedes it."""
+    """A chat is rendered by the template: loss on the assistant's turn, generation from what precedes it."""
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.chat_template = (
         "{% for m in messages %}{% if m.role == 'user' %}read {{ m.content }} {% else %}write {{ m.content }}</s>"
