@@ -84,8 +84,8 @@ def compare(
     Interval: hierarchical paired bootstrap; each draw takes the same rows for every model, then seeds; seeds are
     paired by position where both have the same number. Seed deviations are widened by sqrt(n/(n-1)) x t/z, the
     small-sample correction of Hesterberg's expanded percentile interval (see `_hierarchical`); with one seed the
-    interval says nothing about other seeds. p: McNemar's exact test on the pair of models at `shipped` where rows are right or wrong,
-    else approximate randomisation (rows swapped between the two, all seeds at once).
+    interval says nothing about other seeds. p: McNemar's exact test on the pair of models at `shipped` where rows are
+    right or wrong, else approximate randomisation (rows swapped between the two, all seeds at once).
     Raises ValueError if the row counts or references differ. About 3 s for 3,000 rows x 2 x 5 models.
     """
     _check_paired(best, default)
