@@ -15,17 +15,19 @@ TIGHT = NUMBER.replace(r"(?<![\w.])", "", 1)
 COUNTED = (
     r"(?:trials?|runs?|configs?|configurations?|experiments?|attempts?|tries|epochs?|passes|hours?|h|minutes?|min|m|"
     r"seconds?|s|days?|gb|gib|mb|mib|g|usd|dollars?|at a time|in parallel|tokens?|rank|seed|warm-?up|batch|workers?|"
-    r"steps?|candidates?|combinations?|settings?|samples|parallel|concurrent(?:ly)?|gpus?)\b"
+    r"steps?|candidates?|combinations?|settings?|samples|parallel|concurrent(?:ly)?|gpus?)\b(?!\s*[=:])"
 )
 """Nouns that claim the number before them: such a number never continues a list of another hyperparameter's values."""
-_ITEM = rf"{TIGHT}\s*%?(?![\w.]*\w)(?!\s*-?\s*{COUNTED})"
-_LAST_ITEM = rf"{TIGHT}\s*%?(?!\w)(?!\.\d)(?!\s*-?\s*{COUNTED})"
+_ITEM = rf"{TIGHT}\s*%?(?![\w.]*\w)(?![^\S\n]*-?[^\S\n]*{COUNTED})"
+_LAST_ITEM = rf"{TIGHT}\s*%?(?!\w)(?!\.\d)(?![^\S\n]*-?[^\S\n]*{COUNTED})"
 _BETWEEN = rf"between\s+{TIGHT}\s*%?\s*(?:and|to|-)\s*{TIGHT}(?:\s*%)?"
 _FROM_TO = rf"(?:from\s+)?{TIGHT}\s*%?\s*(?:-+>?|~|\bto\b|\buntil\b|\bthrough\b|\bup to\b|\.\.+)\s*{TIGHT}(?:\s*%)?"
 _BRACKETED = rf"[\[(]\s*{TIGHT}\s*%?\s*[,;]\s*{TIGHT}\s*%?\s*[\])]"
 _LISTED = (
     rf"[\[({{]?\s*{TIGHT}\s*%?(?:\s*(?:,\s*(?:and\b|or\b)?|/|\||;|\bor\b|\band\b|\bvs\.?)\s*{_LAST_ITEM})+\s*[\])}}]?"
 )
+OWN_LIST = rf"{TIGHT}(?:\s*[,/]\s*{TIGHT})*(?:\s*,?\s*\bor\s+|/){TIGHT}"
+"""A list before its noun: "2 or 4 epochs"."""
 VALUE = rf"(?:{_BETWEEN}|{_BRACKETED}|{_FROM_TO}|{_LISTED}|{TIGHT}(?:\s*%)?)"
 """A range, a list or one number."""
 

@@ -4,8 +4,8 @@ import re
 
 from agent.request.draft import RefusalClass, Rejected
 from agent.request.names import read_bare_dataset, read_bare_model, read_bare_output
-from agent.request.paths import EXTENSION, UNSAFE, Location, find_locations
-from agent.request.reading import Reading
+from agent.request.paths import EXTENSION, Location, find_locations, is_unsafe
+from agent.request.reading import NOT_WANTED, Reading
 from agent.request.vocabulary import DATASET_NAMES, MODEL_FAMILIES
 
 _SAVE = (
@@ -49,11 +49,6 @@ _ROLES: tuple[tuple[str, str], ...] = (
     ),
 )
 
-_REFUSED_BY_USER = (
-    r"(?:instead of|rather than|in place of|not|don't use|do not use|no longer|never|except)"
-    r"(?: (?:on|the|file|with|use|using))*\s+[\"'`]?$"
-)
-"""Such words before a location say that it is not wanted."""
 _TUNE = (
     r"(?:tun(?:e|ing)|finetun(?:e|ing)|train(?:ing)?|adapt|teach|improve|take|use|using|with|"
     r"qlora|dora|lora|for|of|merge|full|via|specialize|specialise|customi[sz]e|retrain|align)"
@@ -70,10 +65,10 @@ def read_locations(reading: Reading) -> None:
     found = find_locations(reading)
     for location in found:
         role = _role(reading, location)
-        if re.search(_REFUSED_BY_USER, reading.before(location.start)):
+        if re.search(NOT_WANTED, reading.before(location.start)):
             reading.text.consume(location.start, location.end)
             continue
-        if UNSAFE.search(location.value):
+        if is_unsafe(location.value):
             _reject(reading, role, location)
         elif role and not (role == "data.train" and reading.has("data.train") and _is_extra(reading, location)):
             reading.claim(role, location.value, location.start, location.end)
@@ -96,7 +91,7 @@ def _role(reading: Reading, location: Location) -> str | None:
     for role, words in _ROLES:
         if not re.search(rf"(?<![\w-]){words}{_ARTICLES}", before):
             continue
-        if role == "output.dir" and is_file and not UNSAFE.search(location.value):
+        if role == "output.dir" and is_file and not is_unsafe(location.value):
             continue
         if (role == "base_model" and (is_file or _is_data(location.value))) or (
             role == "data.train" and modelish and not is_file

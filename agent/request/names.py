@@ -2,14 +2,19 @@
 
 import re
 
-from agent.request.reading import CORRECTION, Reading
+from agent.request.reading import CORRECTION, NOT_WANTED, Reading
 from agent.request.vocabulary import BARE_MODEL, DATASET_NAMES
+
+_SAVED = (
+    r"(?:it|them|everything|all|that|this|the|my|our|your|final|best|merged|tuned|trained|resulting|and|full|whole|"
+    r"results?|adapters?|model|weights|outputs?|files?|artifacts?|checkpoints?|lora|reports?|run|here)"
+)
 
 
 def read_bare_output(reading: Reading) -> None:
     """ "save it to results" and "output dir: out": a directory without a slash."""
     match = reading.find(
-        r"(?:save|store|write|put|export)\b[^.;,\n\x00]{0,40}?\b(?:to|in|into|under)(?: the|"
+        rf"(?:save|store|write|put|export)(?: {_SAVED})*(?: (?:to|in|into|under))+(?: the|"
         r" a)?(?: folder| directory| dir)? (?P<a>\"[^\"\n]+\"|[\w.-]*\w)(?: folder| directory| dir)?|"
         r"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|"
         r"called)?\s*(?P<b>\"[^\"\n]+\"|[\w.-]*\w)"
@@ -46,7 +51,9 @@ def read_bare_model(reading: Reading) -> None:
 
 
 def _is_model(reading: Reading, match: re.Match[str]) -> bool:
-    """Whether a model's name is meant where it is a common word too."""
+    """Whether a model's name is wanted, and meant where it is a common word too."""
+    if re.search(NOT_WANTED, reading.before(match.start())):
+        return False
     if match.group() not in ("opt", "bloom", "falcon", "granite", "electra"):
         return True
     return re.search(r"(?:tune|train|model|adapt|with|use)\s+$", reading.before(match.start())) is not None

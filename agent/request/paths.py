@@ -1,7 +1,9 @@
 """Things in a request that look like paths, URLs or hub ids, and which of them are unsafe to touch."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from agent.request.reading import Reading
 from agent.request.text import USED
@@ -17,8 +19,10 @@ _LOCATION = re.compile(
     rf"(?P<quoted>\"[^\"\n\x00]{{1,200}}\"|`[^`\n\x00]{{1,200}}`|(?<!\w)'[^'\n\x00]{{1,200}}'(?!\w))|"
     rf"(?P<url>(?:[a-z][a-z0-9+]*)://{_PLAIN}+)|"
     rf"(?P<windows>(?<!\w)(?:[a-z]:[\\/]|\\\\){_PLAIN}+)|"
-    rf"(?P<builtin>(?<!\w)stdlib:[\w-]+)|"
-    rf"(?P<path>(?<![\w])(?:~|\$\w+|\.\.?)?/{_PLAIN}*)|"
+    rf"(?P<builtin>(?<!\w)stdlib:[\w-]+(?:@\d+)?)|"
+    rf"(?P<path>(?<![\w~.$}}%])(?:~\w*|\$\w+|\$\{{\w+\}}|%\w+%|\.\.?)[\\/]{_PLAIN}*|(?<![\w])/{_PLAIN}*|"
+    rf"(?<![\w\\])[\w.-]+(?:\\[\w.@ -]*[\w.@-])+)|"
+    rf"(?P<encoded>(?<![\w/])[\w./\\-]*%[0-9a-f]{{2}}{_PLAIN}*)|"
     rf"(?P<id>(?<![\w/.@-])[\w.-]+(?:/{_PLAIN}+)+/?|(?<![\w/.@-])[\w-][\w.-]*/(?![\w/]))|"
     rf"(?P<file>(?<![\w/.@-])[\w-][\w.-]*?\.(?:{EXTENSION})(?![\w]))|"
     rf"(?P<secret>(?<![\w/])(?:\.env|\.ssh|\.netrc|\.bashrc|\.git-credentials|id_(?:rsa|dsa|ecdsa|ed25519))(?!\w))",
@@ -35,7 +39,7 @@ UNSAFE = re.compile(
     r"authorized_keys|known_hosts)(?:\.\w+)?$|"
     r"\.(?:pem|key|pfx|p12|keystore)$|^[a-z]:[\\/](?:windows|program files|programdata)|(?:^|"
     r"[\\/])(?:api_?keys?|private_?keys?|tokens?|passwords?)(?:\.\w+)?$|"
-    r"^~(?!/)\w+|^/home/[^/]+/(?:\.|secrets?|private|passwords?|keys?)|^smb:|^(?:ssh|sftp|ftp)://|^\$\w+|%2e%2e",
+    r"^~(?!/)\w+|^%\w+%|\x00|^/home/[^/]+/(?:\.|secrets?|private|passwords?|keys?)|^smb:|^(?:ssh|sftp|ftp)://|^\$\{?\w+",
     re.IGNORECASE,
 )
 
@@ -57,6 +61,20 @@ class Location:
     start: int
     end: int
     kind: str
+
+
+def is_unsafe(value: str) -> bool:
+    """Whether a path, however it is spelled, leaves the working directory or names keys, secrets or system files.
+
+    Percent escapes (also of percent signs), Unicode look-alikes of dots and slashes, backslashes, repeated slashes and
+    "./" steps are undone first.
+    """
+    plain = value
+    for _ in range(3):
+        plain = unquote(plain)
+    plain = unicodedata.normalize("NFKC", plain).replace("\u2044", "/").replace("\u2215", "/")
+    slashed = re.sub(r"(?<!:)(?<!^)/{2,}", "/", re.sub(r"(?<=[\\/])(?:\.[\\/])+", "", plain.replace("\\", "/")))
+    return any(UNSAFE.search(form) for form in (value, plain, slashed))
 
 
 def find_locations(reading: Reading) -> list[Location]:

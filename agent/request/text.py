@@ -10,7 +10,14 @@ from functools import cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from agent.request.vocabulary import KNOWN_TYPOS, PROTECTED_WORDS, TRANSLATIONS, TYPO_TARGETS
+from agent.request.vocabulary import (
+    FOREIGN_ARTICLES,
+    KNOWN_TYPOS,
+    PROTECTED_WORDS,
+    SHORT_TYPO_TARGETS,
+    TRANSLATIONS,
+    TYPO_TARGETS,
+)
 
 USED = "\x00"
 """Stands for a character that a reader has consumed; no pattern matches across it."""
@@ -20,20 +27,22 @@ _CHARACTERS = str.maketrans(
         "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "→": ">", "⇒": ">", "’": "'", "‘": "'", "“": '"',
         "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " ", "\u202f": " ", "\u2009": " ", "，": ",", "。": ".",
         "：": ":", "、": ",", "；": ";", "（": "(", "）": ")", "～": "~", "％": "%", "≥": "≥", "≤": "≤", "×": "x",
-        "\x00": " ", "\u200b": " ", "`": "`",
+        "\x00": " ", "\u200b": " ", "`": "`", "／": "/", "．": ".", "＼": "\\", "\u2024": ".", "\u2044": "/",
+        "\u2215": "/", "\u29f8": "/", "\uff1d": "=",
     }
     | {chr(ord("０") + digit): str(digit) for digit in range(10)}
 )  # fmt: skip
 
 _CHUNK = re.compile(r"\S+")
+_JSON_KEY = re.compile(r"(?<=[{,])\s*\"([a-z_.]+)\"\s*(?=:)")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)")
 _LITERAL = re.compile(r"[\\/_@]|\w\.\w|://")
-_FOREIGN_TO = re.compile(r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)")
-_FOREIGN_AND = re.compile(r"(?<=\d )(?:y|e|en|i)(?= \d)")
+_FOREIGN_TO = re.compile(r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)|(?<=\d)\s*(?:到|至|から)\s*(?=\d)")
+_FOREIGN_AND = re.compile(r"(?<=\d )(?:y|e|en|i|et|und|и)(?= \d)")
 _COUNTED_FOREIGN = re.compile(r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)")
 """Words for "trials" that mean something else where no number precedes them."""
-_CONTEXTUAL = {_FOREIGN_TO: "to", _FOREIGN_AND: "and", _COUNTED_FOREIGN: "trials"}
+_CONTEXTUAL = {_FOREIGN_TO: " to ", _FOREIGN_AND: "and", _COUNTED_FOREIGN: "trials"}
 _CJK = "\u3040-\u30ff\u3400-\u9fff"
 
 
@@ -77,13 +86,15 @@ def _lower(text: str) -> str:
 
 def _replacements(text: str) -> list[tuple[int, int, str]]:
     """Translations and corrected typos as (start, end, replacement), in order, never inside paths, ids or quotes."""
-    fixed = [match.span() for match in _QUOTED.finditer(text)]
+    keys = [(*m.span(), f" {m[1]}") for m in _JSON_KEY.finditer(text)]
+    bare = _JSON_KEY.sub(lambda m: " " * len(m.group()), text)
+    fixed = [(start, end) for start, end, _ in keys] + [match.span() for match in _QUOTED.finditer(bare)]
     fixed += [m.span() for m in _CHUNK.finditer(text) if _LITERAL.search(m.group().strip(".,;:!?()[]")) and not _cjk(m)]
     low = _lower(text)
     taken = bytearray(len(text))
     for start, end in fixed:
         taken[start:end] = b"\1" * (end - start)
-    found: list[tuple[int, int, str]] = []
+    found: list[tuple[int, int, str]] = list(keys)
     pattern, meaning = _translations()
     for match in [
         *pattern.finditer(low),
@@ -96,6 +107,8 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
             spaced = f" {english} " if _cjk(match) else english
             found.append((match.start(), match.end(), spaced))
             taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
+    if len(found) > len(keys):
+        found += [(*m.span(), "the") for m in _articles().finditer(low) if not any(taken[m.start() : m.end()])]
     free = (m for m in _WORD.finditer(low) if not any(taken[m.start() : m.end()]))
     return sorted(found + [(*m.span(), corrected) for m in free if (corrected := _corrected(m.group()))])
 
@@ -114,15 +127,48 @@ def _translations() -> tuple[re.Pattern[str], dict[str, str]]:
 
 
 @cache
+def _articles() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w'-])(?:{'|'.join(FOREIGN_ARTICLES)})(?![\w'-])(?=\s)")
+
+
+@cache
 def _corrected(word: str) -> str | None:
     """The vocabulary word that `word` is a misspelling of, or None."""
     if word in KNOWN_TYPOS:
         return KNOWN_TYPOS[word]
-    if len(word) < 5 or len(word) > 16 or word in PROTECTED_WORDS or word in TYPO_TARGETS or not word.isascii():
+    if not 4 <= len(word) <= 16 or word in PROTECTED_WORDS or word in _known() or not word.isascii():
         return None
-    allowed = 1 if len(word) < 9 else 2
-    near = process.extract(word, TYPO_TARGETS, scorer=OSA.distance, score_cutoff=allowed, limit=4)
-    return next((str(n[0]) for n in near if n[0][0] == word[0] and not _inflected(word, n[0])), None)
+    short = next((t for t in SHORT_TYPO_TARGETS if _swapped(word, t)), None)
+    if short or len(word) < 5:
+        return short
+    near = process.extract(word, TYPO_TARGETS, scorer=OSA.distance, score_cutoff=2 if len(word) > 5 else 1, limit=8)
+    return next((str(target) for target, distance, _ in near if _misspells(word, target, int(distance))), None)
+
+
+@cache
+def _known() -> frozenset[str]:
+    return frozenset(TYPO_TARGETS) | frozenset(SHORT_TYPO_TARGETS)
+
+
+def _swapped(word: str, target: str) -> bool:
+    """Whether two neighbouring letters changed places."""
+    return len(word) == len(target) and sorted(word) == sorted(target) and OSA.distance(word, target) == 1
+
+
+def _misspells(word: str, target: str, distance: int) -> bool:
+    """One slip for short words; two for long ones, or where no letter is missing: swapped or doubled letters only."""
+    if word[0] != target[0] and not _swapped(word[:2], target[:2]):
+        return False
+    if _undoubled(word) == _undoubled(target) and (len(word) > len(target) or not _inflected(word, target)):
+        return not (_inflected(word, target) and not word.endswith("ss"))
+    if _inflected(word, target):
+        return False
+    same_letters = sorted(word) == sorted(target)
+    return distance <= 1 or len(word) >= 8 or same_letters
+
+
+def _undoubled(word: str) -> str:
+    return re.sub(r"(.)\1+", r"\1", word)
 
 
 def _inflected(word: str, target: str) -> bool:

@@ -184,12 +184,38 @@ TYPO_TARGETS: tuple[str, ...] = (
     "normalized", "optimise", "optimize", "parallel", "perplexity", "predict", "preference", "preferences",
     "prompt",
     "rejected", "resume", "schedule", "scheduler", "seconds", "sentiment", "sequence", "status", "study",
-    "target",
+    "target", "percent", "supervised", "tuning", "tokens", "memory", "without", "estimate", "modules", "constant",
+    "alpha", "model", "dollars", "answers", "questions", "categorise", "categorize", "ratio", "output", "sigmoid",
     "train", "training", "trial", "trials", "validate", "validation", "warmup", "weight", "weighted",
 )  # fmt: skip
 """Words that a misspelling may be read as."""
 
+SHORT_TYPO_TARGETS: tuple[str, ...] = (
+    "rank", "size", "rate", "seed", "beta", "lora", "data", "show", "what", "best", "stop", "with", "plan", "tune",
+    "file", "hours", "epochs", "trials", "text", "label", "macro", "batch", "model",
+)  # fmt: skip
+"""Words that are read from a misspelling of theirs only if two neighbouring letters changed places."""
+
+FOREIGN_ARTICLES: tuple[str, ...] = (
+    "el", "los", "las", "la", "le", "les", "il", "lo", "gli", "der", "die", "das", "den", "dem", "het", "een", "un",
+    "os", "einen", "ein", "einem", "du", "des", "della", "del",
+)  # fmt: skip
+"""Read as "the", but only in a request with other words of another language."""
+
 _CORRECT = (
+    "beat bets bleat date sear pots spot post nape lane tuna life hows whats trails withe "
+    "lasts radio patio ration decoy delay moral modal medal mode modes yodel turning toning turing taking "
+    "totems memoir memories direct percents estimated estimates collars scholars outputs input inputs "
+    "sigma consonant consistent constraint constraints contact contract trait bench lunch leaner leaning "
+    "earning yearning warning cleaning mapping reason season tuned tunes attain retain again contrail "
+    "batched patched tile files tiles lots slots stops shops shoe alphas horse hoarse "
+    "labor lapel libel paper within withdraw answered question questioned tailor sailor rotate rational "
+    "bank hank rink rant thank drank crank sees site sire sizes rates rated seeds seats lore meta zeta "
+    "colon colony volume preferred preferring prefers reference references referencing validity valid validly "
+    "completions predicts predicted prediction predictions predictor predictive prompted instructions instructed "
+    "instructor construct constructs learned learner messaging massage massages metrical matrix meter "
+    "trainee trainers trainings raining straining instruct inspect retraining pertaining superior supervise "
+    "supervisor supervises modules model's token takes taken tokenise memorise "
     "adapt adapted adapting adaptor adopter aligned alignment batches bath brain chose choose chosen classes classed "
     "classic classical classified classifies classifiers classics clean closed complete completed completely "
     "completing connection construction contrast cousin drain drains ease epic evaluated evaluation expert experts "
@@ -219,7 +245,8 @@ KNOWN_TYPOS: dict[str, str] = {
     "perfs": "preferences", "sede": "seed", "tunning": "tuning", "superviesd": "supervised",
     "supervized": "supervised",
     "qloar": "qlora", "lorra": "lora", "macor": "macro", "rnak": "rank", "lenght": "length", "tehn": "then",
-    "wieght": "weight", "bacth": "batch", "btach": "batch", "parralel": "parallel", "huors": "hours",
+    "wieght": "weight", "bacth": "batch", "btach": "batch", "minuets": "minutes", "sedd": "seed", "satus": "status", "hte": "the", "adn": "and",
+    "fien": "fine", "parralel": "parallel", "huors": "hours",
 }  # fmt: skip
 
 MODEL_FAMILIES = (
