@@ -15,7 +15,7 @@ TIGHT = NUMBER.replace(r"(?<![\w.])", "", 1)
 COUNTED = (
     r"(?:trials?|runs?|configs?|configurations?|experiments?|attempts?|tries|epochs?|passes|hours?|h|minutes?|min|m|"
     r"seconds?|s|days?|gb|gib|mb|mib|g|usd|dollars?|at a time|in parallel|tokens?|rank|seed|warm-?up|batch|workers?|"
-    r"steps?|candidates?|combinations?|settings?|samples|parallel|concurrent(?:ly)?|gpus?)\b(?!\s*[=:])"
+    r"steps?|candidates?|combinations?|settings?|samples|parallel|concurrent(?:ly)?|gpus?)\b(?!\s*[\"']?[=:])"
 )
 """Nouns that claim the number before them: such a number never continues a list of another hyperparameter's values."""
 _ITEM = rf"{TIGHT}\s*%?(?![\w.]*\w)(?![^\S\n]*-?[^\S\n]*{COUNTED})"

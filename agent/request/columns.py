@@ -48,6 +48,7 @@ def read_columns(reading: Reading) -> None:
     _read_listed(reading)
     _read_predicted(reading)
     _read_role_is_name(reading)
+    _read_kind_in_column(reading)
     _read_name_is_role(reading)
 
 
@@ -70,7 +71,7 @@ def _claim(reading: Reading, role: str, match: re.Match[str], group: int | str, 
 
 def _read_arrow(reading: Reading) -> None:
     """ "question -> answer": two columns whose names tell prompt and completion from text and label."""
-    pattern = rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})"
+    pattern = rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})(?!\s*[:=])"
     for match in reading.find_all(pattern):
         source, target = _role(match["from"]), _role(match["to"])
         maps = re.search(r"maps? (?:the |column )*$", reading.before(match.start())) is not None
@@ -114,7 +115,7 @@ def _read_listed(reading: Reading) -> None:
     """ "columns prompt, chosen, rejected" and "columns body and topic"."""
     joint = r"\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*"
     match = reading.find(
-        rf"(?:columns|fields|cols)(?: are| named| called|:|=)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
+        rf"(?:columns|fields|cols)(?: are| named| called|:|=|,| the)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
         rf"({_NAME}(?:{joint}{_NAME}){{1,4}}) (?:columns|fields)"
     )
     if match is None:
@@ -146,7 +147,7 @@ def _read_predicted(reading: Reading) -> None:
     named = rf"(?:the )?(?:column |field )?(?P<label>{_NAME})(?: column| field)?"
     source = rf"(?:the )?(?:column |field )?(?P<text>{_NAME})(?: column| field)?"
     match = reading.find(
-        rf"(?:predict|classify|infer|guess|learn|tell)(?:ing|s)? {named} (?:from|given|based on|using) {source}"
+        rf"(?:predict|classify|infer|guess|learn)(?:ing|s)? {named} (?:from|given|based on|using) {source}"
     )
     if match is None or match["text"] in _NOT_NAMES or match["label"] in _NOT_NAMES:
         return
@@ -161,7 +162,7 @@ def _read_role_is_name(reading: Reading) -> None:
     in_column = r"(?:\s+(?:col(?:umn)?|field))"
     for role, words in _NARROW.items():
         said = (
-            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|"
+            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*(?:(?:the )?(?:column|field)\s+)?|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|"
             r"stored)(?: (?:in|from|under))?"
             rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|"
             rf"nel)(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
@@ -173,11 +174,32 @@ def _read_role_is_name(reading: Reading) -> None:
             if says_column or not _is_loose(m)
         ]
         match = (named[0] if named else None) or reading.find(
-            rf"(?:{words})(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|column (?:{words})(?: in| en|:|"
+            rf"(?:{words})(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|(?:column|field) (?:{words})(?: in| en|:|"
             rf"=)?\s+(?P<other>{_NAME})"
         )
         if match:
             _claim(reading, role, match, "other" if match.groupdict().get("other") else "name")
+
+
+_KINDS: dict[str, str] = {
+    "text": r"(?:mail|e-?mail|message|review|comment|tweet|post|ticket|body|subject(?: lines?)?|headline|title|note|letter|utterance|"
+    r"description|report|complaint|feedback|article|abstract|content|opinion)s?(?: (?:itself|texts?|bod(?:y|ies)))?",
+    "label": r"(?:stars?|ratings?|scores?|team|queue|department|genre|verdict|tag|type|kind|language|section|topic|"
+    r"category|categories|intent|emotion|sentiment|priority|urgency|ward|author|class name|outcome|answer class)s?",
+    "chosen": r"(?:good|better|best|preferred|winning|favou?red|accepted) (?:answers?|repl(?:y|ies)|responses?|ones?|texts?)",
+    "rejected": r"(?:bad|worse|worst|losing|dispreferred|other) (?:answers?|repl(?:y|ies)|responses?|ones?|texts?)",
+}
+"""Nouns that tell a column's role only where the words say outright that they are in a column."""
+
+
+def _read_kind_in_column(reading: Reading) -> None:
+    """ "the stars are in `rating`", "subject line in column subject"."""
+    joint = r"(?:\s+(?:is|are|sits?|lives?|comes?|found|stored|can be found))?\s+(?:in|under|from)(?: the)?"
+    where = rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_NAME})|\s+(?P<b>{_QUOTED_NAME})|\s+(?P<c>[^\W\d][\w-]*) (?:column|field))"
+    for role, words in _KINDS.items():
+        match = reading.find(rf"(?:{words}){joint}{where}")
+        if match:
+            _claim(reading, role, match, next(g for g in "abc" if match[g]))
 
 
 def _is_loose(match: re.Match[str]) -> bool:

@@ -3,12 +3,13 @@
 import re
 from typing import Any
 
+from agent.request.amounts import NUMBER, number, whole
 from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
 from agent.request.scope import OUT_OF_SCOPE
 from trainers.spec import Intent
 
 _FIELD_WORDS: dict[str, str] = {
-    "budget.seconds": r"time(?: limit| budget)?|hours?|deadline|duration",
+    "budget.seconds": r"time(?: limit| budget)?|hours?|minutes?|days?|deadline|duration",
     "budget.trials": r"trials?(?: limit| budget)?|number of trials",
     "budget.llm_usd": r"cost(?: limit| cap)?|dollar(?: limit)?|money|usd|llm budget|spending (?:limit|cap)",
     "budget.parallel_trials": r"parallel\w*(?: trials)?",
@@ -41,7 +42,8 @@ _FIELD_WORDS: dict[str, str] = {
 
 _DROP = (
     r"(?:drop|remove|delete|forget(?: about)?|clear|unset|lift|no(?! (?:more|longer|less|wait))|"
-    r"without|get rid of|take (?:out|off)|ignore|skip|never mind)"
+    r"without|get rid of|take (?:out|off)|ignore|skip|never mind|scrap|discard|lose|cancel|unfix|reset|"
+    r"(?:don't|do not) (?:fix|set|limit|restrict))"
 )
 _BARE = re.compile(
     r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|"
@@ -55,7 +57,7 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
     if _changes_subject(previous, request, edit):
         return edit
     dropped = _dropped(request)
-    answer = _bare_answer(previous, request)
+    answer = _bare_answer(previous, request) or _scaled(previous, request)
     stated = {quote.field: quote for quote in edit.quotes}
     asked = {question.field for question in edit.questions}
     if previous.spec.intent is not None and edit.spec.intent in _KEEPS_INTENT:
@@ -64,10 +66,11 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         stated.pop("intent", None)  # "save it to out/ and merge" says what the study is to hand back
     values = _flat(previous.spec)
     quotes = {quote.field: quote for quote in previous.quotes}
-    for name in dropped | asked:
+    for name in dropped | asked | {r.field for r in edit.rejected}:
         values.pop(name, None)
         quotes.pop(name, None)
     edited = _flat(edit.spec)
+    stated = {name: quote for name, quote in stated.items() if name not in answer}
     values |= {name: edited[name] for name in stated if name in edited} | answer
     quotes |= stated | {name: Quote(field=name, quote=request.strip()) for name in answer}
     inferred = {n: r for n, r in previous.inferred.items() if n not in quotes and n in values}
@@ -132,6 +135,34 @@ def _bare_answer(previous: Draft, request: str) -> dict[str, Any]:
         return {}
     value = float(match[1])
     return {numeric[0]: int(value) if value.is_integer() else value}
+
+
+_FACTORS = {"double": 2, "twice": 2, "triple": 3, "thrice": 3, "quadruple": 4, "halve": 0.5, "half": 0.5}
+_SCALES = re.compile(
+    r"(?<!\w)(?P<factor>double|twice|triple|quadruple|halve|half)(?!\w)(?! an? (?:hour|day|minute))"
+    r"(?: (?:as (?:many|much|long)|the|number|of|my|our|that|all))* (?P<noun>[a-z][\w -]*)"
+)
+_ADDS = re.compile(
+    rf"(?<!\w)(?:(?:add|another|give (?:it|me)|allow|plus|with|run|do|use|and)\s+)*(?:(?P<n>{NUMBER}) (?P<sign>more|additional|extra|"
+    rf"fewer|less)|(?P<another>add|another) (?P<m>{NUMBER}))(?: of)?(?: the)? (?P<noun>[a-z][\w-]*)"
+)
+
+
+def _scaled(previous: Draft, request: str) -> dict[str, Any]:
+    """ "double the trials", "5 more trials": what a number was, and by how much it changes."""
+    low, values = request.lower(), _flat(previous.spec)
+    times, plus = _SCALES.search(low), _ADDS.search(low)
+    noun = (times or plus or {"noun": ""})["noun"].strip()
+    name = next((n for n, words in _FIELD_WORDS.items() if noun and re.match(rf"(?:{words})(?!\w)", noun)), None)
+    old = values.get(name or "")
+    if name is None or isinstance(old, bool) or not isinstance(old, (int, float)):
+        return {}
+    if times:
+        return {name: whole(old * _FACTORS[times["factor"]])}
+    assert plus is not None  # the noun came from one of the two
+    by = number(plus["n"] or plus["m"]) * (-1 if plus["sign"] in ("fewer", "less") else 1)
+    unit = {"hour": 3600, "minu": 60, "day": 86400, "days": 86400}.get(noun[:4], 1) if name == "budget.seconds" else 1
+    return {name: whole(old + by * unit)}
 
 
 def _flat(spec: DraftSpec) -> dict[str, Any]:

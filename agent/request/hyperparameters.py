@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from agent.request.amounts import NUMBER, VALUE, search_value
+from agent.request.amounts import NUMBER, OWN_LIST, VALUE, search_value
 from agent.request.reading import CORRECTION, Reading
 from trainers.spec import Choices
 
@@ -65,13 +65,20 @@ HYPERPARAMETERS = (
 )
 
 _CONNECTOR = (
-    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|>=?|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|"
+    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|-+>|=>|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|"
     r"fixed|should|set to|fixed at|fixed to|values?|"
     r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|"
-    r"any of|somewhere|about|around|roughly|exactly|use|de|von|di|van|da|auf|bei|"
+    r"any of|somewhere|exactly|use|de|von|di|van|da|auf|bei|"
     r"log-?uniform(?:ly)?|uniform(?:ly)?|log-?scale|"
     r"only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
 )
+_VAGUE = (
+    r"(?:about|around|roughly|approximately|circa|ca\.?|near|~|≈|maybe|something like|at most|at least|no more than|"
+    r"not more than|no less than|not less than|up to|below|under|above|over|more than|less than|smaller than|"
+    r"larger than|greater than|lower than|higher than|bigger than|max(?:imum|imal|\.)?(?: of)?|min(?:imum|imal|\.)?(?: of)?|"
+    r"not (?:above|below|over|under)|<=?|>=?|≤|≥)"
+)
+"""Such words before a hyperparameter's value leave it open: an estimate or one end of a range states none."""
 _SCHEDULERS: dict[str, str] = {
     "cosine_with_restarts": r"cosine[- _]with[- _]restarts|cosine restarts",
     "constant_with_warmup": r"constant[- _]with[- _]warm-?up",
@@ -96,6 +103,8 @@ def read_hyperparameters(reading: Reading) -> None:
     _read_modules(reading)
     _read_scheduler(reading)
     for parameter in HYPERPARAMETERS:
+        _skip_vague(reading, parameter)
+    for parameter in HYPERPARAMETERS:
         _read_named(reading, parameter)
     for parameter in HYPERPARAMETERS:
         if parameter.value_first:
@@ -108,14 +117,28 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
         value = search_value(f"between {match['low']} and {match['high']}")
         reading.claim(f"search.{parameter.name}", value, match.start(), match.end())
     for match in reading.find_all(rf"(?:{parameter.called}){_CONNECTOR}(?P<value>{VALUE})"):
-        if re.match(r"\s*(?:trials?|runs?|hours?|minutes?|gb|mb|usd|\$)(?!\w)", reading.text.left[match.end() :]):
+        if re.match(r"\s*(?:trials?|runs?|hours?|minutes?|gb|mb|usd|\$)(?!\w|\s*[=:])", reading.text.left[match.end() :]):
             continue
         _claim(reading, parameter, match)
 
 
+def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
+    """Pass over "a rank below 64", "no more than 3 epochs" and "lr around 1e-4"."""
+    patterns = [rf"(?:{parameter.called})\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"]
+    ends = [rf"\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
+    if parameter.value_first:
+        patterns.append("")
+        ends.append(rf"\s*{NUMBER}[\s-]+(?:{parameter.value_first})(?!\s*=|[\"']?:\s*[\d\[])")
+    for start, end in zip(patterns, ends, strict=True):
+        for match in re.finditer(rf"(?<!\w){start}{_VAGUE}{end}", reading.text.left):
+            between = rf"{NUMBER}\s*(?:<=?|≤)\s*$"
+            if not re.search(between, reading.text.left[: match.start()]):
+                reading.text.consume(*match.span())
+
+
 def _read_value_first(reading: Reading, parameter: Hyperparameter) -> None:
     for match in reading.find_all(
-        rf"(?P<value>{VALUE})(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?(?:{parameter.value_first})"
+        rf"(?P<value>{OWN_LIST}|{VALUE})(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?(?:{parameter.value_first})(?!\s*=|[\"']?:\s*[\d\[])"
     ):
         _claim(reading, parameter, match)
 

@@ -14,7 +14,8 @@ _TAKES_OVER = re.compile(
     r"override))?\s*(?:\]|>|\*\*)?:|"
     r"<\|?(?:im_start|system|inst)|\[inst\]|you are now\b|new instructions?:|(?:developer|god|dan|admin) mode|"
     r"pretend (?:that )?you|act as (?:root|admin|if you)|(?:note|message|"
-    r"instruction)s? to (?:the )?(?:ai|llm|assistant|model|agent|planner)"
+    r"instruction|reminder|comment)s? (?:to|for) (?:the |any |all |every )?(?:ai|llm|(?:large )?language model|assistant|model|agent|planner|bot|"
+    r"reader|parser|system)s?"
 )
 """Such words claim everything up to the end of their sentence or line."""
 
@@ -64,11 +65,47 @@ _REPORTED_SPEECH = re.compile(
 """Somebody else's sentence, quoted: it orders nothing."""
 
 
+_COMMENT = re.compile(r"<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\}", re.DOTALL)
+_QUOTATION = re.compile(r"\"[^\"\n]{12,600}\"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){12,600}'(?!\w)")
+_NAMED_BEFORE = re.compile(r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$")
+_SECRET_READ = re.compile(
+    r"\b(?:read|open|cat|copy|include|print|show|look at|load|attach|append)\b (?:the |my |your )?(?:contents? of |file )*"
+    r"(?:~|/etc/|/root/|/proc/|\.env|\$home)\S*"
+)
+
+
+def _read_quotations(reading: Reading) -> None:
+    """Sentences in quotation marks and comments are samples or somebody else's words, unless all is quoted."""
+    for match in _COMMENT.finditer(reading.text.left):
+        reading.ignored.append(reading.text.quote(*match.span()))
+        reading.text.consume(*match.span())
+    for match in list(_QUOTATION.finditer(reading.text.left)):
+        said = match.group()[1:-1]
+        around = reading.text.left[: match.start()] + reading.text.left[match.end() :]
+        file_name = re.search(r"\.\w{2,7}$", said.strip()) is not None
+        named = _NAMED_BEFORE.search(reading.text.left[: match.start()]) is not None and len(said.split()) < 7
+        if len(said.split()) < 4 or file_name or named or len(re.findall(r"\w{3,}", around)) < 3:
+            continue
+        reading.ignored.append(reading.text.quote(*match.span()))
+        reading.text.consume(*match.span())
+
+
+def _read_secret_orders(reading: Reading) -> None:
+    """ "read ~/.ssh/config and ...": an order about a secret where the data was named before, not a wish to train on it."""
+    for match in list(_SECRET_READ.finditer(reading.text.left)):
+        if re.search(r"[\w/-]\.(?:csv|tsv|jsonl?|parquet|txt)(?!\w)", reading.text.left[: match.start()]):
+            start, end = _extent(reading.text.left, match, whole_sentence=True)
+            reading.ignored.append(reading.text.quote(start, end))
+            reading.text.consume(start, end)
+
+
 def read_injections(reading: Reading) -> None:
     """Set aside every clause that orders something a fine-tuning request cannot ask for."""
+    _read_secret_orders(reading)
     for match in [m for p in (_REPORTED_SPEECH, _CHAT_MESSAGE) for m in p.finditer(reading.text.left)]:
         reading.ignored.append(reading.text.quote(*match.span()))
         reading.text.consume(*match.span())
+    _read_quotations(reading)
     for pattern, whole_sentence in ((_TAKES_OVER, True), (_COMMANDS, False)):
         while order := pattern.search(reading.text.left):
             start, end = _extent(reading.text.left, order, whole_sentence)

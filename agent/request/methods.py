@@ -2,6 +2,7 @@
 
 import re
 
+from agent.request.amounts import NUMBER
 from agent.request.reading import Reading
 from agent.request.vocabulary import ADAPTERS, LOSSES, METRICS, TASKS_STRONG
 from trainers.spec import Adapter, Loss, Task
@@ -14,12 +15,51 @@ _PAST = re.compile(
 """What happened before, told as background: its numbers are no wishes."""
 
 
+_STORY = (
+    r"(?:last (?:time|run|week|month|year|summer|night|attempt)|previous(?:ly)?|yesterday|in the past|back then|used to|"
+    r"years? ago|months? ago|weeks? ago|days? ago|already (?:tried|ran|trained|did)|(?:we|i|he|she|they|it|"
+    r"colleagues?|interns?|predecessors?|team|someone|somebody|vendor|agency|student|consultants?|people) "
+    r"(?:once |already |first |then |had |have |has |also |even )*"
+    r"(?:tried|ran|trained|used|took|got|had|spent|paid|reached|burn(?:ed|t)|wasted|failed|saw|did|"
+    r"overfit\w*|diverged|crashed)|i've (?:tried|seen|used|run)|we've (?:tried|used|run))"
+)
+_WISH = (
+    r"(?:please|pls|want|wants|wanted|need|needs|would|should|could|can you|must|let's|lets|let us|like you|i'd|we'd|make|use|train a|"
+    r"train on|tune|fine-?tune|classify|stop|target|budget|limit|at most|within|maximi[sz]e|minimi[sz]e|optimi[sz]e|"
+    r"so (?:try|do|run)|try|take|give|run (?:a|the|some|\d)|this time|now|task|trials?:|seed|goal|don't|do not)"
+)
+_BACKGROUND = re.compile(rf"(?<!\w){_STORY}(?!\w)")
+_WANTS = re.compile(rf"(?<![\w']){_WISH}(?![\w'])")
+_SENTENCE = re.compile(r"(?:[^.!?;\n]|[.!?;](?=\S))+")
+_OVERFITS = re.compile(
+    rf"(?:overfit\w*|diverge[sd]?|diverging|blows? up|blew up|collapse[sd]?|crash(?:es|ed)?|plateau\w*|ooms?|runs? out of memory|"
+    rf"degrade[sd]?|unstable)(?: \w+){{0,3}}? (?:after|at|with|for|beyond|above|around|when)[^,.;:\n]{{0,40}}?{NUMBER}"
+    r"(?: (?:epochs?|passes|gb|trials|steps|hours?|minutes?))?"
+)
+
+
+def _skip_background(reading: Reading) -> None:
+    """Pass over sentences that tell what was, and wish nothing: their numbers and names are no wishes."""
+    for match in _OVERFITS.finditer(reading.text.left):
+        reading.text.consume(*match.span())
+    for match in _SENTENCE.finditer(reading.text.left):
+        if _BACKGROUND.search(match.group()) and not _WANTS.search(match.group()):
+            reading.text.consume(*match.span())
+
+
+_BAD = (
+    r" (?:bad|poor|useless|misleading|wrong|meaningless|pointless|terrible|irrelevant|unimportant|secondary|overrated|inadequate|inappropriate|unsuitable|deceptive|silly|(?<=not )(?:that )?(?:important|useful|enough|interesting|relevant))(?!\w)"
+)
 _NOT_BUT = re.compile(r"(?<!\w)not (?=[^,.;\n]{0,25}\d)(?!only|more|less|over|above)[^,;\n]{1,30}?(?=,? but\b)")
 
 
 def read_negations(reading: Reading) -> None:
     """Mask what the request says it does not want, so that it is not read as wanted."""
     for match in [*_PAST.finditer(reading.text.left), *_NOT_BUT.finditer(reading.text.left)]:
+        reading.text.consume(*match.span())
+    _skip_background(reading)
+    metric = "|".join([*METRICS.values(), r"f-?1(?:[- ]score)?"])
+    for match in reading.find_all(rf"(?:{metric})(?: alone)? (?:is|are|would be|seems?)(?: (?:a|an|not|really|too|very|the|such|so))*{_BAD}"):
         reading.text.consume(*match.span())
     merge = reading.find(
         r"(?:do not|don't|dont|never|no|without|not)(?: (?:to|need|want|a|any|to be))*\s+merg(?:e|ed|"

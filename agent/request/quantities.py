@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from agent.request.amounts import NUMBER, number, whole
+from agent.request.draft import Question
 from agent.request.reading import CORRECTION, Reading
 
 _TRIALS = (
@@ -11,7 +12,7 @@ _TRIALS = (
     r"hyper-?parameter (?:settings|configurations|combinations)|evaluations)"
 )
 _LIMIT = (
-    r"(?:(?:at most|up to|max(?:imum|\.)?(?: of)?|no more than|not more than|exactly|about|around|"
+    r"(?:(?:at most|at least|up to|max(?:imum|\.)?(?: of)?|no more than|not more than|exactly|about|around|"
     r"roughly|some|only|just|under|within|less than)\s+)*"
 )
 _AT_ONCE = r"(?:at (?:a|the same|one) time|at once|in parallel|concurrently|simultaneously|side by side|parallel)"
@@ -52,7 +53,7 @@ def _claim_number(
 
 def _read_seed(reading: Reading) -> None:
     for match in reading.find_all(
-        rf"(?:random[- ]?)?seed(?: number)?(?:\s*[=:]\s*|\s+(?:of |is |to |set to )?|-)(?P<n>{NUMBER})"
+        rf"(?:random[-_ ]?(?:state|seed)|seed)(?:ed|s)?(?: number| value)?[\"']?(?:\s*[=:]\s*|\s+(?:of |is |at |to |by |with |set to |must be |should be |fixed (?:to|at) )*|-)(?P<n>{NUMBER})"
     ):
         _claim_number(reading, "seed", match, "n")
 
@@ -79,14 +80,26 @@ def _read_parallel(reading: Reading) -> None:
         _claim_number(reading, "budget.parallel_trials", match, group)
 
 
+def _read_between(reading: Reading, name: str, unit: str, convert: Callable[[str], float]) -> None:
+    """ "10-20 trials": a budget is one number, so the user is asked; the larger one is suggested."""
+    low_high = rf"(?P<low>{NUMBER})\s*(?:-+|\bto\b|\bor\b|\.\.+|~)\s*(?P<high>{NUMBER})|between (?P<l2>{NUMBER}) and (?P<h2>{NUMBER})"
+    for match in reading.find_all(rf"(?:{low_high})\s*-?\s*(?P<unit>{unit})"):
+        high = convert(f"{match['high'] or match['h2']} {match['unit']}")
+        quote = reading.text.quote(*match.span())
+        question = f'"{quote}" is a range, and {name} is one limit: which is meant?'
+        reading.questions.append(Question(field=name, question=question, suggestion=f"{whole(high)}"))
+        reading.text.consume(*match.span())
+
+
 def _read_trials(reading: Reading) -> None:
+    _read_between(reading, "budget.trials", _TRIALS, lambda said: number(said.split()[0]))
     pattern = (
         rf"{_LIMIT}(?P<a>{NUMBER})\s*-?\s*(?:(?:different|hpo|search|tuning|optuna|total|more|training|"
-        rf"hyperparameter|random|full) )*{_TRIALS}|"
-        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?(?!run(?!s)){_TRIALS}(?:\s*[=:]\s*|"
+        rf"hyperparameter|random|full) )*{_TRIALS}(?!\s*=|[\"']?:\s*\d)|"
+        rf"(?:n_|num_|max_|number of |no\. of |max\.? |total )?(?!run(?!s)){_TRIALS}(?:[\"']?\s*[=:]\s*|"
         r"\s+(?:is|to|be|of|at|set to|limited to|capped at|max|must be|should be|"
-        rf"are)?\s*{_LIMIT})(?P<b>{NUMBER})(?!\s*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|"
-        r"%)(?!\w))"
+        rf"are)?\s*{_LIMIT})(?P<b>{NUMBER})(?![^\S\n]*(?:{_UNIT}|gb|mb|at a time|in parallel|epochs?|"
+        r"%)(?![\w\"':=]))"
     )
     for match in reading.find_all(pattern):
         if re.match(r"\s*(?:per|each) ", reading.text.left[match.end() :]):
@@ -103,11 +116,13 @@ def _read_trials(reading: Reading) -> None:
 
 def _read_seconds(reading: Reading) -> None:
     joined = rf"{_ONE_DURATION}(?:\s*(?:,|and|&)?\s*{_ONE_DURATION})*"
+    _read_between(reading, "budget.seconds", _UNIT, lambda said: _seconds_in(said.split()[1]) * number(said.split()[0]))
     pattern = (
-        rf"(?P<half>half an? (?P<hu>hour|day|minute))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|"
-        r"days?|minutes?) and an? half)|"
+        rf"(?P<half>(?:half an?|(?<!\d)1/2 (?:of )?(?:an? )?|½ (?:an? )?)\s*(?P<hu>hour|day|minute)s?)|"
+        rf"(?P<colon>(?<![\d:])(?P<hh>\d{{1,3}}):(?P<mm>[0-5]\d)(?::(?P<ss>[0-5]\d)(?!\d)(?:\s*(?:h|hours?))?|\s*(?:h|hours?)))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|"
+        r"days?|minutes?) and (?:an? half|1/2))|"
         rf"(?P<and>(?P<an>{NUMBER}) and an? half (?P<au>hours?|days?|minutes?))|"
-        rf"(?P<quarter>(?:(?P<qn>three) )?quarters? (?:of )?an hour)|"
+        rf"(?P<quarter>(?:(?P<qn>three|3) |an? )?quarters?(?:[ -]of)?[ -]an[ -]hour|(?P<qd>3/4) (?:of )?(?:an )?hour)|"
         rf"(?P<clock>(?P<ch>\d+)h(?P<cm>[0-5]?\d)(?:m(?:in)?)?)|(?P<sum>{joined})|"
         r"(?P<one>an? (?P<ou>hour|day|minute|week))"
     )
@@ -126,6 +141,8 @@ def _read_seconds(reading: Reading) -> None:
             r"taken|takes|spent|lost|waited|since|ago|every)(?: \w+){0,2} $",
             before,
         ):
+            continue
+        if match["one"] and re.search(r"(?:\d|hundreds?|thousands?|dozens|many|several|few|once|twice|times) *\w* *$", before):
             continue
         seconds = _duration(match)
         if re.search(r"(?:length|tokens|context)(?: of| is|:)? *$", before):
@@ -157,7 +174,9 @@ def _duration(match: re.Match[str]) -> float:
     if match["and"]:
         return (number(match["an"]) + 0.5) * _seconds_in(match["au"])
     if match["quarter"]:
-        return 2700.0 if match["qn"] else 900.0
+        return 2700.0 if match["qn"] or match["qd"] else 900.0
+    if match["colon"]:
+        return int(match["hh"]) * 3600.0 + int(match["mm"]) * 60.0 + int(match["ss"] or 0)
     if match["clock"]:
         return int(match["ch"]) * 3600.0 + int(match["cm"]) * 60.0
     if match["one"]:
@@ -176,7 +195,7 @@ def _seconds_in(unit: str) -> float:
 
 def _read_dollars(reading: Reading) -> None:
     pattern = re.compile(
-        r"(?:\$|usd\s?)\s?(?P<a>\d+(?:[.,]\d+)?)(?![\w])|(?<![\w.])(?P<b>\d+(?:[.,]\d+)?|"
+        r"(?:\$|usd\s?)\s?(?P<a>\d+(?:[.,]\d+)?|\.\d+)(?![\w])|(?<![\w.])(?P<b>\d+(?:[.,]\d+)?|"
         rf"{NUMBER})\s?(?:\$|usd|us dollars?|dollars?|bucks)(?!\w)|"
         rf"(?<![\w.])(?P<c>{NUMBER})\s?cents(?!\w)"
     )
@@ -201,7 +220,7 @@ def _read_sizes(reading: Reading) -> None:
         gpu = max((m.start() for m in re.finditer(rf"(?<!\w){_GPU}|fits?\b|rtx|a100|t4|l4|v100", before)), default=-1)
         if re.match(r"[\s\w-]{0,12}?\badapter", after) or adapter > gpu:
             reading.claim("constraints.max_adapter_mb", whole(round(megabytes, 6)), match.start(), match.end())
-        elif re.match(r"\s*(?:of )?(?:system |cpu |host |main )(?:ram|memory)", after):
+        elif re.match(r"\s*(?:of )?(?:(?:system |cpu |host |main )(?:ram|memory)|ram)\b", after):
             continue
         elif gpu >= 0 or re.match(rf"[\s\w-]{{0,16}}?(?<!\w){_GPU}", after):
             gigabytes = amount if match["u"][0] == "g" else megabytes / 1000
@@ -220,7 +239,7 @@ def _read_length(reading: Reading) -> None:
     )
     after = (
         r"(?P<n2>(?<![\w.])\d+(?:,\d{3})?)\s?(?P<k2>k)?[ -]?(?:tokens?|token)(?! (?:per second|"
-        r"budget))(?: (?:max(?:imum)?|context|limit|sequences?|at most|long))*"
+        r"budget|of (?:v?ram|memory|gpu)))(?: (?:max(?:imum)?|context|limit|sequences?|at most|long))*"
     )
     for match in reading.find_all(f"{pattern}|{after}"):
         if re.search(r"time(?: limit| budget)?(?: of| is|:)? *$", reading.before(match.start())) or re.match(
