@@ -182,6 +182,10 @@ class LocalExecutor:
         return f"last line of {Path(worker.log.name).name}: {last}"
 
 
+WAITING = {"OMP_WAIT_POLICY": "passive"}
+"""CPU threads sleep while they wait for each other. Spinning, GNU OpenMP's default, made a training step on two cores
+up to 25 times slower as soon as another program wanted a core (2.0 s against 0.08 s; passive, idle: no difference)."""
+
 _OURS = (FailureReason.PREEMPTED,)
 """Reasons this class reports itself through the queue, after the worker has been let go."""
 
@@ -203,7 +207,7 @@ def _count_gpus() -> int:
 def _slot_environment(slot: Slot, threads: int) -> dict[str, str]:
     if slot.device == "cuda":
         return {"CUDA_VISIBLE_DEVICES": slot.name.removeprefix("gpu")}
-    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)), "CUDA_VISIBLE_DEVICES": ""}
+    return {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(threads)), **WAITING, "CUDA_VISIBLE_DEVICES": ""}
 
 
 def _death(process: subprocess.Popen[bytes]) -> str:

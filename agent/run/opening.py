@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.run.child import kill_group, start_child
+from agent.run.local import WAITING
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.errors import TunewrightError
 
@@ -22,7 +23,7 @@ def open_test_in_child(spec: OpenTestSpec, directory: Path, device: str) -> Open
     """
     path = directory / "logs" / "open_test.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    hidden = {"CUDA_VISIBLE_DEVICES": "", **WAITING} if device == "cpu" else {}
     with path.open("ab") as log:
         process = start_child("tools.open_test", log, directory, hidden)
         try:
