@@ -38,6 +38,11 @@ _NOT_NAMES_WORDS = (
     "texts prompts"
 )
 _NOT_NAMES = frozenset(_NOT_NAMES_WORDS.split())
+_NEVER_NAMES = frozenset(
+    "a an and are as at be by called column columns for from has holds i in is it its names named of on or so that "
+    "the then to use using where which with".split()
+)
+"""Words that are no column's name even right after "column"."""
 _TASK_OF_PAIR = {"completion": Task.SFT, "label": Task.CLASSIFICATION}
 
 
@@ -47,8 +52,8 @@ def read_columns(reading: Reading) -> None:
     _read_arrow(reading)
     _read_listed(reading)
     _read_predicted(reading)
-    _read_role_is_name(reading)
     _read_kind_in_column(reading)
+    _read_role_is_name(reading)
     _read_name_is_role(reading)
 
 
@@ -63,7 +68,9 @@ def _bare(name: str) -> str:
 def _claim(reading: Reading, role: str, match: re.Match[str], group: int | str, *, consume: bool = True) -> bool:
     """Claim `data.columns.ROLE` with the name in a group of the match; False where it cannot be a column's name."""
     name = reading.text.cased[match.start(group) : match.end(group)]
-    if (_bare(name).lower() in _NOT_NAMES and name == _bare(name)) or reading.has(f"data.columns.{role}"):
+    outright = re.search(r"\b(?:column|field) $", reading.text.clean[: match.start(group)]) is not None
+    not_names = _NEVER_NAMES if outright else _NOT_NAMES
+    if (_bare(name).lower() in not_names and name == _bare(name)) or reading.has(f"data.columns.{role}"):
         return False
     reading.claim(f"data.columns.{role}", _bare(name), match.start(), match.end(), consume=consume)
     return True

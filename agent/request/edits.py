@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.request.amounts import NUMBER, number, whole
 from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
-from agent.request.scope import OUT_OF_SCOPE
+from agent.request.scope import out_of_scope
 from trainers.spec import Intent
 
 _FIELD_WORDS: dict[str, str] = {
@@ -100,7 +100,7 @@ def _changes_subject(previous: Draft, request: str, edit: Draft) -> bool:
     unsupported = edit.refusal is not None and edit.refusal.kind is RefusalClass.UNSUPPORTED_TASK
     if previous.spec.intent is Intent.UNSUPPORTED:
         return not unsupported and edit.spec.intent is not None
-    return unsupported and re.search(rf"(?<![\w-])(?:{OUT_OF_SCOPE})(?!\w)", request.lower()) is not None
+    return unsupported and out_of_scope(request.lower()) is not None
 
 
 def _refusal(previous: Draft, edit: Draft) -> tuple[Refusal | None, tuple[Rejected, ...]]:

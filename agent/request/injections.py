@@ -19,7 +19,7 @@ _TAKES_OVER = re.compile(
 )
 """Such words claim everything up to the end of their sentence or line."""
 
-_CHAT_MESSAGE = re.compile(r"\{[^{}\n]*\"role\"\s*:[^{}\n]*\}")
+_CHAT_MESSAGE = re.compile(r"\{[^{}\n]*\brole\"?\s*:[^{}\n]*\}")
 _COMMANDS = re.compile(
     r"\brm\s+-\w*[rf]|\b(?:curl|wget)\b|\bsudo\b|\bchmod\b|\bpip3? install\b|"
     r"\bapt(?:-get)? install\b|os\.system|subprocess|"

@@ -4,7 +4,7 @@ import re
 
 from agent.request.draft import RefusalClass
 from agent.request.reading import Claim, Reading
-from agent.request.scope import CHORES, OUT_OF_SCOPE
+from agent.request.scope import CHORES, FORMATS, out_of_scope
 from agent.request.vocabulary import ADAPTERS, LOSSES, METRICS, TASKS_STRONG, TRAIN_VERBS
 from trainers.spec import Intent, Task
 
@@ -80,6 +80,7 @@ _PLAN = (
     r"(?:show|give|make|draft|see|prepare|print|write)(?: me)? (?:the |a |me )*(?:plan|"
     r"cost estimate|estimate)\b|what would (?:it|this|that|be|happen|you)\b[^?.]*|"
     r"how (?:long|much|expensive|many hours)(?: \w+)? (?:would|will|does|should|is|might|could)\b|"
+    r"how (?:long|much|expensive)\b(?:[^.?!\n]|\.(?=\w)){0,60}\b(?:would|will|takes?|costs?|needs?)\b|intent\W{1,4}plan|"
     r"how much (?:time|memory|vram|gpu|money)|estimate (?:the |how |what )?|preview\b|(?:do not|"
     r"don't|dont|without|before) (?:actually )?(?:start(?:ing)?|run(?:ning)?|launch(?:ing)?|"
     r"train(?:ing)? (?:yet|anything)|spend(?:ing)?|execut\w+)(?! more| longer|"
@@ -146,6 +147,8 @@ def _visible(reading: Reading) -> str:
 def _is_training(reading: Reading, intent: Intent, match: re.Match[str]) -> bool:
     """Whether a request that opens like a question about a study asks for training after all."""
     rest = reading.text.left[match.end() :]
+    if intent is Intent.EXPORT and _search(FORMATS, rest):
+        return True
     if intent in (Intent.HELP, Intent.STATUS, Intent.EXPLAIN):
         planned = re.search(_PLAN, reading.text.clean) is not None and reading.study is None
         return planned or (intent is not Intent.HELP and reading.has("data.train") and intent is not Intent.EXPLAIN)
@@ -167,8 +170,10 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
         c.field in ("data.train", "base_model", "adapter", "loss") for c in reading.claims
     )
     about = about or editing
-    out = _search(OUT_OF_SCOPE, original) or (None if about else _search(CHORES, original))
+    out = out_of_scope(original) or (None if about else _search(CHORES, original))
     chore = re.search(rf"{_POLITE}(?P<said>{CHORES})(?!\w)", original)
+    if out is None and (other := _search(FORMATS, original)):
+        out = other
     if out is None and chore and not reading.has("data.train") and not editing:
         out = chore
     evidence = _evidence(reading, original, tuning)

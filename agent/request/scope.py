@@ -1,5 +1,16 @@
 """What this program does not do: other kinds of machine learning, and other work."""
 
+import re
+
+_TEXTS = (
+    r"(?:captions?|titles?|descriptions?|games?|reviews?|transcripts?|lyrics|comments?|requests?|tickets?|questions?|e-?mails?|"
+    r"messages?|complaints?|reports?|notes?|posts?|articles?|headlines?|abstracts?|papers?|documents?|texts?|tweets?|"
+    r"issues?|queries|utterances|sentences?|scripts?|feedback|prompts?|logs?|summaries|news|chats?|conversations?|"
+    r"dialogues?|letters|instructions?|answers?|forum|threads?|subtitles|alt[- ]texts?|uploads?|bulletins?|warnings?|"
+    r"manuals?|contracts?|paragraphs?|stor(?:y|ies)|poems?|names)"
+)
+"""Nouns of text: "image captions" are text, and so are tickets about images."""
+
 _MODALITY = (
     r"(?:images?|photos?|pictures?|videos?|audio|mri|x-?rays?|ct[- ]scans?|scans|pixels?|"
     r"speech recordings?|recordings?|voices?|music|songs?|"
@@ -10,8 +21,9 @@ _MODALITY = (
 OUT_OF_SCOPE = (
     r"(?:classify|categori[sz]e|segment|detect|caption|generate|recogni[sz]e|label|sort|describe|"
     r"train on|tune on|denoise|colori[sz]e|tag|transcribe|edit|create|draw|identify|count|spot|"
-    rf"find)\b[^.;\n]{{0,50}}?(?<![\w-]){_MODALITY}(?![\w-]| captions?| titles?| descriptions?|"
-    r" games?| reviews?| transcripts?| lyrics| comments?)|"
+    rf"find)\b[^.;\n]{{0,50}}?(?<![\w-]){_MODALITY}(?![\w-])|"
+    rf"(?:in|of|on|from|with|using|over) (?:my |our |the |these |those |a |this |all |some )+(?:\w+ )?{_MODALITY}"
+    r"(?: (?:folder|collection|album|archive|library|gallery|files?|data ?set|set))?(?![\w-])|"
     r"(?:image|photo|picture|video|audio|object|pose|face|facial|medical|speech|music|pixel|"
     r"instance|semantic|voice)[- ](?:classif\w+|segment\w*|caption\w*|generat\w+|detect\w+|"
     r"recogni\w+|estimation|synthesis|cloning|separation|tagging|to[- ]text)|"
@@ -22,8 +34,8 @@ OUT_OF_SCOPE = (
     r"cnns?|vi-?t(?:-\w+)?|clip model|vision[- ]language|vlms?|llava|multimodal|"
     r"tabular|regress(?:ion|or)?|xg-?boost|lightgbm|catboost|random forests?|gradient[- ]boost\w*|"
     r"decision trees?|svms?|logistic regression|linear model|time[- ]series|forecast\w*|"
-    r"(?:predict|estimate)(?:ing|s)? (?:the |our |next |future |tomorrow's |daily |monthly |"
-    r"house |home |stock |used )*(?:\w+ )?(?:prices?|sales|churn|demand|temperatures?|revenue|"
+    r"(?:predict|estimate)(?:ing|s)? (?:the |our |my |your |next |future |tomorrow's |today's |daily |weekly |monthly |"
+    r"yearly |house |home |stock |used |[a-z]+'s )*(?:\w+ )?(?:prices?|sales|churn|demand|temperatures?|revenue|"
     r"stock|stocks|rent|weather|salary|salaries|age|values?|energy|load)\b|"
     r"anomal(?:y|ies)|cluster(?:s|ing)?(?! of)|recommend(?:er|ation)s?(?: (?:system|engine|"
     r"model))?|collaborative filtering|"
@@ -39,6 +51,40 @@ OUT_OF_SCOPE = (
     r"atari|games)|atari|gym environment"
 )
 """Kinds of machine learning that this program does not do."""
+
+FORMATS = r"gguf|ollama|onnx|tf-?lite|core-?ml|tensorrt|openvino|ggml|llama\.cpp"
+"""Formats that an adapter cannot be exported to."""
+
+_ABOUT = (
+    r"(?:about|regarding|concerning|on the (?:topic|subject) of|mention(?:s|ing)?|describ(?:es|ing|e)|discuss(?:es|ing)?|"
+    r"related to|dealing with|asking for|ask for|covering|complain(?:s|ing)? about|like|such as|called|named|titled|sell|"
+    r"sells|selling|make|makes|making|wrote)"
+)
+
+
+def out_of_scope(text: str) -> re.Match[str] | None:
+    """The first words of other machine learning in lower-case `text` that are not the subject of a text."""
+    matches = re.finditer(rf"(?<![\w/-])(?:{OUT_OF_SCOPE})(?!\w|\.\w)", text)
+    return next((match for match in matches if not _is_subject(text, match)), None)
+
+
+_MAKES = r"(?:generat|creat|draw|paint|transcri|segment|synthes|colori|denois|text[- ]to|speech[- ]to|from scratch)"
+_JOINED = (
+    rf"(?: [\w'-]+){{0,3}}? (?:{_ABOUT}|that|which|who|whose|of|for|from|customers|users|people|we|they|by)(?!\w)"
+)
+
+
+def _is_subject(text: str, match: re.Match[str]) -> bool:
+    """Whether the words only tell what texts are about: "image captions", "tickets about images"."""
+    if re.match(_MAKES, match.group()):
+        return False
+    if re.match(rf"(?:[ -]\w+)?[ -]{_TEXTS}(?!\w)", text[match.end() :]):
+        return True
+    start = max((m.end() for m in re.finditer(r"[.;!?\n](?=\s)", text[: match.start()])), default=0)
+    before = text[start : match.end()]
+    texts = re.search(rf"(?<![\w-]){_TEXTS}(?![\w-])", before)
+    return texts is not None and re.match(_JOINED, before[texts.end() :]) is not None
+
 
 CHORES = (
     r"scrap(?:e|es|ing|er)|crawl(?:er|ing)?|(?:write|code|implement|generate|create|debug|fix|"

@@ -20,12 +20,35 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "回の試行", "回試行",
         "試行回数は", "試行回数", "試行は", "試行", "试验次数", "试验",
     ),
+    "plan only": (
+        "nur planen", "nur einen plan", "seulement le plan", "juste un plan", "ne lance rien", "solo planifica",
+        "solo el plan", "solo un plan", "solo il piano", "apenas planeje", "só o plano", "alleen plannen",
+        "alleen een plan", "tylko plan", "только план", "только спланируй", "只做计划", "只要计划", "計画だけ",
+    ),
+    "one and a half hours": (
+        "anderthalb stunden", "eineinhalb stunden", "une heure et demie", "hora y media", "una hora y media",
+        "un'ora e mezza", "uma hora e meia", "anderhalf uur", "półtorej godziny", "полтора часа", "полутора часов",
+        "一个半小时", "1時間半",
+    ),
+    "an hour": ("un'ora", "1 stunde lang", "一小时", "одного часа", "uma hora", "una hora", "une heure", "een uur", "einer stunde"),
+    "text column": ("textspalte", "tekstkolom", "columna de texto", "colonne de texte", "colonna di testo", "coluna de texto"),
+    "label column": ("labelspalte", "klassenspalte", "zielspalte", "labelkolom", "columna de etiqueta", "colonne d'étiquette",
+        "colonna etichetta", "coluna de rótulo"),
+    "evaluate": (
+        "bewerte", "évalue", "évaluez", "evalúa", "evaluar", "valuta", "avalie", "evalueer", "beoordeel", "oceń",
+        "оцени", "评估", "評価して", "評価",
+    ),
+    "export": ("exportiere", "exporte", "exporta", "exportar", "esporta", "exporteer", "wyeksportuj", "экспортируй", "导出"),
     "hours": (
+        "ч", "godzinę", "uren", "ora",
+       
         "stunden", "stunde", "heures", "heure", "horas", "hora", "ore", "uren", "uur", "godzin", "godziny",
         "часов",
         "часа", "час", "小时", "時間",
     ),
     "minutes": (
+        "мин", "минут",
+       
         "minuten", "minuti", "minutos", "minut", "минут", "минуты", "分钟", "分間", "分以内",
     ),
     "days": ("tage", "tagen", "jours", "días", "giorni", "dagen", "dni", "дней"),
@@ -110,6 +133,8 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "model": ("modell", "modèle", "modelo", "modello", "модель", "模型", "モデル"),
     "my": ("mein", "meine", "meinen", "mon", "mes", "mijn", "moje", "mój", "мою", "我的"),
     "classifier": (
+        "classifieur", "klassifizierer", "classificatore", "classificeerder", "classificador de texto", "klasyfikatora",
+       
         "klassifikator", "classificateur", "clasificador", "classificatore", "classificador", "klasyfikator",
         "классификатор", "分类器", "分類器",
     ),
@@ -157,7 +182,9 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "or": ("oder", "ou"),
     "column": ("spalte", "colonne", "columna", "colonna", "coluna", "kolom", "kolumna", "колонка", "列"),
     "dataset": ("datensatz", "jeu de données", "conjunto de datos", "conjunto de dados", "数据集", "データセット"),
-    "seed": ("startwert", "graine", "semilla", "随机种子", "种子"),
+    "seed": (
+        "シード", "シード値", "zufallsstart", "ziarno", "сид", "zaad",
+       "startwert", "graine", "semilla", "随机种子", "种子"),
     "in parallel": ("gleichzeitig", "en parallèle", "en paralelo", "in parallelo", "em paralelo", "并行", "並列"),
     "two": ("zwei", "deux", "dos", "due", "dois", "twee", "dwie", "две", "两"),
     "three": ("drei", "trois", "tres", "três", "drie", "trzy", "три"),
@@ -203,6 +230,9 @@ FOREIGN_ARTICLES: tuple[str, ...] = (
 """Read as "the", but only in a request with other words of another language."""
 
 _CORRECT = (
+    "trailing predicate predicates states stats precedence repeated categories tracking modulus compaction accurate "
+    "reflected variation clarification redacted optimism evaluator evaluators estimator confirms confirm compilation "
+    "evaluable weighed statfs optimizer optimiser trailed trained tailing traveling "
     "beat bets bleat date sear pots spot post nape lane tuna life hows whats trails withe "
     "lasts radio patio ration decoy delay moral modal medal mode modes yodel turning toning turing taking "
     "totems memoir memories direct percents estimated estimates collars scholars outputs input inputs "
