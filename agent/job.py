@@ -16,7 +16,7 @@ from agent.request.draft import Draft
 from agent.request.plan import Plan
 from agent.request.resolve import Overrides, Resolved, resolve
 from agent.settings import Settings
-from agent.study import Observer, Study, StudyState
+from agent.study import EventKind, Observer, Study, StudyState
 from trainers.spec import Closed, Intent
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
                 study.study_id,
                 store=store,
                 executor=executor,
-                proposer=_proposer(study, store),
+                proposer=_proposer(study, store, observer),
                 observer=observer,
                 open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
                 write_report=write_report,
@@ -209,7 +209,7 @@ def _command(job: Job) -> str:
     return shlex.join(["tunewright", "run", job.request, *given, *planner, "--yes"])
 
 
-def _proposer(study: Study, store: "Store") -> "Proposer":
+def _proposer(study: Study, store: "Store", observer: Observer) -> "Proposer":
     from agent.search.mix import build_proposer
     from agent.search.task_card import task_card
 
@@ -218,9 +218,22 @@ def _proposer(study: Study, store: "Store") -> "Proposer":
         raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
     planner = None
     if plan.llm != "embedded":
-        from agent.llm import open_planner
+        from agent.llm import LlmCaps, open_planner
 
-        planner = open_planner(plan.llm, on_call=lambda call: store.log_llm_call(call, study.study_id))
+        tokens, usd = store.llm_spending(study.study_id)
+        planner = open_planner(
+            plan.llm,
+            caps=LlmCaps(
+                tokens=plan.estimate.llm_tokens or None,
+                usd=study.spec.budget.llm_usd,
+                tokens_used=tokens,
+                usd_used=usd,
+            ),
+            on_call=lambda call: store.log_llm_call(call, study.study_id),
+            on_event=lambda event: observer.on_event(
+                store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
+            ),
+        )
     return build_proposer(plan.space, task_card(plan), llm=planner)
 
 

@@ -99,6 +99,8 @@ class LiveView:
             EventKind.CANDIDATE_DROPPED,
         ):
             return f"  note: {escape(str(next(iter(data.values()), '')))}"
+        if event.kind is EventKind.PLANNER and data["kind"] != "votes":
+            return f"  planner: {escape(str(data['message']))}"
         if event.kind is EventKind.CHOSEN:
             return f"  {escape(str(data.get('why', '')))}"
         return self._take_trial(event, row) if row else None

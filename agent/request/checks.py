@@ -65,18 +65,18 @@ def check_method(work: Working, machine: Machine) -> None:
         return
     if machine.device != "cuda":
         rule = f"qlora needs a CUDA GPU, and this machine has {machine.summary}."
-        work.reject("adapter", rule, "Use lora.")
+        work.lack("adapter", rule, "Use lora, or plan on a machine with one.")
     elif not _installed("bitsandbytes"):
         rule = "qlora needs the package bitsandbytes, which is not installed."
-        work.reject("adapter", rule, "Install tunewright[qlora], or use lora.")
+        work.lack("adapter", rule, "Install tunewright[qlora], or use lora.")
 
 
 def check_objective(work: Working) -> None:
     """The metric must belong to the task, be computable here and improve in the direction asked for."""
     task, metric = work.get("task"), work.get("objective.metric")
-    if metric is Metric.WIN_RATE:
+    if metric is Metric.WIN_RATE and task in (Task.PREFERENCE, None):
         rule = "win_rate needs a judge model, which is not available in this version."
-        work.reject("objective.metric", rule, "Use reward_accuracy.", code="not_available")
+        work.lack("objective.metric", rule, "Use reward_accuracy.")
     elif metric is not None and task is not None and metric not in TASK_METRICS[task]:
         known = ", ".join(m for m in TASK_METRICS[task] if m is not Metric.WIN_RATE)
         rule = f"must be one of {known} for {task}, got {metric}."

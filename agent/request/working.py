@@ -63,6 +63,10 @@ class Working:
         self.errors.append(PlanError(code=code, param=field, message=rule, hint=hint))
         self.drop(field, rule)
 
+    def lack(self, field: str, rule: str, hint: str, code: str = "not_available") -> None:
+        """Say that a sound value cannot be had here; it stays in the spec, and the plan is not ready."""
+        self.errors.append(PlanError(code=code, param=field, message=rule, hint=hint))
+
     def drop(self, field: str, rule: str, quote: str | None = None) -> None:
         """Take a value out of the spec; its provenance keeps the user's words and the rule."""
         known = self.provenance.get(field)

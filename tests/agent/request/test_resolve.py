@@ -173,7 +173,7 @@ BAD_VALUES = [
     ({"objective": {"metric": "accuracy", "target": 90}}, "objective.target", "bad_value", "between 0 and 1"),
     ({"objective": {"target": -0.1}}, "objective.target", "bad_value", "between 0 and 1"),
     ({"objective": {"metric": "bleu"}}, "objective.metric", "bad_value", "f1_macro, accuracy"),
-    ({"objective": {"metric": "win_rate"}}, "objective.metric", "not_available", "judge model"),
+    ({"objective": {"metric": "win_rate"}}, "objective.metric", "bad_value", "f1_macro, accuracy"),
     ({"loss": "ipo"}, "loss", "bad_value", "preference tuning"),
     ({"search": {"learning_rate": -1.0}}, "search.learning_rate", None, "-1"),
     ({"search": {"lora_rank": 0}}, "search.lora_rank", None, "0"),
@@ -249,9 +249,16 @@ def test_qlora_without_a_gpu_is_an_error(here):
     if find_machine().device == "cuda":
         pytest.skip("this machine has a GPU")
     plan = plan_of(here, {"task": "sft", "base_model": TINY_CAUSAL, "adapter": "qlora"})
-    assert (plan.error.param, plan.error.hint) == ("adapter", "Use lora.")
-    assert plan.spec.adapter == "lora"
-    assert plan.provenance["adapter"].quote == "adapter"
+    assert (plan.error.param, plan.error.code) == ("adapter", "not_available")
+    assert "Use lora" in plan.error.hint
+    assert (plan.spec.adapter, plan.provenance["adapter"].source) == ("qlora", "user")
+
+
+def test_win_rate_is_understood_but_not_available(here):
+    """A metric that needs a judge model stays as asked for, and the plan says what to use in its place."""
+    plan = plan_of(here, {"task": "preference", "base_model": TINY_CAUSAL, "objective": {"metric": "win_rate"}})
+    assert (plan.error.param, plan.error.code) == ("objective.metric", "not_available")
+    assert plan.spec.objective.metric == "win_rate"
 
 
 def test_a_contradictory_direction_is_asked(here):
