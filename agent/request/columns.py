@@ -35,7 +35,7 @@ _NOT_NAMES_WORDS = (
     "loss accuracy model out classes lora very quite noisy messy short long clean dirty imbalanced uneven "
     "unbalanced balanced german english wrong mixed missing often sometimes mostly also always never too so still "
     "important different many few some unknown trials hours epochs learning batch rank pairs pair answers labels "
-    "texts prompts"
+    "texts prompts first second third fourth last final left right"
 )
 _NOT_NAMES = frozenset(_NOT_NAMES_WORDS.split())
 _NEVER_NAMES = frozenset(
@@ -55,6 +55,15 @@ def read_columns(reading: Reading) -> None:
     _read_kind_in_column(reading)
     _read_role_is_name(reading)
     _read_name_is_role(reading)
+    _read_other_column(reading)
+
+
+def _read_other_column(reading: Reading) -> None:
+    """The one other column that a classifier's request names is its label where the text is known, or the reverse."""
+    known = {role for role in ("text", "label") if reading.has(f"data.columns.{role}")}
+    others = reading.find_all(rf"(?:is|in) (?:the )?(?:column|field)(?: called| named)? (?P<name>{_NAME})")
+    if len(known) == 1 and len(others) == 1 and _classifies(reading):
+        _claim(reading, "label" if known == {"text"} else "text", others[0], "name")
 
 
 def _role(name: str) -> str | None:
@@ -171,7 +180,7 @@ def _read_role_is_name(reading: Reading) -> None:
         said = (
             rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*(?:(?:the )?(?:column|field)\s+)?|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|"
             r"stored)(?: (?:in|from|under))?"
-            rf"(?: the)?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|"
+            rf"(?: the)?(?: (?:first|second|third|fourth|last|final|left|right))?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|"
             rf"nel)(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
             rf"\s+(?:called|named)\s+)"
         )
@@ -189,7 +198,7 @@ def _read_role_is_name(reading: Reading) -> None:
 
 
 _KINDS: dict[str, str] = {
-    "text": r"(?:mail|e-?mail|message|review|comment|tweet|post|ticket|body|subject(?: lines?)?|headline|title|note|letter|utterance|"
+    "text": r"(?:mail|e-?mail|message(?!s)|review|comment|tweet|post|ticket|body|subject(?: lines?)?|headline|title|note|letter|utterance|"
     r"description|report|complaint|feedback|article|abstract|content|opinion)s?(?: (?:itself|texts?|bod(?:y|ies)))?",
     "label": r"(?:stars?|ratings?|scores?|team|queue|department|genre|verdict|tag|type|kind|language|section|topic|"
     r"category|categories|intent|emotion|sentiment|priority|urgency|ward|author|class name|outcome|answer class)s?",

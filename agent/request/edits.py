@@ -149,20 +149,27 @@ _ADDS = re.compile(
 
 
 def _scaled(previous: Draft, request: str) -> dict[str, Any]:
-    """ "double the trials", "5 more trials": what a number was, and by how much it changes."""
+    """ "double the trials", "5 more trials": what numbers were, and by how much they change."""
     low, values = request.lower(), _flat(previous.spec)
-    times, plus = _SCALES.search(low), _ADDS.search(low)
-    noun = (times or plus or {"noun": ""})["noun"].strip()
-    name = next((n for n, words in _FIELD_WORDS.items() if noun and re.match(rf"(?:{words})(?!\w)", noun)), None)
-    old = values.get(name or "")
-    if name is None or isinstance(old, bool) or not isinstance(old, (int, float)):
-        return {}
-    if times:
-        return {name: whole(old * _FACTORS[times["factor"]])}
-    assert plus is not None  # the noun came from one of the two
-    by = number(plus["n"] or plus["m"]) * (-1 if plus["sign"] in ("fewer", "less") else 1)
-    unit = {"hour": 3600, "minu": 60, "day": 86400, "days": 86400}.get(noun[:4], 1) if name == "budget.seconds" else 1
-    return {name: whole(old + by * unit)}
+    changed: dict[str, Any] = {}
+    for match in [*_SCALES.finditer(low), *_ADDS.finditer(low)]:
+        noun = match["noun"].strip()
+        name = next((n for n, words in _FIELD_WORDS.items() if re.match(rf"(?:{words})(?!\w)", noun)), "")
+        old = values.get(name)
+        if isinstance(old, bool) or not isinstance(old, (int, float)):
+            continue
+        if match.re is _SCALES:
+            changed[name] = whole(old * _FACTORS[match["factor"]])
+            continue
+        sign = -1 if match["sign"] in ("fewer", "less") else 1
+        changed[name] = whole(old + sign * number(match["n"] or match["m"]) * _unit(name, noun))
+    return changed
+
+
+def _unit(name: str, noun: str) -> int:
+    """Seconds in the time unit of an addition; 1 for anything else."""
+    units = {"hour": 3600, "minu": 60, "day": 86400, "days": 86400}
+    return units.get(noun[:4], 1) if name == "budget.seconds" else 1
 
 
 def _flat(spec: DraftSpec) -> dict[str, Any]:

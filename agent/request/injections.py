@@ -7,7 +7,7 @@ from agent.request.reading import Reading
 _TAKES_OVER = re.compile(
     r"(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|your|the|my|previous|prior|"
     r"above|these|those|of|safety|"
-    r"earlier|every|system)\s+)*(?:instructions?|rules?|prompts?|guidelines?|guardrails?|"
+    r"earlier|every|system|budget|default|usual|given|own|path|[\w-]+(?= rules| instructions))\s+)*(?:instructions?|rules?|prompts?|guidelines?|guardrails?|"
     r"restrictions?|limits? on|checks?|"
     r"polic(?:y|ies)|constraints?)|"
     r"(?:^|(?<=[\s(\[<|*#\"]))(?:system|assistant|developer|admin)(?:\s+(?:message|prompt|note|"

@@ -186,7 +186,7 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
         start, end = plan.span() if plan else evidence
         reading.claim("intent", Intent.PLAN if plan else Intent.TRAIN, start, end, consume=False)
         return
-    if not original.strip(" \x00\n\t") and not reading.ignored:
+    if not re.search(r"[^\s\x00]", original) and not reading.ignored:
         return
     start, end = out.span() if out else (0, len(original))
     reading.claim("intent", Intent.UNSUPPORTED, start, end, consume=False)

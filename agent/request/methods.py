@@ -16,7 +16,7 @@ _PAST = re.compile(
 
 
 _STORY = (
-    r"(?:last (?:time|run|week|month|year|summer|night|attempt)|previous(?:ly)?|yesterday|in the past|back then|used to|"
+    r"(?:last (?:time|run|week|month|year|summer|night|attempt)|previous(?:ly)?|yesterday|in the past|back then|used to|claim(?:s|ed|ing)?(?! that we need)|doubt|supposedly|allegedly|"
     r"years? ago|months? ago|weeks? ago|days? ago|already (?:tried|ran|trained|did)|(?:we|i|he|she|they|it|"
     r"colleagues?|interns?|predecessors?|team|someone|somebody|vendor|agency|student|consultants?|people) "
     r"(?:once |already |first |then |had |have |has |also |even )*"
@@ -24,7 +24,7 @@ _STORY = (
     r"overfit\w*|diverged|crashed)|i've (?:tried|seen|used|run)|we've (?:tried|used|run))"
 )
 _WISH = (
-    r"(?:please|pls|want|wants|wanted|need|needs|would|should|could|can you|must|let's|lets|let us|like you|i'd|we'd|make|use|train a|"
+    r"(?:please|pls|(?<!nobody )(?<!one )wants?|need|needs|would|should|could|can you|must|let's|lets|let us|like you|i'd|we'd|make|use|train a|"
     r"train on|tune|fine-?tune|classify|stop|target|budget|limit|at most|within|maximi[sz]e|minimi[sz]e|optimi[sz]e|"
     r"so (?:try|do|run)|try|take|give|run (?:a|the|some|\d)|this time|now|task|trials?:|seed|goal|don't|do not)"
 )
@@ -82,10 +82,10 @@ def read_negations(reading: Reading) -> None:
     negator = (
         r"(?:(?:do not|don't|dont|does not|doesn't) (?:care|worry|mind|bother)(?: much)?(?: about)?|"
         r"not|no|without|don't|dont|do not|doesn't|instead of|rather than|never|avoid|skip|"
-        r"forget(?: about)?|isn't|nor|neither|in place of)"
+        r"forget(?: about)?|isn't|nor|neither|in place of|(?:anything|everything|all) but|except(?: for)?)"
     )
     for match in reading.find_all(
-        rf"{negator}\s+{filler}{term}(?:\s*(?:,|or|and|nor|/)\s*(?:{term}))*(?:\s+(?:loss|metric|score))?"
+        rf"(?<!/){negator}\s+{filler}{term}(?:\s*(?:,|or|and|nor|/)\s*(?:{term}))*(?:\s+(?:loss|metric|score))?"
     ):
         if not match.group().startswith("not only"):
             reading.text.consume(match.start(), match.end())

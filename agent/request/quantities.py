@@ -182,7 +182,8 @@ def _duration(match: re.Match[str]) -> float:
     if match["one"]:
         return _seconds_in(match["ou"])
     parts = re.finditer(rf"(?P<n>{_COMMA_NUMBER})\s*-?\s*(?P<u>{_UNIT})(?!\w)", match["sum"])
-    return sum(_decimal(part["n"]) * _seconds_in(part["u"]) for part in parts)
+    total = sum(_decimal(part["n"]) * _seconds_in(part["u"]) for part in parts)
+    return -total if match["sum"].startswith("-") else total
 
 
 def _decimal(text: str) -> float:

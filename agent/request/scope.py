@@ -37,7 +37,7 @@ OUT_OF_SCOPE = (
     r"(?:predict|estimate)(?:ing|s)? (?:the |our |my |your |next |future |tomorrow's |today's |daily |weekly |monthly |"
     r"yearly |house |home |stock |used |[a-z]+'s )*(?:\w+ )?(?:prices?|sales|churn|demand|temperatures?|revenue|"
     r"stock|stocks|rent|weather|salary|salaries|age|values?|energy|load)\b|"
-    r"anomal(?:y|ies)|cluster(?:s|ing)?(?! of)|recommend(?:er|ation)s?(?: (?:system|engine|"
+    r"anomal(?:y|ies)|outliers?|sensor (?:readings|data|values|signals)|cluster(?:s|ing)?(?! of)|recommend(?:er|ation)s?(?: (?:system|engine|"
     r"model))?|collaborative filtering|"
     r"pre-?train(?:ing)?(?! model)(?! weights)(?! checkpoint)\b(?=.*(?:scratch|corpus|billion|"
     r"tokens|wikipedia|new|own|llm|language model|\bfrom\b))|from scratch|from zero|"

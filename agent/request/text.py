@@ -34,6 +34,7 @@ _CHARACTERS = str.maketrans(
 )  # fmt: skip
 
 _CHUNK = re.compile(r"\S+")
+_FLAG = re.compile(r"(?<!\S)--(?=[a-z])")
 _JSON_KEY = re.compile(r"(?<=[{,])\s*\"([a-z_.]+)\"\s*(?=:)")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)")
@@ -87,6 +88,7 @@ def _lower(text: str) -> str:
 def _replacements(text: str) -> list[tuple[int, int, str]]:
     """Translations and corrected typos as (start, end, replacement), in order, never inside paths, ids or quotes."""
     keys = [(*m.span(), f" {m[1]}") for m in _JSON_KEY.finditer(text)]
+    keys += [(*m.span(), "; ") for m in _FLAG.finditer(text)]
     bare = _JSON_KEY.sub(lambda m: " " * len(m.group()), text)
     fixed = [(start, end) for start, end, _ in keys] + [match.span() for match in _QUOTED.finditer(bare)]
     fixed += [m.span() for m in _CHUNK.finditer(text) if _LITERAL.search(m.group().strip(".,;:!?()[]")) and not _cjk(m)]

@@ -31,6 +31,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "一个半小时", "1時間半",
     ),
     "an hour": ("un'ora", "1 stunde lang", "一小时", "одного часа", "uma hora", "una hora", "une heure", "een uur", "einer stunde"),
+    "called": ("heißt", "heissen", "s'appelle", "se llama", "si chiama", "chama-se", "se chama", "heet", "nazywa się", "называется"),
     "text column": ("textspalte", "tekstkolom", "columna de texto", "colonne de texte", "colonna di testo", "coluna de texto"),
     "label column": ("labelspalte", "klassenspalte", "zielspalte", "labelkolom", "columna de etiqueta", "colonne d'étiquette",
         "colonna etichetta", "coluna de rótulo"),
@@ -187,7 +188,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
        "startwert", "graine", "semilla", "随机种子", "种子"),
     "in parallel": ("gleichzeitig", "en parallèle", "en paralelo", "in parallelo", "em paralelo", "并行", "並列"),
     "two": ("zwei", "deux", "dos", "due", "dois", "twee", "dwie", "две", "两"),
-    "three": ("drei", "trois", "tres", "três", "drie", "trzy", "три"),
+    "three": ("drei", "trois", "tres", "tre", "três", "drie", "trzy", "три"),
     "four": ("vier", "quatre", "cuatro", "quattro", "quatro", "cztery", "четыре"),
     "five": ("fünf", "cinq", "cinco", "cinque", "vijf", "pięć", "пять"),
     "six": ("sechs", "seis", "zes", "шесть"),
@@ -365,6 +366,8 @@ TASKS_STRONG: dict[Task, str] = {
         r"(?:sort|route|triage|bucket|tag|label) (?:(?:the|our|my|these|all|incoming|customer|support) )*"
         r"(?:tickets?|emails?|mails?|messages?|complaints?|reviews?|documents?|texts?|tweets?|articles?|queries|"
         r"questions?|comments?|posts?|headlines?|reports?|requests?|issues?|utterances?|sentences?)|"
+        r"(?:sort|assign|route|put|bucket|file|divide|split|distribute|map)(?:s|ing|ed)? (?:[\w']+ ){1,5}?(?:in)?to (?:[\w']+ ){0,4}"
+        r"(?:categor(?:y|ies)|class(?:es)?|themes?|topics?|buckets?|departments?|queues?|types|kinds|labels?|intents?)|"
         r"text labell?ing|sentiment"
     ),
     Task.SFT: (
