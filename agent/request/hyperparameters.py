@@ -117,14 +117,18 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
         value = search_value(f"between {match['low']} and {match['high']}")
         reading.claim(f"search.{parameter.name}", value, match.start(), match.end())
     for match in reading.find_all(rf"(?:{parameter.called}){_CONNECTOR}(?P<value>{VALUE})"):
-        if re.match(r"\s*(?:trials?|runs?|hours?|minutes?|gb|mb|usd|\$)(?!\w|\s*[=:])", reading.text.left[match.end() :]):
+        if re.match(
+            r"\s*(?:trials?|runs?|hours?|minutes?|gb|mb|usd|\$)(?!\w|\s*[=:])", reading.text.left[match.end() :]
+        ):
             continue
         _claim(reading, parameter, match)
 
 
 def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
     """Pass over "a rank below 64", "no more than 3 epochs" and "lr around 1e-4"."""
-    patterns = [rf"(?:{parameter.called})\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"]
+    patterns = [
+        rf"(?:{parameter.called})\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"
+    ]
     ends = [rf"\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
     if parameter.value_first:
         patterns.append("")

@@ -67,7 +67,9 @@ _REPORTED_SPEECH = re.compile(
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\}", re.DOTALL)
 _QUOTATION = re.compile(r"\"[^\"\n]{12,600}\"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){12,600}'(?!\w)")
-_NAMED_BEFORE = re.compile(r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$")
+_NAMED_BEFORE = re.compile(
+    r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$"
+)
 _SECRET_READ = re.compile(
     r"\b(?:read|open|cat|copy|include|print|show|look at|load|attach|append)\b (?:the |my |your )?(?:contents? of |file )*"
     r"(?:~|/etc/|/root/|/proc/|\.env|\$home)\S*"

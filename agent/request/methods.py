@@ -47,9 +47,7 @@ def _skip_background(reading: Reading) -> None:
             reading.text.consume(*match.span())
 
 
-_BAD = (
-    r" (?:bad|poor|useless|misleading|wrong|meaningless|pointless|terrible|irrelevant|unimportant|secondary|overrated|inadequate|inappropriate|unsuitable|deceptive|silly|(?<=not )(?:that )?(?:important|useful|enough|interesting|relevant))(?!\w)"
-)
+_BAD = r" (?:bad|poor|useless|misleading|wrong|meaningless|pointless|terrible|irrelevant|unimportant|secondary|overrated|inadequate|inappropriate|unsuitable|deceptive|silly|(?<=not )(?:that )?(?:important|useful|enough|interesting|relevant))(?!\w)"
 _NOT_BUT = re.compile(r"(?<!\w)not (?=[^,.;\n]{0,25}\d)(?!only|more|less|over|above)[^,;\n]{1,30}?(?=,? but\b)")
 
 
@@ -59,7 +57,9 @@ def read_negations(reading: Reading) -> None:
         reading.text.consume(*match.span())
     _skip_background(reading)
     metric = "|".join([*METRICS.values(), r"f-?1(?:[- ]score)?"])
-    for match in reading.find_all(rf"(?:{metric})(?: alone)? (?:is|are|would be|seems?)(?: (?:a|an|not|really|too|very|the|such|so))*{_BAD}"):
+    for match in reading.find_all(
+        rf"(?:{metric})(?: alone)? (?:is|are|would be|seems?)(?: (?:a|an|not|really|too|very|the|such|so))*{_BAD}"
+    ):
         reading.text.consume(*match.span())
     merge = reading.find(
         r"(?:do not|don't|dont|never|no|without|not)(?: (?:to|need|want|a|any|to be))*\s+merg(?:e|ed|"

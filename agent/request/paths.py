@@ -98,7 +98,11 @@ def find_locations(reading: Reading) -> list[Location]:
             value = value[:-2] if value.endswith("'s") else value
         if kind == "id" and _is_prose(value):
             continue
-        if value == "/" and kind == "path" and not re.search(r"(?:on|from|in|to|into|under|with|use|path|dir|of)\W$", visible[:start]):
+        if (
+            value == "/"
+            and kind == "path"
+            and not re.search(r"(?:on|from|in|to|into|under|with|use|path|dir|of)\W$", visible[:start])
+        ):
             continue
         if value.strip("/~") or value in ("~", "/", "~/"):
             found.append(Location(value, start, start + len(value), kind))

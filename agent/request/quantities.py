@@ -142,7 +142,9 @@ def _read_seconds(reading: Reading) -> None:
             before,
         ):
             continue
-        if match["one"] and re.search(r"(?:\d|hundreds?|thousands?|dozens|many|several|few|once|twice|times) *\w* *$", before):
+        if match["one"] and re.search(
+            r"(?:\d|hundreds?|thousands?|dozens|many|several|few|once|twice|times) *\w* *$", before
+        ):
             continue
         seconds = _duration(match)
         if re.search(r"(?:length|tokens|context)(?: of| is|:)? *$", before):

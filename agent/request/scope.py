@@ -69,9 +69,7 @@ def out_of_scope(text: str) -> re.Match[str] | None:
 
 
 _MAKES = r"(?:generat|creat|draw|paint|transcri|segment|synthes|colori|denois|text[- ]to|speech[- ]to|from scratch)"
-_JOINED = (
-    rf"(?: [\w'-]+){{0,3}}? (?:{_ABOUT}|that|which|who|whose|of|for|from|customers|users|people|we|they|by)(?!\w)"
-)
+_JOINED = rf"(?: [\w'-]+){{0,3}}? (?:{_ABOUT}|that|which|who|whose|of|for|from|customers|users|people|we|they|by)(?!\w)"
 
 
 def _is_subject(text: str, match: re.Match[str]) -> bool:
