@@ -40,7 +40,7 @@ def evaluate_adapter(
     from tools.columns import detect_columns
     from tools.load_data import load_table
     from tools.table import canonical_jsonl
-    from trainers.saved import load_saved, read_facts
+    from trainers.saved import load_reference, load_saved, read_facts
 
     facts = read_facts(adapter)
     wanted = _metric(metric, TASK_METRICS[facts.task])
@@ -58,7 +58,7 @@ def evaluate_adapter(
             max_seq_length=facts.max_seq_length,
             max_rows=max_rows,
         )
-        result: EvalResult = evaluate(saved.model, saved.tokenizer, spec)
+        result: EvalResult = evaluate(saved.model, saved.tokenizer, spec, load_reference(saved.facts))
     return Evaluation(
         adapter=adapter,
         data=data,

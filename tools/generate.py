@@ -1,10 +1,14 @@
 """Asking a saved adapter: text from a language model, class probabilities from a classifier."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from trainers.spec import Closed, Task
+
+if TYPE_CHECKING:
+    from trainers.saved import Saved
 
 
 class Answer(Closed):
@@ -39,6 +43,17 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
             shares = model(**batch.to(model.device)).logits[0].float().softmax(-1).tolist()
             probabilities = dict(zip(facts.labels, shares, strict=True))
             return Answer(text=max(probabilities, key=lambda label: probabilities[label]), probabilities=probabilities)
-        from evals.generate import generate_texts
+        return Answer(text=_continued(saved, prompt, max_new_tokens))
 
-        return Answer(text=generate_texts(model, tokenizer, [prompt], max_new_tokens=max_new_tokens)[0])
+
+def _continued(saved: "Saved", prompt: str, max_new_tokens: int) -> str:
+    """What a language model writes after a plain prompt, or after a user's turn if it was trained on conversations."""
+    from evals.generate import generate as write
+    from evals.generate import generate_texts
+    from trainers.encode import encode_chat_prompt, escaped, special_strings
+
+    model, tokenizer = saved.model, saved.tokenizer
+    if not saved.facts.chat:
+        return generate_texts(model, tokenizer, [prompt], max_new_tokens=max_new_tokens)[0]
+    turn = {"role": "user", "content": escaped(prompt, special_strings(tokenizer))}
+    return write(model, tokenizer, [encode_chat_prompt(tokenizer, [turn])], max_new_tokens, batch_size=1)[0]

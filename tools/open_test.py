@@ -42,7 +42,7 @@ class SealBroken(TunewrightError):
 def open_test(spec: OpenTestSpec) -> OpenedTest:
     """Score every model on the sealed test rows. Raises SealBroken if their fingerprint differs from the plan's."""
     from evals.judge import evaluate
-    from trainers.saved import load_saved
+    from trainers.saved import load_reference, load_saved
 
     found = hashlib.sha256(spec.evaluate.file.read_bytes()).hexdigest()
     if found != spec.test_sha256:
@@ -54,7 +54,7 @@ def open_test(spec: OpenTestSpec) -> OpenedTest:
     results = {}
     for name, directory in spec.models.items():
         saved = load_saved(directory)
-        results[name] = evaluate(saved.model, saved.tokenizer, spec.evaluate)
+        results[name] = evaluate(saved.model, saved.tokenizer, spec.evaluate, load_reference(saved.facts))
     return OpenedTest(results=results, seconds=time.monotonic() - started)
 
 

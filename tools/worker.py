@@ -71,7 +71,7 @@ def _attempt(spec: AttemptSpec, resident: "Resident", emit: Emit, started: float
         emit(Progress(attempt_id=spec.attempt_id, total_steps=total_steps, point=point))
 
     trained = fit(spec.train, resident, on_point)
-    validation = evaluate(trained.model, trained.tokenizer, spec.evaluate)
+    validation = evaluate(trained.model, trained.tokenizer, spec.evaluate, trained.reference)
     digest = trained.save(spec.train.output_dir) if spec.keep_adapter else None
     return Finished(
         attempt_id=spec.attempt_id,

@@ -44,12 +44,25 @@ def start_ids(tokenizer: Any) -> list[int]:
 
 
 def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
-    """Ids of a prompt as the model sees it in training and in generation; never empty.
+    """Ids of a prompt as the model sees it in training and in generation; never empty."""
+    return _begun(tokenizer, separated(prompt))
 
-    An empty prompt of a tokenizer without a beginning-of-text token starts with its end-of-text token, as
+
+def separated(prompt: str) -> str:
+    """`prompt` with a line break after it, unless it is empty or ends in white space by itself.
+
+    Columns of questions and answers hold neither, and "…altogether?The" is no text a model has seen.
+    """
+    return prompt if not prompt or prompt[-1].isspace() else f"{prompt}\n"
+
+
+def _begun(tokenizer: Any, text: str) -> list[int]:
+    """Ids of a text with the tokenizer's start.
+
+    An empty text of a tokenizer without a beginning-of-text token starts with its end-of-text token, as
     GPT-2 does, since the first token of a completion needs something to be predicted from.
     """
-    ids = start_ids(tokenizer) + _plain(tokenizer, prompt)
+    ids = start_ids(tokenizer) + _plain(tokenizer, text)
     return ids or [tokenizer.eos_token_id if tokenizer.bos_token_id is None else tokenizer.bos_token_id]
 
 
@@ -60,14 +73,14 @@ def encode_pair(tokenizer: Any, prompt: str, completion: str) -> tuple[list[int]
     prompt where that leaves the prompt's tokens unchanged, else by itself (trap 20).
     """
     alone = encode_prompt(tokenizer, prompt)
-    joint = encode_prompt(tokenizer, prompt + completion)
+    joint = _begun(tokenizer, separated(prompt) + completion)
     rest = joint[len(alone) :] if joint[: len(alone)] == alone else _plain(tokenizer, completion)
     return alone, [*rest, tokenizer.eos_token_id]
 
 
 def encode_text(tokenizer: Any, text: str) -> list[int]:
     """Ids of a whole text with the end-of-text token."""
-    return [*encode_prompt(tokenizer, text), tokenizer.eos_token_id]
+    return [*_begun(tokenizer, text), tokenizer.eos_token_id]
 
 
 def encode_chat(tokenizer: Any, messages: Messages) -> tuple[list[int], list[bool]]:

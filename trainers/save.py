@@ -29,6 +29,8 @@ class SavedFacts(Closed):
     config: Config
     seed: int
     precision: Literal["fp32", "bf16"] = "fp32"
+    chat: bool = False
+    """Trained on conversations, so to be asked in the model's chat template."""
     versions: dict[str, str]
 
 
@@ -68,8 +70,15 @@ def facts_of(spec: TrainSpec) -> SavedFacts:
         config=spec.config,
         seed=spec.seed,
         precision=spec.precision,
+        chat=_holds_conversations(spec.train_file),
         versions={name: version(name) for name in PACKAGES},
     )
+
+
+def _holds_conversations(train_file: Path) -> bool:
+    """Whether the first row of the training data is a conversation; all rows of a file are of one kind."""
+    with train_file.open(encoding="utf-8") as rows:
+        return "messages" in json.loads(rows.readline() or "{}")
 
 
 def seal(directory: Path) -> str:

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from trainers.errors import InputError
 from trainers.save import FACTS_FILE, MANIFEST_FILE, SavedFacts, sha256
-from trainers.spec import Adapter, TrainSpec
+from trainers.spec import Adapter, Task, TrainSpec
 
-__all__ = ["Saved", "SavedFacts", "check_manifest", "load_saved", "read_facts"]
+__all__ = ["Saved", "SavedFacts", "check_manifest", "load_reference", "load_saved", "read_facts"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,23 @@ def load_saved(directory: Path, device: Literal["cpu", "cuda"] | None = None) ->
     if facts.adapter is not Adapter.FULL:
         model = PeftModel.from_pretrained(model, str(directory), is_trainable=False)
     return Saved(model.eval(), tokenizer, facts)
+
+
+def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = None) -> Any | None:
+    """The model that preference metrics compare a fully fine-tuned model with: its base, loaded afresh.
+
+    None for every other task and adapter: there the reference is the model with its adapter off.
+    """
+    if facts.adapter is not Adapter.FULL or facts.task is not Task.PREFERENCE:
+        return None
+    import torch
+
+    from trainers.open_base import open_model, open_tokenizer
+
+    base = base_directory(facts)
+    spec = _spec(facts, Path(base), device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    model, _ = open_model(spec.model_copy(update={"revision": facts.revision}), open_tokenizer(base, facts.revision))
+    return model.eval()
 
 
 def base_directory(facts: SavedFacts) -> str:

@@ -117,3 +117,12 @@ def test_text_ends_in_a_stop_token():
     ids = encode_text(TOKENIZER, "abc")
     assert ids[0] == TOKENIZER.bos_token_id
     assert ids[-1] in stop_ids(TOKENIZER)
+
+
+def test_prompt_and_completion_are_kept_apart():
+    """A question and its answer get a line break between them; a prompt that ends in white space keeps its own."""
+    asked, answer = encode_pair(TOKENIZER, "why?", "because")
+    assert TOKENIZER.decode(asked, skip_special_tokens=True) == "why?\n"
+    assert TOKENIZER.decode(answer, skip_special_tokens=True) == "because"
+    assert encode_prompt(TOKENIZER, "why? ") != encode_prompt(TOKENIZER, "why?")
+    assert TOKENIZER.decode(encode_prompt(TOKENIZER, "why? "), skip_special_tokens=True) == "why? "

@@ -10,7 +10,7 @@ from trainers.errors import InputError
 from trainers.fit import fit
 from trainers.merge import merge
 from trainers.save import sha256
-from trainers.saved import load_saved, read_facts
+from trainers.saved import load_reference, load_saved, read_facts
 
 TEXT = {"classification": "apple gear", "sft": "q1? ", "preference": "q1? "}
 
@@ -93,3 +93,18 @@ def test_saving_again_replaces_the_directory(classification, saved):
     fit(classification(max_steps=2), Resident(), lambda p, n: None).save(saved)
     listed = json.loads((saved / "MANIFEST.json").read_text())["files"]
     assert {f.name for f in saved.iterdir()} == {*listed, "MANIFEST.json"}
+
+
+def test_reference_of_a_fully_tuned_preference_model_is_its_base(preference, tmp_path):
+    """Preference metrics need the model as it was; with an adapter, switching it off is enough."""
+    spec = preference(adapter="full", epochs=1, learning_rate=1e-2)
+    resident = Resident()
+    untrained = logits(resident.load(spec).model, resident.load(spec).tokenizer, "q1? ")
+    trained = fit(spec, resident, lambda p, n: None)
+    trained.save(tmp_path / "full")
+    saved = load_saved(tmp_path / "full", device="cpu")
+    reference = load_reference(saved.facts, device="cpu")
+    assert torch.equal(logits(reference, saved.tokenizer, "q1? "), untrained)
+    assert not torch.equal(logits(saved.model, saved.tokenizer, "q1? "), untrained)
+    fit(preference(adapter="lora", max_steps=1), Resident(), lambda p, n: None).save(tmp_path / "lora")
+    assert load_reference(read_facts(tmp_path / "lora")) is None
