@@ -12,7 +12,7 @@ from typing import IO
 PASSED_ON = (
     "PATH", "HOME", "USER", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH",
     "HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS", "COVERAGE_PROCESS_START", "COVERAGE_FILE",
+    "MKL_NUM_THREADS", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE",
 )  # fmt: skip
 """Environment variables a child may see: an allowlist, so that no key or token gets through."""
 
