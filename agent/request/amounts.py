@@ -2,6 +2,7 @@
 
 import re
 
+from agent.request.patterns import Lazy
 from agent.request.vocabulary import NUMBER_WORDS
 from trainers.spec import Choices, Range, Scalar, SearchValue
 
@@ -31,7 +32,7 @@ OWN_LIST = rf"{TIGHT}(?:\s*[,/]\s*{TIGHT})*(?:\s*,?\s*\bor\s+|/){TIGHT}"
 VALUE = rf"(?:{_BETWEEN}|{_BRACKETED}|{_FROM_TO}|{_LISTED}|{TIGHT}(?:\s*%)?)"
 """A range, a list or one number."""
 
-_FIND = re.compile(NUMBER)
+_FIND = Lazy(NUMBER)
 
 
 def number(text: str) -> float:

@@ -38,10 +38,11 @@ _NOT_NAMES_WORDS = (
     "texts prompts first second third fourth last final left right"
 )
 _NOT_NAMES = frozenset(_NOT_NAMES_WORDS.split())
-_NEVER_NAMES = frozenset(
+_NEVER_NAMES_WORDS = (
     "a an and are as at be by called column columns for from has holds i in is it its names named of on or so that "
-    "the then to use using where which with".split()
+    "the then to use using where which with"
 )
+_NEVER_NAMES = frozenset(_NEVER_NAMES_WORDS.split())
 """Words that are no column's name even right after "column"."""
 _TASK_OF_PAIR = {"completion": Task.SFT, "label": Task.CLASSIFICATION}
 
@@ -131,7 +132,8 @@ def _read_listed(reading: Reading) -> None:
     """ "columns prompt, chosen, rejected" and "columns body and topic"."""
     joint = r"\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*"
     match = reading.find(
-        rf"(?:columns|fields|cols)(?: are| named| called|:|=|,| the)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
+        rf"(?:columns|fields|cols)(?: are| named| called|:|=|,|"
+        rf" the)*\s*[(\[]?\s*({_NAME}(?:{joint}{_NAME}){{1,4}})\s*[)\]]?|"
         rf"({_NAME}(?:{joint}{_NAME}){{1,4}}) (?:columns|fields)"
     )
     if match is None:
@@ -178,9 +180,11 @@ def _read_role_is_name(reading: Reading) -> None:
     in_column = r"(?:\s+(?:col(?:umn)?|field))"
     for role, words in _NARROW.items():
         said = (
-            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*(?:(?:the )?(?:column|field)\s+)?|{in_column}?\s+(?:is|are|comes?|sits?|lives?|found|"
+            rf"(?:{words})(?:{in_column}?\s*(?:=|:)\s*(?:(?:the )?(?:column|field)\s+)?|{in_column}?\s+(?:is|are|"
+            rf"comes?|sits?|lives?|found|"
             r"stored)(?: (?:in|from|under))?"
-            rf"(?: the)?(?: (?:first|second|third|fourth|last|final|left|right))?{in_column}?(?: called| named)?\s+|{in_column}?\s+(?:in|en|em|dans|nella|"
+            rf"(?: the)?(?: (?:first|second|third|fourth|last|final|left|right))?{in_column}?(?: called| named)?\s+|"
+            rf"{in_column}?\s+(?:in|en|em|dans|nella|"
             rf"nel)(?: the)?{in_column}?\s+|{in_column}(?: called| named)?\s+|"
             rf"\s+(?:called|named)\s+)"
         )
@@ -198,11 +202,13 @@ def _read_role_is_name(reading: Reading) -> None:
 
 
 _KINDS: dict[str, str] = {
-    "text": r"(?:mail|e-?mail|message(?!s)|review|comment|tweet|post|ticket|body|subject(?: lines?)?|headline|title|note|letter|utterance|"
+    "text": r"(?:mail|e-?mail|message(?!s)|review|comment|tweet|post|ticket|body|subject(?: lines?)?|headline|title|"
+    "note|letter|utterance|"
     r"description|report|complaint|feedback|article|abstract|content|opinion)s?(?: (?:itself|texts?|bod(?:y|ies)))?",
     "label": r"(?:stars?|ratings?|scores?|team|queue|department|genre|verdict|tag|type|kind|language|section|topic|"
     r"category|categories|intent|emotion|sentiment|priority|urgency|ward|author|class name|outcome|answer class)s?",
-    "chosen": r"(?:good|better|best|preferred|winning|favou?red|accepted) (?:answers?|repl(?:y|ies)|responses?|ones?|texts?)",
+    "chosen": r"(?:good|better|best|preferred|winning|favou?red|accepted) (?:answers?|repl(?:y|ies)|responses?|ones?|"
+    "texts?)",
     "rejected": r"(?:bad|worse|worst|losing|dispreferred|other) (?:answers?|repl(?:y|ies)|responses?|ones?|texts?)",
 }
 """Nouns that tell a column's role only where the words say outright that they are in a column."""
@@ -211,7 +217,10 @@ _KINDS: dict[str, str] = {
 def _read_kind_in_column(reading: Reading) -> None:
     """ "the stars are in `rating`", "subject line in column subject"."""
     joint = r"(?:\s+(?:is|are|sits?|lives?|comes?|found|stored|can be found))?\s+(?:in|under|from)(?: the)?"
-    where = rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_NAME})|\s+(?P<b>{_QUOTED_NAME})|\s+(?P<c>[^\W\d][\w-]*) (?:column|field))"
+    where = (
+        rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_NAME})|\s+(?P<b>{_QUOTED_NAME})|"
+        r"\s+(?P<c>[^\W\d][\w-]*) (?:column|field))"
+    )
     for role, words in _KINDS.items():
         match = reading.find(rf"(?:{words}){joint}{where}")
         if match:

@@ -5,6 +5,7 @@ from typing import Any
 
 from agent.request.amounts import NUMBER, number, whole
 from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
+from agent.request.patterns import Lazy
 from agent.request.scope import out_of_scope
 from trainers.spec import Intent
 
@@ -45,7 +46,7 @@ _DROP = (
     r"without|get rid of|take (?:out|off)|ignore|skip|never mind|scrap|discard|lose|cancel|unfix|reset|"
     r"(?:don't|do not) (?:fix|set|limit|restrict))"
 )
-_BARE = re.compile(
+_BARE = Lazy(
     r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|"
     r"that) to|yes)?[\s,:]*(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*"
 )
@@ -138,12 +139,13 @@ def _bare_answer(previous: Draft, request: str) -> dict[str, Any]:
 
 
 _FACTORS = {"double": 2, "twice": 2, "triple": 3, "thrice": 3, "quadruple": 4, "halve": 0.5, "half": 0.5}
-_SCALES = re.compile(
+_SCALES = Lazy(
     r"(?<!\w)(?P<factor>double|twice|triple|quadruple|halve|half)(?!\w)(?! an? (?:hour|day|minute))"
     r"(?: (?:as (?:many|much|long)|the|number|of|my|our|that|all))* (?P<noun>[a-z][\w -]*)"
 )
-_ADDS = re.compile(
-    rf"(?<!\w)(?:(?:add|another|give (?:it|me)|allow|plus|with|run|do|use|and)\s+)*(?:(?P<n>{NUMBER}) (?P<sign>more|additional|extra|"
+_ADDS = Lazy(
+    rf"(?<!\w)(?:(?:add|another|give (?:it|me)|allow|plus|with|run|do|use|and)\s+)*(?:(?P<n>{NUMBER}) (?P<sign>more|"
+    rf"additional|extra|"
     rf"fewer|less)|(?P<another>add|another) (?P<m>{NUMBER}))(?: of)?(?: the)? (?P<noun>[a-z][\w-]*)"
 )
 
@@ -152,13 +154,14 @@ def _scaled(previous: Draft, request: str) -> dict[str, Any]:
     """ "double the trials", "5 more trials": what numbers were, and by how much they change."""
     low, values = request.lower(), _flat(previous.spec)
     changed: dict[str, Any] = {}
-    for match in [*_SCALES.finditer(low), *_ADDS.finditer(low)]:
+    times = list(_SCALES.finditer(low))
+    for match in [*times, *_ADDS.finditer(low)]:
         noun = match["noun"].strip()
         name = next((n for n, words in _FIELD_WORDS.items() if re.match(rf"(?:{words})(?!\w)", noun)), "")
         old = values.get(name)
         if isinstance(old, bool) or not isinstance(old, (int, float)):
             continue
-        if match.re is _SCALES:
+        if match in times:
             changed[name] = whole(old * _FACTORS[match["factor"]])
             continue
         sign = -1 if match["sign"] in ("fewer", "less") else 1

@@ -75,7 +75,8 @@ _CONNECTOR = (
 _VAGUE = (
     r"(?:about|around|roughly|approximately|circa|ca\.?|near|~|≈|maybe|something like|at most|at least|no more than|"
     r"not more than|no less than|not less than|up to|below|under|above|over|more than|less than|smaller than|"
-    r"larger than|greater than|lower than|higher than|bigger than|max(?:imum|imal|\.)?(?: of)?|min(?:imum|imal|\.)?(?: of)?|"
+    r"larger than|greater than|lower than|higher than|bigger than|max(?:imum|imal|\.)?(?: of)?|min(?:imum|imal|"
+    r"\.)?(?: of)?|"
     r"not (?:above|below|over|under)|<=?|>=?|≤|≥)"
 )
 """Such words before a hyperparameter's value leave it open: an estimate or one end of a range states none."""
@@ -142,7 +143,8 @@ def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
 
 def _read_value_first(reading: Reading, parameter: Hyperparameter) -> None:
     for match in reading.find_all(
-        rf"(?P<value>{OWN_LIST}|{VALUE})(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?(?:{parameter.value_first})(?!\s*=|[\"']?:\s*[\d\[])"
+        rf"(?P<value>{OWN_LIST}|{VALUE})(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |"
+        rf"as (?:the )?)?(?:{parameter.value_first})(?!\s*=|[\"']?:\s*[\d\[])"
     ):
         _claim(reading, parameter, match)
 

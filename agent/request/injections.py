@@ -2,25 +2,28 @@
 
 import re
 
+from agent.request.patterns import Lazy
 from agent.request.reading import Reading
 
-_TAKES_OVER = re.compile(
+_TAKES_OVER = Lazy(
     r"(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|your|the|my|previous|prior|"
     r"above|these|those|of|safety|"
-    r"earlier|every|system|budget|default|usual|given|own|path|[\w-]+(?= rules| instructions))\s+)*(?:instructions?|rules?|prompts?|guidelines?|guardrails?|"
+    r"earlier|every|system|budget|default|usual|given|own|path|[\w-]+(?= rules| instructions))\s+)*(?:instructions?|"
+    r"rules?|prompts?|guidelines?|guardrails?|"
     r"restrictions?|limits? on|checks?|"
     r"polic(?:y|ies)|constraints?)|"
     r"(?:^|(?<=[\s(\[<|*#\"]))(?:system|assistant|developer|admin)(?:\s+(?:message|prompt|note|"
     r"override))?\s*(?:\]|>|\*\*)?:|"
     r"<\|?(?:im_start|system|inst)|\[inst\]|you are now\b|new instructions?:|(?:developer|god|dan|admin) mode|"
     r"pretend (?:that )?you|act as (?:root|admin|if you)|(?:note|message|"
-    r"instruction|reminder|comment)s? (?:to|for) (?:the |any |all |every )?(?:ai|llm|(?:large )?language model|assistant|model|agent|planner|bot|"
+    r"instruction|reminder|comment)s? (?:to|for) (?:the |any |all |every )?(?:ai|llm|(?:large )?language model|"
+    r"assistant|model|agent|planner|bot|"
     r"reader|parser|system)s?"
 )
 """Such words claim everything up to the end of their sentence or line."""
 
-_CHAT_MESSAGE = re.compile(r"\{[^{}\n]*\brole\"?\s*:[^{}\n]*\}")
-_COMMANDS = re.compile(
+_CHAT_MESSAGE = Lazy(r"\{[^{}\n]*\brole\"?\s*:[^{}\n]*\}")
+_COMMANDS = Lazy(
     r"\brm\s+-\w*[rf]|\b(?:curl|wget)\b|\bsudo\b|\bchmod\b|\bpip3? install\b|"
     r"\bapt(?:-get)? install\b|os\.system|subprocess|"
     r"\b(?:eval|exec|__import__)\s*\(|trust[_ -]remote[_ -]code|\$\(|\bbash -c\b|\bnc -|"
@@ -48,16 +51,16 @@ _COMMANDS = re.compile(
 )
 """Such words claim their clause."""
 
-_SENTENCE_END = re.compile(r"[.!?;](?=[\s\x00]|$)|\n")
-_CLAUSE_START = re.compile(
+_SENTENCE_END = Lazy(r"[.!?;](?=[\s\x00]|$)|\n")
+_CLAUSE_START = Lazy(
     r"\(|[,:]\s|<!|\[|&&|\||\s-+\s|(?<![\w-])(?:and|then|but|also|plus|oh|after that|afterwards)(?![\w-])"
 )
-_CLAUSE_END = re.compile(
+_CLAUSE_END = Lazy(
     r"[,)](?=\s|$)|\s-+\s|(?<![\w-])(?:then|but|and (?:fine|train|use|tune|make|keep|set|with))(?![\w-])"
 )
 
 
-_REPORTED_SPEECH = re.compile(
+_REPORTED_SPEECH = Lazy(
     r"[^.;\n]{0,80}\b(?:wrote|writes|said|says|reads|commented|claims?|claimed|suggested|suggests|"
     r"told (?:me|us)|quote|states?|stated|contains?|mentions?)"
     r"\b[^.;\n\"]{0,30}\"(?:[^\"\n]*\s){3}[^\"\n]*\"[^.;\n]*"
@@ -65,13 +68,12 @@ _REPORTED_SPEECH = re.compile(
 """Somebody else's sentence, quoted: it orders nothing."""
 
 
-_COMMENT = re.compile(r"<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\}", re.DOTALL)
-_QUOTATION = re.compile(r"\"[^\"\n]{12,600}\"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){12,600}'(?!\w)")
-_NAMED_BEFORE = re.compile(
-    r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$"
-)
-_SECRET_READ = re.compile(
-    r"\b(?:read|open|cat|copy|include|print|show|look at|load|attach|append)\b (?:the |my |your )?(?:contents? of |file )*"
+_COMMENT = Lazy(r"<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\}", re.DOTALL)
+_QUOTATION = Lazy(r"\"[^\"\n]{12,600}\"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){12,600}'(?!\w)")
+_NAMED_BEFORE = Lazy(r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$")
+_SECRET_READ = Lazy(
+    r"\b(?:read|open|cat|copy|include|print|show|look at|load|attach|append)\b (?:the |my |your )?(?:contents? of |"
+    r"file )*"
     r"(?:~|/etc/|/root/|/proc/|\.env|\$home)\S*"
 )
 
@@ -93,7 +95,7 @@ def _read_quotations(reading: Reading) -> None:
 
 
 def _read_secret_orders(reading: Reading) -> None:
-    """ "read ~/.ssh/config and ...": an order about a secret where the data was named before, not a wish to train on it."""
+    """ "read ~/.ssh/config and ...": where the data was named before, an order about a secret is no wish to train."""
     for match in list(_SECRET_READ.finditer(reading.text.left)):
         if re.search(r"[\w/-]\.(?:csv|tsv|jsonl?|parquet|txt)(?!\w)", reading.text.left[: match.start()]):
             start, end = _extent(reading.text.left, match, whole_sentence=True)

@@ -3,11 +3,12 @@
 import re
 
 from agent.request.amounts import NUMBER
+from agent.request.patterns import Lazy
 from agent.request.reading import Reading
 from agent.request.vocabulary import ADAPTERS, LOSSES, METRICS, TASKS_STRONG
 from trainers.spec import Adapter, Loss, Task
 
-_PAST = re.compile(
+_PAST = Lazy(
     r"(?:last|previous|earlier|prior) (?:run|time|attempt|experiment|try|study|month|week|"
     r"year)s?\b[^.!?;\n]*?\b(?:took|got|gave|reached|was|had|"
     r"scored|needed|failed|crashed|ran|cost|achieved|did)\b[^.!?;\n]*(?:\.\d[^.!?;\n]*)*"
@@ -16,7 +17,8 @@ _PAST = re.compile(
 
 
 _STORY = (
-    r"(?:last (?:time|run|week|month|year|summer|night|attempt)|previous(?:ly)?|yesterday|in the past|back then|used to|claim(?:s|ed|ing)?(?! that we need)|doubt|supposedly|allegedly|"
+    r"(?:last (?:time|run|week|month|year|summer|night|attempt)|previous(?:ly)?|yesterday|in the past|back then|"
+    r"used to|claim(?:s|ed|ing)?(?! that we need)|doubt|supposedly|allegedly|"
     r"years? ago|months? ago|weeks? ago|days? ago|already (?:tried|ran|trained|did)|(?:we|i|he|she|they|it|"
     r"colleagues?|interns?|predecessors?|team|someone|somebody|vendor|agency|student|consultants?|people) "
     r"(?:once |already |first |then |had |have |has |also |even )*"
@@ -24,15 +26,17 @@ _STORY = (
     r"overfit\w*|diverged|crashed)|i've (?:tried|seen|used|run)|we've (?:tried|used|run))"
 )
 _WISH = (
-    r"(?:please|pls|(?<!nobody )(?<!one )wants?|need|needs|would|should|could|can you|must|let's|lets|let us|like you|i'd|we'd|make|use|train a|"
+    r"(?:please|pls|(?<!nobody )(?<!one )wants?|need|needs|would|should|could|can you|must|let's|lets|let us|"
+    r"like you|i'd|we'd|make|use|train a|"
     r"train on|tune|fine-?tune|classify|stop|target|budget|limit|at most|within|maximi[sz]e|minimi[sz]e|optimi[sz]e|"
     r"so (?:try|do|run)|try|take|give|run (?:a|the|some|\d)|this time|now|task|trials?:|seed|goal|don't|do not)"
 )
-_BACKGROUND = re.compile(rf"(?<!\w){_STORY}(?!\w)")
-_WANTS = re.compile(rf"(?<![\w']){_WISH}(?![\w'])")
-_SENTENCE = re.compile(r"(?:[^.!?;\n]|[.!?;](?=\S))+")
-_OVERFITS = re.compile(
-    rf"(?:overfit\w*|diverge[sd]?|diverging|blows? up|blew up|collapse[sd]?|crash(?:es|ed)?|plateau\w*|ooms?|runs? out of memory|"
+_BACKGROUND = Lazy(rf"(?<!\w){_STORY}(?!\w)")
+_WANTS = Lazy(rf"(?<![\w']){_WISH}(?![\w'])")
+_SENTENCE = Lazy(r"(?:[^.!?;\n]|[.!?;](?=\S))+")
+_OVERFITS = Lazy(
+    rf"(?:overfit\w*|diverge[sd]?|diverging|blows? up|blew up|collapse[sd]?|crash(?:es|ed)?|plateau\w*|ooms?|"
+    rf"runs? out of memory|"
     rf"degrade[sd]?|unstable)(?: \w+){{0,3}}? (?:after|at|with|for|beyond|above|around|when)[^,.;:\n]{{0,40}}?{NUMBER}"
     r"(?: (?:epochs?|passes|gb|trials|steps|hours?|minutes?))?"
 )
@@ -47,8 +51,12 @@ def _skip_background(reading: Reading) -> None:
             reading.text.consume(*match.span())
 
 
-_BAD = r" (?:bad|poor|useless|misleading|wrong|meaningless|pointless|terrible|irrelevant|unimportant|secondary|overrated|inadequate|inappropriate|unsuitable|deceptive|silly|(?<=not )(?:that )?(?:important|useful|enough|interesting|relevant))(?!\w)"
-_NOT_BUT = re.compile(r"(?<!\w)not (?=[^,.;\n]{0,25}\d)(?!only|more|less|over|above)[^,;\n]{1,30}?(?=,? but\b)")
+_BAD = (
+    r" (?:bad|poor|useless|misleading|wrong|meaningless|pointless|terrible|irrelevant|unimportant|secondary|overrated|"
+    r"inadequate|inappropriate|unsuitable|deceptive|silly|"
+    r"(?<=not )(?:that )?(?:important|useful|enough|interesting|relevant))(?!\w)"
+)
+_NOT_BUT = Lazy(r"(?<!\w)not (?=[^,.;\n]{0,25}\d)(?!only|more|less|over|above)[^,;\n]{1,30}?(?=,? but\b)")
 
 
 def read_negations(reading: Reading) -> None:

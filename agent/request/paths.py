@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from agent.request.patterns import Lazy
 from agent.request.reading import Reading
 from agent.request.text import USED
 
@@ -15,7 +16,7 @@ EXTENSION = (
 
 _PLAIN = r"[^\s\x00,;\"'`<>(){}\[\]=|\u3000-\u30ff\u3400-\u9fff\uff00-\uffef]"
 
-_LOCATION = re.compile(
+_LOCATION = Lazy(
     rf"(?P<quoted>\"[^\"\n\x00]{{1,200}}\"|`[^`\n\x00]{{1,200}}`|(?<!\w)'[^'\n\x00]{{1,200}}'(?!\w))|"
     rf"(?P<url>(?:[a-z][a-z0-9+]*)://{_PLAIN}+)|"
     rf"(?P<windows>(?<!\w)(?:[a-z]:[\\/]|\\\\){_PLAIN}+)|"
@@ -29,7 +30,7 @@ _LOCATION = re.compile(
     re.IGNORECASE,
 )
 
-UNSAFE = re.compile(
+UNSAFE = Lazy(
     r"^file:|^\\\\|^//|(?:^|[\\/])\.\.(?:[\\/]|$)|^/(?:etc|root|proc|sys|dev|boot|bin|sbin|usr|"
     r"lib\d*|var/(?:lib|log|run|spool|mail)|run|private/etc)(?:/|$)|"
     r"(?:^|[\\/])\.(?:ssh|aws|gnupg|kube|docker|netrc|env|pgpass|config|git|npmrc|pypirc|"
@@ -39,7 +40,8 @@ UNSAFE = re.compile(
     r"authorized_keys|known_hosts)(?:\.\w+)?$|"
     r"\.(?:pem|key|pfx|p12|keystore)$|^[a-z]:[\\/](?:windows|program files|programdata)|(?:^|"
     r"[\\/])(?:api_?keys?|private_?keys?|tokens?|passwords?)(?:\.\w+)?$|"
-    r"^~(?!/)\w+|^%\w+%|\x00|^/home/[^/]+/(?:\.|secrets?|private|passwords?|keys?)|^smb:|^(?:ssh|sftp|ftp)://|^\$\{?\w+",
+    r"^~(?!/)\w+|^%\w+%|\x00|^/home/[^/]+/(?:\.|secrets?|private|passwords?|keys?)|^smb:|^(?:ssh|sftp|ftp)://|"
+    r"^\$\{?\w+",
     re.IGNORECASE,
 )
 

@@ -53,7 +53,8 @@ def _claim_number(
 
 def _read_seed(reading: Reading) -> None:
     for match in reading.find_all(
-        rf"(?:random[-_ ]?(?:state|seed)|seed)(?:ed|s)?(?: number| value)?[\"']?(?:\s*[=:]\s*|\s+(?:of |is |at |to |by |with |set to |must be |should be |fixed (?:to|at) )*|-)(?P<n>{NUMBER})"
+        rf"(?:random[-_ ]?(?:state|seed)|seed)(?:ed|s)?(?: number| value)?[\"']?(?:\s*[=:]\s*|\s+(?:of |is |at |to |"
+        rf"by |with |set to |must be |should be |fixed (?:to|at) )*|-)(?P<n>{NUMBER})"
     ):
         _claim_number(reading, "seed", match, "n")
 
@@ -68,21 +69,12 @@ def _read_parallel(reading: Reading) -> None:
     )
     for match in reading.find_all(pattern):
         group = next(name for name in "abcde" if match[name])
-        before = re.search(rf"{_TRIALS}[, ]*(?:and )?$", reading.before(match.start()))
-        if (
-            group == "a"
-            and re.search(_TRIALS, match.group())
-            and not before
-            and match.group().endswith("parallel")
-            and False
-        ):
-            continue
         _claim_number(reading, "budget.parallel_trials", match, group)
 
 
 def _read_between(reading: Reading, name: str, unit: str, convert: Callable[[str], float]) -> None:
     """ "10-20 trials": a budget is one number, so the user is asked; the larger one is suggested."""
-    low_high = rf"(?P<low>{NUMBER})\s*(?:-+|\bto\b|\bor\b|\.\.+|~)\s*(?P<high>{NUMBER})|between (?P<l2>{NUMBER}) and (?P<h2>{NUMBER})"
+    low_high = rf"{NUMBER}\s*(?:-+|\bto\b|\bor\b|\.\.+|~)\s*(?P<high>{NUMBER})|between {NUMBER} and (?P<h2>{NUMBER})"
     for match in reading.find_all(rf"(?:{low_high})\s*-?\s*(?P<unit>{unit})"):
         high = convert(f"{match['high'] or match['h2']} {match['unit']}")
         quote = reading.text.quote(*match.span())
@@ -119,7 +111,8 @@ def _read_seconds(reading: Reading) -> None:
     _read_between(reading, "budget.seconds", _UNIT, lambda said: _seconds_in(said.split()[1]) * number(said.split()[0]))
     pattern = (
         rf"(?P<half>(?:half an?|(?<!\d)1/2 (?:of )?(?:an? )?|½ (?:an? )?)\s*(?P<hu>hour|day|minute)s?)|"
-        rf"(?P<colon>(?<![\d:])(?P<hh>\d{{1,3}}):(?P<mm>[0-5]\d)(?::(?P<ss>[0-5]\d)(?!\d)(?:\s*(?:h|hours?))?|\s*(?:h|hours?)))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|"
+        rf"(?P<colon>(?<![\d:])(?P<hh>\d{{1,3}}):(?P<mm>[0-5]\d)(?::(?P<ss>[0-5]\d)(?!\d)(?:\s*(?:h|hours?))?|"
+        rf"\s*(?:h|hours?)))|(?P<plus>(?P<pn>an?|{NUMBER}) (?P<pu>hours?|"
         r"days?|minutes?) and (?:an? half|1/2))|"
         rf"(?P<and>(?P<an>{NUMBER}) and an? half (?P<au>hours?|days?|minutes?))|"
         rf"(?P<quarter>(?:(?P<qn>three|3) |an? )?quarters?(?:[ -]of)?[ -]an[ -]hour|(?P<qd>3/4) (?:of )?(?:an )?hour)|"

@@ -15,7 +15,8 @@ CORRECTION = (
 
 NOT_WANTED = (
     r"(?:instead of|rather than|in place of|not|don't use|do not use|no longer|never|except)"
-    r"(?: (?:on|the|file|with|use|using|train|training|tune|fine-tune|touch|read|classify|data|model|anything|in|from))*"
+    r"(?: (?:on|the|file|with|use|using|train|training|tune|fine-tune|touch|read|classify|data|model|anything|in|"
+    r"from))*"
     r"\s+[\"'`]?$"
 )
 """Such words before a name say that it is not wanted."""

@@ -3,7 +3,8 @@
 import re
 
 _TEXTS = (
-    r"(?:captions?|titles?|descriptions?|games?|reviews?|transcripts?|lyrics|comments?|requests?|tickets?|questions?|e-?mails?|"
+    r"(?:captions?|titles?|descriptions?|games?|reviews?|transcripts?|lyrics|comments?|requests?|tickets?|questions?|"
+    r"e-?mails?|"
     r"messages?|complaints?|reports?|notes?|posts?|articles?|headlines?|abstracts?|papers?|documents?|texts?|tweets?|"
     r"issues?|queries|utterances|sentences?|scripts?|feedback|prompts?|logs?|summaries|news|chats?|conversations?|"
     r"dialogues?|letters|instructions?|answers?|forum|threads?|subtitles|alt[- ]texts?|uploads?|bulletins?|warnings?|"
@@ -37,7 +38,8 @@ OUT_OF_SCOPE = (
     r"(?:predict|estimate)(?:ing|s)? (?:the |our |my |your |next |future |tomorrow's |today's |daily |weekly |monthly |"
     r"yearly |house |home |stock |used |[a-z]+'s )*(?:\w+ )?(?:prices?|sales|churn|demand|temperatures?|revenue|"
     r"stock|stocks|rent|weather|salary|salaries|age|values?|energy|load)\b|"
-    r"anomal(?:y|ies)|outliers?|sensor (?:readings|data|values|signals)|cluster(?:s|ing)?(?! of)|recommend(?:er|ation)s?(?: (?:system|engine|"
+    r"anomal(?:y|ies)|outliers?|sensor (?:readings|data|values|signals)|cluster(?:s|ing)?(?! of)|recommend(?:er|"
+    r"ation)s?(?: (?:system|engine|"
     r"model))?|collaborative filtering|"
     r"pre-?train(?:ing)?(?! model)(?! weights)(?! checkpoint)\b(?=.*(?:scratch|corpus|billion|"
     r"tokens|wikipedia|new|own|llm|language model|\bfrom\b))|from scratch|from zero|"
@@ -56,8 +58,10 @@ FORMATS = r"gguf|ollama|onnx|tf-?lite|core-?ml|tensorrt|openvino|ggml|llama\.cpp
 """Formats that an adapter cannot be exported to."""
 
 _ABOUT = (
-    r"(?:about|regarding|concerning|on the (?:topic|subject) of|mention(?:s|ing)?|describ(?:es|ing|e)|discuss(?:es|ing)?|"
-    r"related to|dealing with|asking for|ask for|covering|complain(?:s|ing)? about|like|such as|called|named|titled|sell|"
+    r"(?:about|regarding|concerning|on the (?:topic|subject) of|mention(?:s|ing)?|describ(?:es|ing|e)|discuss(?:es|"
+    r"ing)?|"
+    r"related to|dealing with|asking for|ask for|covering|complain(?:s|ing)? about|like|such as|called|named|titled|"
+    r"sell|"
     r"sells|selling|make|makes|making|wrote)"
 )
 

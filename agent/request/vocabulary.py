@@ -30,26 +30,35 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "un'ora e mezza", "uma hora e meia", "anderhalf uur", "półtorej godziny", "полтора часа", "полутора часов",
         "一个半小时", "1時間半",
     ),
-    "an hour": ("un'ora", "1 stunde lang", "一小时", "одного часа", "uma hora", "una hora", "une heure", "een uur", "einer stunde"),
-    "called": ("heißt", "heissen", "s'appelle", "se llama", "si chiama", "chama-se", "se chama", "heet", "nazywa się", "называется"),
-    "text column": ("textspalte", "tekstkolom", "columna de texto", "colonne de texte", "colonna di testo", "coluna de texto"),
-    "label column": ("labelspalte", "klassenspalte", "zielspalte", "labelkolom", "columna de etiqueta", "colonne d'étiquette",
+    "an hour": (
+        "un'ora", "1 stunde lang", "一小时", "одного часа", "uma hora", "una hora", "une heure", "een uur",
+        "einer stunde",
+    ),
+    "called": (
+        "heißt", "heissen", "s'appelle", "se llama", "si chiama", "chama-se", "se chama", "heet", "nazywa się",
+        "называется",
+    ),
+    "text column": (
+        "textspalte", "tekstkolom", "columna de texto", "colonne de texte", "colonna di testo", "coluna de texto",
+    ),
+    "label column": (
+        "labelspalte", "klassenspalte", "zielspalte", "labelkolom", "columna de etiqueta", "colonne d'étiquette",
         "colonna etichetta", "coluna de rótulo"),
     "evaluate": (
         "bewerte", "évalue", "évaluez", "evalúa", "evaluar", "valuta", "avalie", "evalueer", "beoordeel", "oceń",
         "оцени", "评估", "評価して", "評価",
     ),
-    "export": ("exportiere", "exporte", "exporta", "exportar", "esporta", "exporteer", "wyeksportuj", "экспортируй", "导出"),
+    "export": (
+        "exportiere", "exporte", "exporta", "exportar", "esporta", "exporteer", "wyeksportuj", "экспортируй", "导出",
+    ),
     "hours": (
         "ч", "godzinę", "uren", "ora",
-       
         "stunden", "stunde", "heures", "heure", "horas", "hora", "ore", "uren", "uur", "godzin", "godziny",
         "часов",
         "часа", "час", "小时", "時間",
     ),
     "minutes": (
         "мин", "минут",
-       
         "minuten", "minuti", "minutos", "minut", "минут", "минуты", "分钟", "分間", "分以内",
     ),
     "days": ("tage", "tagen", "jours", "días", "giorni", "dagen", "dni", "дней"),
@@ -135,7 +144,6 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "my": ("mein", "meine", "meinen", "mon", "mes", "mijn", "moje", "mój", "мою", "我的"),
     "classifier": (
         "classifieur", "klassifizierer", "classificatore", "classificeerder", "classificador de texto", "klasyfikatora",
-       
         "klassifikator", "classificateur", "clasificador", "classificatore", "classificador", "klasyfikator",
         "классификатор", "分类器", "分類器",
     ),
@@ -276,7 +284,8 @@ KNOWN_TYPOS: dict[str, str] = {
     "perfs": "preferences", "sede": "seed", "tunning": "tuning", "superviesd": "supervised",
     "supervized": "supervised",
     "qloar": "qlora", "lorra": "lora", "macor": "macro", "rnak": "rank", "lenght": "length", "tehn": "then",
-    "wieght": "weight", "bacth": "batch", "btach": "batch", "minuets": "minutes", "sedd": "seed", "satus": "status", "hte": "the", "adn": "and",
+    "wieght": "weight", "bacth": "batch", "btach": "batch", "minuets": "minutes", "sedd": "seed",
+    "satus": "status", "hte": "the", "adn": "and",
     "fien": "fine", "parralel": "parallel", "huors": "hours",
 }  # fmt: skip
 
@@ -366,7 +375,8 @@ TASKS_STRONG: dict[Task, str] = {
         r"(?:sort|route|triage|bucket|tag|label) (?:(?:the|our|my|these|all|incoming|customer|support) )*"
         r"(?:tickets?|emails?|mails?|messages?|complaints?|reviews?|documents?|texts?|tweets?|articles?|queries|"
         r"questions?|comments?|posts?|headlines?|reports?|requests?|issues?|utterances?|sentences?)|"
-        r"(?:sort|assign|route|put|bucket|file|divide|split|distribute|map)(?:s|ing|ed)? (?:[\w']+ ){1,5}?(?:in)?to (?:[\w']+ ){0,4}"
+        r"(?:sort|assign|route|put|bucket|file|divide|split|distribute|map)(?:s|ing|"
+        r"ed)? (?:[\w']+ ){1,5}?(?:in)?to (?:[\w']+ ){0,4}"
         r"(?:categor(?:y|ies)|class(?:es)?|themes?|topics?|buckets?|departments?|queues?|types|kinds|labels?|intents?)|"
         r"text labell?ing|sentiment"
     ),

@@ -2,7 +2,7 @@
 
 Two batches, each written before the reader was run on it; labels follow evals/requests/README.md.
 """
-# ruff: noqa: E501, RUF001
+# ruff: noqa: E501
 
 from typing import Any
 
