@@ -55,7 +55,7 @@ def whole(value: float) -> int | float:
 def search_value(text: str, *, brackets_are_range: bool = False, percent: bool = False) -> SearchValue:
     """What a `VALUE` means: a number, a `Range`, or `Choices`. `percent`: numbers above 1 are percentages too."""
     scale = 0.01 if percent and "%" in text else 1.0
-    numbers = [_scaled(number(m.group()), scale) for m in _FIND.finditer(_spaced(text))]
+    numbers = [_scaled(number(m.group()), scale) for m in _FIND.finditer(f" {_spaced(text)}")]
     if len(numbers) == 1:
         return numbers[0]
     bracketed = re.fullmatch(_BRACKETED, text) is not None

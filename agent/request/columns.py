@@ -35,12 +35,13 @@ _NOT_NAMES_WORDS = (
     "loss accuracy model out classes lora very quite noisy messy short long clean dirty imbalanced uneven "
     "unbalanced balanced german english wrong mixed missing often sometimes mostly also always never too so still "
     "important different many few some unknown trials hours epochs learning batch rank pairs pair answers labels "
-    "texts prompts first second third fourth last final left right"
+    "texts prompts first second third fourth last final left right "
+    "contains contain includes include shows looks seems stays needs must may can might"
 )
 _NOT_NAMES = frozenset(_NOT_NAMES_WORDS.split())
 _NEVER_NAMES_WORDS = (
-    "a an and are as at be by called column columns for from has holds i in is it its names named of on or so that "
-    "the then to use using where which with"
+    "a an and are as at be by called column columns contain contains for from has holds i in include includes is it "
+    "its named names of on or so that the then to use using where which with"
 )
 _NEVER_NAMES = frozenset(_NEVER_NAMES_WORDS.split())
 """Words that are no column's name even right after "column"."""

@@ -65,7 +65,8 @@ HYPERPARAMETERS = (
 )
 
 _CONNECTOR = (
-    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|-+>|=>|-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|set|"
+    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|-+>|=>|(?<=\w)-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|"
+    r"set|"
     r"fixed|should|set to|fixed at|fixed to|values?|"
     r"range|ranges|ranging|varying|search|searched|sweep|sweeping|try|trying|either|among|one of|"
     r"any of|somewhere|exactly|use|de|von|di|van|da|auf|bei|"
@@ -74,10 +75,10 @@ _CONNECTOR = (
 )
 _VAGUE = (
     r"(?:about|around|roughly|approximately|circa|ca\.?|near|~|≈|maybe|something like|at most|at least|no more than|"
-    r"not more than|no less than|not less than|up to|below|under|above|over|more than|less than|smaller than|"
+    r"not more than|no less than|not less than|up to|below|under|above|more than|less than|smaller than|"
     r"larger than|greater than|lower than|higher than|bigger than|max(?:imum|imal|\.)?(?: of)?|min(?:imum|imal|"
     r"\.)?(?: of)?|"
-    r"not (?:above|below|over|under)|<=?|>=?|≤|≥)"
+    r"not (?:above|below|over|under)|<=?|>=?|≤|≥|over(?! (?:\[|{|\(|[\d.e^-]+(?: ?,| to| or|/|-|\.\.))))"
 )
 """Such words before a hyperparameter's value leave it open: an estimate or one end of a range states none."""
 _SCHEDULERS: dict[str, str] = {

@@ -12,7 +12,8 @@ _TAKES_OVER = Lazy(
     r"rules?|prompts?|guidelines?|guardrails?|"
     r"restrictions?|limits? on|checks?|"
     r"polic(?:y|ies)|constraints?)|"
-    r"(?:^|(?<=[\s(\[<|*#\"]))(?:system|assistant|developer|admin)(?:\s+(?:message|prompt|note|"
+    r"(?:^|(?<=[\s(\[<|*#\"]))(?:system|assistant|developer|admin)(?:\s+(?:message|prompt|note|notice|alert|"
+    r"instructions?|update|warning|"
     r"override))?\s*(?:\]|>|\*\*)?:|"
     r"<\|?(?:im_start|system|inst)|\[inst\]|you are now\b|new instructions?:|(?:developer|god|dan|admin) mode|"
     r"pretend (?:that )?you|act as (?:root|admin|if you)|(?:note|message|"
@@ -68,9 +69,16 @@ _REPORTED_SPEECH = Lazy(
 """Somebody else's sentence, quoted: it orders nothing."""
 
 
-_COMMENT = Lazy(r"<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\}", re.DOTALL)
+_COMMENT = Lazy(r"<([a-z]+)\b[^<>]*>.*?</\1>|<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\}", re.DOTALL)
 _QUOTATION = Lazy(r"\"[^\"\n]{12,600}\"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){12,600}'(?!\w)")
 _NAMED_BEFORE = Lazy(r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$")
+_SAMPLE = Lazy(
+    r"(?:comment|row|entry|line|note|sample|example|review|mail|message|tweet|post|cell|value)s? (?:is |"
+    r"are )?(?:from|in|of|inside) "
+    r"(?:the |my |this |our |that )*(?:csv|data|data ?set|file|jsonl?|table|corpus|export|sheet)\b"
+    r"[^.;\n]{0,30}?(?::|\bsays?\b|\breads?\b|\btells?\b)[^.;\n]*"
+)
+"""What the data says, without quotation marks."""
 _SECRET_READ = Lazy(
     r"\b(?:read|open|cat|copy|include|print|show|look at|load|attach|append)\b (?:the |my |your )?(?:contents? of |"
     r"file )*"
@@ -106,7 +114,7 @@ def _read_secret_orders(reading: Reading) -> None:
 def read_injections(reading: Reading) -> None:
     """Set aside every clause that orders something a fine-tuning request cannot ask for."""
     _read_secret_orders(reading)
-    for match in [m for p in (_REPORTED_SPEECH, _CHAT_MESSAGE) for m in p.finditer(reading.text.left)]:
+    for match in [m for p in (_REPORTED_SPEECH, _SAMPLE, _CHAT_MESSAGE) for m in p.finditer(reading.text.left)]:
         reading.ignored.append(reading.text.quote(*match.span()))
         reading.text.consume(*match.span())
     _read_quotations(reading)

@@ -5,6 +5,7 @@ import re
 from agent.request.draft import RefusalClass
 from agent.request.reading import Claim, Reading
 from agent.request.scope import CHORES, FORMATS, out_of_scope
+from agent.request.text import CJK
 from agent.request.vocabulary import ADAPTERS, LOSSES, METRICS, TASKS_STRONG, TRAIN_VERBS
 from trainers.spec import Intent, Task
 
@@ -32,18 +33,19 @@ _CONTROL: tuple[tuple[Intent, str], ...] = (
     ),
     (
         Intent.EXPLAIN,
-        r"(?:why\b|how come\b|what made\b|explain\b|justify\b|what(?:'s| is| was) the reason\b|(?:tell|show) me why\b)",
+        r"(?:why\b|how come\b|what made\b|explain\b|justify\b|what(?:'s| is| was) the reason\b|(?:tell|show) me why\b|"
+        r"what (?:went wrong|broke|caused|failed)\b)",
     ),
     (
         Intent.RESUME,
         r"(?:pick \x00* ?(?:it |that |the study |the run )?(?:up|back up) ?(?:again)?|resume|continue|"
         r"pick up|carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W*\x00|\W+(?:with |"
-        rf"from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|where))",
+        rf"from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\x00|\#?\d+|where))",
     ),
     (
         Intent.CANCEL,
         r"(?:cancel|abort|kill|terminate|halt|quit|stop|end|interrupt|shut down)\b(?=\W*$|\W*\x00|"
-        rf"\W+(?:with )?(?:the )?(?:\w+ )?(?:{_THING}|\#?\d+|now))(?!\W+(?:at|when|once|after|early))",
+        rf"\W+(?:with )?(?:the )?(?:\w+ )?(?:{_THING}|\x00|\#?\d+|now))(?!\W+(?:at|when|once|after|early))",
     ),
     (
         Intent.STATUS,
@@ -67,7 +69,8 @@ _CONTROL: tuple[tuple[Intent, str], ...] = (
     ),
     (
         Intent.EXPORT,
-        r"(?:export|merge|package|save|download|convert|give me)\b(?=\W+(?:the |my |our |and merge |"
+        r"(?:export|merge|package|save|download|convert|give me|get(?: me)?|hand me|send me)\b(?=\W+(?:the |my |our |"
+        r"and merge |"
         r"best |final |tuned |trained |merged |winning )*(?:adapter|model|checkpoint|weights|lora|"
         r"stud(?:y|ies)|\x00|it\b|result|\#?\d))",
     ),
@@ -129,6 +132,8 @@ def read_study(reading: Reading) -> None:
 def read_control(reading: Reading) -> Intent | None:
     """The intent of a request about what exists already, claimed; None for all others."""
     opening = rf"(?:{_POLITE}|(?<=[,.;!]) (?:please |now |so |then |and )*)" if _names_a_study(reading) else _POLITE
+    if reading.study is not None and re.search(f"[{CJK}]", reading.text.original):
+        opening = ""  # the verb comes last
     for intent, words in _CONTROL:
         match = re.search(rf"{opening}(?P<said>{words})", _visible(reading))
         if match and not _is_training(reading, intent, match):

@@ -164,3 +164,11 @@ def read_as_evaluation(reading: Reading) -> None:
         else:
             field = "base_model" if claim.field == "base_model" else "data.test"
             reading.claim(field, claim.value, claim.start, claim.end)
+
+
+def read_as_export(reading: Reading) -> None:
+    """To export: a directory that was taken for data is where the adapter goes."""
+    for claim in [c for c in reading.claims if c.field == "data.train"]:
+        if not re.search(rf"\.(?:{EXTENSION})$", str(claim.value), re.IGNORECASE) and not reading.has("output.dir"):
+            reading.claims.remove(claim)
+            reading.claim("output.dir", claim.value, claim.start, claim.end)

@@ -24,6 +24,18 @@ _UNITS: dict[str, float] = {
     r"weeks?": 604800,
 }
 _UNIT = "|".join(_UNITS)
+_NOT_TIMES: dict[str, str] = {
+    "search.learning_rate": r"learning[- ]rate|lr",
+    "search.lora_rank": r"rank",
+    "search.lora_dropout": r"dropout",
+    "search.batch_size": r"batch size",
+    "search.beta": r"beta",
+    "constraints.max_vram_gb": r"vram(?: limit)?|gpu memory",
+    "constraints.max_adapter_mb": r"adapter size",
+    "seed": r"seed",
+}
+_OTHER_UNITS = "|".join(_NOT_TIMES.values())
+"""Fields whose value with a unit of time is a slip of the user's, not a time budget."""
 _COMMA_NUMBER = rf"(?:(?<![\w.])\d+,\d{{1,2}}(?!\d)|{NUMBER})"
 _ONE_DURATION = rf"{_COMMA_NUMBER}\s*-?\s*(?:{_UNIT})(?!\w)"
 _GPU = r"(?:vram|gpu|card|graphics|memory|gpu memory|video memory|cuda)"
@@ -138,6 +150,10 @@ def _read_seconds(reading: Reading) -> None:
         if match["one"] and re.search(
             r"(?:\d|hundreds?|thousands?|dozens|many|several|few|once|twice|times) *\w* *$", before
         ):
+            continue
+        if wrong := re.search(rf"(?<!\w)(?P<name>{_OTHER_UNITS}) ?(?:of|is|at|to|:|=)? *$", before):
+            name = next(field for field, words in _NOT_TIMES.items() if re.fullmatch(words, wrong["name"]))
+            reading.refuse_value(name, match.start(), match.end(), "it is not measured in time")
             continue
         seconds = _duration(match)
         if re.search(r"(?:length|tokens|context)(?: of| is|:)? *$", before):

@@ -17,7 +17,7 @@ from agent.request.intents import (
     read_study,
 )
 from agent.request.limits import problem
-from agent.request.locations import read_as_evaluation, read_locations
+from agent.request.locations import read_as_evaluation, read_as_export, read_locations
 from agent.request.methods import read_methods, read_negations, read_task
 from agent.request.objective import read_objective
 from agent.request.quantities import read_quantities
@@ -51,6 +51,8 @@ def _read(request: str, *, editing: bool = False) -> Reading:
     control = read_control(reading)
     if control is Intent.EVALUATE:
         read_as_evaluation(reading)
+    if control is Intent.EXPORT:
+        read_as_export(reading)
     read_hyperparameters(reading)
     read_quantities(reading)
     read_objective(reading)

@@ -41,10 +41,12 @@ _QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'
 _LITERAL = re.compile(r"[\\/_@]|\w\.\w|://")
 _FOREIGN_TO = re.compile(r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)|(?<=\d)\s*(?:到|至|から)\s*(?=\d)")
 _FOREIGN_AND = re.compile(r"(?<=\d )(?:y|e|en|i|et|und|и)(?= \d)")
+_BEFORE_NUMBER = re.compile(r"(?<![\w./-])([a-z]{3,6})(?=\s*[:=]?\s*\d)")
+_NUMBERED = ("rank", "seed", "beta", "alpha")
 _COUNTED_FOREIGN = re.compile(r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)")
 """Words for "trials" that mean something else where no number precedes them."""
 _CONTEXTUAL = {_FOREIGN_TO: " to ", _FOREIGN_AND: "and", _COUNTED_FOREIGN: "trials"}
-_CJK = "\u3040-\u30ff\u3400-\u9fff"
+CJK = "\u3040-\u30ff\u3400-\u9fff"
 
 
 class Text:
@@ -111,20 +113,25 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
             taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
     if len(found) > len(keys):
         found += [(*m.span(), "the") for m in _articles().finditer(low) if not any(taken[m.start() : m.end()])]
+    for match in _BEFORE_NUMBER.finditer(low):
+        name = next((t for t in _NUMBERED if _slips(match[1], t)), None)
+        if name and not any(taken[match.start(1) : match.end(1)]):
+            found.append((match.start(1), match.end(1), name))
+            taken[match.start(1) : match.end(1)] = b"\1" * len(match[1])
     free = (m for m in _WORD.finditer(low) if not any(taken[m.start() : m.end()]))
     return sorted(found + [(*m.span(), corrected) for m in free if (corrected := _corrected(m.group()))])
 
 
 def _cjk(match: re.Match[str]) -> bool:
-    return re.search(f"[{_CJK}]", match.group()) is not None
+    return re.search(f"[{CJK}]", match.group()) is not None
 
 
 @cache
 def _translations() -> tuple[re.Pattern[str], dict[str, str]]:
     meaning = {word: english for english, words in TRANSLATIONS.items() for word in words}
     by_length = sorted(meaning, key=len, reverse=True)
-    spaced = "|".join(re.escape(w) for w in by_length if not re.search(f"[{_CJK}]", w))
-    joined = "|".join(re.escape(w) for w in by_length if re.search(f"[{_CJK}]", w))
+    spaced = "|".join(re.escape(w) for w in by_length if not re.search(f"[{CJK}]", w))
+    joined = "|".join(re.escape(w) for w in by_length if re.search(f"[{CJK}]", w))
     return re.compile(rf"(?<![\w-])(?:{spaced})(?![\w-])|{joined}"), meaning
 
 
@@ -167,6 +174,12 @@ def _misspells(word: str, target: str, distance: int) -> bool:
         return False
     same_letters = sorted(word) == sorted(target)
     return distance <= 1 or len(word) >= 8 or same_letters
+
+
+def _slips(word: str, target: str) -> bool:
+    """Whether one letter of a short name before a number is wrong, missing or doubled."""
+    near = word[0] == target[0] and OSA.distance(word, target) == 1
+    return near and word not in PROTECTED_WORDS and not _inflected(word, target)
 
 
 def _undoubled(word: str) -> str:

@@ -20,6 +20,67 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "回の試行", "回試行",
         "試行回数は", "試行回数", "試行は", "試行", "试验次数", "试验",
     ),
+    "how long would it take": (
+        "wie lange würde es dauern",
+        "wie lange dauert es",
+        "combien de temps faudrait-il",
+        "combien de temps prendrait",
+        "cuánto tardaría",
+        "cuánto tiempo tardaría",
+        "quanto tempo ci vorrebbe",
+        "quanto tempo levaria",
+        "hoe lang zou het duren",
+        "jak długo potrwa",
+        "сколько времени займёт",
+        "сколько времени займет",
+        "需要多长时间",
+        "どのくらいかかりますか",
+    ),
+    "what can you do": (
+        "was kannst du",
+        "was können sie",
+        "que peux-tu faire",
+        "que sais-tu faire",
+        "qué puedes hacer",
+        "cosa puoi fare",
+        "cosa sai fare",
+        "o que você pode fazer",
+        "wat kun je",
+        "co potrafisz",
+        "что ты умеешь",
+        "что ты можешь",
+        "你能做什么",
+        "何ができますか",
+        "何ができる",
+    ),
+    "status": (
+        "进展如何",
+        "进度",
+        "怎么样了",
+        "状态",
+        "進捗",
+        "状況",
+        "的进展",
+    ),
+    "sentiment analysis": (
+        "情感分析",
+        "情绪分析",
+        "感情分析",
+        "stimmungsanalyse",
+        "sentimentanalyse",
+        "analyse de sentiments",
+        "análisis de sentimiento",
+        "analisi del sentiment",
+        "анализ тональности",
+    ),
+    "preference tuning": (
+        "präferenztuning",
+        "präferenz-tuning",
+        "präferenzoptimierung",
+        "偏好优化",
+        "偏好微调",
+        "選好チューニング",
+    ),
     "plan only": (
         "nur planen", "nur einen plan", "seulement le plan", "juste un plan", "ne lance rien", "solo planifica",
         "solo el plan", "solo un plan", "solo il piano", "apenas planeje", "só o plano", "alleen plannen",
@@ -116,6 +177,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "hoe gaat het met", "jak idzie", "как идёт", "как идет", "как дела у",
     ),
     "stop": (
+        "を止めて", "を停止して", "停止", "止めて", "stoppa",
         "arrête", "arrêter", "arrêtez", "stoppe", "beende", "detén", "para el", "detener", "ferma", "fermare",
         "pare", "zatrzymaj", "останови",
     ),
@@ -132,6 +194,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
         "为什么", "なぜ",
     ),
     "study": (
+        "スタディ", "研究",
         "studie", "estudio", "étude", "l'étude", "studio", "estudo", "badanie", "исследование",
         "исследования",
     ),
@@ -192,6 +255,7 @@ TRANSLATIONS: dict[str, tuple[str, ...]] = {
     "column": ("spalte", "colonne", "columna", "colonna", "coluna", "kolom", "kolumna", "колонка", "列"),
     "dataset": ("datensatz", "jeu de données", "conjunto de datos", "conjunto de dados", "数据集", "データセット"),
     "seed": (
+        "semente", "ziarno", "seme casuale", "zaadje",
         "シード", "シード値", "zufallsstart", "ziarno", "сид", "zaad",
        "startwert", "graine", "semilla", "随机种子", "种子"),
     "in parallel": ("gleichzeitig", "en parallèle", "en paralelo", "in parallelo", "em paralelo", "并行", "並列"),
@@ -221,13 +285,15 @@ TYPO_TARGETS: tuple[str, ...] = (
     "prompt",
     "rejected", "resume", "schedule", "scheduler", "seconds", "sentiment", "sequence", "status", "study",
     "target", "percent", "supervised", "tuning", "tokens", "memory", "without", "estimate", "modules", "constant",
-    "alpha", "model", "dollars", "answers", "questions", "categorise", "categorize", "ratio", "output", "sigmoid",
+    "alpha", "model", "dollars", "quantized", "quantised", "answers", "questions", "categorise", "categorize",
+    "ratio", "output", "sigmoid",
     "train", "training", "trial", "trials", "validate", "validation", "warmup", "weight", "weighted",
 )  # fmt: skip
 """Words that a misspelling may be read as."""
 
 SHORT_TYPO_TARGETS: tuple[str, ...] = (
-    "rank", "size", "rate", "seed", "beta", "lora", "data", "show", "what", "best", "stop", "with", "plan", "tune",
+    "rank", "size", "rate", "seed", "beta", "lora", "data", "show", "what", "best", "hour", "vram", "loss",
+    "stop", "with", "plan", "tune",
     "file", "hours", "epochs", "trials", "text", "label", "macro", "batch", "model",
 )  # fmt: skip
 """Words that are read from a misspelling of theirs only if two neighbouring letters changed places."""
@@ -239,6 +305,7 @@ FOREIGN_ARTICLES: tuple[str, ...] = (
 """Read as "the", but only in a request with other words of another language."""
 
 _CORRECT = (
+    "ran red bet sed set sea see seen need feed speed reed weed deed rack rang rand ranks yank tank bea beth bita "
     "trailing predicate predicates states stats precedence repeated categories tracking modulus compaction accurate "
     "reflected variation clarification redacted optimism evaluator evaluators estimator confirms confirm compilation "
     "evaluable weighed statfs optimizer optimiser trailed trained tailing traveling "
@@ -276,6 +343,7 @@ PROTECTED_WORDS: frozenset[str] = frozenset(_CORRECT.split())
 """Correct words that lie close to a typo target and must be left as they are."""
 
 KNOWN_TYPOS: dict[str, str] = {
+    "hwo": "how", "hoow": "how",
     "lroa": "lora", "loar": "lora", "qlroa": "qlora", "lable": "label", "lables": "labels", "hrs": "hours",
     "hr": "hours", "trails": "trials", "teh": "the", "wiht": "with", "wtih": "with", "acc": "accuracy",
     "trian": "train", "runing": "running", "epcohs": "epochs", "epohcs": "epochs", "acuracy": "accuracy",
@@ -333,7 +401,10 @@ METRICS: dict[Metric, str] = {
 
 ADAPTERS: dict[Adapter, str] = {
     Adapter.RSLORA: r"rs-?lora|rank[- ]stabili[sz]ed lora",
-    Adapter.QLORA: r"q-?lora|(?:4|four)-?bit lora|lora (?:in|with) (?:4|four)[- ]?bit",
+    Adapter.QLORA: (
+        r"q-?lora(?: \(quanti[sz]ed lora\))?|quanti[sz]ed lora(?: \(q-?lora\))?|"
+        r"(?:4|four)-?bit lora|lora (?:in|with) (?:4|four)[- ]?bit"
+    ),
     Adapter.DORA: r"dora|weight-decomposed lora",
     Adapter.FULL: (
         r"full[- ](?:parameter[- ])?(?:weights? )?(?:fine-?tun(?:e|ing)|finetun(?:e|ing)|ft|training)|full[- ]weights?|"
