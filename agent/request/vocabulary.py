@@ -306,7 +306,8 @@ FOREIGN_ARTICLES: tuple[str, ...] = (
 
 _CORRECT = (
     "ran red bet sed set sea see seen need feed speed reed weed deed rack rang rand ranks yank tank bea beth bita "
-    "quantile quantiles quantified trailing predicate states stats precedence repeated categories tracking modulus compaction accurate "
+    "quantile quantiles quantified "
+    "trailing predicate states stats precedence repeated categories tracking modulus compaction accurate "
     "reflected variation clarification redacted optimism evaluator evaluators estimator confirms confirm compilation "
     "evaluable weighed statfs optimizer optimiser trailed trained tailing traveling "
     "beat bets bleat date sear pots spot post nape lane tuna life hows whats trails withe "
