@@ -111,17 +111,17 @@ def test_llm_calls_are_charged_with_their_reservation_replaced(timed, store):
 
 
 def test_the_time_limit_holds_and_leaves_room_for_the_report(store, lab):
-    """30 trials of 0.1 s do not fit into 2.5 s; the study is done in time all the same."""
-    study = store.create_study(lab.plan(trials=30, seconds=2.5))
+    """80 trials of 0.1 s do not fit into 5 s; the study is done in time all the same (2 s for a busy machine)."""
+    study = store.create_study(lab.plan(trials=80, seconds=5.0))
     began = time.monotonic()
     lab.run(store, study.study_id, ScriptedExecutor(lab.objective, seconds=lambda spec: 0.1))
-    assert time.monotonic() - began < 2.5 + 0.5
+    assert time.monotonic() - began < 5.0 + 2.0
     assert store.study("1").state is StudyState.DONE
-    assert 3 <= len(store.trials("1", Phase.SEARCH)) < 25
+    assert 3 <= len(store.trials("1", Phase.SEARCH)) < 50
     assert len(store.trials("1", Phase.CONFIRM)) >= 6
     spending = lab.reported(store, "1")["spending"]
-    assert spending["seconds_limit"] == 2.5
-    assert 0.5 < spending["seconds_used"] < 3.0
+    assert spending["seconds_limit"] == 5.0
+    assert 1.0 < spending["seconds_used"] < 7.0
 
 
 def test_a_short_budget_confirms_on_fewer_seeds_and_says_so(store, lab):
