@@ -8,6 +8,7 @@ useful, 130 interrupted.
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         try:
             code = command(*args, **kwargs) or 0
         except TunewrightError as error:
-            print_error(error, bool(kwargs.get("as_json")))
+            with suppress(BrokenPipeError):
+                print_error(error, bool(kwargs.get("as_json")))
             code = error.exit_code
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)

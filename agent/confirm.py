@@ -13,15 +13,16 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from agent.budget import N_CHALLENGERS, N_CONFIRM_SEEDS, confirm_candidates
-from agent.errors import StudyFailed
+from agent.errors import BudgetSpent, StudyFailed
 from agent.material import Chosen, Confirmed, collect
 from agent.report.material import Material
 from agent.schedule import evaluation
 from agent.seeds import derived_seed
 from agent.study import EventKind, Phase, Proposal, Study, StudyOutcome, StudyState, Trial, TrialState
 from evals.spec import EvalResult
+from tools.attempt import Failed
 from tools.open_test import OpenedTest, OpenTestSpec
-from trainers.spec import Direction, TrainResult
+from trainers.spec import Direction, FailureReason, TrainResult
 
 if TYPE_CHECKING:
     from agent.loop import Run
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def confirm(run: "Run") -> Chosen:
     """Run the candidates on fresh seeds and choose; adapters of the default and the chosen one are kept.
 
-    Raises StudyFailed if no candidate got through.
+    Raises StudyFailed if no candidate got through, BudgetSpent if that was for want of time.
     """
     run.enter(StudyState.CONFIRMING)
     if not run.store.trials(run.study_id, Phase.CONFIRM):
@@ -90,12 +91,17 @@ def group(trials: list[Trial]) -> list[Confirmed]:
 def choose(candidates: list[Confirmed], direction: Direction, results: dict[str, TrainResult]) -> Chosen:
     """The candidate to hand back, and its trial with the best validation score. The first candidate is the default.
 
-    Every candidate must have come through on every seed the default came through on. The best mean wins unless the
-    default is within one standard error of the paired differences (Breiman's one-standard-error rule); among other
-    candidates within it, the one that trained the fewest parameters for the fewest steps.
+    Every candidate must have come through on every seed the default came through on; a seed that the time budget cut
+    off for one of them counts for none while there is another. The best mean wins unless the default is within one
+    standard error of the paired differences (Breiman's one-standard-error rule); among other candidates within it, the
+    one that trained the fewest parameters for the fewest steps.
     """
     default, *others = candidates
+    late = {t.seed for c in candidates for t in c.trials if t.reason is FailureReason.TIMEOUT}
     seeds = default.seeds or max((c.seeds for c in others), key=len, default=())
+    seeds = tuple(s for s in seeds if s not in late) or seeds
+    if not seeds and late:
+        raise BudgetSpent(f"the time budget ended before anything was confirmed on a fresh seed: {default.first_error}")
     if not seeds:
         raise StudyFailed(f"no configuration could be trained on a fresh seed. The first error: {default.first_error}")
     default = default.on(seeds)
@@ -166,13 +172,38 @@ def _fresh_seeds(run: "Run", count: int) -> list[int]:
 
 def _carry_out(run: "Run") -> None:
     while True:
-        waiting = [t for t in run.store.trials(run.study_id, Phase.CONFIRM) if t.state is TrialState.WAITING]
+        trials = run.store.trials(run.study_id, Phase.CONFIRM)
+        waiting = [t for t in trials if t.state is TrialState.WAITING]
+        if waiting and run.scheduler.free and _time_is_over(run, trials):
+            _give_up_waiting(run, waiting)
+            waiting = []
         for trial in waiting[: run.scheduler.free]:
-            left = run.ledger.seconds_left()
-            run.scheduler.start(trial, keep_adapter=True, timeout_seconds=None if left is None else max(1.0, left))
+            run.scheduler.start(trial, keep_adapter=True, timeout_seconds=run.ledger.seconds_left())
         if run.scheduler.idle:
             return
         run.step()
+
+
+def _time_is_over(run: "Run", trials: list[Trial]) -> bool:
+    """Whether no further confirm run may begin: no time is left, or, once a seed is whole, too little for one more."""
+    left = run.ledger.seconds_left()
+    if left is None:
+        return False
+    open_seeds = {t.seed for t in trials if t.state in (TrialState.WAITING, TrialState.RUNNING)}
+    a_seed_is_whole = any(t.seed not in open_seeds for t in trials)
+    return left <= (run.ledger.trial_seconds() if a_seed_is_whole else 0.0)
+
+
+def _give_up_waiting(run: "Run", waiting: list[Trial]) -> None:
+    """Close the confirm trials that no time is left for."""
+    why = "not started: the time budget was used up"
+    for trial in waiting:
+        with run.store.tx():
+            attempt_id = run.store.start_attempt(trial.trial_id, run.study.plan.device)
+            run.store.fail_attempt(Failed(attempt_id=attempt_id, reason=FailureReason.TIMEOUT, message=why))
+        run.emit(EventKind.TRIAL_FAILED, trial.trial_id, reason=FailureReason.TIMEOUT, error=why)
+    sentence = f"The time budget was used up during confirmation: {len(waiting)} of its runs were not started."
+    run.emit(EventKind.DEVIATION, sentence=sentence)
 
 
 def _within_one_error(leader: Confirmed, other: Confirmed, sign: float) -> bool:

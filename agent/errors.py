@@ -7,7 +7,8 @@ TunewrightError                 (trainers.errors)
 ├── BudgetSpent                 the budget ended before anything useful             4
 ├── PlannerFailed               the planner LLM gave nothing usable or is out of reach   1
 ├── StudyFailed                 every trial failed, or the circuit breaker opened   1
-└── StoreConflict               the database refused a write (stale attempt, another owner)  1
+├── StoreConflict               the database refused a write (stale attempt, another owner)  1
+└── ObserverGone                nobody reads what a study prints; it stopped and can be resumed  130
 """
 
 from trainers.errors import AttemptFailed, InputError, TunewrightError
@@ -17,6 +18,7 @@ __all__ = [
     "BudgetSpent",
     "InputError",
     "NeedsAnswer",
+    "ObserverGone",
     "PlannerFailed",
     "StoreConflict",
     "StudyFailed",
@@ -54,3 +56,10 @@ class StoreConflict(TunewrightError):
     """A write was refused because the row has moved on (another owner, a later attempt)."""
 
     code = "store_conflict"
+
+
+class ObserverGone(TunewrightError):
+    """The display or stream of a running study cannot be written any more, such as a pipe that was closed."""
+
+    code = "observer_gone"
+    exit_code = 130

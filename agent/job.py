@@ -2,16 +2,16 @@
 
 import json
 import shlex
-import sys
-from contextlib import ExitStack
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
-from agent.errors import InputError, NeedsAnswer
+from agent.errors import InputError, NeedsAnswer, ObserverGone
 from agent.request.draft import Draft
 from agent.request.plan import Plan
 from agent.request.resolve import Overrides, Resolved, resolve
@@ -113,34 +113,63 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
     """Run or resume a study to its report; the latest one where none is named."""
+    from agent.show import chosen_study
+    from agent.store import Store
+
+    with Store.open(settings.database) as store:
+        study = chosen_study(store, study_id)
+        if study.state is not StudyState.DONE:
+            store.withdraw_cancel(study.study_id)
+            try:
+                with _stopped_by_signals():
+                    _run(study, store, settings, as_json)
+            except (KeyboardInterrupt, ObserverGone):
+                _tell_how_to_go_on(study)
+                raise
+    return _finish(study, settings, as_json)
+
+
+def _run(study: Study, store: "Store", settings: Settings, as_json: bool) -> None:
     from agent.loop import run_study
     from agent.report.write import write_report
     from agent.run.local import LocalExecutor, local_slots
     from agent.run.opening import open_test_in_child
-    from agent.show import chosen_study
-    from agent.store import Store
     from tools.fetch_base import fetch_base
 
     with ExitStack() as stack:
-        store = stack.enter_context(Store.open(settings.database))
-        study = chosen_study(store, study_id)
-        if study.state is not StudyState.DONE:
-            if study.plan.base is not None:
-                fetch_base(study.plan.base)
-            _take_data(study, settings)
-            observer = _observer(study, store, as_json, stack)
-            executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
-            stack.callback(executor.close)
-            run_study(
-                study.study_id,
-                store=store,
-                executor=executor,
-                proposer=_proposer(study, store, observer),
-                observer=observer,
-                open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
-                write_report=write_report,
-            )
-    return _finish(study, settings, as_json)
+        if study.plan.base is not None:
+            fetch_base(study.plan.base)
+        _take_data(study, settings)
+        observer = _observer(study, store, as_json, stack)
+        executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
+        stack.callback(executor.close)
+        run_study(
+            study.study_id,
+            store=store,
+            executor=executor,
+            proposer=_proposer(study, store, observer),
+            observer=observer,
+            open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
+            write_report=write_report,
+        )
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal stop the study as Ctrl-C does; a signal that is ignored (`nohup`) stays ignored."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    kept = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
+    for sign, handler in kept.items():
+        if handler is signal.SIG_DFL:
+            signal.signal(sign, stop)
+    try:
+        yield
+    finally:
+        for sign, handler in kept.items():
+            signal.signal(sign, handler)
 
 
 def _ask(job: Job, draft: Draft, plan: Plan) -> Draft:
@@ -219,6 +248,7 @@ def _proposer(study: Study, store: "Store", observer: Observer) -> "Proposer":
     planner = None
     if plan.llm != "embedded":
         from agent.llm import LlmCaps, open_planner
+        from agent.loop import tell
 
         tokens, usd = store.llm_spending(study.study_id)
         planner = open_planner(
@@ -230,8 +260,8 @@ def _proposer(study: Study, store: "Store", observer: Observer) -> "Proposer":
                 usd_used=usd,
             ),
             on_call=lambda call: store.log_llm_call(call, study.study_id),
-            on_event=lambda event: observer.on_event(
-                store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
+            on_event=lambda event: tell(
+                observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
             ),
         )
     return build_proposer(plan.space, task_card(plan), llm=planner)
@@ -256,9 +286,12 @@ def _finish(study: Study, settings: Settings, as_json: bool) -> int:
     with Store.open(settings.database) as store:
         study = store.study(study.study_id)
     if study.state is StudyState.CANCELLED:
-        Console(file=sys.stderr).print(
-            f"study {study.study_id} was cancelled; `tunewright resume {study.study_id}` goes on"
-        )
+        _tell_how_to_go_on(study)
         return 130
     show_report(study.study_id, settings, as_json)
     return 0
+
+
+def _tell_how_to_go_on(study: Study) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        click.echo(f"study {study.study_id} is cancelled; `tunewright resume {study.study_id}` goes on", err=True)

@@ -6,13 +6,14 @@ Everything it knows between two steps is in the store, so any process may take a
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agent import confirm
 from agent.budget import Ledger
-from agent.errors import BudgetSpent, StudyFailed
+from agent.errors import BudgetSpent, ObserverGone, StudyFailed
 from agent.owner import owning
 from agent.report.material import Material
 from agent.run.executor import Executor
@@ -85,7 +86,7 @@ class Run:
     def emit(self, kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
         """Store an event, then show it."""
         event = self.store.log_event(self.study_id, kind, trial_id, data)
-        self.observer.on_event(event)
+        tell(self.observer, event)
         return event
 
     def enter(self, state: StudyState) -> None:
@@ -101,11 +102,23 @@ class Run:
                 EventKind.TRIAL_PROPOSED, trial.trial_id, phase=phase, number=trial.number, seed=trial.seed, **told
             )
 
-    def step(self) -> list[Trial]:
-        """One turn of the scheduler; raises CancelRequested if somebody asked for it."""
+    def check_cancel(self) -> None:
+        """Raises CancelRequested if somebody asked for it."""
         if self.store.cancel_requested(self.study_id):
             raise CancelRequested
+
+    def step(self) -> list[Trial]:
+        """One turn of the scheduler; raises CancelRequested if somebody asked for it."""
+        self.check_cancel()
         return self.scheduler.step()
+
+
+def tell(observer: Observer, event: StudyEvent) -> None:
+    """Show a stored event. Raises ObserverGone where it cannot be shown: that ends the run, not the study."""
+    try:
+        observer.on_event(event)
+    except (Exception, SystemExit) as error:  # rich ends the program when its pipe is closed
+        raise ObserverGone(f"what happens cannot be shown any more ({type(error).__name__}: {error}).") from error
 
 
 def run_study(
@@ -120,9 +133,10 @@ def run_study(
 ) -> StudyOutcome:
     """Carry a study out, or on from where it stopped, up to its report.
 
-    The state of the outcome is DONE, or CANCELLED when another process asked for it. Ctrl-C leaves the study
-    CANCELLED and is raised again. Raises StoreConflict when another process runs the study, StudyFailed and
-    BudgetSpent when there is nothing to report. Whatever ends it, finished trials are kept and resuming goes on.
+    The state of the outcome is DONE, or CANCELLED when another process asked for it, also before this call (see
+    `Store.withdraw_cancel`). Ctrl-C and an observer that fails (ObserverGone) leave the study CANCELLED and are raised
+    again. Raises StoreConflict when another process runs the study, StudyFailed and BudgetSpent when there is nothing
+    to report. Whatever ends it, finished trials are kept and resuming goes on.
     """
     study = store.study(study_id)
     with owning(study.directory):
@@ -132,6 +146,7 @@ def run_study(
         run = _take_over(study, store, executor, proposer, observer)
         with run.ledger.session():
             try:
+                run.check_cancel()
                 search(run)
                 chosen = confirm.confirm(run)
                 confirm.report(run, chosen, open_test, write_report)
@@ -285,12 +300,14 @@ def _take_over(study: Study, store: Store, executor: Executor, proposer: Propose
 
 def _give_up(run: Run, error: BaseException) -> StudyOutcome:
     """Stop what runs and write down why the study stopped; raises `error` unless it is a cancel request."""
-    state = StudyState.CANCELLED if isinstance(error, KeyboardInterrupt | CancelRequested) else StudyState.FAILED
+    stopped = isinstance(error, KeyboardInterrupt | CancelRequested | ObserverGone)
+    state = StudyState.CANCELLED if stopped else StudyState.FAILED
     message = str(error) or type(error).__name__
     try:
         run.scheduler.stop()
-        run.store.set_state(run.study_id, state, None if state is StudyState.CANCELLED else message)
-        run.emit(EventKind.STUDY_ENDED, state=state, error=message)
+        run.store.set_state(run.study_id, state, None if stopped else message)
+        with suppress(ObserverGone):
+            run.emit(EventKind.STUDY_ENDED, state=state, error=message)
     except StoreFull as full:
         raise full from error
     if isinstance(error, CancelRequested):

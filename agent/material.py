@@ -85,7 +85,6 @@ def collect(
     study_id = study.study_id
     trials = store.trials(study_id)
     best = store.history(study_id).best
-    refused = store.events(study_id, kind=EventKind.PROPOSAL_REFUSED)
     return Material(
         study_id=study_id,
         plan=study.plan,
@@ -101,7 +100,7 @@ def collect(
         adapter_dir=str(adapter),
         search_best_score=None if best is None else best.score,
         test_openings=len(store.test_openings(study_id)),
-        duplicates_avoided=sum(e.data["why"] == "tried already" for e in refused),
+        duplicates_avoided=_duplicates_avoided(store, study_id),
         spending=spending,
         deviations=_deviations(store, study_id, trials, chosen),
         environment=environment(study),
@@ -131,6 +130,14 @@ def _candidate(chosen: Chosen, confirmed: Confirmed, test: dict[str, EvalResult]
         validation=confirmed.scores,
         test=() if role == "other" else tuple(test[trial_id] for trial_id in ids),
     )
+
+
+def _duplicates_avoided(store: Store, study_id: str) -> int:
+    """Known configurations that were put forward again: by a proposer, or in a batch of the planner LLM."""
+    refused = store.events(study_id, kind=EventKind.PROPOSAL_REFUSED)
+    planner = store.events(study_id, kind=EventKind.PLANNER)
+    votes = sum(int(e.data["count"]) for e in planner if e.data["kind"] == "votes")
+    return sum(1 for e in refused if e.data["why"] == "tried already") + votes
 
 
 def _deviations(store: Store, study_id: str, trials: list[Trial], chosen: Chosen) -> tuple[str, ...]:

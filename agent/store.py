@@ -144,40 +144,52 @@ class Store(TrialRows, Journal):
         return [self._study_from(row) for row in self.query("SELECT * FROM studies ORDER BY id")]
 
     def set_state(self, study_id: str, state: StudyState, error: str | None = None) -> None:
-        """Move a study on; DONE, FAILED and CANCELLED set the time it ended, other states clear it."""
-        ended = now() if state in (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED) else None
+        """Move a study on; DONE, FAILED and CANCELLED set the time it ended and settle a cancel request."""
+        over = state in (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
         with self.tx() as tx:
             tx.execute(
-                "UPDATE studies SET state = ?, error = ?, finished_at = ? WHERE id = ?", (state, error, ended, study_id)
+                "UPDATE studies SET state = ?, error = ?, finished_at = ?, cancel_requested = cancel_requested AND ?"
+                " WHERE id = ?",
+                (state, error, now() if over else None, not over, study_id),
             )
 
     def take_over(self, study_id: str, pid: int) -> None:
         """Note the process that runs a study from now on; it must hold the study's lock (`agent.owner`)."""
         with self.tx() as tx:
             tx.execute(
-                "UPDATE studies SET owner_pid = ?, cancel_requested = 0, started_at = coalesce(started_at, ?)"
-                " WHERE id = ?",
+                "UPDATE studies SET owner_pid = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
                 (pid, now(), study_id),
             )
 
     def request_cancel(self, study_id: str) -> int | None:
         """Ask the process that runs a study to stop; its pid. Where nobody runs it, it is CANCELLED at once (None).
 
-        Raises InputError for a study that is DONE.
+        The request stays, so that a process which is just about to take the study up finds it. Raises InputError for
+        a study that is DONE.
         """
         study = self.study(study_id)
         if study.state is StudyState.DONE:
-            raise InputError("study", f"study {study_id} is done; nothing is left to cancel.", "")
-        with self.tx() as tx:
-            tx.execute("UPDATE studies SET cancel_requested = 1 WHERE id = ?", (study_id,))
+            raise InputError(
+                "study",
+                f"study {study_id} is done; nothing is left to cancel.",
+                f"See `tunewright report {study_id}`.",
+            )
         pid = owner_pid(study.directory)
-        if pid is None:
-            self.interrupt_attempts(study_id)
-            self.set_state(study_id, StudyState.CANCELLED)
+        with self.tx() as tx:
+            if pid is None:
+                self.interrupt_attempts(study_id)
+                self.set_state(study_id, StudyState.CANCELLED)
+            tx.execute("UPDATE studies SET cancel_requested = 1 WHERE id = ?", (study_id,))
         return pid
 
+    def withdraw_cancel(self, study_id: str) -> None:
+        """Somebody wants the study to go on: forget cancel requests of before, unless they are to a running process."""
+        if owner_pid(self.study(study_id).directory) is None:
+            with self.tx() as tx:
+                tx.execute("UPDATE studies SET cancel_requested = 0 WHERE id = ?", (study_id,))
+
     def cancel_requested(self, study_id: str) -> bool:
-        """Whether somebody asked for the study to be stopped since it was taken up."""
+        """Whether a request to stop the study is open."""
         rows = self.query("SELECT cancel_requested FROM studies WHERE id = ?", (study_id,))
         return bool(rows and rows[0]["cancel_requested"])
 

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.confirm import choose, group
-from agent.errors import StudyFailed
+from agent.errors import BudgetSpent, StudyFailed
 from agent.run.scripted import ScriptedExecutor
 from agent.study import EventKind, Phase, Proposal, StudyState, Trial, TrialState
 from trainers.spec import Direction, FailureReason, TrainResult
@@ -213,3 +213,46 @@ def test_failing_confirm_runs_are_deviations_in_the_report(store, lab):
     material = lab.reported(store, "1")
     assert material["best"] == material["default"]
     assert sum("was dropped: it failed on a fresh seed (NAN: loss is nan)" in d for d in material["deviations"]) == 2
+
+
+def test_no_confirm_run_begins_after_the_time_limit(store, lab):
+    """Runs slower than planned: the first seed is whole, the rest is given up, and the report says so."""
+    study = store.create_study(lab.plan(trials=3, seconds=3.0, seconds_per_trial=0.05))
+
+    def seconds(spec):
+        return 0.7 if spec.keep_adapter else 0.05
+
+    lab.run(store, study.study_id, ScriptedExecutor(lab.objective, seconds=seconds))
+    confirm = store.trials("1", Phase.CONFIRM)
+    states = [t.state for t in confirm]
+    assert states[:3] == [TrialState.COMPLETE] * 3
+    assert [t.seconds < 0.1 for t in confirm[5:]] == [True] * 4
+    assert {t.reason for t in confirm if t.state is not TrialState.COMPLETE} == {FailureReason.TIMEOUT}
+    report = lab.reported(store, "1")
+    assert any("were not started" in sentence for sentence in report["deviations"])
+    assert len(report["best"]["seeds"]) == 1
+    assert len(report["confirmed"]) == 3
+
+
+def test_time_that_ends_before_any_confirm_run_is_budget_spent(store, lab):
+    """There is no adapter then, and it is not the configurations' fault."""
+    study = store.create_study(lab.plan(trials=2, seconds=1.0, seconds_per_trial=0.05))
+
+    def seconds(spec):
+        return 5.0 if spec.keep_adapter else 0.05
+
+    with pytest.raises(BudgetSpent, match="before anything was confirmed"):
+        lab.run(store, study.study_id, ScriptedExecutor(lab.objective, seconds=seconds))
+
+
+def test_repeats_of_the_planner_count_as_duplicates_avoided(store, lab):
+    """Those it put into a batch, and those a proposer offered."""
+
+    class Repeating(lab.RandomProposer):
+        def propose(self, history, n, seed):
+            votes = {"kind": "votes", "message": "repeated", "count": 3}
+            store.log_event("1", EventKind.PLANNER, None, votes)
+            return [Proposal(config=history.trials[0].config, source="llm"), *super().propose(history, n, seed)]
+
+    lab.run(store, store.create_study(lab.plan(trials=2)).study_id, proposer=Repeating())
+    assert lab.reported(store, "1")["duplicates_avoided"] == 4

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.errors import BudgetSpent, StudyFailed
+from agent.errors import BudgetSpent, ObserverGone, StudyFailed
 from agent.run.scripted import ScriptedExecutor
 from agent.study import EventKind, Phase, Proposal, StudyState, TrialState
 from trainers.space import CategoricalParameter, Space
@@ -248,3 +248,31 @@ def test_running_a_study_that_is_done_changes_nothing(store, lab):
     events = store.events("1")
     assert lab.run(store, "1") == first
     assert store.events("1") == events
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), SystemExit(1), ValueError("markup")])
+def test_an_observer_that_fails_leaves_the_study_resumable(store, lab, error):
+    """Nobody reads on, rich ends the program, or the display has a fault: the study is CANCELLED, not FAILED."""
+
+    class Gone(lab.Recorder):
+        def on_event(self, event):
+            if event.kind is EventKind.TRIAL_COMPLETE:
+                raise error
+
+    study = store.create_study(lab.plan(trials=2))
+    with pytest.raises(ObserverGone) as raised:
+        lab.run(store, study.study_id, observer=Gone())
+    assert (raised.value.exit_code, store.study("1").state, store.study("1").error) == (130, "CANCELLED", None)
+    lab.run(store, study.study_id)
+    assert [t.attempts for t in store.trials("1", Phase.SEARCH)] == [1, 1]
+
+
+def test_a_cancel_request_finds_a_process_that_takes_the_study_up(store, lab):
+    """Asked while nobody owns the study yet, it stops the run that comes; whoever wants to go on withdraws it."""
+    study = store.create_study(lab.plan(trials=2))
+    assert store.request_cancel("1") is None
+    assert lab.run(store, study.study_id).state is StudyState.CANCELLED
+    assert store.trials("1") == []
+    store.request_cancel("1")
+    store.withdraw_cancel("1")
+    assert lab.run(store, study.study_id).state is StudyState.DONE
