@@ -1,7 +1,9 @@
 """From table rows to the canonical rows that trainers and evals read (`trainers.spec.TrainSpec`)."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from tools.columns import Detected, RowKind
 from tools.table import Row
@@ -22,6 +24,13 @@ ROLES = {
 """ShareGPT's and OpenAI's names of who speaks."""
 
 
+class LeftOut(Enum):
+    """Why a sound row says nothing that could be learnt, and is dropped."""
+
+    TIE = "the votes tie"
+    SAME = "chosen and rejected are the same"
+
+
 @dataclass(frozen=True)
 class Canonical:
     """Rows in canonical form, labels still as names; and what was left out."""
@@ -31,8 +40,11 @@ class Canonical:
 
 
 def canonical_rows(rows: list[Row], detected: Detected, param: str) -> Canonical:
-    """Canonical rows in the given order. InputError, with count and first row, where a needed cell is missing."""
-    convert: Callable[[Row, Detected], Row | str | None] = {
+    """Canonical rows in the given order; those that say nothing are dropped and counted in the notes.
+
+    InputError, with count and first row, where a needed cell is missing, and where no row is left.
+    """
+    convert: Callable[[Row, Detected], Row | str | LeftOut] = {
         RowKind.TEXT_LABEL: _text_label,
         RowKind.PROMPT_COMPLETION: _prompt_completion,
         RowKind.MESSAGES: _messages,
@@ -42,20 +54,22 @@ def canonical_rows(rows: list[Row], detected: Detected, param: str) -> Canonical
     }[detected.kind]
     kept: list[Row] = []
     problems: dict[str, list[int]] = {}
-    n_ties = 0
+    dropped: Counter[LeftOut] = Counter()
     for number, row in enumerate(rows, 1):
         converted = convert(row, detected)
-        if converted is None:
-            n_ties += 1
+        if isinstance(converted, LeftOut):
+            dropped[converted] += 1
         elif isinstance(converted, str):
             problems.setdefault(converted, []).append(number)
         else:
             kept.append(converted)
     for problem, numbers in problems.items():
-        rule = f"{problem}; so it is in {len(numbers)} of {len(rows)} rows, first in row {numbers[0]}."
+        rule = f"{problem} in {len(numbers):,} of {len(rows):,} rows, first in row {numbers[0]:,}."
         raise InputError(param, rule, "Fill in or remove those rows.", code="missing_cells")
-    notes = (f"{param}: {n_ties} of {len(rows)} rows dropped: the votes tie",) if n_ties else ()
-    return Canonical(kept, notes)
+    counted = [f"{n:,} of {len(rows):,} rows dropped: {why.value}" for why, n in dropped.items()]
+    if rows and not kept:
+        raise InputError(param, f"no row is left: {'; '.join(counted)}.", "Give other data.", code="too_few_rows")
+    return Canonical(kept, tuple(f"{param}: {count}" for count in counted))
 
 
 def label_name(value: object) -> str:
@@ -103,13 +117,13 @@ def _turns(turns: object) -> list[dict[str, str]] | str:
     messages = []
     for turn in turns:
         if not isinstance(turn, dict):
-            return "a message must be an object with role and content; it is not"
+            return "a message must be an object with role and content; it is something else"
         who, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
         role = ROLES.get(str(who).casefold())
         if role is None:
             return f"a message's role must be system, user, assistant or tool; it is {who!r}"
         if not isinstance(content, str):
-            return "a message's content must be text; it is not"
+            return "a message's content must be text; it is something else"
         messages.append({"role": role, "content": content})
     return messages
 
@@ -121,16 +135,24 @@ def _text(row: Row, detected: Detected) -> Row | str:
     return {"text": _string(text)}
 
 
-def _preference(row: Row, detected: Detected) -> Row | str:
-    return _pair(row, detected, str(detected.columns.chosen), str(detected.columns.rejected))
+def _preference(row: Row, detected: Detected) -> Row | str | LeftOut:
+    return _unlike(row, detected, str(detected.columns.chosen), str(detected.columns.rejected))
 
 
-def _by_votes(row: Row, detected: Detected) -> Row | str | None:
+def _by_votes(row: Row, detected: Detected) -> Row | str | LeftOut:
     votes = detected.votes
     if votes is None or (winner := votes.winner(row)) == 0:
-        return None
+        return LeftOut.TIE
     order = (votes.first, votes.second) if winner == 1 else (votes.second, votes.first)
-    return _pair(row, detected, *order)
+    return _unlike(row, detected, *order)
+
+
+def _unlike(row: Row, detected: Detected, chosen_column: str, rejected_column: str) -> Row | str | LeftOut:
+    """The pair, unless its answers are the same: it states no preference, and its loss is a constant."""
+    pair = _pair(row, detected, chosen_column, rejected_column)
+    if isinstance(pair, str) or str(pair["chosen"]).strip() != str(pair["rejected"]).strip():
+        return pair
+    return LeftOut.SAME
 
 
 def _pair(row: Row, detected: Detected, chosen_column: str, rejected_column: str) -> Row | str:

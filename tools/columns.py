@@ -64,6 +64,7 @@ def detect_columns(table: Table, task: Task | None, given: Columns) -> Detected:
         why = "given by the user"
     detect = {Task.CLASSIFICATION: _classification, Task.SFT: _sft, Task.PREFERENCE: _preference}[task]
     found = detect(table, given)
+    _check_apart(found.columns)
     evidence = {"task": why, **found.evidence}
     return Detected(task, found.kind, found.columns, evidence, found.context, found.votes)
 
@@ -79,6 +80,14 @@ def _check_given(table: Table, given: Columns) -> None:
         raise InputError(
             f"data.columns.{role}", f"{rule} (it has {_list(table.columns)}).", hint, code="unknown_column"
         )
+
+
+def _check_apart(columns: Columns) -> None:
+    roles: dict[str, str] = {}
+    for role, column in columns:
+        if column is not None and (other := roles.setdefault(column, role)) != role:
+            rule = f"{other} and {role} must be different columns; both are {column!r}."
+            raise InputError(f"data.columns.{role}", rule, f"Name the {role} column.", code="same_column")
 
 
 def _infer_task(table: Table, given: Columns) -> tuple[Task, str]:
@@ -131,10 +140,21 @@ def _find_label(table: Table, given: Columns) -> tuple[str, str]:
     if len(few) == 1 and not hits:
         return few[0], f"the only column with few, short values ({_n_distinct(table, few[0])})"
     if not (hits or few):
-        rule = f"classification needs a column whose values repeat; {table.source.name} has {_list(table.columns)}"
-        raise InputError("data.columns.label", rule + ".", "Name the label column, or choose another task.")
+        rule = f"classification needs a column whose values repeat; {_no_labels(table, taken)}."
+        raise InputError("data.columns.label", rule, "Name the label column, or choose another task.")
     question = f"Which column of {table.source.name} holds the label: {_list(hits or few)}?"
     raise Undecided("data.columns.label", question, (hits or few)[0])
+
+
+def _no_labels(table: Table, taken: tuple[str, ...]) -> str:
+    """Why no column of the table can be the label: the one that is named like it, or the columns there are."""
+    for column in names.named(tuple(c for c in table.columns if c not in taken), names.LABEL):
+        cells = _cells(table, column, len(table.rows))
+        if not cells:
+            return f"column {column!r} of {table.source.name} is empty"
+        if not any(isinstance(c, list | dict) for c in cells):
+            return f"{column!r} has {len({str(c) for c in cells}):,} different values in {len(cells):,} rows"
+    return f"{table.source.name} has {_list(table.columns)}"
 
 
 def _label_hits(table: Table, taken: tuple[str, ...]) -> list[str]:
@@ -219,6 +239,7 @@ def _preference(table: Table, given: Columns) -> Detected:
     chosen, chosen_why = _one(table, given.chosen, names.CHOSEN, "chosen", (given.rejected,))
     rejected, rejected_why = _one(table, given.rejected, names.REJECTED, "rejected", (chosen,))
     if not votes and not (chosen and rejected):
+        _check_paired(table)
         missing = "rejected" if chosen else "chosen"
         texts = [c for c in _texts_by_content(table, ()) if c not in (chosen, rejected, given.prompt)]
         question = f"Which column of {table.source.name} holds the {missing} answer? It has {_list(table.columns)}."
@@ -237,6 +258,16 @@ def _preference(table: Table, given: Columns) -> Detected:
     return Detected(Task.PREFERENCE, RowKind.PREFERENCE, columns, evidence, context)
 
 
+def _check_paired(table: Table) -> None:
+    """One completion and a verdict on it a row is KTO's other format, which has no pairs to choose from."""
+    answers = names.named(table.columns, names.COMPLETION)
+    verdicts = [c for c in _label_hits(table, tuple(answers)) if len({str(v) for v in _cells(table, c)}) <= 2]
+    if answers and verdicts:
+        rule = f"preference tuning (kto too) takes a chosen and a rejected answer a row; {table.source.name} has "
+        hint = "Pair good and bad answers to one prompt, or use SFT on the good ones."
+        raise InputError("data.columns.chosen", f"{rule}{answers[0]} and {verdicts[0]}.", hint, code="unpaired")
+
+
 def _message_columns(table: Table) -> list[str]:
     """Columns whose cells are lists of turns, usual names first."""
     turns = [c for c in table.columns if any(_is_turns(row.get(c)) for row in table.rows[:5])]
@@ -252,8 +283,8 @@ def _is_turns(value: object) -> bool:
     )
 
 
-def _cells(table: Table, column: str) -> list[object]:
-    return [value for row in table.rows[:SAMPLE_ROWS] if (value := row.get(column)) is not None and value != ""]
+def _cells(table: Table, column: str, n_rows: int = SAMPLE_ROWS) -> list[object]:
+    return [value for row in table.rows[:n_rows] if (value := row.get(column)) is not None and value != ""]
 
 
 def _n_distinct(table: Table, column: str) -> int:
@@ -265,8 +296,11 @@ def _all(rows: list[Row], column: str) -> list[object]:
 
 
 def _could_be_label(table: Table, column: str) -> bool:
-    """Short single values that repeat: at most half as many as rows, and 40 characters on average."""
-    cells = _cells(table, column)
+    """Short single values that repeat: at most half as many as rows, and 40 characters on average.
+
+    A column with a label's name is looked at as a whole: thousands of classes hardly repeat in the first rows.
+    """
+    cells = _cells(table, column, len(table.rows) if names.named((column,), names.LABEL) else SAMPLE_ROWS)
     if not cells or any(isinstance(c, list | dict) for c in cells):
         return False
     distinct = len({str(c) for c in cells})

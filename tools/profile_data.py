@@ -61,6 +61,8 @@ def profile(
     read = _read(data, task, roots, seed)
     notes = list(read.notes)
     task = read.detected.task
+    if task is Task.CLASSIFICATION:
+        _check_repeating(read.rows["train"])
     splits, how, duplicates = clean_splits(read.rows, task, seed, notes)
     if task is Task.CLASSIFICATION:
         _note_conflicts(splits["train"], notes)
@@ -118,8 +120,6 @@ def _read(data: Data, task: Task | None, roots: tuple[Path, ...], seed: int) -> 
     rows = {}
     for split, given in raw.items():
         canonical = canonical_rows(given, detected, f"data.{split}")
-        if not canonical.rows:
-            raise InputError(f"data.{split}", "no row is left: the votes tie in all of them.", "Give other data.")
         rows[split] = canonical.rows
         notes += canonical.notes
     return _Read(detected, tuple(sources), rows, tuple(notes))
@@ -159,22 +159,26 @@ def _classes(splits: dict[str, list[Row]], task: Task, notes: list[str]) -> tupl
     labels = tuple(sorted(counts, key=_label_order))
     if len(labels) < 2:
         rule = f"classification needs two classes or more; every label in train is {labels[0]!r}."
-        raise InputError(
-            "data.columns.label", rule, "Check the label column, or add the other class.", code="one_class"
-        )
-    if len(labels) > len(splits["train"]) / 2:
-        rule = f"labels must repeat; there are {len(labels)} different ones in {len(splits['train'])} training rows."
-        raise InputError("data.columns.label", rule, "Name the label column.", code="too_many_classes")
+        hint = "Check the label column, or add the other class."
+        raise InputError("data.columns.label", rule, hint, code="one_class")
     for split in ("validation", "test"):
         if unseen := sorted({str(row["label"]) for row in splits[split]} - set(labels)):
-            rule = f"every class of {split} must be in train; {', '.join(map(repr, unseen[:5]))} "
-            rule += f"({len(unseen)} classes) are not."
+            shown = ", ".join(map(repr, unseen[:5])) + (f" and {len(unseen) - 5:,} more" if len(unseen) > 5 else "")
+            rule = f"every class of {split} must be in train; {shown} {'is' if len(unseen) == 1 else 'are'} not."
             raise InputError(
                 f"data.{split}", rule, "Add training rows of it or remove those rows.", code="unseen_class"
             )
     if rare := [label for label in labels if counts[label] < 5]:
-        notes.append(f"{len(rare)} classes have fewer than 5 training rows, such as {rare[0]!r}")
+        fewer = f"{len(rare):,} classes have" if len(rare) > 1 else "one class has"
+        notes.append(f"{fewer} fewer than 5 training rows, such as {rare[0]!r}")
     return labels, {label: counts[label] for label in labels}
+
+
+def _check_repeating(rows: list[Row]) -> None:
+    n_rows, n_labels = len({(str(row["text"]), str(row["label"])) for row in rows}), len({row["label"] for row in rows})
+    if n_labels > max(2, n_rows / 2):
+        rule = f"labels must repeat; there are {n_labels:,} different ones in {n_rows:,} different rows."
+        raise InputError("data.columns.label", rule, "Name the label column.", code="too_many_classes")
 
 
 def _label_order(label: str) -> tuple[int, float, str]:

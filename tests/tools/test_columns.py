@@ -144,6 +144,39 @@ def test_votes_decide_and_ties_are_dropped_and_counted() -> None:
     assert detected(rows, prompt="instruction").votes == found.votes
 
 
+def test_pairs_of_equal_answers_are_dropped_and_counted() -> None:
+    """A pair whose answers are the same states no preference; a file of nothing else is refused."""
+    rows: list[Row] = [{"prompt": f"Do {i}.", "chosen": "one", "rejected": "two" if i else "one "} for i in range(4)]
+    canonical = canonical_rows(rows, detected(rows), "data.train")
+    assert [r["prompt"] for r in canonical.rows] == ["Do 1.", "Do 2.", "Do 3."]
+    assert canonical.notes == ("data.train: 1 of 4 rows dropped: chosen and rejected are the same",)
+    with pytest.raises(InputError, match="no row is left: 1 of 1 rows dropped: chosen and rejected are the same"):
+        canonical_rows(rows[:1], detected(rows), "data.train")
+
+
+def test_unpaired_answers_are_refused_with_what_is_needed() -> None:
+    """KTO's one answer and verdict a row has no pairs to ask about."""
+    rows = rows_of("prompt", "completion", "label", label=[True, False])
+    with pytest.raises(InputError, match=r"a chosen and a rejected answer a row; a\.csv has completion and label"):
+        detected(rows, Task.PREFERENCE)
+
+
+def test_one_column_cannot_be_text_and_label() -> None:
+    """Roles need columns of their own."""
+    with pytest.raises(InputError, match="text and label must be different columns; both are 'text'"):
+        detected(rows_of("text", "label", label="ab"), Task.CLASSIFICATION, text="text", label="text")
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [([""], "column 'label' of a.csv is empty"), (list(range(40)), "'label' has 40 different values in 40 rows")],
+)
+def test_unusable_label_column_is_named(cells: list[object], why: str) -> None:
+    """A column named like a label that cannot be one is said to be what it is."""
+    with pytest.raises(InputError, match=why):
+        detected(rows_of("text", "label", label=cells), Task.CLASSIFICATION)
+
+
 def test_minimal_pairs_have_an_empty_prompt() -> None:
     """BLiMP rows have no prompt."""
     rows: list[Row] = [{"sentence_good": "It is.", "sentence_bad": "It are."}] * 3
@@ -168,9 +201,7 @@ def test_missing_labels_are_refused_with_count_and_row(empty: object) -> None:
     """Rows without a label are an error, not silently dropped."""
     rows = rows_of("text", "label", label="ab")
     rows[3]["label"] = rows[7]["label"] = empty
-    with pytest.raises(
-        InputError, match=r"column 'label' is empty; so it is in 2 of 40 rows, first in row 4"
-    ) as caught:
+    with pytest.raises(InputError, match=r"column 'label' is empty in 2 of 40 rows, first in row 4") as caught:
         canonical_rows(rows, detected(rows), "data.train")
     assert caught.value.code == "missing_cells"
 
@@ -179,7 +210,7 @@ def test_null_text_is_refused_with_count_and_row() -> None:
     """Rows without a text are an error."""
     rows = rows_of("text", "label", label="ab")
     rows[0]["text"] = None
-    with pytest.raises(InputError, match=r"column 'text' is empty; so it is in 1 of 40 rows, first in row 1"):
+    with pytest.raises(InputError, match=r"column 'text' is empty in 1 of 40 rows, first in row 1"):
         canonical_rows(rows, detected(rows), "data.train")
 
 

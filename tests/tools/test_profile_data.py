@@ -183,6 +183,22 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     assert refused(tmp_path, train=written(tmp_path / "a.jsonl", rows)).code == "one_class"
 
 
+def test_label_column_without_repeats_is_refused_as_such(tmp_path: Path) -> None:
+    """A column named as the label whose values all differ is named, not blamed on duplicates."""
+    rows: list[Row] = [{"text": text, "label": "ab"[i % 2]} for i, text in enumerate(texts(60))]
+    swapped = Columns(text="label", label="text")
+    error = refused(tmp_path, train=written(tmp_path / "a.jsonl", rows), columns=swapped)
+    assert (error.param, error.code) == ("data.columns.label", "too_many_classes")
+    assert "60 different ones" in error.rule
+
+
+def test_thousands_of_classes_are_a_label(tmp_path: Path) -> None:
+    """Classes that only repeat after the first 2,000 rows are found by the column's name."""
+    rows: list[Row] = [{"text": text, "label": f"c{i % 2100}"} for i, text in enumerate(texts(4300))]
+    profile = profiled(tmp_path, Task.CLASSIFICATION, train=written(tmp_path / "a.jsonl", rows)).profile
+    assert (profile.columns.label, len(profile.labels)) == ("label", 2100)
+
+
 def test_class_unknown_to_train_is_refused(tmp_path: Path) -> None:
     """A test class without training rows cannot be predicted."""
     test = written(tmp_path / "test.jsonl", [*labelled(30, seed=1), {"text": "new thing here", "label": "z"}])
