@@ -174,3 +174,11 @@ def test_gain_is_closed() -> None:
     """The gain goes to report.json as it is and comes back."""
     gain = compare([right_or_wrong([True] * 9 + [False])], [right_or_wrong([True] * 10)], Metric.ACCURACY, UP, draws=50)
     assert Gain.model_validate_json(gain.model_dump_json()) == gain
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_interval_of_unanimous_rows_is_not_a_point(right: bool) -> None:
+    """0 of 45 right does not prove a share of 0: Wilson's bound is z² / (n + z²) = 0.0787."""
+    low, high = interval(right_or_wrong([right] * 45, Metric.EXACT_MATCH))
+    expected = (1 - 0.07865, 1.0) if right else (0.0, 0.07865)
+    assert (low, high) == pytest.approx(expected, abs=1e-4)
