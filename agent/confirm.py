@@ -139,11 +139,9 @@ def _plan(run: "Run") -> None:
         for seed in seeds  # seed by seed: what an early end leaves is still paired
         for top in tops
     ]
-    with run.store.tx():
-        run.store.add_trials(run.study_id, Phase.CONFIRM, pairs)
-        shortened = _shortened(n_seeds, len(tops), wanted)
-        if shortened:
-            run.store.log_event(run.study_id, EventKind.DEVIATION, None, {"sentence": shortened})
+    if shortened := _shortened(n_seeds, len(tops), wanted):
+        run.emit(EventKind.DEVIATION, sentence=shortened)
+    run.add_trials(Phase.CONFIRM, pairs)
     run.emit(EventKind.CONFIRM_PLANNED, seeds=seeds, configs=[top.config for top in tops])
 
 

@@ -273,7 +273,7 @@ def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> 
 
     if as_json:
         return JsonLines()
-    view = LiveView(study, console())
+    view = LiveView(study, console(), store.balance(study.study_id, "wall_seconds"))
     view.restore(store.events(study.study_id))
     return stack.enter_context(view)
 
@@ -294,4 +294,4 @@ def _finish(study: Study, settings: Settings, as_json: bool) -> int:
 
 def _tell_how_to_go_on(study: Study) -> None:
     with suppress(OSError):  # the terminal may be gone
-        click.echo(f"study {study.study_id} is cancelled; `tunewright resume {study.study_id}` goes on", err=True)
+        click.echo(f"study {study.study_id} has stopped; `tunewright resume {study.study_id}` goes on", err=True)

@@ -47,10 +47,11 @@ class Row:
 class LiveView:
     """Rows of trials, best against default, budget and expected end; redrawn in a terminal, appended elsewhere."""
 
-    def __init__(self, study: Study, console: Console) -> None:
+    def __init__(self, study: Study, console: Console, earlier_seconds: float = 0.0) -> None:
+        """`earlier_seconds`: wall time that the study has had in other processes before."""
         self._study, self._console = study, console
         self._rows: dict[str, Row] = {}
-        self._started = time.monotonic()
+        self._started = time.monotonic() - earlier_seconds
         self._stage = "starting"
         self._failures = 0
         self._free = study.plan.space.free if study.plan.space else ()

@@ -96,11 +96,19 @@ class Run:
 
     def add_trials(self, phase: Phase, proposals: Sequence[tuple[Proposal, int]]) -> None:
         """Store (proposal, seed) pairs as waiting trials and tell of them."""
-        for trial in self.store.add_trials(self.study_id, phase, proposals):
-            told = trial.proposal.model_dump(exclude_none=True)
-            self.emit(
-                EventKind.TRIAL_PROPOSED, trial.trial_id, phase=phase, number=trial.number, seed=trial.seed, **told
-            )
+        with self.store.tx():
+            events = [
+                self.store.log_event(
+                    self.study_id,
+                    EventKind.TRIAL_PROPOSED,
+                    trial.trial_id,
+                    {"phase": phase, "number": trial.number, "seed": trial.seed}
+                    | trial.proposal.model_dump(exclude_none=True),
+                )
+                for trial in self.store.add_trials(self.study_id, phase, proposals)
+            ]
+        for event in events:
+            tell(self.observer, event)
 
     def check_cancel(self) -> None:
         """Raises CancelRequested if somebody asked for it."""
@@ -146,7 +154,7 @@ def run_study(
         run = _take_over(study, store, executor, proposer, observer)
         with run.ledger.session():
             try:
-                run.check_cancel()
+                _begin(run)
                 search(run)
                 chosen = confirm.confirm(run)
                 confirm.report(run, chosen, open_test, write_report)
@@ -277,7 +285,7 @@ def _canonical(space: Space, config: Config) -> tuple[Config, str | None]:
 
 
 def _take_over(study: Study, store: Store, executor: Executor, proposer: Proposer, observer: Observer) -> Run:
-    """Make this process the study's owner and put what a dead owner left running back to waiting."""
+    """Make this process the study's owner."""
     store.take_over(study.study_id, os.getpid())
     failed = store.history(study.study_id).failed
 
@@ -293,9 +301,14 @@ def _take_over(study: Study, store: Store, executor: Executor, proposer: Propose
         observer=observer,
         failed_before=frozenset(t.trial_id for t in failed),
     )
-    interrupted = store.interrupt_attempts(study.study_id)
-    run.emit(EventKind.STUDY_STARTED, pid=os.getpid(), interrupted=[t.trial_id for t in interrupted])
     return run
+
+
+def _begin(run: Run) -> None:
+    """Put what a dead owner left running back to waiting, and tell that the study goes on unless it is to stop."""
+    interrupted = run.store.interrupt_attempts(run.study_id)
+    run.emit(EventKind.STUDY_STARTED, pid=os.getpid(), interrupted=[t.trial_id for t in interrupted])
+    run.check_cancel()
 
 
 def _give_up(run: Run, error: BaseException) -> StudyOutcome:

@@ -16,6 +16,7 @@ from agent.cli import console
 from agent.confirm import report_directory
 from agent.errors import InputError
 from agent.live import short_config
+from agent.owner import owner_pid
 from agent.request.plan import Plan
 from agent.settings import Settings
 from agent.store import Store
@@ -56,9 +57,12 @@ def show_status(study_id: str | None, settings: Settings, as_json: bool) -> None
         )
     console().print(table)
     if study_id and rows[0]["error"]:
-        console().print(f"error: {rows[0]['error']}", highlight=False)
+        console().print(f"error: {rows[0]['error']}", highlight=False, markup=False)
     if study_id and rows[0]["running_pid"]:
         console().print(f"running in process {rows[0]['running_pid']}", style="dim")
+    for row in rows:
+        if row["state"] not in OVER and not row["running_pid"]:
+            click.echo(f"Nobody runs study {row['study']}; `tunewright resume {row['study']}` goes on.")
 
 
 def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
@@ -97,11 +101,11 @@ def show_logs(study_id: str | None, lines: int, settings: Settings, as_json: boo
 
 
 def show_events(study_id: str | None, after: int, follow: bool, settings: Settings, as_json: bool) -> None:
-    """Events with a higher number than `after`, one a line; with `follow`, until the study is over."""
+    """Events with a higher number than `after`, one a line; with `follow`, until nobody runs the study."""
     with Store.open(settings.database, read_only=True) as store:
         study = chosen_study(store, study_id)
         while True:
-            over = store.study(study.study_id).state in OVER
+            over = owner_pid(study.directory) is None
             for event in store.events(study.study_id, after):
                 after = event.seq
                 told = " ".join(f"{k}={v}" for k, v in event.data.items())
@@ -208,8 +212,6 @@ def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
 
 
 def _summary(study: Study, store: Store) -> dict[str, Any]:
-    from agent.owner import owner_pid
-
     trials = store.history(study.study_id).trials
     best = store.history(study.study_id).best
     return {

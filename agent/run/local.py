@@ -2,6 +2,7 @@
 
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -154,7 +155,7 @@ class LocalExecutor:
                 worker.reader.join(2.0)  # its last words may still be in the pipe
             if not self._events.empty():
                 return None
-            return self._failed(worker, FailureReason.LOST, f"the worker {_death(process)}; {self._last_words(worker)}")
+            return self._failed(worker, FailureReason.LOST, f"the worker {_death(process)}{self._last_words(worker)}")
         if spec.timeout_seconds is not None and now - worker.started > spec.timeout_seconds:
             kill_group(process, grace_seconds=0.0)
             return self._failed(worker, FailureReason.TIMEOUT, f"ran over its limit of {spec.timeout_seconds:.0f} s")
@@ -177,9 +178,11 @@ class LocalExecutor:
         )
 
     def _last_words(self, worker: _Worker) -> str:
+        if worker.process is not None and worker.process.returncode == -signal.SIGKILL:
+            return ""  # it had no time for a word: the log's last line is about something else
         text = Path(worker.log.name).read_bytes()[worker.log_offset :].decode(errors="replace").strip()
         last = text.splitlines()[-1][:300] if text else "it printed nothing"
-        return f"last line of {Path(worker.log.name).name}: {last}"
+        return f"; last line of {Path(worker.log.name).name}: {last}"
 
 
 WAITING = {"OMP_WAIT_POLICY": "passive"}
