@@ -59,6 +59,16 @@ EVERYDAY_NAMES = {
 POSITIONS_BEFORE_FIRST = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "bigbird_roberta"})
 """Architectures whose first two position embeddings are never used by a token (transformers, `padding_idx + 1`)."""
 
+NOT_CAUSAL = frozenset(
+    {
+        *("albert", "bert", "big_bird", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "esm"),
+        *("funnel", "ibert", "layoutlm", "longformer", "luke", "mobilebert", "modernbert", "mpnet", "nomic_bert"),
+        *("roberta", "roberta-prelayernorm", "roformer", "squeezebert", "xlm-roberta", "xlm-roberta-xl"),
+        *("bart", "bigbird_pegasus", "led", "longt5", "m2m_100", "marian", "mbart", "mt5", "pegasus", "t5", "umt5"),
+    }
+)
+"""Architectures (`model_type`) of encoders and of encoder-decoders: none of them continues a text."""
+
 NO_POSITION_LIMIT = 10**6
 """Larger values of max_position_embeddings stand for "no limit" in practice."""
 
@@ -75,6 +85,7 @@ class BaseModelFacts(Closed):
     origin: str = Field(description="hub cache, hub, local directory, installed package, built here")
     tokenizer_file: Path | None = Field(None, description="tokenizer.json on this machine; None: not here or slow only")
     fingerprint: str | None = Field(None, description="of configuration and weights where no revision pins them")
+    model_type: str | None = Field(None, description="architecture, in transformers' spelling")
     n_layers: int | None = None
     vocab_size: int | None = None
     intermediate_size: int | None = None
@@ -123,6 +134,9 @@ def find_base_model(
             "Give a directory that exists, or an id such as Qwen/Qwen3-0.6B.",
             code="unknown_model",
         )
+    if Path(wanted).suffix and (roots[0] / wanted).is_file():
+        rule = f"a local base model must be a directory, and {wanted!r} is a file."
+        raise InputError(param, rule, "Name the directory that holds config.json, or a hub id.", code="unknown_model")
     return _cached(wanted, param) or _packaged(wanted, param) or _from_hub(wanted, param)
 
 
@@ -278,7 +292,9 @@ def _shape(config: Mapping[str, Any]) -> dict[str, Any]:
     positions = first("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
     if positions is not None and text.get("model_type") in POSITIONS_BEFORE_FIRST:
         positions -= 2
+    kind = config.get("model_type")
     return {
+        "model_type": kind if isinstance(kind, str) else None,
         "hidden_size": first("hidden_size", "n_embd", "d_model", "dim"),
         "max_positions": None if positions is None or positions > NO_POSITION_LIMIT else positions,
         "n_layers": first("num_hidden_layers", "n_layer", "n_layers"),

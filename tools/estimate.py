@@ -127,8 +127,8 @@ def estimate(
     sampled = [cost(space.default()), *(cost(space.sample(rng)) for _ in range(63))]
     mean_seconds = sum(c.seconds for c in sampled) / len(sampled)
     confirm = CONFIRM_SEEDS * min(CONFIRMED_CONFIGS, spec.budget.trials) * mean_seconds
-    parallel = max(1, min(spec.budget.parallel_trials, spec.budget.trials))
-    p50 = WORKER_START_SECONDS + (spec.budget.trials * mean_seconds + confirm) / parallel
+    faster = trials_at_once(spec, machine) if machine.device == "cuda" else 1  # trials on one CPU share its cores
+    p50 = WORKER_START_SECONDS + (spec.budget.trials * mean_seconds + confirm) / faster
     limit = spec.budget.seconds or float("inf")
     return Estimate(
         seconds_p50=round(min(p50, limit), 1),
@@ -140,6 +140,12 @@ def estimate(
         llm_usd=usd,
         basis=_basis(spec, machine, flops_per_second, confirm / mean_seconds if mean_seconds else 0),
     )
+
+
+def trials_at_once(spec: TaskSpec, machine: Machine) -> int:
+    """How many trials run side by side: as many as asked for, at most one a GPU."""
+    asked = min(spec.budget.parallel_trials, spec.budget.trials)
+    return min(asked, len(machine.gpus)) if machine.device == "cuda" else asked
 
 
 def trial_cost(

@@ -38,11 +38,11 @@ def check_numbers(work: Working) -> None:
     for field, holds, rule, hint in _NUMBERS:
         value = work.get(field)
         if value is not None and not holds(value):
-            work.reject(field, f"must be {rule}, got {value:g}.", hint)
+            work.reject(field, f"must be {rule}, got {value if isinstance(value, int) else f'{value:g}'}.", hint)
 
 
 def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
-    """The output directory must lie inside the roots and not be a file; data paths are checked where they are read."""
+    """The output directory must lie inside the roots, no file in its way; data paths are checked where they are read."""
     given = work.get("output.dir")
     if given is None:
         return
@@ -51,8 +51,9 @@ def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
     except InputError as error:
         work.fail(error)
         return
-    if path.exists() and not path.is_dir():
-        work.reject("output.dir", f"must be a directory, and {path} is a file.", "Name another directory.")
+    in_the_way = next((p for p in (path, *path.parents) if p.exists()), None)
+    if in_the_way is not None and not in_the_way.is_dir():
+        work.reject("output.dir", f"must be a directory, and {in_the_way} is a file.", "Name another directory.")
 
 
 def check_method(work: Working, machine: Machine) -> None:
@@ -97,7 +98,7 @@ def check_target(work: Working) -> None:
     if metric is None or target is None:
         return
     if metric in SHARES and not 0 <= target <= 1:
-        near = f"Did you mean {target / 100:g}?" if 1 < target <= 100 else "Give a share such as 0.9."
+        near = f"Did you mean {target / 100:g}?" if 2 <= target <= 100 else "Give a share such as 0.9."
         work.reject("objective.target", f"must be between 0 and 1 for {metric}, got {target:g}.", near)
     elif metric is Metric.PERPLEXITY and target < 1:
         work.reject("objective.target", f"must be 1 or more for perplexity, got {target:g}.", "Give one such as 8.")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.request.working import Working
-from tools.base_model import BaseModelFacts, find_base_model, full_name
+from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
 from tools.columns import Undecided, detect_columns
 from tools.load_data import FORMATS, load_table
 from trainers.embedded import MINILM, TINY_CAUSAL
@@ -112,6 +112,9 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
         known = work.provenance["base_model"]
         work.values["base_model"] = base.name
         work.provenance["base_model"] = known.model_copy(update={"reason": f"{named} is short for {base.name}"})
+    if base.model_type in NOT_CAUSAL and task in (Task.SFT, Task.PREFERENCE):
+        rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
+        work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")
     if base.name == TINY_CAUSAL:
         work.notes.append(_TOY)
     return base

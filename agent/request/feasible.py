@@ -6,8 +6,9 @@ from agent.request.draft import RefusalClass
 from agent.request.working import Working
 from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile
-from tools.estimate import P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost
+from tools.estimate import P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost, trials_at_once
 from tools.machine import Machine
+from tools.profile_data import MIN_ROWS
 from trainers.space import CategoricalParameter, IntParameter, Space
 from trainers.spec import Adapter, TaskSpec
 
@@ -60,17 +61,25 @@ def check_feasible(
         return
     cost = trial_cost(spec, space.default(), base, data, machine, flops_per_second)
     seconds = spec.budget.seconds
-    if seconds is not None and seconds < cost.seconds:
+    if seconds is not None and seconds < WORKER_START_SECONDS / 2 + cost.seconds:
         needed = math.ceil((WORKER_START_SECONDS + cost.seconds * P90_FACTOR) / 10) * 10
-        rows = int(data.splits.train * seconds / cost.seconds)
+        rows = int(data.splits.train * (seconds - WORKER_START_SECONDS) / cost.seconds)
         work.refuse(
             RefusalClass.INFEASIBLE,
-            f"one trial with the default settings takes about {cost.seconds:.0f} s here, and the budget is "
-            f"{seconds:g} s. Allow at least {needed} s, or train on about {rows:,} rows.",
+            f"starting takes up to {WORKER_START_SECONDS:.0f} s and one trial with the default settings about "
+            f"{cost.seconds:.0f} s here, and the budget is {seconds:g} s. Allow at least {needed} s"
+            + (f", or train on about {rows:,} rows." if rows >= MIN_ROWS else "."),
         )
     limit_mb, owner = _memory_limit(spec, machine)
     # out of memory halves the micro-batch, so that one row at a time is what must fit
     smallest = trial_cost(spec, space.default(), base, data, machine, flops_per_second, micro_batch=1)
+    at_once = trials_at_once(spec, machine) if machine.device == "cpu" else 1
+    if smallest.memory_mb <= limit_mb < smallest.memory_mb * at_once:
+        work.refuse(
+            RefusalClass.INFEASIBLE,
+            f"{at_once} trials at once need about {smallest.memory_mb * at_once / 1024:.1f} GB, and {owner} "
+            f"{limit_mb / 1024:.1f} GB. Run {int(limit_mb // smallest.memory_mb)} at once (parallel_trials).",
+        )
     if smallest.memory_mb > limit_mb:
         advice = _smallest_change(spec, base, data, machine, space, limit_mb)
         work.refuse(

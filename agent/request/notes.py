@@ -3,13 +3,16 @@
 import math
 
 from tools.data_profile import DataProfile
-from tools.estimate import Estimate
+from tools.estimate import Estimate, trials_at_once
+from tools.machine import Machine
 from trainers.spec import TaskSpec
 
 COARSE_INTERVAL = 0.05
 
 
-def data_notes(spec: TaskSpec, data: DataProfile, found: Estimate, *, trials_given: bool) -> list[str]:
+def data_notes(
+    spec: TaskSpec, data: DataProfile, found: Estimate, machine: Machine, *, trials_given: bool
+) -> list[str]:
     """What the user should know before approving: what was cut, removed or escaped, and how sure a result can be."""
     notes = list(data.notes)
     if removed := data.duplicates.removed_from_train:
@@ -20,6 +23,14 @@ def data_notes(spec: TaskSpec, data: DataProfile, found: Estimate, *, trials_giv
             f"The test split has {data.splits.test} rows: the 95 % interval of a share is up to "
             f"±{half * 100:.0f} points, so small gains will not be distinguishable."
         )
+    if (asked := spec.budget.parallel_trials) > 1:
+        at_once = trials_at_once(spec, machine)
+        if machine.device == "cpu":
+            notes.append(
+                f"{at_once} trials at once share {machine.cpu_cores} CPU cores: hardly faster than one by one."
+            )
+        elif at_once < asked:
+            notes.append(f"{at_once} of the {asked} trials asked for run at once: one a GPU.")
     limit = spec.budget.seconds
     if limit and not trials_given and found.seconds_p90 is not None and found.seconds_p90 < limit / 2:
         notes.append(

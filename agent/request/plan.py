@@ -54,8 +54,10 @@ class Plan(Closed):
     def plan_hash(self) -> str:
         """sha256 of what would be done: the resolved spec, data fingerprints, space, base model and planner.
 
-        Of the base model only what pins it counts: where its files lie changes with the first download.
+        Of the base model only what pins it counts, and of a data file its bytes: where they lie may change.
         """
         done = self.model_dump(mode="json", include={"spec", "data", "space", "device", "precision", "llm"})
+        for source in (done["data"] or {}).get("sources", ()):
+            del source["path"]
         done["base"] = self.base and self.base.model_dump(mode="json", include={"name", "revision", "fingerprint"})
         return hashlib.sha256(json.dumps(done, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -7,7 +7,7 @@ breaks a rule an error; the rest of the plan is filled in all the same, so that 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
 from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
@@ -38,7 +38,7 @@ class Overrides(Closed):
 
     data: str | None = None
     trials: int | None = None
-    seconds: float | None = None
+    seconds: float | None = Field(None, allow_inf_nan=True, description="any number, so that a message can name it")
 
 
 NO_OVERRIDES = Overrides()
@@ -108,7 +108,8 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     flops = training_flops(facts.machine, cache_directory())
     check_feasible(work, spec, space, base, profiled.profile, facts.machine, flops)
     found = estimate(spec, space, base, profiled.profile, facts.machine, flops, llm=settings.llm)
-    work.notes += data_notes(spec, profiled.profile, found, trials_given=work.is_users("budget.trials"))
+    trials_given = work.is_users("budget.trials")
+    work.notes += data_notes(spec, profiled.profile, found, facts.machine, trials_given=trials_given)
     return replace(facts, space=space, estimate=found)
 
 

@@ -117,15 +117,29 @@ def _check_keys(tree: dict[Any, Any], model: type[BaseModel], prefix: str, path:
 
 
 def _first_problem(error: ValidationError, path: Path) -> InputError:
-    problem = max(error.errors(include_url=False), key=lambda p: (p["type"] == "value_error", len(p["loc"])))
+    problems = error.errors(include_url=False)
+    problem = max(problems, key=lambda p: (p["type"] == "value_error", len(p["loc"])))
     field = ".".join(str(part) for part in problem["loc"] if str(part) in _FIELD_NAMES) or "spec"
+    if problem["loc"][0] == "search" and len(problem["loc"]) > 2 and problem["type"] != "value_error":
+        name = problem["loc"][1]
+        whole = next(p["input"] for p in problems if p["loc"][:2] == ("search", name) and len(p["loc"]) == 3)
+        return _search_problem(str(name), whole, path)
     given = problem.get("input")
-    shown = repr(given) if not isinstance(given, dict | list) else "a nested value"
+    shown = repr(given) if not isinstance(given, dict | list) else _flow(given)[:200]
     expected = str(problem.get("ctx", {}).get("expected", ""))
     near = difflib.get_close_matches(str(given), re.findall(r"'([^']+)'", expected), n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}?" if near else "Correct the value; the README lists every field."
-    message = problem["msg"].removeprefix("Value error, ")
-    return InputError(field, f"{_sentence(message)}, got {shown} in {path}.", hint, code="bad_value")
+    hint = f"Did you mean {near[0]}?" if near else "Correct the value; docs/reference.md lists every field."
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = f"must be {message}" if problem["msg"].startswith("Input should be") else _sentence(message)
+    return InputError(field, f"{message}, got {shown} in {path}.", hint, code="bad_value")
+
+
+def _search_problem(name: str, value: object, path: Path) -> InputError:
+    """Of a hyperparameter, whose value has three forms: pydantic says of each why it is not that one."""
+    shown = _flow(value)[:200]
+    rule = "must be a value, a range {low: 1, high: 2} or a list {choices: [1, 2]}"
+    hint = f"Write {name}: {{choices: {shown}}}." if isinstance(value, list) and value else "Correct the value."
+    return InputError(f"search.{name}", f"{rule}, got {shown} in {path}.", hint, code="bad_value")
 
 
 def _sentence(message: str) -> str:

@@ -121,3 +121,23 @@ def test_ranks_over_the_adapter_limit_leave_the_space(rank):
     fit_adapter_limit(work, spec(constraints={"max_adapter_mb": 1}), space, MODEL)
     assert work.refusal.kind is RefusalClass.INFEASIBLE
     assert fit_adapter_limit(Working(Draft()), spec(), space, MODEL) is space
+
+
+def test_a_budget_that_only_starts_a_worker_is_refused():
+    """A trial of milliseconds does not fit five seconds in which a process has yet to load its libraries."""
+    refused = refusal(gpu(40), budget={"trials": 4, "seconds": 5})
+    assert refused.kind is RefusalClass.INFEASIBLE
+    assert "starting takes up to 20 s" in refused.message
+    assert refusal(gpu(40), budget={"trials": 4, "seconds": 600}) is None
+
+
+def test_trials_side_by_side_must_fit_the_memory_together():
+    """On a CPU they share it; the refusal says how many fit."""
+    cpu = gpu(40).model_copy(update={"gpus": (), "torch_cuda": None})
+    small = MODEL.model_copy(update={"parameters": 600_000_000, "hidden_size": 1024, "n_layers": 28})
+    for parallel, fits in ((1, True), (64, False)):
+        work = Working(Draft())
+        wanted = spec(budget={"trials": 64, "parallel_trials": parallel})
+        check_feasible(work, wanted, SPACE, small, data(64), cpu, 1e14)
+        assert (work.refusal is None) is fits
+    assert "at once (parallel_trials)" in work.refusal.message

@@ -400,3 +400,53 @@ def test_resolving_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_hash_is_of_the_data_and_not_of_where_they_lie(here):
+    """The same file in two directories is one plan; another row makes another."""
+    hashes = []
+    for name, rows in (("a", 60), ("b", 60), ("c", 61)):
+        (here / name).mkdir()
+        tickets(here / name / "t.csv", rows=rows)
+        found = plan_of(here / name, {"task": "sft", "base_model": TINY_CAUSAL, "data": {"train": "t.csv"}})
+        assert found.ready
+        hashes.append(found.plan_hash)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -3.0])
+def test_flags_that_are_no_times_are_named(here, seconds):
+    """--seconds nan is bad input, not a failure of the program."""
+    plan = plan_of(here, {"data": {"train": "a.csv"}}, overrides=Overrides(seconds=seconds))
+    assert any(str(seconds).removesuffix(".0") in found for found in (*plan.notes, plan.error.message))
+    assert plan.spec.budget.seconds is None
+
+
+@needs_minilm
+@pytest.mark.parametrize("task", ["sft", "preference"])
+def test_an_encoder_cannot_be_tuned_to_write(here, task):
+    """MiniLM continues no text: refused at planning, not trial by trial."""
+    tickets(here / "t.csv")
+    plan = plan_of(here, {"task": task, "base_model": MINILM, "data": {"train": "t.csv"}})
+    assert (plan.error.code, plan.error.param) == ("not_causal", "base_model")
+    assert "(bert)" in plan.error.message
+    assert not plan.ready
+
+
+def test_a_file_cannot_be_the_base_model_or_hold_the_output(here):
+    """Neither is looked for on the hub or left to fail after the search."""
+    tickets(here / "t.csv")
+    plan = plan_of(here, {"task": "sft", "base_model": "t.csv", "data": {"train": "t.csv"}})
+    assert "'t.csv' is a file" in plan.error.message
+    spec = {"task": "sft", "base_model": TINY_CAUSAL, "data": {"train": "t.csv"}, "output": {"dir": "t.csv/out"}}
+    assert plan_of(here, spec).error.param == "output.dir"
+
+
+def test_trials_side_by_side_on_a_cpu_are_not_promised_to_be_faster(here):
+    """They share its cores: the estimate does not shrink, and a note says so."""
+    tickets(here / "t.csv")
+    spec = {"task": "sft", "base_model": TINY_CAUSAL, "data": {"train": "t.csv"}}
+    one, two = (plan_of(here, spec | {"budget": {"trials": 4, "parallel_trials": n}}) for n in (1, 2))
+    if one.device == "cpu":
+        assert two.estimate.seconds_p50 == one.estimate.seconds_p50
+        assert any("2 trials at once share" in note for note in two.notes)

@@ -65,7 +65,7 @@ def test_json_is_read_as_well(tmp_path):
         ("loss: dpo2", "loss", "'sigmoid'"),
         ("budget: {trials: many}", "budget.trials", "valid integer"),
         ("search: {learning_rate: {low: 2, high: 1}}", "search.learning_rate", "low <= high"),
-        ("search: {learning_rate: {low: 2}}", "search.learning_rate.high", "field required"),
+        ("search: {learning_rate: {low: 2}}", "search.learning_rate", "a range {low: 1, high: 2}"),
         ("a: &x [1]\nb: *x", "spec", "line 2: aliases"),
         ("task: sft\ntask: sft", "spec", "line 2: the key 'task' is given twice"),
         ("task: [", "spec", "valid YAML"),
@@ -111,3 +111,29 @@ def test_only_a_lone_file_name_is_a_spec_file():
     assert is_spec_file(" a/b.JSON ")
     assert not is_spec_file("train on rows.json")
     assert not is_spec_file("rows.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("[4, 8]", "Write lora_rank: {choices: [4, 8]}."),
+        ("{low: 4}", "Correct"),
+        ("{choices: []}", "Correct"),
+        (".nan", "Correct"),
+    ],
+)
+def test_hyperparameter_in_another_form_is_told_the_three_forms(tmp_path, value, hint):
+    """A value, a range or a list; what was given is shown as it was written."""
+    with pytest.raises(InputError, match=r"must be a value, a range .* or a list") as caught:
+        load_spec(write(tmp_path, f"search: {{lora_rank: {value}}}"))
+    assert (caught.value.param, caught.value.code) == ("search.lora_rank", "bad_value")
+    assert hint in caught.value.hint
+    assert f"got {value}" in caught.value.rule
+
+
+def test_what_a_bad_value_was_is_in_the_message(tmp_path):
+    """Nested values too."""
+    with pytest.raises(InputError, match=r"must be a valid dictionary .* got 'tr.csv'"):
+        load_spec(write(tmp_path, "data: tr.csv"))
+    with pytest.raises(InputError, match=r"must be a valid string, got \{a: 1\}"):
+        load_spec(write(tmp_path, "base_model: {a: 1}"))
