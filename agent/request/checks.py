@@ -42,7 +42,7 @@ def check_numbers(work: Working) -> None:
 
 
 def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
-    """The output directory must lie inside the roots, no file in its way; data paths are checked where they are read."""
+    """The output directory must lie inside the roots, no file in its way; data paths are checked on reading."""
     given = work.get("output.dir")
     if given is None:
         return
