@@ -149,5 +149,9 @@ def _planner(settings: Settings) -> Finding:
 
 
 def _home(settings: Settings) -> Finding:
+    place = next(p for p in (settings.home, *settings.home.parents) if p.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)) or not os.statvfs(place).f_blocks:
+        rule = f"{settings.home} cannot be written ({place} refuses it)"
+        return Finding(level="error", what="home", value=rule, hint="Set TUNEWRIGHT_HOME to a directory of yours.")
     state = "exists" if settings.database.exists() else "no study yet"
     return Finding(level="ok", what="home", value=f"{settings.home} ({state})")

@@ -68,5 +68,13 @@ def _config(path: Path) -> ConfigFile:
         return ConfigFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return ConfigFile()
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise InputError(str(path), f"the config file must be valid: {error}", "Correct or remove it.") from error
+    except OSError as error:
+        rule = f"the home directory must be a directory that can be read; {path.parent} is not ({error.strerror})."
+        raise InputError("TUNEWRIGHT_HOME", rule, "Name another directory, or mend its permissions.") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        message = f"the config file must be valid; {key}: {problem['msg'].lower()}, got {problem['input']!r}."
+        raise InputError(str(path), message, f"Keys: {', '.join(ConfigFile.model_fields)}.") from error
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise InputError(str(path), f"the config file must be TOML: {error}.", "Correct or remove it.") from error
