@@ -1,6 +1,8 @@
 """Whether the plan fits the machine and the limits, and if not, the smallest change that would make it fit."""
 
 import math
+import shutil
+from pathlib import Path
 
 from agent.request.draft import RefusalClass
 from agent.request.working import Working
@@ -15,6 +17,10 @@ from trainers.spec import Adapter, TaskSpec
 GPU_SHARE = 0.95
 """Of a GPU's memory; the rest is lost to fragmentation."""
 BYTES_PER_MB = 1e6
+STUDY_MB = 50
+"""Of a study's database, splits, logs, tokenizers and report, beside its adapters; generous."""
+ADAPTERS_KEPT = 6
+"""The finalists of the search, one being trained, and the copy that is handed back."""
 
 
 def fit_adapter_limit(work: Working, spec: TaskSpec, space: Space, base: BaseModelFacts) -> Space:
@@ -87,6 +93,16 @@ def check_feasible(
             f"{base.name} with {spec.adapter} needs about {smallest.memory_mb / 1024:.1f} GB for one row of "
             f"{data.lengths.max_seq_length} tokens, and {owner} {limit_mb / 1024:.1f} GB. {advice}",
         )
+
+
+def check_disk(work: Working, adapter_mb: float | None, home: Path) -> None:
+    """There must be room for what a study keeps; asked before the first byte of it is written."""
+    place = next(p for p in (home, *home.parents) if p.exists())
+    free_mb = shutil.disk_usage(place).free / BYTES_PER_MB
+    needed_mb = STUDY_MB + ADAPTERS_KEPT * (adapter_mb or 0.0)
+    if free_mb < needed_mb:
+        rule = f"a study needs about {needed_mb:,.0f} MB of disk, and {place} has {free_mb:,.0f} MB free."
+        work.lack("output", rule, "Free some space, or set TUNEWRIGHT_HOME to another disk.", "disk_full")
 
 
 def _memory_limit(spec: TaskSpec, machine: Machine) -> tuple[float, str]:

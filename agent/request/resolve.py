@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
 from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
 from agent.request.draft import Draft, RefusalClass
-from agent.request.feasible import check_feasible, fit_adapter_limit
+from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
 from agent.request.plan import Estimate, Plan, PlanError
 from agent.request.working import Working
@@ -108,6 +108,7 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     flops = training_flops(facts.machine, cache_directory())
     check_feasible(work, spec, space, base, profiled.profile, facts.machine, flops)
     found = estimate(spec, space, base, profiled.profile, facts.machine, flops, llm=settings.llm)
+    check_disk(work, found.adapter_mb, settings.home)
     trials_given = work.is_users("budget.trials")
     work.notes += data_notes(spec, profiled.profile, found, facts.machine, trials_given=trials_given)
     return replace(facts, space=space, estimate=found)

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.request.draft import Draft, RefusalClass
-from agent.request.feasible import check_feasible, fit_adapter_limit
+from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.working import Working
 from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile, LengthProfile, SplitProfile
@@ -141,3 +141,14 @@ def test_trials_side_by_side_must_fit_the_memory_together():
         check_feasible(work, wanted, SPACE, small, data(64), cpu, 1e14)
         assert (work.refusal is None) is fits
     assert "at once (parallel_trials)" in work.refusal.message
+
+
+def test_what_the_disk_cannot_hold_is_said_before_anything_is_written(tmp_path):
+    """Adapters larger than any disk are refused, small ones pass; the home need not exist yet."""
+    for adapter_mb, fits in ((1.0, True), (1e12, False)):
+        work = Working(Draft())
+        check_disk(work, adapter_mb, tmp_path / "new" / "home")
+        assert (not work.errors) is fits
+    assert (work.errors[0].code, work.errors[0].param) == ("disk_full", "output")
+    assert "MB free" in work.errors[0].message
+    assert not (tmp_path / "new").exists()
