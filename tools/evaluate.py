@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from pydantic import Field
 from rich.console import Console
+from rich.markup import escape
 
 from evals.spec import EvalResult, EvalSpec
 from tools.table import Row
@@ -42,6 +43,8 @@ def evaluate_adapter(
     from tools.table import canonical_jsonl
     from trainers.saved import load_reference, load_saved, read_facts
 
+    if max_rows is not None and max_rows < 1:
+        raise InputError("max_rows", f"must be 1 or more, got {max_rows}.", "Leave it out to score all rows.")
     facts = read_facts(adapter)
     wanted = _metric(metric, TASK_METRICS[facts.task])
     table = load_table(data, "data", roots)
@@ -79,7 +82,7 @@ def print_evaluation(evaluation: Evaluation, console: Console, as_json: bool) ->
     low, high = evaluation.ci95
     console.print(
         f"[bold]{evaluation.metric} {evaluation.score:.4f}[/] (95 % interval {low:.4f} to {high:.4f}) "
-        f"on {evaluation.n_rows} rows of {evaluation.data}, {evaluation.seconds:.1f} s"
+        f"on {evaluation.n_rows} rows of {escape(evaluation.data)}, {evaluation.seconds:.1f} s"
     )
     for name, value in evaluation.others.items():
         console.print(f"  {name} {value:.4f}", style="dim")
@@ -92,7 +95,7 @@ def _indexed(rows: list[Row], labels: tuple[str, ...]) -> list[Row]:
     if unknown:
         raise InputError(
             "data",
-            f"every label must be one the adapter was trained on; {len(unknown)} are not, such as {unknown[0]!r}.",
+            f"every label must be one the adapter was trained on; {unknown[0]!r} (one of {len(unknown):,}) is not.",
             f"It knows {', '.join(labels[:10])}{' ...' if len(labels) > 10 else ''}.",
         )
     return [{**row, "label": index[str(row["label"])]} for row in rows]

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from trainers.errors import InputError
 from trainers.spec import Closed, Task
 
 if TYPE_CHECKING:
     from trainers.saved import Saved
+
+MAX_NEW_TOKENS = 32_768
 
 
 class Answer(Closed):
@@ -28,8 +31,9 @@ class Answer(Closed):
 def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
     """Greedy answer of the adapter in `adapter` to `prompt`, rendered as in training. Loads the base model.
 
-    Raises InputError where `adapter` is not a saved adapter.
+    Raises InputError where `adapter` is not a saved adapter, and for a prompt or a length that cannot be answered.
     """
+    _check(prompt, max_new_tokens)
     import torch
 
     from trainers.saved import load_saved
@@ -44,6 +48,16 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
             probabilities = dict(zip(facts.labels, shares, strict=True))
             return Answer(text=max(probabilities, key=lambda label: probabilities[label]), probabilities=probabilities)
         return Answer(text=_continued(saved, prompt, max_new_tokens))
+
+
+def _check(prompt: str, max_new_tokens: int) -> None:
+    if not prompt.strip():
+        raise InputError("prompt", f"must hold text, got {prompt!r}.", "Give the text to answer or to classify.")
+    if any("\ud800" <= character <= "\udfff" for character in prompt):
+        raise InputError("prompt", "must be UTF-8 text; it holds other bytes.", "Save or paste it as UTF-8.")
+    if not 1 <= max_new_tokens <= MAX_NEW_TOKENS:
+        rule = f"must be between 1 and {MAX_NEW_TOKENS:,}, got {max_new_tokens:,}."
+        raise InputError("max_new_tokens", rule, "Give a number such as 128.")
 
 
 def _continued(saved: "Saved", prompt: str, max_new_tokens: int) -> str:
