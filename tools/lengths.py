@@ -44,17 +44,20 @@ def measure_lengths(
         sample = random.Random(seed).sample(sample, SAMPLE_ROWS)
         notes.append(f"token lengths are those of {SAMPLE_ROWS:,} of {len(rows):,} training rows, drawn with the seed")
     if tokenizer_file is None:
-        counts = sorted(_example_length(row, task, _estimated) for row in sample)
+        measured = [(_example_length(row, task, _estimated), _estimated(str(row.get("prompt", "")))) for row in sample]
         notes.append("token lengths are estimated at 1.3 tokens a word: no tokenizer file is at hand")
         tokenizer_name = f"{tokenizer_name} (estimated)"
     else:
-        counts = sorted(_tokenized(sample, task, tokenizer_file))
+        measured = _tokenized(sample, task, tokenizer_file)
+    counts = sorted(length for length, _ in measured)
     limit = min(max_positions or DEFAULT_MAX_POSITIONS, max_seq_length or 2**31)
     wanted = MULTIPLE * math.ceil(max(8, percentile(counts, 99.5)) / MULTIPLE)
     chosen = min(wanted, limit)
     over = sum(count > chosen for count in counts) / len(counts)
     if over > 0.01:
         notes.append(f"{over:.1%} of the training rows are longer than {chosen} tokens and will be cut")
+    if speechless := sum(prompt >= chosen for _, prompt in measured):
+        notes.append(_speechless(speechless / len(measured), chosen))
     profile = LengthProfile(
         tokenizer=tokenizer_name,
         p50=percentile(counts, 50),
@@ -66,6 +69,15 @@ def measure_lengths(
         truncated_share=over,
     )
     return profile, tuple(notes)
+
+
+def _speechless(share: float, max_seq_length: int) -> str:
+    """The note on rows whose prompt leaves no token for an answer. Raises InputError where that is all of them."""
+    if share == 1:
+        rule = f"prompts must leave room for an answer; all of them fill the {max_seq_length:,} tokens of a row."
+        hint = "Shorten them, or choose a model (or constraints.max_seq_length) with more."
+        raise InputError("data.train", rule, hint, code="too_long")
+    return f"{share:.1%} of the prompts fill {max_seq_length:,} tokens: those rows have no answer left to learn"
 
 
 def percentile(ordered: Sequence[int], percent: float) -> int:
@@ -85,8 +97,8 @@ def control_tokens(tokenizer_file: Path | None) -> tuple[str, ...]:
     return tuple(sorted((c for c in contents if len(c) >= 3), key=lambda c: (-len(c), c)))
 
 
-def _tokenized(rows: Sequence[Row], task: Task, tokenizer_file: Path) -> list[int]:
-    """Tokens of each example, all texts encoded in one batch."""
+def _tokenized(rows: Sequence[Row], task: Task, tokenizer_file: Path) -> list[tuple[int, int]]:
+    """(tokens of the example, tokens of its prompt) of each row, all texts encoded in one batch."""
     from tokenizers import Tokenizer
 
     try:
@@ -99,7 +111,8 @@ def _tokenized(rows: Sequence[Row], task: Task, tokenizer_file: Path) -> list[in
     batch = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     length = {text: len(encoding.ids) for text, encoding in zip(texts, batch, strict=True)}
     n_special = tokenizer.num_special_tokens_to_add(False)
-    return [_example_length(row, task, length.__getitem__) + n_special for row in rows]
+    prompts = [length[prompt] if isinstance(prompt := row.get("prompt"), str) else 0 for row in rows]
+    return [(_example_length(r, task, length.__getitem__) + n_special, p) for r, p in zip(rows, prompts, strict=True)]
 
 
 def _example_length(row: Row, task: Task, count: Callable[[str], int]) -> int:

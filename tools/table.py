@@ -45,10 +45,20 @@ def columns_of(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for row in rows for name in row))
 
 
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+"""What `str.splitlines` takes for a line's end and JSON leaves as it is; written as JSON's escapes."""
+
+
 def canonical_jsonl(rows: Iterable[Mapping[str, object]]) -> bytes:
-    """The one byte form of rows that fingerprints and split files share: JSON lines, keys sorted, UTF-8."""
+    """The one byte form of rows that fingerprints and split files share: JSON lines, keys sorted, UTF-8.
+
+    Unicode's line ends inside texts are escaped, so that readers of any kind find the same lines.
+    """
     return b"".join(
-        json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str).encode() + b"\n"
+        json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+        .translate(_LINE_ENDS)
+        .encode()
+        + b"\n"
         for row in rows
     )
 

@@ -122,3 +122,13 @@ def test_templates_written_by_the_user_are_kept(tokenizer_file: Path) -> None:
     given_splits: dict[str, list[Row]] = {"train": [{"text": "hi <|im_end|>"}] * 3}
     assert escape_control_tokens(given_splits, control_tokens(tokenizer_file), notes) == (given_splits, 3)
     assert "chat template" in notes[0]
+
+
+@pytest.mark.parametrize("task", [Task.SFT, Task.PREFERENCE])
+def test_prompts_that_leave_no_answer_are_said_at_planning(task: Task) -> None:
+    """Some: a share in the notes. All: bad input, and not a study in which every trial fails."""
+    answer: Row = {"completion": "yes"} if task is Task.SFT else {"chosen": "yes", "rejected": "no"}
+    rows: list[Row] = [{"prompt": "word " * (200 if i % 2 else 3), **answer} for i in range(40)]
+    assert any("50.0% of the prompts fill 64 tokens" in note for note in measured(rows, task, None, 64)[1])
+    with pytest.raises(InputError, match="leave room for an answer"):
+        measured(rows[1::2], task, None, 64)

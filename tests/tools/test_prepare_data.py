@@ -1,6 +1,7 @@
 """Writing the splits: complete or not at all, sealed test rows, and nothing that differs from the plan."""
 
 import dataclasses
+import json
 import os
 import stat
 import subprocess
@@ -104,3 +105,11 @@ def test_directory_that_is_a_file_is_said(tmp_path: Path, profiled: Profiled) ->
     with pytest.raises(InputError, match="must be writable") as caught:
         prepare(profiled, tmp_path / "study")
     assert caught.value.code == "unwritable"
+
+
+def test_a_row_is_one_line_for_every_kind_of_reader() -> None:
+    """Line ends of Unicode inside texts stay inside them, and are read back as they were."""
+    ends = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+    rows = [{"text": f"before{end}after", "label": "a"} for end in ends]
+    lines = canonical_jsonl(rows).decode().splitlines()
+    assert [json.loads(line) for line in lines] == rows
