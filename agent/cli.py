@@ -317,8 +317,11 @@ def console() -> Any:
 
 def main() -> None:
     """Entry point of the `tunewright` command."""
+    import warnings
+
     import tools
 
+    warnings.simplefilter("ignore", FutureWarning)  # of libraries about each other; nothing a user could do
     ours = Path(__file__).resolve().parent.parent
     if Path(str(tools.__file__)).resolve().parent.parent != ours:
         click.echo(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ from agent.study import EventKind, Observer, Study, StudyState
 from trainers.spec import Closed, Intent
 
 if TYPE_CHECKING:
-    from agent.llm import LlmCall
+    from agent.llm import LlmCall, Planner
     from agent.search.proposer import Proposer
     from agent.store import Store
 
@@ -96,6 +96,7 @@ def run_job(job: Job, approval: Approval, as_json: bool) -> int:
     show_plan(plan, as_json)
     if not plan.ready or plan.spec.intent is Intent.PLAN:
         return exit_code(plan)
+    _open_planner(plan)  # a missing key or price is told before there is a study
     _approve(plan, approval)
     return carry_out(_create(resolved, job), job.settings, as_json)
 
@@ -245,26 +246,29 @@ def _proposer(study: Study, store: "Store", observer: Observer) -> "Proposer":
     plan = study.plan
     if plan.space is None:
         raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
-    planner = None
-    if plan.llm != "embedded":
-        from agent.llm import LlmCaps, open_planner
-        from agent.loop import tell
+    from agent.loop import tell
 
-        tokens, usd = store.llm_spending(study.study_id)
-        planner = open_planner(
-            plan.llm,
-            caps=LlmCaps(
-                tokens=plan.estimate.llm_tokens or None,
-                usd=study.spec.budget.llm_usd,
-                tokens_used=tokens,
-                usd_used=usd,
-            ),
-            on_call=lambda call: store.log_llm_call(call, study.study_id),
-            on_event=lambda event: tell(
-                observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
-            ),
-        )
+    planner = _open_planner(
+        plan,
+        store.llm_spending(study.study_id),
+        on_call=lambda call: store.log_llm_call(call, study.study_id),
+        on_event=lambda event: tell(
+            observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
+        ),
+    )
     return build_proposer(plan.space, task_card(plan), llm=planner)
+
+
+def _open_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":
+    """The plan's planner LLM under its caps, of which `spent` (tokens, dollars) is used; None for `embedded`."""
+    if plan.llm == "embedded":
+        return None
+    from agent.llm import LlmCaps, open_planner
+
+    tokens, usd = spent
+    limit = plan.spec.budget.llm_usd
+    caps = LlmCaps(tokens=plan.estimate.llm_tokens or None, usd=limit, tokens_used=tokens, usd_used=usd)
+    return open_planner(plan.llm, caps=caps, **reports)
 
 
 def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> Observer:

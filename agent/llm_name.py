@@ -1,5 +1,6 @@
 """Spellings of `--llm`: which planner language model to ask."""
 
+import ipaddress
 import re
 from typing import Literal
 from urllib.parse import urlsplit
@@ -25,8 +26,10 @@ class LlmName(Closed):
 
     @property
     def local(self) -> bool:
-        """Whether nothing is paid per token: in this process, or a server of one's own."""
-        return self.kind in ("embedded", "hf", "http")
+        """Whether nothing is paid per token: in this process, or a server on this machine or the own network."""
+        if self.kind == "http":
+            return _own_network(urlsplit(self.base_url or "").hostname or "")
+        return self.kind in ("embedded", "hf")
 
 
 def parse_llm(spelling: str) -> LlmName:
@@ -53,6 +56,14 @@ def parse_llm(spelling: str) -> LlmName:
     if provider == "hf":
         return LlmName(kind="hf", model=model, spelling=text)
     return LlmName(kind="langchain", model=model, provider=provider.replace("-", "_"), spelling=text)
+
+
+def _own_network(host: str) -> bool:
+    """Whether `host` is a private address or a name without a public domain; others may well send a bill."""
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".internal", ".lan"))
 
 
 def _endpoint(text: str) -> LlmName:

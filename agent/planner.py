@@ -164,7 +164,7 @@ class Planner:
             raise
 
     def _wait(self, attempt: int, error: TransportError) -> None:
-        reason = self._clean(str(error))
+        reason = self._clean(str(error)).removesuffix(".") + "."
         if attempt == MAX_ATTEMPTS:
             self._breaker.open(reason)
             self.note(LlmEvent(kind="breaker_opened", message=f"{self.model} is out of reach: {reason}"))

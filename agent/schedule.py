@@ -6,13 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from agent.errors import StudyFailed
 from agent.run.executor import Executor
 from agent.store import Store
 from agent.study import EventKind, Study, StudyEvent, Trial, TrialState
 from agent.trial_rows import INTERRUPTIONS
 from evals.spec import EvalSpec
 from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
-from trainers.spec import Closed, CurvePoint, TrainSpec
+from trainers.spec import Closed, CurvePoint, FailureReason, TrainSpec
 
 Emit = Callable[..., StudyEvent]
 """`emit(kind, trial_id=None, **data)`: stores an event and shows it to the observer."""
@@ -70,7 +71,10 @@ class Scheduler:
         self._executor.submit(spec)
 
     def step(self) -> list[Trial]:
-        """Wait a little for events, record them, and return the trials that came to an end."""
+        """Wait a little for events, record them, and return the trials that came to an end.
+
+        Raises StudyFailed where the disk is full: the next trial would fail as well, and none is to blame.
+        """
         ended = []
         for event in self._executor.poll(POLL_SECONDS):
             running = self._running.get(event.attempt_id)
@@ -122,10 +126,15 @@ class Scheduler:
 
     def _failed(self, event: Failed, running: Running) -> Trial:
         shutil.rmtree(running.scratch, ignore_errors=True)
-        again = event.reason in INTERRUPTIONS and self._store.interruptions(running.trial_id) < MAX_RERUNS
+        full = event.reason is FailureReason.DISK
+        again = full or (event.reason in INTERRUPTIONS and self._store.interruptions(running.trial_id) < MAX_RERUNS)
         trial = self._store.fail_attempt(event, run_again=again)
         kind = EventKind.TRIAL_RETRIED if again else EventKind.TRIAL_FAILED
         self._emit(kind, trial.trial_id, reason=event.reason, error=event.message)
+        if full:
+            raise StudyFailed(
+                f"trial {trial.number} (DISK): {event.message}. Free some space, then resume; it is run again."
+            )
         return trial
 
     def _show_progress(self, event: Progress, running: Running) -> None:

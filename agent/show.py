@@ -128,10 +128,11 @@ def show_report(study_id: str | None, settings: Settings, as_json: bool) -> None
         study = chosen_study(store, study_id)
     if study.state is not StudyState.DONE:
         why = f" ({study.error})" if study.error else ""
+        again = f" If it fails again, start anew: {study.command}" if study.error and study.command else ""
         raise InputError(
             "study",
             f"study {study.study_id} is {study.state}, not DONE{why}.",
-            f"Try `tunewright resume {study.study_id}`.",
+            f"Try `tunewright resume {study.study_id}`.{again}",
         )
     report = read_report(report_directory(study))
     if as_json:
@@ -149,7 +150,7 @@ def show_explanation(study_id: str, number: int | None, settings: Settings, as_j
         call = next((c for c in store.llm_calls(study_id) if c["id"] == trial.proposal.llm_call_id), None)
     told = _explanation(study, trial, default, call)
     if as_json:
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(told | {"llm_call": call}))
         return
     out = console()
     for name, value in told.items():
@@ -267,7 +268,9 @@ def _explanation(study: Study, trial: Trial, default: Trial, call: Mapping[str, 
         "metric": study.spec.objective.metric,
         "deviations": "; ".join(trial.deviations),
         "llm_model": call["model"] if call else None,
-        "llm_prompt": f"{call['prompt_name']} (sha256 {call['prompt_sha256'][:12]})" if call else None,
+        "llm_prompt": f"{call['prompt_name']} (sha256 {call['prompt_sha256'][:12]}); in full with --json"
+        if call
+        else None,
     }
 
 

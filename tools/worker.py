@@ -97,10 +97,9 @@ def classify(error: Exception) -> tuple[FailureReason, str]:
     if "CUDA error" in text or "NCCL" in text:
         return FailureReason.GPU_LOST, text
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            FailureReason.DISK,
-            f"no space left for the trial's files ({error.filename or 'disk'}); free some and resume",
-        )
+        return FailureReason.DISK, f"no space left for the trial's files ({error.filename or 'disk'})"
+    if "No space left on device" in text:  # safetensors raises an error of its own
+        return FailureReason.DISK, "no space left for the trial's files"
     return FailureReason.USER_CODE, text
 
 

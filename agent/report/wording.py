@@ -83,7 +83,8 @@ def budget_lines(report: Report) -> list[tuple[str, str, str]]:
         lines.append(("GPU time", duration(b.gpu_seconds_used), "no limit"))
     if b.llm_tokens_used or b.llm_usd_used or b.llm_usd_limit is not None:
         limit = "no limit" if b.llm_usd_limit is None else f"${b.llm_usd_limit:.2f}"
-        lines.append(("planner LLM", f"{b.llm_tokens_used:,} tokens, ${b.llm_usd_used:.2f}", limit))
+        spent = f"${b.llm_usd_used:.2f}" if b.llm_usd_used >= 0.1 else f"${b.llm_usd_used:.2g}"
+        lines.append(("planner LLM", f"{b.llm_tokens_used:,} tokens, {spent}", limit))
     return lines
 
 

@@ -23,7 +23,8 @@ def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: the allowlisted part of ours, no hub access, and `extra` on top."""
     kept = {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(PREFIXES)}
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
-    return {**kept, **offline, "HF_HUB_DISABLE_PROGRESS_BARS": "1", **extra}
+    quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONWARNINGS": "ignore::FutureWarning"}  # libraries to each other
+    return {**kept, **offline, **quiet, **extra}
 
 
 def start_child(

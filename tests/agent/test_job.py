@@ -185,3 +185,34 @@ def test_plain_request_on_a_spec_that_is_approved_by_hash(workplace: Path) -> No
     assert planned["plan_hash"][:12] in err
     code, _, err = tunewright(workplace, "run", request)
     assert (code, "--yes" in err) == (3, True)
+
+
+def test_a_planner_that_cannot_be_opened_leaves_no_study(workplace: Path, resumed: dict[str, Any]) -> None:
+    """A cap in dollars on a model of unknown price is bad input; it is told before there is a study."""
+    spec = json.loads((workplace / "spec.yaml").read_text())
+    (workplace / "capped.yaml").write_text(json.dumps(spec | {"budget": {"trials": 3, "llm_usd": 1}}))
+    before = said(workplace, "status")["studies"]
+    code, _, err = tunewright(workplace, "run", "capped.yaml", "--llm", "https://llm.example/v1#m", "--yes")
+    assert (code, "TUNEWRIGHT_LLM_PRICE" in err) == (2, True)
+    assert said(workplace, "status")["studies"] == before
+
+
+def test_sigterm_and_a_closed_pipe_leave_a_study_to_resume(workplace: Path, resumed: dict[str, Any]) -> None:
+    """Both end the run with exit code 130 and a hint; the study is CANCELLED, not FAILED, and no process is left."""
+    before = workers()
+    process = start(workplace, "run", "spec.yaml", "--yes", "--json")
+    assert process.stdout is not None
+    while "attempt_started" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    study = said(workplace, "status")["studies"][-1]
+    assert (process.returncode, study["state"]) == (130, "CANCELLED")
+    assert f"tunewright resume {study['study']}" in err
+    process = start(workplace, "resume", study["study"], "--json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 130
+    assert said(workplace, "status", study["study"])["state"] == "CANCELLED"
+    assert not workers() - before

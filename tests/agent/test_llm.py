@@ -217,3 +217,21 @@ def test_a_transformers_model_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert planner is not None
     with pytest.raises(PlannerFailed, match="cannot be opened"):
         planner.ask(ONE, ONE, Number)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "local"),
+    [
+        ("http://127.0.0.1:8000/v1#m", True),
+        ("http://[::1]:8000/v1#m", True),
+        ("http://10.1.2.3/v1#m", True),
+        ("http://gpu-box:8000/v1#m", True),
+        ("https://llm.example/v1#m", False),
+        ("https://8.8.8.8/v1#m", False),
+        ("openai:m", False),
+        ("hf:m", True),
+    ],
+)
+def test_only_servers_of_ones_own_are_free(spelling: str, local: bool) -> None:
+    """A hosted endpoint without a known price must not pass for free: a cap in dollars would never be reached."""
+    assert parse_llm(spelling).local is local

@@ -109,28 +109,43 @@ def test_a_study_in_which_every_trial_fails_says_why(store, lab, trials, n_run):
 
 
 def test_many_failures_for_one_outside_reason_stop_the_study(store, lab):
-    """More than 30 % of ten or more trials failing on the disk is not the hyperparameters' doing."""
+    """More than 30 % of ten or more trials failing on the data is not the hyperparameters' doing."""
 
     def failure(spec):
         number = int(spec.attempt_id.split("-")[1])
-        return (FailureReason.DISK, f"disk of trial {number}") if number % 2 else None
+        return (FailureReason.DATA, f"data of trial {number}") if number % 2 else None
 
-    with pytest.raises(StudyFailed, match=r"5 of 10 trials failed with DISK.*disk of trial 1"):
+    with pytest.raises(StudyFailed, match=r"5 of 10 trials failed with DATA.*data of trial 1"):
         lab.run(
             store, store.create_study(lab.plan(trials=30)).study_id, ScriptedExecutor(lab.objective, failure=failure)
         )
 
 
 def test_a_failed_study_goes_on_once_its_reason_is_gone(store, lab):
-    """Resuming counts failures afresh, so a disk that was full does not end the study again; its trials stay spent."""
+    """Resuming counts failures afresh, so data that were bad do not end the study again; its trials stay spent."""
     study = store.create_study(lab.plan(trials=9))
-    full = ScriptedExecutor(lab.objective, failure=lambda spec: (FailureReason.DISK, "no space left"))
-    with pytest.raises(StudyFailed, match="DISK"):
-        lab.run(store, study.study_id, full)
+    bad = ScriptedExecutor(lab.objective, failure=lambda spec: (FailureReason.DATA, "no rows"))
+    with pytest.raises(StudyFailed, match="DATA"):
+        lab.run(store, study.study_id, bad)
     lab.run(store, study.study_id)
     states = [t.state for t in store.trials("1", Phase.SEARCH)]
     assert states == [TrialState.FAILED] * 5 + [TrialState.COMPLETE] * 4
     assert store.study("1").error is None
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_full_disk_stops_the_study_and_costs_no_trial(store, lab, phase):
+    """The trial that met it is run again after a resume, in the search and on fresh seeds."""
+
+    def failure(spec):
+        return (FailureReason.DISK, "no space left") if spec.keep_adapter == (phase is Phase.CONFIRM) else None
+
+    study = store.create_study(lab.plan(trials=2))
+    with pytest.raises(StudyFailed, match=r"trial \d \(DISK\): no space left\. Free some"):
+        lab.run(store, study.study_id, ScriptedExecutor(lab.objective, failure=failure))
+    assert sum(a["reason"] == "DISK" for a in store.attempts("1")) == 1
+    lab.run(store, study.study_id)
+    assert {t.state for t in store.trials("1")} == {TrialState.COMPLETE}
 
 
 def test_hyperparameter_failures_do_not_stop_the_study(store, lab):

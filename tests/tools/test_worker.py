@@ -25,6 +25,11 @@ class OutOfMemoryError(RuntimeError):
         pytest.param(OutOfMemoryError("CUDA out of memory"), FailureReason.OOM_GPU, id="cuda-oom"),
         pytest.param(RuntimeError("CUDA error: an illegal access"), FailureReason.GPU_LOST, id="cuda-error"),
         pytest.param(OSError(errno.ENOSPC, "No space left"), FailureReason.DISK, id="disk"),
+        pytest.param(
+            RuntimeError("I/O error: No space left on device (os error 28)"),
+            FailureReason.DISK,
+            id="disk of safetensors",
+        ),
         pytest.param(KeyError("x"), FailureReason.USER_CODE, id="anything-else"),
     ],
 )
