@@ -266,7 +266,10 @@ def require_a_score(run: Run) -> None:
     words = "" if first is None else f" The first error ({first.reason}): {first.error}"
     limit = run.study.spec.budget.seconds
     if limit is not None and (first is None or first.reason is FailureReason.TIMEOUT):
-        raise BudgetSpent(f"the time budget of {limit:g} s ended before any trial was complete.{words}")
+        raise BudgetSpent(
+            f"the time budget of {limit:g} s ended before any trial was complete. Start anew with more time "
+            f"(--seconds) or less to do (fewer rows or epochs, a smaller model).{words}"
+        )
     raise StudyFailed(f"all {len(history.failed)} trials failed.{words}")
 
 
