@@ -286,7 +286,7 @@ def demo(trials: int | None, as_json: bool) -> int:
     return run_job(Job(DEMO_REQUEST, load_settings("embedded"), overrides(None, trials, None)), approval, as_json)
 
 
-DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, best macro-F1, 8 trials, 1 to 3 epochs"
+DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, best macro-F1, 8 trials, 2 epochs"
 
 
 @cli.group()

@@ -9,7 +9,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads of several processes starve each other
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # spinning threads of several processes starve each other
 
 TIERS = ("slow", "gpu", "live")
 
