@@ -191,59 +191,6 @@ training step on two cores became 3 to 25 times slower as soon as another progra
 made it up to twice as slow on an idle machine. MiniLM, batch 32, bf16, 22 steps in s, idle | one core taken:
 default 7.7 | 28.4, 10000 8.4 | 19.6, none (`OMP_WAIT_POLICY=passive`) 14 | 13.7, one thread 9.4 | 8.8."""
 
-_OURS
-        worker.last_event = time.monotonic()
-        if isinstance(event, (Finished, Failed)):
-            worker.busy = None
-        if isinstance(event, Failed) and event.reason not in HARMLESS and worker.process is not None:
-            kill_group(worker.process, grace_seconds=0.0)  # it ends itself; the next attempt must not meet it dying
-            worker.process = None
-        return True
-
-    def _check(self, worker: _Worker) -> Failed | None:
-        """A `Failed` where a busy worker is dead, over its time, or hung."""
-        spec, process, now = worker.busy, worker.process, time.monotonic()
-        if spec is None or process is None:
-            return None
-        if process.poll() is not None:
-            if worker.reader is not None:
-                worker.reader.join(2.0)  # its last words may still be in the pipe
-            if not self._events.empty():
-                return None
-            return self._failed(worker, FailureReason.LOST, f"the worker {_death(process)}{self._last_words(worker)}")
-        if spec.timeout_seconds is not None and now - worker.started > spec.timeout_seconds:
-            kill_group(process, grace_seconds=0.0)
-            return self._failed(worker, FailureReason.TIMEOUT, f"ran over its limit of {spec.timeout_seconds:.0f} s")
-        if now - worker.last_event > self._hang_seconds:
-            kill_group(process, grace_seconds=0.0)
-            return self._failed(worker, FailureReason.HANG, f"no progress for {self._hang_seconds:.0f} s")
-        return None
-
-    def _fail(self, worker: _Worker, reason: FailureReason, message: str, grace_seconds: float) -> None:
-        if worker.process is not None:
-            kill_group(worker.process, grace_seconds)
-        self._events.put(self._failed(worker, reason, message))
-
-    def _failed(self, worker: _Worker, reason: FailureReason, message: str) -> Failed:
-        spec, worker.busy, worker.process = worker.busy, None, None
-        if spec is None:
-            raise RuntimeError("a failure of an idle worker")
-        return Failed(
-            attempt_id=spec.attempt_id, reason=reason, message=message, seconds=time.monotonic() - worker.started
-        )
-
-    def _last_words(self, worker: _Worker) -> str:
-        if worker.process is not None and worker.process.returncode == -signal.SIGKILL:
-            return ""  # it had no time for a word: the log's last line is about something else
-        text = Path(worker.log.name).read_bytes()[worker.log_offset :].decode(errors="replace").strip()
-        last = text.splitlines()[-1][:300] if text else "it printed nothing"
-        return f"; last line of {Path(worker.log.name).name}: {last}"
-
-
-WAITING = {"OMP_WAIT_POLICY": "passive"}
-"""CPU threads sleep while they wait for each other. Spinning, GNU OpenMP's default, made a training step on two cores
-up to 25 times slower as soon as another program wanted a core (2.0 s against 0.08 s; passive, idle: no difference)."""
-
 _OURS = (FailureReason.PREEMPTED,)
 """Reasons this class reports itself through the queue, after the worker has been let go."""
 
