@@ -29,7 +29,7 @@ def export(adapter: Path, out: Path, *, merge: bool) -> Exported:
             f"must be an adapter directory with a MANIFEST.json, got {adapter}",
             "Name the directory that a report printed.",
         )
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("out", f"must be a new or empty directory, got {out}", "Choose another name.")
     difference = None
     if merge:

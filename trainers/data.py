@@ -113,7 +113,7 @@ def tokenise(rows: list[Row], task: Task, tokenizer: Any, max_length: int) -> To
 
 def _rows(content: bytes, file: Path) -> list[Row]:
     rows = []
-    for number, line in enumerate(content.decode("utf-8").splitlines(), start=1):
+    for number, line in enumerate(content.decode("utf-8").split("\n"), start=1):
         if line.strip():
             try:
                 rows.append(json.loads(line))
