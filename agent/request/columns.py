@@ -26,8 +26,8 @@ _NARROW: dict[str, str] = {
     "chosen": r"chosen(?: answers?| responses?)?|preferred(?: answers?| responses?)?",
     "rejected": r"rejected(?: answers?| responses?)?|dispreferred(?: answers?| responses?)?",
 }
-_NAME = r"(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|`[^`\n]{1,60}`|[^\W\d][\w-]*)"
-_QUOTED_NAME = r"(?:\"[^\"\n/]{1,60}\"|'[^'\n/]{1,60}'|`[^`\n/]{1,60}`)"
+_NAME = r"(?:\"[^\"\n\x00]{1,60}\"|'[^'\n\x00]{1,60}'|`[^`\n\x00]{1,60}`|[^\W\d][\w-]*)"
+_QUOTED_NAME = r"(?:\"[^\"\n\x00/]{1,60}\"|'[^'\n\x00/]{1,60}'|`[^`\n\x00/]{1,60}`)"
 _NOT_NAMES_WORDS = (
     "a an and are as at be by column columns data dataset field fields file for from given has have holds i in "
     "into is it its of on one only or our so that the then them there these they this to under use using with my "

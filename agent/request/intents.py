@@ -38,9 +38,11 @@ _CONTROL: tuple[tuple[Intent, str], ...] = (
     ),
     (
         Intent.RESUME,
+        r"(?:(?:start|run|launch|begin) (?:(?:the|my|our|run|job|up) )*\x00+(?: up)? (?:again|anew|once more)\b|"
+        r"(?:start|run|launch|begin) again(?: with| on)? \x00+|"
         r"(?:pick \x00* ?(?:it |that |the study |the run )?(?:up|back up) ?(?:again)?|resume|continue|"
         r"pick up|carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W*\x00|\W+(?:with |"
-        rf"from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\x00|\#?\d+|where))",
+        rf"from |where )?(?:the )?(?:\w+ )?(?:{_THING}|\x00|\#?\d+|where)))",
     ),
     (
         Intent.CANCEL,
@@ -155,6 +157,8 @@ def _is_training(reading: Reading, intent: Intent, match: re.Match[str]) -> bool
     rest = reading.text.left[match.end() :]
     if intent is Intent.EXPORT and _search(FORMATS, rest):
         return True
+    if intent is Intent.RESUME and match["said"].startswith(("start", "run", "launch", "begin")):
+        return reading.study is None
     if intent in (Intent.HELP, Intent.STATUS, Intent.EXPLAIN):
         planned = re.search(_PLAN, reading.text.clean) is not None and reading.study is None
         return planned or (intent is not Intent.HELP and reading.has("data.train") and intent is not Intent.EXPLAIN)

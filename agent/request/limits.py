@@ -50,7 +50,8 @@ def problem(name: str, value: object, metric: object = None) -> str | None:
     """The rule that `value` of field `name` breaks, or None. A target is judged by the metric it belongs to."""
     limit = LIMITS.get(name)
     if name == "objective.target" and metric not in (Metric.EVAL_LOSS, Metric.PERPLEXITY):
-        limit = Limit(0, 1, f"a target for {metric or 'this metric'} must be between 0 and 1 (0 % and 100 %)")
+        share = f"a target for {metric or 'this metric'} must be between 0 and 1, or a percentage such as 90 %"
+        limit = Limit(0, 1, share)
     if limit is None:
         return None
     return None if all(limit.allows(number) for number in _numbers(value)) else limit.rule

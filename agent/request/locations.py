@@ -3,7 +3,7 @@
 import re
 
 from agent.request.draft import RefusalClass, Rejected
-from agent.request.names import read_bare_dataset, read_bare_model, read_bare_output
+from agent.request.names import SAVED, read_bare_dataset, read_bare_model, read_bare_output
 from agent.request.paths import EXTENSION, Location, find_locations, is_unsafe
 from agent.request.reading import NOT_WANTED, Reading
 from agent.request.vocabulary import DATASET_NAMES, MODEL_FAMILIES
@@ -13,6 +13,12 @@ _SAVE = (
     r"plac(?:e|ing)|export(?:ed|ing)?|"
     r"keep|deliver|drop|leave|results?|artifacts?|out)"
 )
+
+_SAVE_ORDER = (
+    rf"(?<![\w-])(?<!i )(?<!we )(?<!they )(?:save|store|write|put|export|dump|output)(?:[ _.-]?dir(?:ectory)?)?"
+    rf"(?: {SAVED})*(?:(?: (?:to|in|into|under|as|at|folder|path))+|\s*[:=])"
+)
+"""What tells this program where to write; "stored in" tells where the data are."""
 
 _ROLES: tuple[tuple[str, str], ...] = (
     (
@@ -70,6 +76,9 @@ def read_locations(reading: Reading) -> None:
             continue
         if is_unsafe(location.value):
             _reject(reading, role, location)
+        elif role and role.startswith("data.") and _is_output_file(reading, location, found):
+            rule = "the output must be a directory and not a file of data"
+            reading.refuse_value("output.dir", location.start, location.end, rule)
         elif role and not (role == "data.train" and reading.has("data.train") and _is_extra(reading, location)):
             reading.claim(role, location.value, location.start, location.end)
         reading.text.consume(location.start, location.end)
@@ -137,6 +146,14 @@ def _is_data(value: str) -> bool:
 def _is_extra(reading: Reading, location: Location) -> bool:
     """Whether a second set is only mentioned (an id or directory) and so no rival of the first."""
     return location.kind in ("id", "path") and not re.search(rf"\.(?:{EXTENSION})$", location.value, re.IGNORECASE)
+
+
+def _is_output_file(reading: Reading, location: Location, found: list[Location]) -> bool:
+    """Whether a file is named as the place to write to, beside a file of data."""
+    before = reading.before(location.start).rstrip("\"'`")
+    order = re.search(rf"{_SAVE_ORDER}{_ARTICLES}", before)
+    files = [other for other in found if re.search(rf"\.(?:{EXTENSION})$", other.value, re.IGNORECASE)]
+    return order is not None and (reading.has("data.train") or len(files) > 1)
 
 
 def _reject(reading: Reading, role: str | None, location: Location) -> None:

@@ -99,8 +99,52 @@ def read_negations(reading: Reading) -> None:
             reading.text.consume(match.start(), match.end())
 
 
+_LOSS = r"loss(?:[ _-](?:type|function|name|fn))?"
+_LOSS_NAME = r"[a-z][\w+-]*"
+_NO_LOSS_WORDS = (
+    "a above across after an and any are as at auto balanced based be before below best better but by can class ce "
+    "cross_entropy crossentropy cross-entropy curve curves default dev dpo during early eval eval_loss evaluation "
+    "every falls final first for from high function functions history if in is it least less log logs low lower lowest "
+    "mask max mean metric min minimal minimum must nan no none not null of on only or our over per plot plots please "
+    "plain preference reaches same score sft small smallest standard test that the this to too total train training "
+    "true under until usual val valid validation value values vs weight weights when while will with your"
+)
+_NO_LOSS = frozenset(_NO_LOSS_WORDS.split())
+"""Words beside "loss" that name none."""
+_UNKNOWN_LOSS = (
+    r"(?:(?<!train )(?<!training )(?<!test )(?<!final )(?<!the )(?<!my )(?<!our )"
+    rf"(?P<set>{_LOSS}[\"']?\s*[:=]\s*[\"'`]?(?P<a>{_LOSS_NAME})[\"'`]?)"
+    r"(?=[ \t]*(?:$|[.,;|)}\]\n\x00]|and\b|on\b|for\b|with\b|instead\b|please\b|[\w.]+\s*[=:])))|"
+    r"(?:(?:^|(?<=[,;\n])|with|using|use|under)\s*(?:the |a |preference |dpo )*)"
+    rf"(?P<said>{_LOSS}(?: (?:is|called|named|must be|should be))?\s+[\"'`]?"
+    rf"(?P<b>(?![a-z-]+(?:ed|ing)(?![\w-])){_LOSS_NAME})[\"'`]?)"
+    r"(?=\s*(?:$|[.,;|)}\]\x00]|(?:and|on|for|with|instead|please|to|over|using|then|at)\b))|"
+    rf"(?:with|using|use|under|by)\s+(?:the |a |an )?(?P<kind>[\"'`]?(?P<c>{_LOSS_NAME})[\"'`]? loss)(?! (?:of|in)\b)"
+    r"(?P<function>[ -]function)?"
+)
+"""Words that state a loss by a name: "loss=foo", "with loss foo", "with the foo loss"."""
+
+
+def _refuse_unknown_losses(reading: Reading) -> None:
+    """Reject a loss that is asked for by a name this program does not know.
+
+    "The foo loss" counts only for preference tuning or as a loss function: elsewhere it may be a topic (hearing loss).
+    """
+    if reading.has("loss"):
+        return
+    pairs = any(c.field == "task" and c.value is Task.PREFERENCE for c in reading.claims) or reading.find(
+        TASKS_STRONG[Task.PREFERENCE]
+    )
+    for match in reading.find_all(_UNKNOWN_LOSS):
+        group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "said"), ("c", "kind")) if match[n])
+        if name in _NO_LOSS or (group == "kind" and not pairs and not match["function"]):
+            continue
+        rule = f"the loss must be one of {', '.join(Loss)}, which are for preference tuning"
+        reading.refuse_value("loss", match.start(group), match.end(group), rule)
+
+
 def read_methods(reading: Reading) -> None:
-    """Claim loss, adapter and output.merge; a preference loss states its task too."""
+    """Claim loss, adapter and output.merge; a preference loss states its task too. An unknown loss is rejected."""
     for loss, words in LOSSES.items():
         for match in reading.find_all(words):
             if loss is Loss.HINGE and match.group() == "hinge" and not reading.find("loss|dpo|preference|pairs"):
@@ -108,6 +152,7 @@ def read_methods(reading: Reading) -> None:
             reading.claim("loss", loss, match.start(), match.end())
             if loss not in (Loss.SIGMOID, Loss.HINGE) or re.search("dpo|slic", match.group()):
                 reading.claim("task", Task.PREFERENCE, match.start(), match.end(), consume=False)
+    _refuse_unknown_losses(reading)
     for adapter, words in ADAPTERS.items():
         for match in reading.find_all(rf"(?:{words})(?:[- ](?:adapters?|tun(?:e|ing)))?"):
             verb = match.group().endswith(("tune", "tuning"))

@@ -5,7 +5,7 @@ import re
 from agent.request.reading import CORRECTION, NOT_WANTED, Reading
 from agent.request.vocabulary import BARE_MODEL, DATASET_NAMES
 
-_SAVED = (
+SAVED = (
     r"(?:it|them|everything|all|that|this|the|my|our|your|final|best|merged|tuned|trained|resulting|and|full|whole|"
     r"results?|adapters?|model|weights|outputs?|files?|artifacts?|checkpoints?|lora|reports?|run|here)"
 )
@@ -14,10 +14,10 @@ _SAVED = (
 def read_bare_output(reading: Reading) -> None:
     """ "save it to results" and "output dir: out": a directory without a slash."""
     match = reading.find(
-        rf"(?:save|store|write|put|export)(?: {_SAVED})*(?: (?:to|in|into|under))+(?: the|"
-        r" a)?(?: folder| directory| dir)? (?P<a>\"[^\"\n]+\"|[\w.-]*\w)(?: folder| directory| dir)?|"
+        rf"(?:save|store|write|put|export)(?: {SAVED})*(?: (?:to|in|into|under))+(?: the|"
+        r" a)?(?: folder| directory| dir)? (?P<a>\"[^\"\n\x00]+\"|[\w.-]*\w)(?: folder| directory| dir)?|"
         r"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|"
-        r"called)?\s*(?P<b>\"[^\"\n]+\"|[\w.-]*\w)"
+        r"called)?\s*(?P<b>\"[^\"\n\x00]+\"|[\w.-]*\w)"
     )
     if match is None or reading.has("output.dir"):
         return

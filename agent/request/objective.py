@@ -31,6 +31,11 @@ _REACH = (
     r"less than|no less than|no more than|minimum(?: of)?|passes|"
     r"crosses|is at|score of|for|a|an|once|when|as soon as|the|it|we|validation|val|with)"
 )
+_WISHED = r"(?<!\w)(?:target|goal|reach|achieve|hit|stop at|at least)(?: (?:an?|the|of|validation|is|macro))*\W*$"
+"""Such words before a metric make a bare number after it the target: "target accuracy 95"."""
+_LEAST_PERCENTAGE = {Metric.BLEU: 2, Metric.ROUGE_L: 2}
+"""Above it, a target without a sign is a percentage: 95 is 95 %, but 1.5 is a slip. BLEU and ROUGE are usually given
+from 0 to 100, where low values are plausible."""
 _FRACTION = tuple(m for m in Metric if m not in (Metric.EVAL_LOSS, Metric.PERPLEXITY))
 
 
@@ -135,9 +140,11 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
 def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left = reading.text.left
+    wished = re.search(_WISHED, reading.before(claim.start)) is not None
+    bare = r"\d" if wished else r"0?\.\d|\d+\s?%"
     after = re.compile(
         r"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|"
-        rf"split)\s+)*(?:(?:\s*{_REACH}\s*)+|\s+(?=0?\.\d|\d+\s?%))\s*(?P<n>{NUMBER})\s*(?P<p>%|"
+        rf"split)\s+)*(?:(?:\s*{_REACH}\s*)+|\s+(?={bare}))\s*(?P<n>{NUMBER})\s*(?P<p>%|"
         r"percent)?(?![\w])"
     ).match(left, claim.end)
     if after and not re.match(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", left[after.end() :]):
@@ -169,6 +176,6 @@ def _read_bare_target(reading: Reading, claims: list[Claim]) -> None:
 
 def _claim_target(reading: Reading, claim: Claim, match: re.Match[str], start: int, end: int) -> None:
     value, metric = number(match["n"]), Metric(str(claim.value))
-    if metric in _FRACTION and (match["p"] or 1 < value <= 100):
+    if metric in _FRACTION and (match["p"] or _LEAST_PERCENTAGE.get(metric, 25) < value <= 100):
         value /= 100
     reading.claim("objective.target", round(value, 10), start, end)

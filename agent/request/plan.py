@@ -54,10 +54,13 @@ class Plan(Closed):
     def plan_hash(self) -> str:
         """sha256 of what would be done: the resolved spec, data fingerprints, space, base model and planner.
 
-        Of the base model only what pins it counts, and of a data file its bytes: where they lie may change.
+        Of the base model only what pins it counts, and of a data file its bytes: where they lie may change. Prose does
+        not count: why a column was taken for what it is differs between a request and a spec file that names it.
         """
         done = self.model_dump(mode="json", include={"spec", "data", "space", "device", "precision", "llm"})
         for source in (done["data"] or {}).get("sources", ()):
             del source["path"]
+        for prose in ("column_evidence", "notes"):
+            (done["data"] or {}).pop(prose, None)
         done["base"] = self.base and self.base.model_dump(mode="json", include={"name", "revision", "fingerprint"})
         return hashlib.sha256(json.dumps(done, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -71,8 +71,9 @@ def _draft(reading: Reading) -> Draft:
     _add_direction(reading, settled)
     if any(r.field == "data.train" for r in reading.rejected) and reading.refusal and "task" in settled:
         reading.infer("task", settled.pop("task").value, "what the refused data was to be used for")
-    values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
     asked = {question.field for question in reading.questions}
+    settled = {name: claim for name, claim in settled.items() if name not in asked}
+    values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
     inferred = {
         name: (value, reason)
         for name, (value, reason) in reading.inferred.items()

@@ -7,11 +7,13 @@ import sys
 from random import Random
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal, RefusalClass, Rejected
 from agent.request.resolve import Overrides, resolve
+from agent.request.spec_file import load_spec
 from agent.settings import Settings
 from trainers.embedded import MINILM, TINY_CAUSAL, minilm_path
 from trainers.spec import Intent, Loss, Metric, Task, TaskSpec
@@ -412,6 +414,28 @@ def test_the_hash_is_of_the_data_and_not_of_where_they_lie(here):
         assert found.ready
         hashes.append(found.plan_hash)
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_request_and_its_spec_file_are_one_plan(here):
+    """What a report writes as spec.yaml has the hash of the plan it came from: only the reasons differ."""
+    pairs(here / "pairs.jsonl")
+    first = plan_of(here, {"data": {"train": "pairs.jsonl"}, "base_model": TINY_CAUSAL})
+    (here / "spec.yaml").write_text(yaml.safe_dump(first.spec.model_dump(mode="json", exclude_none=True)))
+    where = Settings(home=here / ".home", roots=(here,))
+    second = resolve("spec.yaml", load_spec(here / "spec.yaml"), where).plan
+    assert first.ready
+    assert second.ready
+    assert first.data.column_evidence != second.data.column_evidence
+    assert first.plan_hash == second.plan_hash
+
+
+def test_a_note_about_the_data_does_not_change_the_hash(here):
+    """Prose may be reworded between versions; a plan that was approved stays approved."""
+    tickets(here / "t.csv")
+    plan = plan_of(here, {"task": "sft", "base_model": TINY_CAUSAL, "data": {"train": "t.csv"}})
+    noted = plan.model_copy(update={"data": plan.data.model_copy(update={"notes": ("something else",)})})
+    other = plan.model_copy(update={"data": plan.data.model_copy(update={"special_token_rows": 7})})
+    assert noted.plan_hash == plan.plan_hash != other.plan_hash
 
 
 @pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -3.0])

@@ -169,6 +169,10 @@ def test_a_training_request_gives_exactly_what_it_states(request_text: str, expe
         ("explain trial 7 of study 2", Intent.EXPLAIN, "2", 7),
         ("resume study abc-4", Intent.RESUME, "abc-4", None),
         ("continue where we left off", Intent.RESUME, None, None),
+        ("Start study 3 again", Intent.RESUME, "3", None),
+        ("please run study 3 again", Intent.RESUME, "3", None),
+        ("start again with study 3", Intent.RESUME, "3", None),
+        ("start gpt2 again on a.jsonl", Intent.TRAIN, None, None),
         ("please stop study 5 now", Intent.CANCEL, "5", None),
         ("export study 2 to out/", Intent.EXPORT, "2", None),
         ("evaluate study 4 on holdout.csv", Intent.EVALUATE, "4", None),
@@ -303,6 +307,105 @@ def test_impossible_values_are_rejected_with_their_rule(words: str, field: str) 
 
 
 @pytest.mark.parametrize(
+    ("request_text", "quote"),
+    [
+        ("DPO on pref.jsonl with loss foo", "loss foo"),
+        ("classify a.csv with loss foo", "loss foo"),
+        ("dpo on a.jsonl with the quantum loss", "quantum loss"),
+        ("task=dpo data=a.jsonl loss=nca_pair trials=3", "loss=nca_pair"),
+        ("dpo on a.jsonl, loss type bco_pair, beta 0.1", "loss type bco_pair"),
+        ("dpo on a.jsonl --loss foo", "loss foo"),
+        ("classify a.csv using the focal loss function", "focal loss"),
+        ("Preference tuning of a.jsonl, the loss must be 'aot'.", "loss must be 'aot'"),
+    ],
+)
+def test_an_unknown_loss_is_rejected_with_the_known_ones(request_text: str, quote: str) -> None:
+    """A loss that does not exist is never replaced silently by the default."""
+    draft = read_by_rules(request_text)
+    assert ([(r.field, r.quote) for r in draft.rejected], draft.spec.loss) == ([("loss", quote)], None)
+    assert all("sigmoid_norm" in r.reason and "apo_zero" in r.reason for r in draft.rejected)
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        "sft on a.jsonl, best eval loss",
+        "sft on a.jsonl, stop at validation loss below 1.2",
+        "sft on a.jsonl with the lowest loss",
+        "dpo on a.jsonl with the sigmoid loss",
+        "dpo on a.jsonl, loss sigmoid",
+        "dpo on a.jsonl with loss below 1.2",
+        "tune gpt2 on a.jsonl and minimise the loss",
+        "tune gpt2 on a.jsonl, minimize loss on validation",
+        "classify the posts about hearing loss in a.csv",
+        "classify a.csv, patients with hearing loss",
+        "tune gpt2 on a.jsonl with loss tracking on",
+        "dpo on a.jsonl with the dpo loss",
+        "dpo on a.jsonl with the loss as metric",
+        '{"task": "sft", "data": {"train": "a.jsonl"}, "loss": null}',
+        "tune gpt2 on a.jsonl, loss exploded last time",
+    ],
+)
+def test_talk_of_the_loss_names_no_unknown_loss(request_text: str) -> None:
+    """The loss as a metric, as a topic or under a known name is not rejected."""
+    assert read_by_rules(request_text).rejected == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        ("target accuracy 0.95", 0.95),
+        ("target accuracy 95", 0.95),
+        ("target accuracy 95 %", 0.95),
+        ("target accuracy 20 %", 0.2),
+        ("target accuracy 1", 1.0),
+        ("target accuracy 1.5", None),
+        ("accuracy of at least 12", None),
+        ("target accuracy 101", None),
+        ("reach 95 accuracy", 0.95),
+        ("reach accuracy 1.2", None),
+        ("goal: macro F1 90", 0.9),
+    ],
+)
+def test_a_target_above_one_is_a_percentage_only_where_that_is_plain(words: str, target: float | None) -> None:
+    """95 is 95 %; 1.5 is a slip that the user corrects, never a target of 1.5 %."""
+    draft = read_by_rules(f"classify a.csv, {words}")
+    assert draft.spec.objective.target == target
+    assert [r.field for r in draft.rejected] == ([] if target else ["objective.target"])
+
+
+@pytest.mark.parametrize("quote", ["'", '"', "`"])
+def test_a_quoted_file_name_is_no_column(quote: str) -> None:
+    """A name in quotes after "texts in" is a column unless it is the data file."""
+    draft = read_by_rules(f"classify the texts in {quote}my data (1).csv{quote}")
+    assert stated(draft) == train(task="classification", data__train="my data (1).csv")
+
+
+@pytest.mark.parametrize(
+    "words", ["save in tr.csv", "save it to 'tr.csv'", "write the model to out.csv", "output=tr.csv", "output: tr.csv"]
+)
+def test_an_output_that_is_a_data_file_is_rejected(words: str) -> None:
+    """The output is a directory: a file, above all that of the data, is named as no place to write to."""
+    draft = read_by_rules(f"classify tr.csv, {words}")
+    assert stated(draft) == train(task="classification", data__train="tr.csv")
+    assert ([r.field for r in draft.rejected], draft.questions) == (["output.dir"], ())
+
+
+def test_an_output_file_is_told_from_the_data_in_any_order() -> None:
+    """The file to write to may come first."""
+    draft = read_by_rules("save it to tr.csv and classify tr.csv")
+    assert stated(draft) == train(task="classification", data__train="tr.csv")
+    assert [r.field for r in draft.rejected] == ["output.dir"]
+
+
+@pytest.mark.parametrize("words", ["stored in tr.csv", "we put it in tr.csv", "the rows are saved in tr.csv"])
+def test_where_the_data_are_kept_is_no_output(words: str) -> None:
+    """Saying where the data lie rejects nothing."""
+    draft = read_by_rules(f"classify tr.csv ({words})")
+    assert (stated(draft), draft.rejected) == (train(task="classification", data__train="tr.csv"), ())
+
+
+@pytest.mark.parametrize(
     ("turns", "expected"),
     [
         (("classify r.csv, 10 trials", "make it 20 trials"),
@@ -337,6 +440,13 @@ def test_an_edit_changes_only_what_it_names(turns: tuple[str, str], expected: di
 def test_an_edit_can_stop_the_study() -> None:
     """An order about the study replaces the intent of the draft."""
     assert read_by_rules("cancel it", read_by_rules("classify a.csv")).spec.intent is Intent.CANCEL
+
+
+def test_a_field_that_is_asked_about_is_not_stated_too() -> None:
+    """Of a number and a range for one budget, neither is taken before the user has answered."""
+    draft = read_by_rules("classify a.csv with 1 trial, 5 to 10 trials")
+    assert [question.field for question in draft.questions] == ["budget.trials"]
+    assert (draft.spec.budget.trials, "budget.trials" in stated(draft)) == (None, False)
 
 
 def test_a_metric_says_which_way_is_better() -> None:
