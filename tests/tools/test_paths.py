@@ -66,7 +66,7 @@ def test_symlink_loop_is_refused(tmp_path: Path) -> None:
 
 
 def test_sibling_with_the_roots_name_as_prefix_is_outside(tmp_path: Path) -> None:
-    """/work/data2 is not inside /work/data."""
+    """/srv/data2 is not inside /srv/data."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data2").mkdir()
     with pytest.raises(UnsafePath):
