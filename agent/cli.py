@@ -6,6 +6,7 @@ useful, 130 interrupted.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -41,9 +42,19 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
             code = 130
         except BrokenPipeError:  # the reader of a pipe went away
             code = 0
+        let_go_of_closed_streams()
         sys.exit(code)
 
     return run
+
+
+def let_go_of_closed_streams() -> None:
+    """Point output whose reader is gone to nowhere: Python flushes it at exit, and failing there exits with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_error(error: TunewrightError, as_json: bool) -> None:
