@@ -292,8 +292,20 @@ def _finish(study: Study, settings: Settings, as_json: bool) -> int:
     if study.state is StudyState.CANCELLED:
         _tell_how_to_go_on(study)
         return 130
+    _merge_if_asked(study)
     show_report(study.study_id, settings, as_json)
     return 0
+
+
+def _merge_if_asked(study: Study) -> None:
+    """Write the merged model of a spec with `output.merge` beside the adapter, unless an earlier run did."""
+    from agent.confirm import report_directory
+    from tools.export import export
+
+    merged = report_directory(study) / "merged"
+    if study.spec.output.merge and not merged.exists():  # it appears complete or not at all
+        export(report_directory(study) / "adapter", merged, merge=True)
+        click.echo(f"merged model in {merged}", err=True)
 
 
 def _tell_how_to_go_on(study: Study) -> None:

@@ -35,6 +35,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data": {"train": "things.csv"},
         "budget": {"trials": 3},
         "search": {"epochs": 1, "batch_size": 16, "lora_rank": {"choices": [2, 4]}},
+        "output": {"merge": True},
     }
     (place / "spec.yaml").write_text(json.dumps(spec))
     return place
@@ -152,6 +153,14 @@ def test_adapter_can_be_asked_scored_exported_and_merged(workplace: Path, resume
     merged = said(workplace, "export", "1", "--out", "merged", "--merge")
     assert merged["max_logit_difference"] < 1e-3
     assert (workplace / "merged" / "model.safetensors").exists()
+
+
+def test_merged_model_is_written_where_the_spec_asks_for_it(workplace: Path, resumed: dict[str, Any]) -> None:
+    """`output.merge` hands back a full model beside the adapter; it opens without PEFT."""
+    merged = workplace / "home" / "studies" / "1" / "output" / "merged"
+    assert (merged / "model.safetensors").exists()
+    assert not (merged / "adapter_config.json").exists()
+    assert set(said(workplace, "generate", str(merged), "pear fig plum")["probabilities"]) == {"fruit", "car"}
 
 
 def test_views_of_a_study(workplace: Path, resumed: dict[str, Any]) -> None:
