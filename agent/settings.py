@@ -26,10 +26,6 @@ class Settings(Closed):
         """The one SQLite file."""
         return self.home / "tunewright.db"
 
-    def study_directory(self, study_id: str) -> Path:
-        """Everything a study writes, the database apart."""
-        return self.home / "studies" / study_id
-
 
 class ConfigFile(Closed):
     """`config.toml` in the home directory."""

@@ -1,6 +1,5 @@
 """Trials, their attempts and learning curves, as rows. Part of `agent.store.Store`."""
 
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -185,13 +184,6 @@ class TrialRows(Rows):
         """Trial id to what its run measured, for COMPLETE trials; the curve is in `curves`."""
         rows = self.query("SELECT id, result FROM trials WHERE study_id = ? AND result IS NOT NULL", (study_id,))
         return {row["id"]: TrainResult.model_validate_json(row["result"]) for row in rows}
-
-    def validations(self, study_id: str) -> dict[str, dict[str, Any]]:
-        """Trial id to its validation result without the items: metric, score, others, seconds."""
-        rows = self.query(
-            "SELECT id, validation FROM trials WHERE study_id = ? AND validation IS NOT NULL", (study_id,)
-        )
-        return {row["id"]: json.loads(row["validation"]) for row in rows}
 
     def _next_number(self, study_id: str) -> int:
         row = self.query("SELECT coalesce(max(number), -1) + 1 AS n FROM trials WHERE study_id = ?", (study_id,))[0]
