@@ -18,7 +18,7 @@ import click
 
 from trainers.errors import InputError, TunewrightError
 
-LLM_HELP = "planner: embedded, openai:MODEL, anthropic:MODEL, hf:MODEL_OR_PATH, http://host:port/v1#MODEL"
+LLM_HELP = "planner: embedded, {openai,anthropic}:MODEL, {hf,vllm}:MODEL_OR_PATH, http://host:port/v1#MODEL"
 json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object (or one a line) instead of text")
 llm_option = click.option("--llm", metavar="NAME", help=LLM_HELP)
 trials_option = click.option("--trials", type=int, help="how many configurations to try")
@@ -317,6 +317,52 @@ def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool)
     from agent.settings import load_settings
 
     score_reader(part, path, load_settings(llm), console(), as_json)
+
+
+@bench.command("search")
+@click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid")
+@click.option("--tables", "directories", multiple=True, type=click.Path(path_type=Path), help="directory of tables")
+@click.option("--suite", metavar="A,B,...", help="of tables, hpobench, hpolib, nasbench201, synthetic")
+@click.option("--only", multiple=True, metavar="GLOB", help="problems whose names match")
+@click.option("--trials", type=int, default=25, show_default=True, help="trials a run, the start included")
+@click.option("--seeds", type=int, default=8, show_default=True, help="runs a method and problem")
+@click.option("--start", type=int, default=1, show_default=True, help="common first trials: the default, then random")
+@click.option("--jobs", type=int, default=1, show_default=True, help="processes")
+@click.option("--renamed", is_flag=True, help="also the same problems with their names taken away")
+@click.option("--out", type=click.Path(path_type=Path), help="keep runs, results and plots here; go on from there")
+@llm_option
+@json_option
+@guarded
+def bench_search(
+    methods: str | None,
+    directories: tuple[Path, ...],
+    suite: str | None,
+    only: tuple[str, ...],
+    renamed: bool,
+    out: Path | None,
+    llm: str | None,
+    as_json: bool,
+    **settings: int,
+) -> None:
+    """Compare search methods on tables of real runs and on made-up functions."""
+    from agent.bench import compare_searches
+
+    compare_searches(
+        names_in(methods),
+        names_in(suite),
+        directories,
+        only,
+        settings,
+        renamed=renamed,
+        out=out,
+        llm=llm,
+        as_json=as_json,
+    )
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def console() -> Any:

@@ -37,6 +37,7 @@ def examine(settings: Settings) -> list[Finding]:
         _embedded_model(),
         _hub(),
         _planner(settings),
+        _vllm(settings),
         _home(settings),
     ]
 
@@ -146,6 +147,16 @@ def _planner(settings: Settings) -> Finding:
         return Finding(level="ok", what="planner", value="embedded (rules, no LLM)")
     parse_llm(settings.llm)
     return Finding(level="ok", what="planner", value=settings.llm)
+
+
+def _vllm(settings: Settings) -> Finding:
+    from agent.errors import InputError
+    from agent.vllm_setup import find_python
+
+    try:
+        return Finding(level="ok", what="vLLM", value=f"{find_python(settings.home)} (for --llm vllm:MODEL)")
+    except InputError as error:
+        return Finding(level="note", what="vLLM", value="no environment for --llm vllm:MODEL", hint=error.hint)
 
 
 def _home(settings: Settings) -> Finding:

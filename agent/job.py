@@ -135,9 +135,11 @@ def _run(study: Study, store: "Store", settings: Settings, as_json: bool) -> Non
     from agent.report.write import write_report
     from agent.run.local import LocalExecutor, local_slots
     from agent.run.opening import open_test_in_child
+    from agent.vllm_server import close_servers
     from tools.fetch_base import fetch_base
 
     with ExitStack() as stack:
+        stack.callback(close_servers)  # a server of the planner LLM's that a question has started
         if study.plan.base is not None:
             fetch_base(study.plan.base)
         _take_data(study, settings)

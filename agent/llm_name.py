@@ -9,7 +9,7 @@ from trainers.errors import InputError
 from trainers.spec import Closed
 
 SPELLINGS = (
-    "embedded, openai:MODEL, anthropic:MODEL, hf:MODEL_OR_PATH, http://HOST:PORT/v1#MODEL, "
+    "embedded, openai:MODEL, anthropic:MODEL, hf:MODEL_OR_PATH, vllm:MODEL_OR_PATH, http://HOST:PORT/v1#MODEL, "
     "or any LangChain provider:model"
 )
 _PROVIDER_MODEL = re.compile(r"([a-z][a-z0-9_-]*):(\S+)")
@@ -18,7 +18,7 @@ _PROVIDER_MODEL = re.compile(r"([a-z][a-z0-9_-]*):(\S+)")
 class LlmName(Closed):
     """One planner LLM, as configured. Holds no secret."""
 
-    kind: Literal["embedded", "openai", "anthropic", "http", "hf", "langchain"]
+    kind: Literal["embedded", "openai", "anthropic", "http", "hf", "vllm", "langchain"]
     model: str = ""
     base_url: str | None = None
     provider: str | None = None
@@ -29,7 +29,7 @@ class LlmName(Closed):
         """Whether nothing is paid per token: in this process, or a server on this machine or the own network."""
         if self.kind == "http":
             return _own_network(urlsplit(self.base_url or "").hostname or "")
-        return self.kind in ("embedded", "hf")
+        return self.kind in ("embedded", "hf", "vllm")
 
 
 def parse_llm(spelling: str) -> LlmName:
@@ -43,18 +43,14 @@ def parse_llm(spelling: str) -> LlmName:
     if found is None:
         raise InputError("llm", f"must be one of {SPELLINGS}, got {spelling!r}.", "Correct --llm or TUNEWRIGHT_LLM.")
     provider, model = found.groups()
-    if provider == "vllm":
-        raise InputError(
-            "llm",
-            "vllm: comes in a later version.",
-            f"Start `vllm serve {model}` yourself and use http://127.0.0.1:8000/v1#{model}.",
-        )
     if provider == "openai":
         return LlmName(kind="openai", model=model, provider=provider, spelling=text)
     if provider == "anthropic":
         return LlmName(kind="anthropic", model=model, provider=provider, spelling=text)
     if provider == "hf":
         return LlmName(kind="hf", model=model, spelling=text)
+    if provider == "vllm":
+        return LlmName(kind="vllm", model=model, spelling=text)
     return LlmName(kind="langchain", model=model, provider=provider.replace("-", "_"), spelling=text)
 
 
