@@ -59,14 +59,20 @@ def open_planner(
     name = parse_llm(llm) if isinstance(llm, str) else llm
     if name.kind == "embedded":
         return None
+    secrets = secrets_of(environ)
+    if name.kind == "vllm":
+        chat, key = _open_vllm(name, environ, timeout_seconds)
+        secrets = (key, *secrets)
+    else:
+        chat = _open_chat(name, environ, timeout_seconds)
     return Planner(
-        _open_chat(name, environ, timeout_seconds),
+        chat,
         name.spelling,
         on_call=on_call,
         on_event=on_event,
         caps=caps,
         price=price_of(name.local, environ),
-        secrets=secrets_of(environ),
+        secrets=secrets,
         timeout_seconds=timeout_seconds,
         backoff_seconds=backoff_seconds,
     )
@@ -101,6 +107,33 @@ def _open_chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float
         **own,
     )
     return LangChainChat(chat, name, variable, ("json_schema", "json_mode", "plain"))
+
+
+def _open_vllm(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> tuple[ChatModel, str]:
+    """The chat model and the key of its server, which must never be written anywhere. Starts nothing yet."""
+    from agent.llm_vllm import VllmChat
+    from agent.settings import load_settings
+    from agent.vllm_server import server_for
+    from agent.vllm_setup import SERVED_NAME
+
+    def open_chat(base_url: str, key: str) -> ChatModel:
+        import httpx
+        from langchain_openai import ChatOpenAI
+
+        chat = ChatOpenAI(
+            model=SERVED_NAME,
+            api_key=key,
+            base_url=base_url,
+            organization="none",
+            max_retries=0,
+            timeout=timeout_seconds,
+            use_responses_api=False,
+            http_client=httpx.Client(trust_env=False, timeout=timeout_seconds),  # a proxy would see prompts and key
+        )
+        return LangChainChat(chat, name, None, ("json_schema",))
+
+    server = server_for(name.model, load_settings().home, environ)
+    return VllmChat(server, open_chat), server.key
 
 
 def _any_provider(name: LlmName) -> Any:
@@ -141,7 +174,7 @@ class LangChainChat:
             chat = chat.model_copy(update={"max_tokens": max_tokens})
         if decoding == "plain":
             return chat
-        if self._name.kind in ("openai", "http"):
+        if self._name.kind in ("openai", "http", "vllm"):
             # with_structured_output would do, but for its lenient JSON parser: minutes on a hostile reply of 3 MB
             return chat.bind(response_format=_response_format(schema, decoding))
         try:
