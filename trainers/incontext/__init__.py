@@ -1,0 +1,1 @@
+"""The embedded in-context model: a language model trained on synthetic tuning histories."""

@@ -1,0 +1,136 @@
+"""A search space as columns of numbers in [0, 1], each with what its name tells of it."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.incontext.roles import Belief, Role, belief_of, numbers, on_scale, ordered_choices, role_of
+from trainers.space import CategoricalParameter, Parameter, Space
+from trainers.spec import Closed, Config, Scalar
+
+Array = NDArray[np.float64]
+
+RANGE_SPREAD = 0.35
+"""People put the range around what they expect: its middle counts as evidence with this spread (share of the range)."""
+
+DEFAULT_SPREAD = 0.22
+"""A declared default is better evidence than the middle."""
+
+LOG_RATIO = 4.0
+"""Rising positive choices whose last is at least this many times the first lie on a log scale."""
+
+INACTIVE = 0.5
+"""Where an inactive hyperparameter stands."""
+
+
+class Column(Closed):
+    """One free hyperparameter: its role, and its belief in shares of the range (see `Belief`)."""
+
+    name: str
+    role: Role
+    centre: float
+    spread: float
+    left: float
+    right: float
+    weight: float
+    levels: int
+    """Number of distinct values, 0 for a continuous range."""
+
+    ordered: bool
+
+
+def columns(space: Space) -> tuple[Column, ...]:
+    """The free parameters of `space` in order."""
+    return tuple(_column(name, space) for name in space.free)
+
+
+def positions(space: Space, configs: Sequence[Config]) -> Array:
+    """(len(configs), number of free parameters) in [0, 1]; `INACTIVE` where a parameter does not count."""
+    rows = [[place(space.parameters[n], c[n]) if n in c else INACTIVE for n in space.free] for c in configs]
+    return np.clip(np.array(rows, dtype=np.float64).reshape(len(rows), len(space.free)), 0.0, 1.0)
+
+
+def place(parameter: Parameter, value: Scalar) -> float:
+    """Where `value` lies in the range (not clipped): on the range's own scale, words by how likely they are tried."""
+    if isinstance(parameter, CategoricalParameter):
+        rising = numbers(parameter)
+        if rising is None:
+            order = ordered_choices(parameter)
+            return (order.index(value) + 0.5) / len(order)
+        low, high, log = rising[0], rising[-1], rising[0] > 0 and rising[-1] / rising[0] >= LOG_RATIO
+    else:
+        low, high, log = float(parameter.low), float(parameter.high), parameter.log
+    number = float(value)
+    if log:
+        number, low, high = math.log(max(number, 1e-300)), math.log(low), math.log(high)
+    return (number - low) / (high - low) if high > low else INACTIVE
+
+
+def _column(name: str, space: Space) -> Column:
+    parameter = space.parameters[name]
+    belief = _in_shares(belief_of(name, space), parameter)
+    centre, spread = _with_evidence(belief.centre, belief.spread, parameter)
+    integer = parameter.type == "int" and parameter.high - parameter.low < 64
+    return Column(
+        name=name,
+        role=role_of(name, parameter),
+        centre=centre,
+        spread=spread,
+        left=min(max(belief.left, 0.05), 3.0),
+        right=min(max(belief.right, 0.05), 3.0),
+        weight=belief.weight,
+        levels=len(parameter.choices)
+        if parameter.type == "categorical"
+        else int(integer and parameter.high - parameter.low + 1),
+        ordered=not isinstance(parameter, CategoricalParameter) or numbers(parameter) is not None,
+    )
+
+
+def _in_shares(belief: Belief, parameter: Parameter) -> Belief:
+    """`belief` in shares of the parameter's range instead of absolute units."""
+    if belief.scale == "share":
+        return belief
+    rising = numbers(parameter) if isinstance(parameter, CategoricalParameter) else [parameter.low, parameter.high]
+    assert rising is not None
+
+    def share(amount: float) -> float:
+        value = {"log10": 10.0, "log2": 2.0}.get(belief.scale, 0.0) ** amount if belief.scale != "linear" else amount
+        return place(parameter, value)
+
+    at = share(belief.centre)
+    low, high = on_scale(rising[0], belief.scale), on_scale(rising[-1], belief.scale)
+    per_unit = 1.0 / (high - low) if high > low else 1.0
+    spread = max(abs(share(belief.centre + belief.spread) - at), abs(at - share(belief.centre - belief.spread)))
+    linear = not (isinstance(parameter, CategoricalParameter) or parameter.log)
+    if linear and belief.scale != "linear":  # a log belief on a linear range: widths from the neighbourhood
+        left, right = abs(at - share(belief.centre - belief.left)), abs(share(belief.centre + belief.right) - at)
+    else:
+        left, right = belief.left * per_unit, belief.right * per_unit
+    return belief.model_copy(update={"scale": "share", "centre": at, "spread": spread, "left": left, "right": right})
+
+
+def _with_evidence(centre: float, spread: float, parameter: Parameter) -> tuple[float, float]:
+    """The belief combined with the range and the default as further normal evidence; conflicts widen it."""
+    evidence = [(0.5, RANGE_SPREAD)]
+    if parameter.default is not None:
+        evidence.append((place(parameter, parameter.default), DEFAULT_SPREAD))
+    if abs(centre - 0.5) > 1.0:  # a range far from what the name suggests: the user means something else
+        spread, centre = RANGE_SPREAD, 0.5
+    weight, total = 1.0 / spread**2, centre / spread**2
+    for middle, width in evidence:
+        weight, total = weight + 1.0 / width**2, total + middle / width**2
+    return min(max(total / weight, -0.2), 1.2), max(weight**-0.5, 0.05)
+
+
+def config_at(space: Space, row: Sequence[float]) -> Config:
+    """The configuration of `space` nearest to positions in [0, 1], one per free parameter; the inverse of `positions`."""
+    chosen = {name: p.at(0.5) if p.default is None else p.default for name, p in space.parameters.items()}
+    for name, share in zip(space.free, row, strict=True):
+        parameter = space.parameters[name]
+        if isinstance(parameter, CategoricalParameter):
+            chosen[name] = min(parameter.choices, key=lambda c, p=parameter, u=share: abs(place(p, c) - u))  # type: ignore[misc]
+        else:
+            chosen[name] = parameter.at(min(max(float(share), 0.0), 1.0))
+    return space.canonical({name: chosen[name] for name in space.active(chosen)})

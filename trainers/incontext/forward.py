@@ -1,0 +1,133 @@
+"""The in-context model's forward pass in numpy: many configurations after one common history, without torch.
+
+The same function as transformers' LlamaForCausalLM in float32 (a test compares them). The history is read once; every
+configuration then attends to it without copies, which no general runtime does as cheaply for a network this small.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A history that was read: keys and values per layer, (heads, tokens, width of a head), and the last layer's output."""
+
+    keys: tuple[Array, ...]
+    values: tuple[Array, ...]
+    hidden: Array  # (tokens, width)
+
+    @property
+    def length(self) -> int:
+        """Number of tokens."""
+        return len(self.hidden)
+
+
+class Network:
+    """Weights from a directory in Hugging Face's format. Reading 250 tokens takes about 20 ms on one core."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        self._layers, self._heads = config["num_hidden_layers"], config["num_attention_heads"]
+        self._epsilon = config["rms_norm_eps"]
+        self._theta = (config.get("rope_parameters") or config).get("rope_theta", 10000.0)
+
+    @cached_property
+    def _weights(self) -> dict[str, Array]:
+        return tensors(self._directory / "model.safetensors")
+
+    def read(self, tokens: list[int]) -> Read:
+        """Read a history."""
+        empty = tuple(np.zeros((self._heads, 0, 1), dtype=np.float32) for _ in range(self._layers))
+        hidden, keys, values = self._run(np.array([tokens]), Read(empty, empty, np.zeros((0, 1), dtype=np.float32)))
+        return Read(tuple(k[0] for k in keys), tuple(v[0] for v in values), hidden[0])
+
+    def after(self, history: Read, tokens: NDArray[np.int64]) -> Array:
+        """The last layer's output (M, width) at the end of each of M continuations (M, L) of the history."""
+        return np.asarray(self._run(tokens, history)[0][:, -1])
+
+    def shares(self, hidden: Array, words: slice | list[int]) -> Array:
+        """Probabilities among `words` alone after each of (M, width) outputs."""
+        logits = hidden @ self._weights["lm_head.weight"][words].T
+        logits -= logits.max(-1, keepdims=True)
+        shares = np.exp(logits)
+        return np.asarray(shares / shares.sum(-1, keepdims=True))
+
+    def _run(self, tokens: NDArray[np.int64], history: Read) -> tuple[Array, list[Array], list[Array]]:
+        w, (m, length), past = self._weights, tokens.shape, history.length
+        x = w["model.embed_tokens.weight"][tokens]
+        width = x.shape[-1] // self._heads
+        cosine, sine = self._angles(past, length, width)
+        causal = np.triu(np.full((length, length), -1e9, dtype=np.float32), 1)
+        all_keys, all_values = [], []
+        for i in range(self._layers):
+            name = f"model.layers.{i}."
+            h = self._norm(x, w[name + "input_layernorm.weight"])
+
+            def split(what: str, h: Array = h, name: str = name) -> Array:
+                y = h @ w[f"{name}self_attn.{what}_proj.weight"].T
+                return y.reshape(m, length, self._heads, width).transpose(0, 2, 1, 3)
+
+            q, k, v = split("q"), split("k"), split("v")
+            q, k = _turned(q, cosine, sine), _turned(k, cosine, sine)
+            own = np.matmul(q, k.transpose(0, 1, 3, 2)) + causal * np.sqrt(width)
+            score = own
+            if past:
+                old = np.einsum("mhld,hpd->mhlp", q, history.keys[i], optimize=True)
+                score = np.concatenate([old, own], -1)
+            score = score / np.float32(np.sqrt(width))
+            score -= score.max(-1, keepdims=True)
+            np.exp(score, out=score)
+            score /= score.sum(-1, keepdims=True)
+            mixed = np.matmul(score[..., past:], v)
+            if past:
+                mixed = mixed + np.einsum("mhlp,hpd->mhld", score[..., :past], history.values[i], optimize=True)
+            x = x + mixed.transpose(0, 2, 1, 3).reshape(m, length, -1) @ w[f"{name}self_attn.o_proj.weight"].T
+            h = self._norm(x, w[name + "post_attention_layernorm.weight"])
+            gate = h @ w[name + "mlp.gate_proj.weight"].T
+            inner = gate / (1 + np.exp(-gate)) * (h @ w[name + "mlp.up_proj.weight"].T)
+            x = x + inner @ w[name + "mlp.down_proj.weight"].T
+            all_keys.append(k)
+            all_values.append(v)
+        return self._norm(x, w["model.norm.weight"]), all_keys, all_values
+
+    def _norm(self, x: Array, weight: Array) -> Array:
+        return np.asarray(x / np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(self._epsilon)) * weight)
+
+    def _angles(self, first: int, length: int, width: int) -> tuple[Array, Array]:
+        frequency = self._theta ** (-np.arange(0, width, 2) / width)
+        angle = np.arange(first, first + length)[:, None] * frequency[None]
+        angle = np.concatenate([angle, angle], -1)
+        return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
+def _turned(x: Array, cosine: Array, sine: Array) -> Array:
+    half = x.shape[-1] // 2
+    return np.asarray(x * cosine + np.concatenate([-x[..., half:], x[..., :half]], -1) * sine)
+
+
+def tensors(path: Path) -> dict[str, Array]:
+    """All tensors of a safetensors file in float32; bfloat16, which numpy lacks, is the upper half of a float32."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    found: dict[str, Array] = {}
+    for name, entry in json.loads(data[8 : 8 + size]).items():
+        if name == "__metadata__":
+            continue
+        begin, end = (8 + size + offset for offset in entry["data_offsets"])
+        if entry["dtype"] == "BF16":
+            raw = np.frombuffer(data[begin:end], dtype="<u2").astype(np.uint32) << 16
+            values = raw.view(np.float32)
+        elif entry["dtype"] == "F32":
+            values = np.frombuffer(data[begin:end], dtype="<f4").astype(np.float32)
+        else:
+            raise ValueError(f"{path} holds {name} as {entry['dtype']}; BF16 or F32 can be read")
+        found[name] = values.reshape(entry["shape"])
+    return found
