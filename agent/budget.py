@@ -174,9 +174,6 @@ class Ledger:
 
 
 def confirm_candidates(history: History) -> list[Trial]:
-    """The default's trial and the best complete others, best first; what confirmation runs on fresh seeds."""
-    sign = -1 if history.direction == "maximize" else 1
+    """The default's trial and the first of each of the best other configurations; they run again on fresh seeds."""
     default = [t for t in history.trials if t.number == 0]
-    others = [t for t in history.complete if t.number != 0]
-    best = sorted(others, key=lambda t: (sign * (t.score or 0.0), t.number))[:N_CHALLENGERS]
-    return default + best
+    return default + [t for t in history.ranked if t.number != 0][:N_CHALLENGERS]

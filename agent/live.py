@@ -117,6 +117,10 @@ class LiveView:
             row.state, row.score = "done", float(data["score"])
             told = f"{self._metric} {row.score:.4f}  {data['seconds']:5.1f} s  {row.source:<10}"
             return f"  trial {row.number:>2}  {told} {self._shown(row)}"
+        elif event.kind is EventKind.TRIAL_PRUNED:
+            row.state, row.note = "pruned", f"stopped at {data['share']:.0%}"
+            told = f"stopped at {data['share']:.0%} of its run, validation loss {data['eval_loss']:.3g}"
+            return f"  trial {row.number:>2}  {told}  {self._shown(row)}"
         elif event.kind is EventKind.TRIAL_FAILED:
             row.state, row.note = "failed", str(data["reason"])
             told = f"failed: {data['reason']} {escape(str(data.get('error', ''))[:80])}"
@@ -162,7 +166,7 @@ class LiveView:
 
     def _budget_line(self) -> RenderableType:
         budget, search = self._study.spec.budget, [r for r in self._rows.values() if r.phase == Phase.SEARCH]
-        over = sum(r.state in ("done", "failed") for r in search)
+        over = sum(r.state in ("done", "failed", "pruned") for r in search)
         elapsed = time.monotonic() - self._started
         line = Table.grid(padding=(0, 1))
         limit = f" of {_clock(budget.seconds)}" if budget.seconds else ""
@@ -199,8 +203,8 @@ def short_config(config: Config, free: tuple[str, ...]) -> str:
 def _outcome(row: Row, best: bool) -> Text:
     if row.score is not None:
         return Text(f"{row.score:.4f}", style="bold green" if best else "")
-    if row.state == "failed":
-        return Text(row.note, style="red")
+    if row.state in ("failed", "pruned"):
+        return Text(row.note, style="red" if row.state == "failed" else "dim")
     if row.total:
         loss = f" loss {row.loss:.3f}" if row.loss is not None else ""
         return Text(f"{row.step / row.total:4.0%}{loss}", style="cyan")

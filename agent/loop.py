@@ -15,11 +15,13 @@ from agent import confirm
 from agent.budget import Ledger
 from agent.errors import BudgetSpent, ObserverGone, StudyFailed
 from agent.owner import owning
+from agent.propose import close, prefetch, propose
 from agent.report.material import Material
 from agent.run.executor import Executor
+from agent.rungs import asked_in_vain
 from agent.schedule import Scheduler
 from agent.search.proposer import Proposer
-from agent.seeds import derived_seed
+from agent.space_edits import widened_space
 from agent.store import Store, StoreFull
 from agent.study import (
     EventKind,
@@ -36,10 +38,11 @@ from agent.study import (
 )
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.space import Space
-from trainers.spec import Config, Direction, FailureReason
+from trainers.spec import Direction, FailureReason
 
 OpenTest = Callable[[OpenTestSpec], OpenedTest]
 WriteReport = Callable[[Material, Path], object]
+BuildProposer = Callable[[Space], Proposer]
 
 ALL_FAILED = 5
 """A study ends when its first trials all failed, this many or all there are."""
@@ -50,15 +53,12 @@ hyperparameter's doing (Ax stops at half of 5; Ray's users ask for earlier)."""
 
 NOT_THE_CONFIG = (FailureReason.DATA, FailureReason.DISK, FailureReason.USER_CODE, FailureReason.LOST)
 
-PROPOSE_TRIES = 8
-"""Calls of the proposer that may give only known configurations before it counts as having nothing left."""
-
 
 class CancelRequested(Exception):
     """Another process asked for the study to stop."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """One process carrying out one study, with everything it works through."""
 
@@ -68,6 +68,8 @@ class Run:
     scheduler: Scheduler
     proposer: Proposer
     observer: Observer
+    rebuild: BuildProposer | None = None
+    """Makes the proposer over a wider space; None: the space stays as planned."""
     failed_before: frozenset[str] = frozenset()
     """Trials that failed before this process took over: whoever resumes has done something about their reason."""
 
@@ -78,16 +80,34 @@ class Run:
 
     @property
     def space(self) -> Space:
-        """What is searched."""
+        """What is searched: the plan's space and what it was widened by since."""
         if self.study.plan.space is None:
             raise TypeError(f"study {self.study_id} holds a plan without a space")
-        return self.study.plan.space
+        return widened_space(self.study.plan.space, self._widenings())
+
+    @property
+    def n_widened(self) -> int:
+        """How often the space was widened."""
+        return len(self._widenings())
+
+    def _widenings(self) -> list[StudyEvent]:
+        return self.store.events(self.study_id, kind=EventKind.SPACE_WIDENED)
 
     def emit(self, kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
         """Store an event, then show it."""
         event = self.store.log_event(self.study_id, kind, trial_id, data)
         tell(self.observer, event)
         return event
+
+    def emit_with_deviation(self, kind: EventKind, data: dict[str, Any], sentence: str) -> None:
+        """Store an event and the sentence that the report says of it, both or none; then show them."""
+        with self.store.tx():
+            events = [
+                self.store.log_event(self.study_id, kind, None, data),
+                self.store.log_event(self.study_id, EventKind.DEVIATION, None, {"sentence": sentence}),
+            ]
+        for event in events:
+            tell(self.observer, event)
 
     def enter(self, state: StudyState) -> None:
         """Move the study on to `state`."""
@@ -138,6 +158,7 @@ def run_study(
     observer: Observer,
     open_test: OpenTest,
     write_report: WriteReport,
+    rebuild: BuildProposer | None = None,
 ) -> StudyOutcome:
     """Carry a study out, or on from where it stopped, up to its report.
 
@@ -145,13 +166,16 @@ def run_study(
     `Store.withdraw_cancel`). Ctrl-C and an observer that fails (ObserverGone) leave the study CANCELLED and are raised
     again. Raises StoreConflict when another process runs the study, StudyFailed and BudgetSpent when there is nothing
     to report. Whatever ends it, finished trials are kept and resuming goes on.
+
+    `rebuild` makes the proposer over a wider space, where bounds may be moved out by rule (`agent/space_edits.py`);
+    without it the space stays as planned. The proposer may `prefetch` and `close` (`agent/propose.py`).
     """
     study = store.study(study_id)
     with owning(study.directory):
         study = store.study(study_id)  # another process may have finished it before the lock was ours
         if study.state is StudyState.DONE:
             return confirm.outcome(study)
-        run = _take_over(study, store, executor, proposer, observer)
+        run = _take_over(study, store, executor, proposer, observer, rebuild)
         with run.ledger.session():
             try:
                 _begin(run)
@@ -160,6 +184,8 @@ def run_study(
                 confirm.report(run, chosen, open_test, write_report)
             except BaseException as error:
                 return _give_up(run, error)
+            finally:
+                close(run.proposer)
         run.emit(EventKind.STUDY_ENDED, state=StudyState.DONE, error=None)
         return confirm.outcome(store.study(study_id))
 
@@ -176,12 +202,13 @@ def search(run: Run) -> None:
         why_stop = reason_to_stop(run, history)
         if why_stop is None:
             no_more = no_more or propose(run, history)
-            start_waiting(run)
+            if start_waiting(run) and no_more is None:
+                prefetch(run)
         if run.scheduler.idle:
             break
         for trial in run.step():
             announce_best(run, trial)
-    run.emit(EventKind.SEARCH_STOPPED, why=why_stop or no_more)
+    run.emit(EventKind.SEARCH_STOPPED, why=why_stop or no_more, trials_unspent=run.ledger.trials_left())
     require_a_score(run)
 
 
@@ -190,55 +217,22 @@ def reason_to_stop(run: Run, history: History) -> str | None:
     target, best = run.study.spec.objective.target, history.best
     if target is not None and best is not None and best.score is not None:
         maximize = history.direction is Direction.MAXIMIZE
-        if best.score >= target if maximize else best.score <= target:
-            return f"trial {best.number} reached the target {target:g} with {best.score:.4g}"
+        level = history.mean_score(best.config) or best.score
+        if level >= target if maximize else level <= target:
+            return f"trial {best.number} reached the target {target:g} with {level:.4g}"
     if not run.ledger.may_start_search_trial(run.scheduler.slots):
         return "the time left is kept for confirmation and the report"
     return None
 
 
-def propose(run: Run, history: History) -> str | None:
-    """Store new configurations for the slots that no waiting trial needs; why there will be no more, or None."""
-    n_waiting = sum(t.state is TrialState.WAITING for t in history.trials)
-    wanted = min(run.scheduler.free - n_waiting, run.ledger.trials_left())
-    if run.ledger.trials_left() == 0:
-        return f"all {run.study.spec.budget.trials} trials of the budget are used"
-    if wanted <= 0:
-        return None
-    default = Proposal(config=run.space.default(), source="default", why="the default configuration")
-    proposals = new_proposals(run, history, wanted) if history.trials else [default]
-    seed = run.study.spec.seed
-    numbered = enumerate(proposals, start=len(history.trials))
-    run.add_trials(Phase.SEARCH, [(p, derived_seed(seed, "search", number)) for number, p in numbered])
-    return None if proposals else "the proposer has no configuration left that was not tried"
-
-
-def new_proposals(run: Run, history: History, wanted: int) -> list[Proposal]:
-    """What the proposer offers, checked against the space and against what was tried; refusals are counted."""
-    seen = {run.space.key(t.config) for t in history.trials}
-    fresh: list[Proposal] = []
-    for turn in range(PROPOSE_TRIES):
-        seed = derived_seed(run.study.spec.seed, "propose", len(history.trials), turn)
-        offered = run.proposer.propose(history, wanted, seed)
-        for proposal in offered:
-            config, problem = _canonical(run.space, proposal.config)
-            if problem or run.space.key(config) in seen:
-                why = problem or "tried already"
-                run.emit(EventKind.PROPOSAL_REFUSED, why=why, source=proposal.source, config=proposal.config)
-            elif len(fresh) < wanted:
-                seen.add(run.space.key(config))
-                fresh.append(proposal.model_copy(update={"config": config}))
-        if fresh or not offered:
-            break
-    return fresh
-
-
-def start_waiting(run: Run) -> None:
-    """Give free slots to waiting search trials, in order of their numbers."""
+def start_waiting(run: Run) -> bool:
+    """Give free slots to waiting search trials, in order of their numbers; whether any was started."""
     trials = run.store.trials(run.study_id, Phase.SEARCH)
-    for trial in [t for t in trials if t.state is TrialState.WAITING][: run.scheduler.free]:
+    starting = [t for t in trials if t.state is TrialState.WAITING][: run.scheduler.free]
+    for trial in starting:
         timeout = run.ledger.search_seconds_left(run.scheduler.slots)
         run.scheduler.start(trial, keep_adapter=False, timeout_seconds=timeout)
+    return bool(starting)
 
 
 def circuit_breaker(history: History, n_trials: int, ignored: frozenset[str] = frozenset()) -> None:
@@ -280,15 +274,15 @@ def announce_best(run: Run, trial: Trial) -> None:
         run.emit(EventKind.NEW_BEST, trial.trial_id, score=trial.score)
 
 
-def _canonical(space: Space, config: Config) -> tuple[Config, str | None]:
-    try:
-        return space.canonical(config), None
-    except ValueError as error:
-        return config, str(error)
-
-
-def _take_over(study: Study, store: Store, executor: Executor, proposer: Proposer, observer: Observer) -> Run:
-    """Make this process the study's owner."""
+def _take_over(
+    study: Study,
+    store: Store,
+    executor: Executor,
+    proposer: Proposer,
+    observer: Observer,
+    rebuild: BuildProposer | None,
+) -> Run:
+    """Make this process the study's owner; a space that was widened before gets its proposer."""
     store.take_over(study.study_id, os.getpid())
     failed = store.history(study.study_id).failed
 
@@ -302,8 +296,12 @@ def _take_over(study: Study, store: Store, executor: Executor, proposer: Propose
         scheduler=Scheduler(store, executor, study, emit),
         proposer=proposer,
         observer=observer,
+        rebuild=rebuild,
         failed_before=frozenset(t.trial_id for t in failed),
     )
+    if rebuild is not None and run.n_widened:
+        close(run.proposer)
+        run.proposer = rebuild(run.space)
     return run
 
 
@@ -311,6 +309,8 @@ def _begin(run: Run) -> None:
     """Put what a dead owner left running back to waiting, and tell that the study goes on unless it is to stop."""
     interrupted = run.store.interrupt_attempts(run.study_id)
     run.emit(EventKind.STUDY_STARTED, pid=os.getpid(), interrupted=[t.trial_id for t in interrupted])
+    if sentence := asked_in_vain(run.study.spec, run.space):
+        run.emit(EventKind.DEVIATION, sentence=sentence)
     run.check_cancel()
 
 

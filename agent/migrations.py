@@ -5,7 +5,7 @@ from typing import Any
 from sqlite_utils import Migrations
 
 MIGRATIONS = Migrations("tunewright")
-NAMES = ("m001_first_schema",)
+NAMES = ("m001_first_schema", "m002_rung_of_pruned_trials")
 """All steps of this version, in order; a database that holds others was written by a newer one."""
 
 
@@ -14,6 +14,15 @@ def m001_first_schema(db: Any) -> None:
     """Studies, trials, attempts, curves, LLM calls, events, artifacts, the ledger and the openings of test."""
     for statement in FIRST_SCHEMA:
         db.execute(statement)
+
+
+@MIGRATIONS()  # type: ignore[untyped-decorator]
+def m002_rung_of_pruned_trials(db: Any) -> None:
+    """Where a PRUNED trial was stopped, as JSON; its `score` is the validation loss there."""
+    db.execute(
+        "ALTER TABLE trials ADD COLUMN rung TEXT"
+        " CHECK ((rung IS NOT NULL) = (state = 'PRUNED') AND (rung IS NULL OR json_valid(rung)))"
+    )
 
 
 FIRST_SCHEMA = (

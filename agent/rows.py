@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from agent.study import Proposal, Trial
+from agent.study import Proposal, Rung, Trial
 from trainers.spec import CurvePoint
 
 Row = Mapping[str, Any]
@@ -68,7 +68,8 @@ def trial_from(row: Row) -> Trial:
         proposal=Proposal.model_validate_json(row["proposal"]),
         seed=row["seed"],
         attempts=row["attempts"],
-        score=row["score"],
+        score=None if row["rung"] else row["score"],
+        rung=Rung.model_validate_json(row["rung"]) if row["rung"] else None,
         reason=row["reason"],
         error=row["error"],
         seconds=row["seconds"],

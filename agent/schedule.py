@@ -8,8 +8,9 @@ from typing import Any, Literal, cast
 
 from agent.errors import StudyFailed
 from agent.run.executor import Executor
+from agent.rungs import EVALUATE_AT, at_rung, early_stopping, judge, rung_at
 from agent.store import Store
-from agent.study import EventKind, Study, StudyEvent, Trial, TrialState
+from agent.study import EventKind, Phase, Rung, Study, StudyEvent, Trial, TrialState
 from agent.trial_rows import INTERRUPTIONS
 from evals.spec import EvalSpec
 from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
@@ -27,6 +28,9 @@ POLL_SECONDS = 0.5
 PROGRESS_SECONDS = 1.0
 """A running attempt's progress is stored at most this often: one event, and all points of its curve until then."""
 
+CHEAP_RESTART_SECONDS = 1.0
+"""Stopping a trial ends its worker; starting one anew counts as free up to this."""
+
 
 class Running(Closed):
     """An attempt under way."""
@@ -35,6 +39,8 @@ class Running(Closed):
     trial_id: str
     scratch: Path
     keep_adapter: bool
+    began: float
+    """`time.monotonic()` when it was handed to the executor."""
 
 
 class Scheduler:
@@ -46,6 +52,10 @@ class Scheduler:
         self._running: dict[str, Running] = {}
         self._points: dict[str, list[CurvePoint]] = {}
         self._shown: dict[str, float] = {}
+        space = study.plan.space
+        self.early_stopping = space is not None and early_stopping(study.spec, space)
+        self._training_since: dict[str, float] = {}
+        self._restart_seconds = 0.0
 
     @property
     def free(self) -> int:
@@ -60,13 +70,15 @@ class Scheduler:
     def start(self, trial: Trial, keep_adapter: bool, timeout_seconds: float | None) -> None:
         """Begin an attempt at a waiting trial; it fails with TIMEOUT after `timeout_seconds`."""
         attempt_id = self._store.start_attempt(trial.trial_id, self._study.plan.device)
-        spec = attempt_spec(self._study, trial, attempt_id, keep_adapter, timeout_seconds)
+        evaluate_at = EVALUATE_AT if self.early_stopping else ()
+        spec = attempt_spec(self._study, trial, attempt_id, keep_adapter, timeout_seconds, evaluate_at)
         shutil.rmtree(spec.train.output_dir, ignore_errors=True)
         self._running[attempt_id] = Running(
             attempt_id=attempt_id,
             trial_id=trial.trial_id,
             scratch=spec.train.output_dir,
             keep_adapter=keep_adapter,
+            began=time.monotonic(),
         )
         self._executor.submit(spec)
 
@@ -99,12 +111,14 @@ class Scheduler:
         match event:
             case Started():
                 self._store.record_started(event)
+                self._training_since[event.attempt_id] = now = time.monotonic()
+                self._restart_seconds = max(self._restart_seconds, now - running.began)
                 self._emit(EventKind.ATTEMPT_STARTED, running.trial_id, **event.model_dump(exclude={"event"}))
                 return None
             case Progress():
                 self._points.setdefault(event.attempt_id, []).append(event.point)
                 self._show_progress(event, running)
-                return None
+                return self._at_rung(event, running)
             case Finished():
                 self._store_points(event.attempt_id)
                 del self._running[event.attempt_id]
@@ -137,6 +151,39 @@ class Scheduler:
             )
         return trial
 
+    def _at_rung(self, event: Progress, running: Running) -> Trial | None:
+        """Compare a search trial that has come to a rung with the others there; the trial if that was its end."""
+        loss, study_id = event.point.eval_loss, self._study.study_id
+        if loss is None or not self.early_stopping:
+            return None
+        trial = self._store.trial(running.trial_id)
+        rung = rung_at(trial, event.point.step, event.total_steps, loss)
+        if rung is None or trial.phase is not Phase.SEARCH:
+            return None
+        reached = at_rung(self._store.events(study_id, kind=EventKind.RUNG_REACHED), rung.share)
+        verdict = judge(trial, rung, reached, self._store.history(study_id))
+        stop, why = verdict.stop, verdict.why
+        if stop and not self._worth_stopping(running, rung):
+            stop, why = False, f"{why}; but stopping would save less time than starting the worker anew takes"
+        self._emit(EventKind.RUNG_REACHED, trial.trial_id, **rung.model_dump(), stopped=stop, why=why)
+        return self._prune(rung, running) if stop else None
+
+    def _worth_stopping(self, running: Running, rung: Rung) -> bool:
+        """Whether the rest of the run takes longer than a new worker with its base model."""
+        trained = time.monotonic() - self._training_since.get(running.attempt_id, running.began)
+        rest = trained * (1.0 / rung.share - 1.0)
+        return self._restart_seconds <= CHEAP_RESTART_SECONDS or rest > self._restart_seconds
+
+    def _prune(self, rung: Rung, running: Running) -> Trial:
+        """Stop an attempt at a rung for good. Recorded first: a kill in between must not run it again."""
+        self._store_points(running.attempt_id)
+        del self._running[running.attempt_id]
+        trial = self._store.prune_attempt(running.attempt_id, rung)
+        self._executor.cancel(running.attempt_id)
+        shutil.rmtree(running.scratch, ignore_errors=True)
+        self._emit(EventKind.TRIAL_PRUNED, trial.trial_id, **rung.model_dump(), seconds=trial.seconds)
+        return trial
+
     def _show_progress(self, event: Progress, running: Running) -> None:
         now = time.monotonic()
         if now - self._shown.get(event.attempt_id, -PROGRESS_SECONDS) >= PROGRESS_SECONDS:
@@ -151,7 +198,12 @@ class Scheduler:
 
 
 def attempt_spec(
-    study: Study, trial: Trial, attempt_id: str, keep_adapter: bool, timeout_seconds: float | None
+    study: Study,
+    trial: Trial,
+    attempt_id: str,
+    keep_adapter: bool,
+    timeout_seconds: float | None,
+    evaluate_at: tuple[float, ...] = (),
 ) -> AttemptSpec:
     """Everything a worker needs for one attempt: the plan's settings, the trial's configuration and seed."""
     plan, spec = study.plan, study.spec
@@ -174,6 +226,7 @@ def attempt_spec(
         max_seq_length=length,
         device=cast(Literal["cpu", "cuda"], plan.device),
         precision=cast(Literal["fp32", "bf16"], plan.precision),
+        evaluate_at=evaluate_at,
         output_dir=study.directory / "attempts" / attempt_id,
     )
     return AttemptSpec(

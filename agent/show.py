@@ -18,6 +18,7 @@ from agent.errors import InputError
 from agent.live import short_config
 from agent.owner import owner_pid
 from agent.request.plan import Plan
+from agent.rungs import curve_digest, run_length
 from agent.settings import Settings
 from agent.store import Store
 from agent.study import Study, StudyState, Trial, TrialState
@@ -148,7 +149,8 @@ def show_explanation(study_id: str, number: int | None, settings: Settings, as_j
         trial = _trial(store, study, number)
         default = next(iter(store.trials(study_id)), trial)
         call = next((c for c in store.llm_calls(study_id) if c["id"] == trial.proposal.llm_call_id), None)
-    told = _explanation(study, trial, default, call)
+        curve = store.curves(study_id).get(trial.trial_id, ())
+    told = _explanation(study, trial, default, call) | {"curve": curve_digest(curve, run_length(trial, curve))}
     if as_json:
         click.echo(json.dumps(told | {"llm_call": call}))
         return
@@ -263,6 +265,8 @@ def _explanation(study: Study, trial: Trial, default: Trial, call: Mapping[str, 
         "predicted_sd": proposal.predicted_sd,
         "outcome": trial.score
         if trial.score is not None
+        else f"stopped at {trial.rung.share:.0%} of its run, validation loss {trial.rung.eval_loss:.4g} there"
+        if trial.rung is not None
         else f"{trial.state} {trial.reason or ''} {trial.error or ''}".strip(),
         "default_scored": default.score,
         "metric": study.spec.objective.metric,

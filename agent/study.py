@@ -1,11 +1,14 @@
 """The nouns of carrying out a plan: study, trial, attempt, event, and the history that proposers see."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 from pydantic import Field
 
+from agent.noise import posterior_means
 from agent.request.plan import Plan
 from trainers.spec import Closed, Config, Direction, FailureReason, TaskSpec
 
@@ -28,7 +31,7 @@ class TrialState(StrEnum):
     WAITING = "WAITING"  # proposed, not started (or to be run again after an interruption)
     RUNNING = "RUNNING"  # an attempt is under way
     COMPLETE = "COMPLETE"  # scored on validation
-    PRUNED = "PRUNED"  # stopped early on purpose; its score belongs to a lower fidelity
+    PRUNED = "PRUNED"  # stopped at a rung on purpose; what it reached there is in `rung`
     FAILED = "FAILED"  # no score; the reason is data for the proposers
 
 
@@ -39,11 +42,23 @@ class Phase(StrEnum):
     CONFIRM = "confirm"
 
 
+REPLICATE = "replicate"
+"""Source of a search trial that runs a known configuration again on another seed."""
+
+
+class Rung(Closed):
+    """Where a trial stood after a share of its own schedule. Comparable with other trials at the same share only."""
+
+    share: float = Field(gt=0, le=1, description="of the optimizer steps that the whole run would have taken")
+    step: int
+    eval_loss: float = Field(description="validation loss there, whatever the study's metric is")
+
+
 class Proposal(Closed):
     """One configuration put forward, and what its proposer knew."""
 
     config: Config
-    source: str = Field(description="default, portfolio, tpe, gp, random, llm, ...")
+    source: str = Field(description="default, portfolio, tpe, gp, random, llm, replicate, ...")
     why: str = ""
     predicted_mean: float | None = Field(None, description="expected validation score, where the proposer has one")
     predicted_sd: float | None = None
@@ -61,7 +76,8 @@ class Trial(Closed):
     proposal: Proposal
     seed: int
     attempts: int = 0
-    score: float | None = Field(None, description="validation score, only when COMPLETE or PRUNED")
+    score: float | None = Field(None, description="validation score of the whole run, only when COMPLETE")
+    rung: Rung | None = Field(None, description="where it was stopped, only when PRUNED")
     reason: FailureReason | None = None
     error: str | None = None
     seconds: float = Field(0.0, description="wall time of all its attempts")
@@ -96,28 +112,74 @@ class History(Closed):
         return tuple(t for t in self.trials if t.state in (TrialState.WAITING, TrialState.RUNNING))
 
     @property
-    def best(self) -> Trial | None:
-        """The complete trial with the best score; the earliest of equals."""
+    def pruned(self) -> tuple[Trial, ...]:
+        """Trials stopped at a rung: they have what they reached there, and no score."""
+        return tuple(t for t in self.trials if t.state is TrialState.PRUNED)
+
+    @property
+    def by_config(self) -> tuple[tuple[Trial, ...], ...]:
+        """The complete trials, those of one configuration (its replicates) together, in order of their first."""
+        groups: dict[str, list[Trial]] = {}
+        for trial in self.complete:
+            groups.setdefault(config_key(trial.config), []).append(trial)
+        return tuple(tuple(group) for group in groups.values())
+
+    @property
+    def ranked(self) -> tuple[Trial, ...]:
+        """The first complete trial of each configuration, the best configuration first; the earlier of equals.
+
+        Configurations are ranked by `agent.noise.posterior_means`, not by their luckiest run: without replicates that
+        is the order of the scores.
+        """
         sign = 1 if self.direction is Direction.MAXIMIZE else -1
-        return max(self.complete, key=lambda t: (sign * (t.score or 0.0), -t.number), default=None)
+        groups = self.by_config
+        means = posterior_means([_scores(group) for group in groups])
+        order = sorted(range(len(groups)), key=lambda i: (-sign * means[i], groups[i][0].number))
+        return tuple(groups[i][0] for i in order)
+
+    @property
+    def best(self) -> Trial | None:
+        """The first trial of the incumbent: the configuration that is best in expectation; see `ranked`."""
+        return next(iter(self.ranked), None)
+
+    def mean_score(self, config: Config) -> float | None:
+        """Mean score of the configuration's complete trials; None without any."""
+        group = next((g for g in self.by_config if config_key(g[0].config) == config_key(config)), ())
+        return fmean(_scores(group)) if group else None
 
     def imputed(self) -> list[tuple[Config, float]]:
-        """(config, score) of every finished trial, failed ones at the 90th-percentile-worst score seen.
+        """(config, score) of every configuration that has been run to an end of any kind, in order of first trials.
 
-        A failed trial left out would be proposed again; one punished by an arbitrary number bends every model
-        (reference: Centaur's failures, arXiv 2603.24647). Empty while nothing is complete.
+        Complete ones have the mean of their replicates. Failed ones stand at the 90th-percentile-worst of these: one
+        left out would be proposed again, one punished by an arbitrary number bends every model (reference: Centaur's
+        failures, arXiv 2603.24647). Pruned ones stand where the worst third begins: they were among the worse ones at
+        a rung, and what a rung shows is no score. Empty while nothing is complete.
         """
-        scores = sorted(
-            (t.score for t in self.complete if t.score is not None), reverse=self.direction is Direction.MINIMIZE
-        )
-        if not scores:
+        means = {config_key(group[0].config): fmean(_scores(group)) for group in self.by_config}
+        if not means:
             return []
-        bad = scores[int(0.1 * (len(scores) - 1))]
-        return [
-            (t.config, t.score if t.score is not None else bad)
-            for t in self.trials
-            if t.state in (TrialState.COMPLETE, TrialState.FAILED)
-        ]
+        worst_first = sorted(means.values(), reverse=self.direction is Direction.MINIMIZE)
+        stand_in = {
+            TrialState.FAILED: worst_first[int(0.1 * (len(worst_first) - 1))],
+            TrialState.PRUNED: worst_first[int((len(worst_first) - 1) / 3)],
+        }
+        found: dict[str, tuple[Config, float]] = {}
+        for trial in self.trials:
+            key = config_key(trial.config)
+            if key in means:
+                found.setdefault(key, (trial.config, means[key]))
+            elif trial.state in stand_in:
+                found.setdefault(key, (trial.config, stand_in[trial.state]))
+        return list(found.values())
+
+
+def config_key(config: Config) -> str:
+    """A text equal for equal canonical configurations (those of stored trials are)."""
+    return json.dumps(config, sort_keys=True)
+
+
+def _scores(trials: tuple[Trial, ...]) -> list[float]:
+    return [t.score for t in trials if t.score is not None]
 
 
 class Study(Closed):
@@ -153,11 +215,16 @@ class EventKind(StrEnum):
     ATTEMPT_STARTED = "attempt_started"  # a worker began to train it; data: attempt_id, pid, load_seconds
     PROGRESS = "progress"  # about one a second while training; data: step, total_steps, loss, eval_loss
     TRIAL_COMPLETE = "trial_complete"  # it has a validation score; data: score, seconds
+    RUNG_REACHED = "rung_reached"  # a running trial was compared at a rung; data: share, step, eval_loss, stopped, why
+    TRIAL_PRUNED = "trial_pruned"  # it was stopped there; data: share, step, eval_loss, seconds
     TRIAL_FAILED = "trial_failed"  # it has none; data: reason, error
     TRIAL_RETRIED = "trial_retried"  # it was interrupted and runs again; data: reason, error
     NEW_BEST = "new_best"  # the best search score so far; data: score
     PROPOSAL_REFUSED = "proposal_refused"  # a proposed configuration was tried already or is invalid; data: why, config
-    SEARCH_STOPPED = "search_stopped"  # no more configurations are asked for; data: why
+    SPACE_WIDENED = "space_widened"  # a bound of the space was moved out by rule; data: parameter, low, high, by, why
+    SPACE_EDIT_REFUSED = "space_edit_refused"  # an edit of the space broke the rule; data: why, parameter, by
+    ENOUGH_FOUND = "enough_found"  # nothing more is to be expected of the search; data: why, trials_unspent
+    SEARCH_STOPPED = "search_stopped"  # no more configurations are asked for; data: why, trials_unspent
     CONFIRM_PLANNED = "confirm_planned"  # fresh seeds were given out; data: seeds, configs
     CANDIDATE_DROPPED = "candidate_dropped"  # a configuration failed on a fresh seed; data: config, why
     CHOSEN = "chosen"  # the configuration and seed to hand back; data: trial_id, means, why

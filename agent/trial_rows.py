@@ -6,7 +6,7 @@ from typing import Any
 
 from agent.errors import StoreConflict
 from agent.rows import TRIALS, Row, Rows, Transaction, elapsed_seconds, now, point_from, trial_from
-from agent.study import Phase, Proposal, Trial
+from agent.study import Phase, Proposal, Rung, Trial
 from tools.attempt import Failed, Finished, Started
 from trainers.errors import InputError
 from trainers.spec import CurvePoint, FailureReason, TrainResult
@@ -126,6 +126,14 @@ class TrialRows(Rows):
                     tx, failed.attempt_id, "state = 'FAILED', reason = ?, error = ?", (failed.reason, failed.message)
                 )
         return self.trial(_trial_of(failed.attempt_id))
+
+    def prune_attempt(self, attempt_id: str, rung: Rung) -> Trial:
+        """Record that an attempt was stopped at a rung for good: the trial is PRUNED and is not run again."""
+        with self.tx() as tx:
+            self._close(tx, attempt_id, "COMPLETE", self._wall_seconds(attempt_id, 0.0))
+            values = (rung.eval_loss, rung.model_dump_json())
+            self._move(tx, attempt_id, "state = 'PRUNED', score = ?, rung = ?", values)
+        return self.trial(_trial_of(attempt_id))
 
     def interrupt_attempts(self, study_id: str) -> list[Trial]:
         """Put every RUNNING trial of a study back to WAITING: its owner died, or was told to stop.

@@ -27,6 +27,11 @@ def total_steps(n_rows: int, batch_size: int, micro_batch: int, epochs: float) -
     return math.ceil(epochs * max(math.ceil(batches / accumulation), 1))
 
 
+def step_at(share: float, steps: int) -> int:
+    """The step that ends `share` (above 0, at most 1) of a run of `steps` optimizer steps; 1 or more."""
+    return max(1, round(share * steps))
+
+
 def common_arguments(spec: TrainSpec, micro_batch: int, n_parameters: int) -> dict[str, Any]:
     """Keyword arguments of TrainingArguments and of every TRL config, from `spec.config`.
 

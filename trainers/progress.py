@@ -10,6 +10,7 @@ import psutil
 import torch
 from transformers import TrainerCallback
 
+from trainers.arguments import step_at
 from trainers.errors import AttemptFailed
 from trainers.spec import CurvePoint, FailureReason, TrainSpec
 
@@ -65,7 +66,10 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         self._total = state.max_steps
         last = min(self._total, self._spec.max_steps or self._total)
         self._log_at = points(last, N_POINTS) | {1}
-        self._evaluate_at = points(last, self._spec.n_evaluations)
+        shares = self._spec.evaluate_at
+        self._evaluate_at = (
+            frozenset(step_at(s, last) for s in shares) if shares else points(last, self._spec.n_evaluations)
+        )
         if self._spec.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         self._started = time.monotonic()

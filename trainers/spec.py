@@ -213,6 +213,11 @@ class Budget(Closed):
     seconds: Annotated[float, Field(gt=0)] | None = None
     llm_usd: Annotated[float, Field(ge=0)] | None = None
     parallel_trials: Annotated[int, Field(ge=1, le=1024)] = 1
+    early_stopping: bool | None = Field(
+        None,
+        description="stop hopeless trials at rungs, and the search once nothing more is to be expected; "
+        "None: where that can save time; false: every trial runs to its end and every trial of the budget is used",
+    )
 
 
 class Constraints(Closed):
@@ -281,7 +286,10 @@ class TrainSpec(Closed):
     micro_batch: int = Field(8, ge=1, description="largest per-device batch; accumulation makes up the rest")
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
-    n_evaluations: int = Field(4, ge=0, description="validation-loss points on the learning curve")
+    n_evaluations: int = Field(4, ge=0, description="validation-loss points on the learning curve, evenly spread")
+    evaluate_at: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        (), description="shares of the run after which validation loss is measured, instead of `n_evaluations` points"
+    )
     max_steps: int | None = Field(None, description="stop after this many optimizer steps of the full schedule")
     output_dir: Path = Field(description="where the adapter is written; the run may use it for scratch files too")
 

@@ -74,6 +74,7 @@ class DraftBudget(Closed):
     seconds: float | None = None
     llm_usd: float | None = None
     parallel_trials: int | None = None
+    early_stopping: bool | None = None
 
 
 class DraftOutput(Closed):
