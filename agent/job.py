@@ -3,7 +3,7 @@
 import json
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agent.llm import LlmCall, Planner
     from agent.search.proposer import Proposer
     from agent.store import Store
+    from trainers.space import Space
 
 SHORTEST_PREFIX = 8
 """Characters of a plan hash that must be given to approve by it."""
@@ -146,11 +147,13 @@ def _run(study: Study, store: "Store", settings: Settings, as_json: bool) -> Non
         observer = _observer(study, store, as_json, stack)
         executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
         stack.callback(executor.close)
+        build = _proposers(study, store, observer)
         run_study(
             study.study_id,
             store=store,
             executor=executor,
-            proposer=_proposer(study, store, observer),
+            proposer=build(_planned_space(study)),
+            rebuild=build,
             observer=observer,
             open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
             write_report=write_report,
@@ -241,14 +244,19 @@ def _command(job: Job) -> str:
     return shlex.join(["tunewright", "run", job.request, *given, *planner, "--yes"])
 
 
-def _proposer(study: Study, store: "Store", observer: Observer) -> "Proposer":
+def _planned_space(study: Study) -> "Space":
+    if study.plan.space is None:
+        raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
+    return study.plan.space
+
+
+def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[Space], Proposer]":
+    """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
+    from agent.loop import tell
     from agent.search.mix import build_proposer
     from agent.search.task_card import task_card
 
     plan = study.plan
-    if plan.space is None:
-        raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
-    from agent.loop import tell
 
     planner = _open_planner(
         plan,
@@ -258,7 +266,7 @@ def _proposer(study: Study, store: "Store", observer: Observer) -> "Proposer":
             observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
         ),
     )
-    return build_proposer(plan.space, task_card(plan), llm=planner)
+    return lambda space: build_proposer(space, task_card(plan), llm=planner)
 
 
 def _open_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":

@@ -4,7 +4,7 @@ import hashlib
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.run.executor import Slot
@@ -23,7 +23,8 @@ class ScriptedExecutor:
 
     `objective(config, seed)` gives the score; one that is not finite fails the attempt with NAN, as training would.
     `failure(spec)` may give a reason and message to fail with instead, `seconds(spec)` how long the attempt takes
-    (default 0). A kept adapter is a directory with one small JSON file.
+    (default 0), `curve(spec)` its learning curve, whose last point ends the run (default: three points). A kept
+    adapter is a directory with one small JSON file.
     """
 
     def __init__(
@@ -32,8 +33,10 @@ class ScriptedExecutor:
         slots: int = 1,
         failure: Callable[[AttemptSpec], Failure | None] = lambda spec: None,
         seconds: Callable[[AttemptSpec], float] = lambda spec: 0.0,
+        curve: Callable[[AttemptSpec], Sequence[CurvePoint]] | None = None,
     ) -> None:
         self._objective, self._failure, self._seconds = objective, failure, seconds
+        self._curve = curve or (lambda spec: [_point(step) for step in range(1, N_POINTS + 1)])
         self._slots = [Slot(name=f"scripted-{i}", device="cpu") for i in range(slots)]
         self._running: dict[str, tuple[AttemptSpec, float]] = {}
         self._ready: list[Event] = []
@@ -48,10 +51,8 @@ class ScriptedExecutor:
             raise RuntimeError(f"attempt {spec.attempt_id} cannot be submitted now")
         self._running[spec.attempt_id] = (spec, time.monotonic())
         self._ready.append(Started(attempt_id=spec.attempt_id, pid=os.getpid(), load_seconds=0.0))
-        self._ready += [
-            Progress(attempt_id=spec.attempt_id, total_steps=N_POINTS, point=_point(step))
-            for step in range(1, N_POINTS + 1)
-        ]
+        curve = self._curve(spec)
+        self._ready += [Progress(attempt_id=spec.attempt_id, total_steps=curve[-1].step, point=p) for p in curve]
 
     def poll(self, timeout_seconds: float) -> list[Event]:
         """Events so far; sleeps until the next attempt ends, at most `timeout_seconds`."""
@@ -91,7 +92,7 @@ class ScriptedExecutor:
         if not math.isfinite(score):
             message = f"the score is {score}"
             return Failed(attempt_id=spec.attempt_id, reason=FailureReason.NAN, message=message, seconds=seconds)
-        return _finished(spec, score, seconds)
+        return _finished(spec, score, seconds, tuple(self._curve(spec)))
 
 
 def scripted_result(spec: AttemptSpec, score: float) -> EvalResult:
@@ -100,20 +101,20 @@ def scripted_result(spec: AttemptSpec, score: float) -> EvalResult:
     return EvalResult(metric=spec.evaluate.metric, score=score, items=(item,), seconds=0.0)
 
 
-def _finished(spec: AttemptSpec, score: float, seconds: float) -> Finished:
+def _finished(spec: AttemptSpec, score: float, seconds: float, curve: tuple[CurvePoint, ...]) -> Finished:
     adapter, sha256 = (None, None) if not spec.keep_adapter else _write_adapter(spec, score)
     train = TrainResult(
-        steps=N_POINTS,
+        steps=curve[-1].step,
         epochs=1.0,
-        train_loss=_point(N_POINTS).loss or 0.0,
-        eval_loss=None,
+        train_loss=next((p.loss for p in reversed(curve) if p.loss is not None), 0.0),
+        eval_loss=next((p.eval_loss for p in reversed(curve) if p.eval_loss is not None), None),
         train_seconds=seconds,
         tokens_per_second=0.0,
         peak_memory_mb=0.0,
         trainable_parameters=int(spec.train.config.get("lora_rank", 1)),
         micro_batch=1,
         gradient_accumulation=1,
-        curve=tuple(_point(step) for step in range(1, N_POINTS + 1)),
+        curve=curve,
         n_train_rows=0,
     )
     return Finished(
