@@ -72,8 +72,8 @@ class VllmServer:
                 directory = local_directory(self._model, None)
                 self.context = context_of(directory)
                 port = _free_port()
-                self._launch(directory, port)
                 try:
+                    self._launch(directory, port)
                     self._await_answer(port)
                 except BaseException:
                     self._reap(0.0)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -15,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from agent.errors import InputError
-from agent.llm import LlmCall, open_planner
+from agent.errors import InputError, PlannerFailed
+from agent.llm import LlmCall, LlmEvent, open_planner
 from agent.search.llm_batch import CandidateBatch
 from agent.vllm_server import VllmServer, close_servers
 from agent.vllm_setup import find_python
@@ -155,6 +156,23 @@ def test_replies_fit_the_schema(python: Path, tiny: Path, ended: None) -> None:
         assert all(set(c) == {"why", "rate"} and c["rate"] in rate["enum"] for c in batch.candidates)
     assert [call.error for call in calls] == [None] * 10
     assert all(json.loads(call.reply) and call.prompt_tokens > 500 for call in calls)
+
+
+def test_an_engine_that_dies_is_told_with_its_reason(python: Path, tiny: Path, tmp_path: Path, ended: None) -> None:
+    """vLLM's CPU build takes heads of 16 and dies of the first question: the log's own words reach the user."""
+    model = tmp_path / "small-heads"
+    shutil.copytree(tiny, model)
+    config = json.loads((model / "config.json").read_text())
+    heads = {"num_attention_heads": 12, "num_key_value_heads": 12}
+    (model / "config.json").write_text(json.dumps(config | heads))
+    events: list[LlmEvent] = []
+    planner = open_planner(f"vllm:{model}", on_event=events.append, environ={"TUNEWRIGHT_VLLM_PYTHON": str(python)})
+    assert planner is not None
+    role = Rendered("role", "1", "You propose.")
+    with pytest.raises(PlannerFailed, match=r"died again.*head_dim=16"):
+        planner.ask(role, role, CandidateBatch)
+    assert [event.kind for event in events] == ["retry", "retry", "breaker_opened"]
+    assert processes_of(model) == []
 
 
 OWNER = """
