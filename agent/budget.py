@@ -6,15 +6,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from agent.errors import TunewrightError
 from agent.report.material import Spending
 from agent.store import Store
 from agent.study import History, Phase, Trial
-
-if TYPE_CHECKING:
-    from agent.llm import LlmCall
 
 BEAT_SECONDS = 2.0
 """How often the wall clock is written down, so the most that kill -9 makes the ledger forget."""
@@ -44,12 +40,14 @@ class Ledger:
     """One study's budget. Trials, LLM calls and attempts are counted from their own rows; wall time from sessions.
 
     A session is one process running the study. Failed trials count; interrupted attempts cost time but no trial.
+    The caps of the planner LLM are kept by `agent.llm_call.Ledger`, before each call.
     """
 
     def __init__(self, store: Store, study_id: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._study_id, self._clock = store, study_id, clock
         study = store.study(study_id)
         self.limits = study.spec.budget
+        self._llm_tokens_limit = study.plan.estimate.llm_tokens or None
         self._planned_seconds = study.plan.estimate.seconds_per_trial
         self._session: tuple[str, float] | None = None
         self._earlier_seconds = 0.0
@@ -130,28 +128,6 @@ class Ledger:
                 return n_seeds
         return 0
 
-    def reserve_llm(self, tokens: int, usd: float) -> str:
-        """Set aside the most that a call about to be made can cost; pass the entry on to `charge_llm`."""
-        entry = uuid.uuid4().hex
-        with self._store.tx():
-            self._store.reserve(self._study_id, "llm_tokens", entry, tokens)
-            self._store.reserve(self._study_id, "llm_usd", entry, usd)
-        return entry
-
-    def charge_llm(self, call: "LlmCall", reservation: str | None = None) -> int:
-        """Record a call that was made; its reservation, if any, is replaced by its real cost. The call's id."""
-        with self._store.tx():
-            call_id = self._store.log_llm_call(call, self._study_id)
-            if reservation is not None:
-                self._store.reconcile(self._study_id, "llm_tokens", reservation, 0.0)
-                self._store.reconcile(self._study_id, "llm_usd", reservation, 0.0)
-        return call_id
-
-    def llm_usd_left(self) -> float | None:
-        """Dollars until the limit, 0 when it has passed; None without a limit."""
-        limit = self.limits.llm_usd
-        return None if limit is None else max(0.0, limit - self._store.llm_spending(self._study_id)[1])
-
     def spending(self) -> Spending:
         """Used and allowed, side by side."""
         tokens, usd = self._store.llm_spending(self._study_id)
@@ -163,6 +139,8 @@ class Ledger:
             seconds_limit=self.limits.seconds,
             gpu_seconds_used=sum(row["seconds"] for row in attempts if row["device"] != "cpu"),
             llm_tokens_used=tokens,
+            llm_tokens_limit=self._llm_tokens_limit,
+            llm_replies_unusable=self._store.llm_replies_unusable(self._study_id),
             llm_usd_used=usd,
             llm_usd_limit=self.limits.llm_usd,
         )
@@ -171,6 +149,24 @@ class Ledger:
         while not stop.wait(BEAT_SECONDS):
             with suppress(TunewrightError):  # the thread that works will meet the same error
                 self.beat()
+
+
+def llm_reservation(store: Store, study_id: str, tokens: int, usd: float) -> Callable[[], None]:
+    """Write down the most that a call about to be made can cost; the result lifts that, once the call is recorded.
+
+    A process killed in between leaves it standing, and it counts as spent: the call may have been paid for.
+    """
+    entry = uuid.uuid4().hex
+    with store.tx():
+        store.reserve(study_id, "llm_tokens", entry, tokens)
+        store.reserve(study_id, "llm_usd", entry, usd)
+
+    def lift() -> None:
+        with store.tx():
+            store.reconcile(study_id, "llm_tokens", entry, 0.0)
+            store.reconcile(study_id, "llm_usd", entry, 0.0)
+
+    return lift
 
 
 def confirm_candidates(history: History) -> list[Trial]:

@@ -24,6 +24,7 @@ class Reply:
     text: str
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cut_off: bool = False
 
 
 class ChatModel(Protocol):
@@ -42,10 +43,13 @@ class ChatModel(Protocol):
 
 
 class TransportError(Exception):
-    """The reply did not arrive; asking again may help (time-out, connection, HTTP 429 and 5xx)."""
+    """The reply did not arrive; asking again may help (time-out, connection, HTTP 429 and 5xx).
 
-    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
-        self.retry_after_seconds = retry_after_seconds
+    After a time-out (`timed_out`) the server has the prompt and may be paid for it.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None, timed_out: bool = False) -> None:
+        self.retry_after_seconds, self.timed_out = retry_after_seconds, timed_out
         super().__init__(message)
 
 

@@ -252,6 +252,7 @@ def _planned_space(study: Study) -> "Space":
 
 def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[Space], Proposer]":
     """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
+    from agent.budget import llm_reservation
     from agent.loop import tell
     from agent.search.mix import build_proposer
     from agent.search.task_card import task_card
@@ -262,6 +263,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
         plan,
         store.llm_spending(study.study_id),
         on_call=lambda call: store.log_llm_call(call, study.study_id),
+        on_reserve=lambda tokens, usd: llm_reservation(store, study.study_id, tokens, usd),
         on_event=lambda event: tell(
             observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
         ),

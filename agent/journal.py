@@ -97,6 +97,11 @@ class Journal(Rows):
         open_tokens, open_usd = self.balance(study_id, "llm_tokens"), self.balance(study_id, "llm_usd")
         return int(calls["tokens"] + open_tokens), float(calls["usd"] + open_usd)
 
+    def llm_replies_unusable(self, study_id: str) -> int:
+        """Replies of a study's calls that came and could not be used."""
+        sql = "SELECT count(*) AS n FROM llm_calls WHERE study_id = ? AND error IS NOT NULL AND completion_tokens > 0"
+        return int(self.query(sql, (study_id,))[0]["n"])
+
     def reserve(self, study_id: str, account: Account, entry: str, amount: float) -> None:
         """Set `amount` aside before it is spent; a repeated entry changes nothing."""
         with self.tx() as tx:

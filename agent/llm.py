@@ -22,7 +22,7 @@ from agent.chat_model import (
 )
 from agent.llm_call import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, price_of, secrets_of
 from agent.llm_name import SPELLINGS, LlmName, parse_llm
-from agent.planner import Planner
+from agent.planner import Planner, Reserve
 from trainers.errors import InputError
 
 __all__ = [
@@ -46,6 +46,7 @@ def open_planner(
     *,
     on_call: Callable[[LlmCall], int | None] | None = None,
     on_event: Callable[[LlmEvent], None] | None = None,
+    on_reserve: Reserve | None = None,
     caps: LlmCaps | None = None,
     environ: Mapping[str, str] = os.environ,
     timeout_seconds: float = 120.0,
@@ -70,6 +71,7 @@ def open_planner(
         name.spelling,
         on_call=on_call,
         on_event=on_event,
+        on_reserve=on_reserve,
         caps=caps,
         price=price_of(name.local, environ),
         secrets=secrets,
@@ -163,7 +165,7 @@ class LangChainChat:
         try:
             answer = within(seconds, lambda: runnable.invoke(turns))
         except TimeoutError as error:
-            raise TransportError(f"no reply within {seconds:g} s.") from error
+            raise TransportError(f"no reply within {seconds:g} s.", timed_out=True) from error
         except Exception as error:
             return self._cut_off(error)
         return _reply(answer["raw"] if isinstance(answer, dict) else answer)
@@ -208,7 +210,8 @@ class LangChainChat:
             refused = any(word in detail.lower() for word in words)
             return SchemaRefused(detail) if refused else RequestError(f"HTTP {status}: {detail}")
         kind = f"HTTP {status}" if status else type(error).__name__
-        return TransportError(f"{kind}: {detail}", _retry_after(error))
+        late = "Timeout" in kind and "Connect" not in kind
+        return TransportError(f"{kind}: {detail}", _retry_after(error), timed_out=late)
 
 
 def _response_format(schema: JsonSchema, decoding: Decoding) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from trainers.spec import Closed
 CHARACTERS_PER_TOKEN = 3.0
 """Low for English prose (about 4), near the truth for JSON and numbers: estimates err towards too many tokens."""
 
+MIN_LEARNT_CHARACTERS = 1000
+"""In shorter prompts the tokens of the chat template blur what the text needs."""
+
 MIN_REPLY_TOKENS = 256
 """A call is not worth making when the caps leave less than this for its reply."""
 
@@ -73,7 +76,11 @@ class LlmCapReached(PlannerFailed):
 
 
 class Ledger:
-    """Counts tokens and dollars against the caps: asked before each call, charged after it whatever came of it."""
+    """Counts tokens and dollars against the caps: asked before each call, charged after it whatever came of it.
+
+    Tokens are those that the backend reports. Where it reports none (and before a call) they are estimated from the
+    characters: one per `CHARACTERS_PER_TOKEN`, more where reported prompts have shown that they need more.
+    """
 
     def __init__(self, caps: LlmCaps, price: Price | None) -> None:
         if caps.usd is not None and price is None:
@@ -83,11 +90,35 @@ class Ledger:
                 "Set TUNEWRIGHT_LLM_PRICE=PROMPT/COMPLETION in dollars per million tokens, such as 2.5/10.",
             )
         self._caps, self._price = caps, price
+        self._tokens_per_character = 1.0 / CHARACTERS_PER_TOKEN
         self.tokens_used, self.usd_used = caps.tokens_used, caps.usd_used
+
+    @property
+    def tokens_left(self) -> int | None:
+        """Tokens until the cap, 0 when it has passed; None without one."""
+        return None if self._caps.tokens is None else max(0, self._caps.tokens - self.tokens_used)
+
+    def limit_tokens(self, tokens: int) -> None:
+        """Cap what may still be used, unless there is a cap."""
+        if self._caps.tokens is None:
+            self._caps = self._caps.model_copy(update={"tokens": self.tokens_used + tokens})
+
+    def estimate(self, characters: int) -> int:
+        """Tokens in a text of this many characters, rather too many than too few."""
+        return math.ceil(characters * self._tokens_per_character)
+
+    def learn(self, characters: int, tokens: int) -> None:
+        """Take note of what a prompt really had: tables of numbers can need a token every second character."""
+        if characters >= MIN_LEARNT_CHARACTERS:
+            self._tokens_per_character = min(max(self._tokens_per_character, tokens / characters), 1.0)
+
+    def usd(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """What so many tokens cost; None where the price is unknown."""
+        return None if self._price is None else self._price.usd(prompt_tokens, completion_tokens)
 
     def room(self, prompt_characters: int, wanted: int) -> int:
         """Reply tokens that the next call may use, at most `wanted`. Raises LlmCapReached where too few are left."""
-        prompt_tokens = estimated_tokens(prompt_characters)
+        prompt_tokens = self.estimate(prompt_characters)
         room = wanted
         if self._caps.tokens is not None:
             room = min(room, self._caps.tokens - self.tokens_used - prompt_tokens)
@@ -108,16 +139,9 @@ class Ledger:
     def charge(self, prompt_tokens: int, completion_tokens: int) -> float | None:
         """Book one call; its cost in dollars, None where the price is unknown."""
         self.tokens_used += prompt_tokens + completion_tokens
-        if self._price is None:
-            return None
-        cost = self._price.usd(prompt_tokens, completion_tokens)
-        self.usd_used += cost
+        cost = self.usd(prompt_tokens, completion_tokens)
+        self.usd_used += cost or 0.0
         return cost
-
-
-def estimated_tokens(characters: int) -> int:
-    """Upper estimate of the tokens in a text of this many characters."""
-    return math.ceil(characters / CHARACTERS_PER_TOKEN)
 
 
 def price_of(local: bool, environ: Mapping[str, str]) -> Price | None:

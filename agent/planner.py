@@ -5,13 +5,15 @@ Everything a call costs is charged and recorded before its reply is looked at; n
 
 import hashlib
 import json
-import re
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from agent.asking import Asking, Outbox, Stopped
 from agent.chat_model import (
     AccessError,
     ChatModel,
@@ -24,23 +26,49 @@ from agent.chat_model import (
     TransportError,
 )
 from agent.errors import PlannerFailed
-from agent.llm_call import Ledger, LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, estimated_tokens, redacted
+from agent.llm_call import Ledger, LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, redacted
+from agent.reply_json import MAX_REPLY_CHARACTERS, extract_json, inlined_schema, readable
 from prompts import Rendered, render
 
 T = TypeVar("T", bound=BaseModel)
 
 MAX_REPAIRS = 2
 MAX_ATTEMPTS = 3
-MAX_REPLY_CHARACTERS = 200_000
 MAX_RETRY_AFTER_SECONDS = 60.0
-_THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
+MAX_SHOWN_REPLY = 4000
+"""Characters of an unusable reply that its repair turn repeats."""
+
+Reserve = Callable[[int, float], Callable[[], None]]
+"""Sets tokens and dollars aside where a crash cannot lose them; the result lifts that once the call is recorded."""
+
+
+@dataclass(frozen=True)
+class _Question(Generic[T]):
+    system: Rendered
+    user: Rendered
+    schema: type[T]
+    shape: JsonSchema
+    max_tokens: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.system.name}+{self.user.name}"
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(f"{self.system.sha256}{self.user.sha256}".encode()).hexdigest()
+
+    @property
+    def messages(self) -> list[Message]:
+        return [Message("system", self.system.text), Message("user", self.user.text)]
 
 
 class Planner:
     """One planner LLM in use: what it is asked, what it may cost, and whether it can be reached.
 
     `on_call` gets every call and may return the number it was stored under (see `last_call_id`); `on_event` gets
-    what a user should see. Not safe for use by several threads at once.
+    what a user should see; `on_reserve` is told what a call may cost before it is made. All three are called from the
+    thread that asks or collects, never from one of the planner's own. Use from one thread.
     """
 
     def __init__(
@@ -50,6 +78,7 @@ class Planner:
         *,
         on_call: Callable[[LlmCall], int | None] | None = None,
         on_event: Callable[[LlmEvent], None] | None = None,
+        on_reserve: Reserve | None = None,
         caps: LlmCaps | None = None,
         price: Price | None = None,
         secrets: Sequence[str] = (),
@@ -61,12 +90,13 @@ class Planner:
         self.model = model
         self.last_call_id: int | None = None
         self._chat, self._secrets = chat, tuple(secrets)
-        self._on_call, self._on_event = on_call, on_event
+        self._on_call, self._on_event, self._on_reserve = on_call, on_event, on_reserve
         self._ledger = Ledger(caps or LlmCaps(), price)
         self._timeout_seconds, self._max_reply_tokens = timeout_seconds, max_reply_tokens
         self._backoff_seconds = backoff_seconds
         self._breaker = _Breaker(breaker_seconds)
         self._decodings = list(chat.decodings)
+        self._one_at_a_time = threading.Lock()
 
     @property
     def tokens_used(self) -> int:
@@ -74,100 +104,181 @@ class Planner:
         return self._ledger.tokens_used
 
     @property
+    def tokens_left(self) -> int | None:
+        """Tokens until the cap, 0 when it has passed; None without one."""
+        return self._ledger.tokens_left
+
+    @property
     def usd_used(self) -> float:
         """Dollars so far; 0 where the price is unknown."""
         return self._ledger.usd_used
+
+    def limit_tokens(self, tokens: int) -> None:
+        """Cap what may still be used, unless a cap was given already."""
+        self._ledger.limit_tokens(tokens)
 
     def note(self, event: LlmEvent) -> None:
         """Put an event about the planner into the log."""
         if self._on_event is not None:
             self._on_event(event.model_copy(update={"message": redacted(event.message, self._secrets)}))
 
-    def ask(self, system: Rendered, user: Rendered, schema: type[T], json_schema: JsonSchema | None = None) -> T:
-        """The model's answer as a `schema`. `json_schema` may narrow what the decoder allows (enums of a space).
+    def record(self, call: LlmCall) -> None:
+        """Hand a call over for keeping."""
+        if self._on_call is not None:
+            self.last_call_id = self._on_call(call)
+
+    def ask(
+        self,
+        system: Rendered,
+        user: Rendered,
+        schema: type[T],
+        json_schema: JsonSchema | None = None,
+        max_tokens: int | None = None,
+    ) -> T:
+        """The model's answer as a `schema`. `json_schema` may narrow what the decoder allows (enums of a space),
+        `max_tokens` the length of the reply.
 
         A reply that does not validate is shown its error and repaired, at most twice; a transport error is retried
         with back-off, at most three attempts. Raises PlannerFailed with the last error and the next step, and
-        LlmCapReached where the caps leave no room.
+        LlmCapReached where the caps leave no room. A call cut off by Ctrl-C is recorded with its prompt's tokens.
         """
-        shape = json_schema or inlined_schema(schema)
-        messages = [Message("system", system.text), Message("user", user.text)]
-        name, sha256 = _identity(system, user)
-        problem = ""
-        for _ in range(1 + MAX_REPAIRS):
-            call, reply = self._reach(messages, shape, name, sha256)
-            try:
-                answer = schema.model_validate_json(json.dumps(extract_json(reply.text)))
-            except ValueError as error:
-                problem = self._clean(_readable(error))
-                self._record(call.model_copy(update={"error": problem}))
-                repair = render("repair", problem=problem, schema=json.dumps(shape))
-                messages = [*messages[:2], Message("assistant", reply.text[:4000]), Message("user", repair.text)]
-                continue
-            self._record(call)
-            return answer
-        raise PlannerFailed(
-            f"{self.model} gave no usable reply to {name} in {1 + MAX_REPAIRS} tries; the last error: {problem} "
-            "Use a larger model, or --llm embedded."
-        )
+        question = self._question(system, user, schema, json_schema, max_tokens)
+        release = self._reserved(question)
+        try:
+            return self._answer(question, Outbox(self.record, self.note))
+        finally:
+            release()
 
-    def _reach(self, messages: Sequence[Message], shape: JsonSchema, name: str, sha256: str) -> tuple[LlmCall, Reply]:
+    def start(
+        self,
+        system: Rendered,
+        user: Rendered,
+        schema: type[T],
+        json_schema: JsonSchema | None = None,
+        max_tokens: int | None = None,
+    ) -> Asking[T]:
+        """Ask as `ask` does, in a thread; what happens is recorded when the result is collected from this one.
+
+        Raises LlmCapReached at once where the caps leave no room; everything else comes with the result.
+        """
+        question = self._question(system, user, schema, json_schema, max_tokens)
+        release = self._reserved(question)
+        return Asking(lambda outbox: self._answer(question, outbox), Outbox(self.record, self.note), release)
+
+    def _question(
+        self, system: Rendered, user: Rendered, schema: type[T], shape: JsonSchema | None, max_tokens: int | None
+    ) -> _Question[T]:
+        limit = min(max_tokens or self._max_reply_tokens, self._max_reply_tokens)
+        return _Question(system, user, schema, shape or inlined_schema(schema), limit)
+
+    def _reserved(self, question: _Question[Any]) -> Callable[[], None]:
+        """Set the first request of `question` aside; repairs are charged as they come."""
+        sent = self._to_send(question.messages, question.shape)
+        try:
+            room = self._ledger.room(_length(sent), question.max_tokens)
+        except LlmCapReached as error:
+            self.note(LlmEvent(kind="cap_reached", message=str(error)))
+            raise
+        if self._on_reserve is None:
+            return lambda: None
+        prompt = self._ledger.estimate(_length(sent))
+        return self._on_reserve(prompt + room, self._ledger.usd(prompt, room) or 0.0)
+
+    def _answer(self, question: _Question[T], outbox: Outbox) -> T:
+        with self._one_at_a_time:
+            messages, problem = question.messages, ""
+            for _ in range(1 + MAX_REPAIRS):
+                call, reply = self._reach(messages, question, outbox)
+                try:
+                    answer = question.schema.model_validate_json(json.dumps(extract_json(reply.text)))
+                except ValueError as error:
+                    cut = " It was cut off at its token limit: be shorter." if reply.cut_off else ""
+                    problem = self._clean(readable(error)) + cut
+                    outbox.call(call.model_copy(update={"error": problem}))
+                    messages = self._repair(question, problem, reply)
+                    continue
+                outbox.call(call)
+                return answer
+            raise PlannerFailed(
+                f"{self.model} gave no usable reply to {question.name} in {1 + MAX_REPAIRS} tries; the last error: "
+                f"{problem} Use a larger model, or --llm embedded."
+            )
+
+    def _repair(self, question: _Question[Any], problem: str, reply: Reply) -> list[Message]:
+        """The turns that ask for a repair; the schema is repeated only where the first turn did not hold it."""
+        schema = _compact(question.shape) if self._decoding == "json_schema" else ""
+        text = render("repair", problem=problem, schema=schema).text
+        return [*question.messages, Message("assistant", reply.text[:MAX_SHOWN_REPLY]), Message("user", text)]
+
+    def _reach(self, messages: Sequence[Message], question: _Question[Any], outbox: Outbox) -> tuple[LlmCall, Reply]:
         """One reply, charged but not yet recorded."""
         while True:
-            sent = _with_schema(messages, shape) if self._decoding != "json_schema" else list(messages)
-            blank = LlmCall(prompt_name=name, prompt_sha256=sha256, text=self._transcript(sent), model=self.model)
+            sent = self._to_send(messages, question.shape)
+            text = self._clean("\n\n".join(f"[{m.role}]\n{m.text}" for m in sent))
+            blank = LlmCall(prompt_name=question.name, prompt_sha256=question.sha256, text=text, model=self.model)
             try:
-                return self._attempts(sent, shape, blank)
+                return self._attempts(sent, question, blank, outbox)
             except SchemaRefused as error:
-                self._weaken(error)
+                self._weaken(error, outbox)
+
+    def _to_send(self, messages: Sequence[Message], shape: JsonSchema) -> list[Message]:
+        if self._decoding == "json_schema":
+            return list(messages)
+        note = render("json_only", schema=_compact(shape)).text
+        return [Message("system", f"{messages[0].text}\n\n{note}"), *messages[1:]]
 
     @property
     def _decoding(self) -> Decoding:
         return self._decodings[0]
 
-    def _weaken(self, error: SchemaRefused) -> None:
+    def _weaken(self, error: SchemaRefused, outbox: Outbox) -> None:
         if len(self._decodings) == 1:
             raise PlannerFailed(self._clean(f"{self.model} refuses the request: {error}")) from error
         refused = self._decodings.pop(0)
         message = f"{self.model} refuses {refused} decoding ({error}); going on with {self._decoding}."
-        self.note(LlmEvent(kind="decoding_unconstrained", message=message[:1000]))
+        outbox.event(LlmEvent(kind="decoding_unconstrained", message=message[:1000]))
 
-    def _attempts(self, sent: list[Message], shape: JsonSchema, blank: LlmCall) -> tuple[LlmCall, Reply]:
+    def _attempts(
+        self, sent: list[Message], question: _Question[Any], blank: LlmCall, outbox: Outbox
+    ) -> tuple[LlmCall, Reply]:
         self._breaker.check(self.model)
-        max_tokens = self._room(sent)
         for attempt in range(1, MAX_ATTEMPTS + 1):
+            max_tokens = self._room(sent, question.max_tokens, outbox)
             started = time.monotonic()
+            lost = self._lost(blank, sent, "stopped before the reply came.")
             try:
-                reply = self._chat.complete(sent, shape, self._decoding, max_tokens, self._timeout_seconds)
+                with outbox.under_way(lost):
+                    reply = self._chat.complete(sent, question.shape, self._decoding, max_tokens, self._timeout_seconds)
             except TransportError as error:
-                self._failed(blank, error, started)
-                self._wait(attempt, error)
+                self._failed(blank, sent, error, started, outbox)
+                self._wait(attempt, error, outbox)
             except AccessError as error:
-                self._failed(blank, error, started)
+                self._failed(blank, sent, error, started, outbox)
                 self._breaker.open(self._clean(str(error)), forever=True)
                 raise PlannerFailed(self._clean(str(error))) from error
             except (RequestError, SchemaRefused) as error:
-                self._failed(blank, error, started)
+                self._failed(blank, sent, error, started, outbox)
                 if isinstance(error, SchemaRefused):
                     raise
                 raise PlannerFailed(self._clean(f"{self.model} refuses the request: {error}")) from error
             else:
                 self._breaker.close()
-                return self._charged(blank, sent, reply, time.monotonic() - started), reply
+                call = self._charged(blank, sent, reply, time.monotonic() - started)
+                return call, Reply(reply.text, cut_off=call.completion_tokens >= max_tokens)
         raise AssertionError("unreachable: the last attempt raises")
 
-    def _room(self, sent: Sequence[Message]) -> int:
+    def _room(self, sent: Sequence[Message], wanted: int, outbox: Outbox) -> int:
         try:
-            return self._ledger.room(sum(len(m.text) for m in sent), self._max_reply_tokens)
+            return self._ledger.room(_length(sent), wanted)
         except LlmCapReached as error:
-            self.note(LlmEvent(kind="cap_reached", message=str(error)))
+            outbox.event(LlmEvent(kind="cap_reached", message=str(error)))
             raise
 
-    def _wait(self, attempt: int, error: TransportError) -> None:
+    def _wait(self, attempt: int, error: TransportError, outbox: Outbox) -> None:
         reason = self._clean(str(error)).removesuffix(".") + "."
         if attempt == MAX_ATTEMPTS:
             self._breaker.open(reason)
-            self.note(LlmEvent(kind="breaker_opened", message=f"{self.model} is out of reach: {reason}"))
+            outbox.event(LlmEvent(kind="breaker_opened", message=f"{self.model} is out of reach: {reason}"))
             raise PlannerFailed(
                 f"{self.model} could not be reached in {MAX_ATTEMPTS} attempts; the last error: {reason} "
                 "Check the server and the network, or use --llm embedded."
@@ -175,13 +286,21 @@ class Planner:
         pause = self._backoff_seconds * 4 ** (attempt - 1)
         if error.retry_after_seconds is not None:
             pause = min(max(pause, error.retry_after_seconds), MAX_RETRY_AFTER_SECONDS)
-        self.note(LlmEvent(kind="retry", message=f"{self.model}: {reason} Asking again in {pause:.3g} s."))
-        time.sleep(pause)
+        outbox.event(LlmEvent(kind="retry", message=f"{self.model}: {reason} Asking again in {pause:.3g} s."))
+        try:
+            outbox.pause(pause)
+        except Stopped:
+            raise PlannerFailed(f"{self.model} was not asked again: the study stops.") from error
 
     def _charged(self, blank: LlmCall, sent: Sequence[Message], reply: Reply, seconds: float) -> LlmCall:
+        """What the backend says the call used; estimated from the characters where it says nothing (or nonsense)."""
         prompt, completion = reply.prompt_tokens, reply.completion_tokens
-        prompt = estimated_tokens(sum(len(m.text) for m in sent)) if prompt is None else prompt
-        completion = estimated_tokens(len(reply.text)) if completion is None else completion
+        if prompt is not None and prompt >= 0:
+            self._ledger.learn(_length(sent), prompt)
+        else:
+            prompt = self._ledger.estimate(_length(sent))
+        if completion is None or completion < 0:
+            completion = self._ledger.estimate(len(reply.text))
         return blank.model_copy(
             update={
                 "reply": self._clean(reply.text[:MAX_REPLY_CHARACTERS]),
@@ -192,16 +311,21 @@ class Planner:
             }
         )
 
-    def _failed(self, blank: LlmCall, error: Exception, started: float) -> None:
-        seconds = time.monotonic() - started
-        self._record(blank.model_copy(update={"error": self._clean(str(error)), "seconds": seconds}))
+    def _lost(self, blank: LlmCall, sent: Sequence[Message], why: str) -> LlmCall:
+        """`blank` as a call whose reply never came: the server has read the prompt, so that counts."""
+        prompt = self._ledger.estimate(_length(sent))
+        error = self._clean(f"{why} Its prompt is counted as about {prompt} tokens.")
+        cost = self._ledger.usd(prompt, 0)
+        return blank.model_copy(update={"prompt_tokens": prompt, "cost_usd": cost, "error": error})
 
-    def _record(self, call: LlmCall) -> None:
-        if self._on_call is not None:
-            self.last_call_id = self._on_call(call)
-
-    def _transcript(self, messages: Sequence[Message]) -> str:
-        return self._clean("\n\n".join(f"[{m.role}]\n{m.text}" for m in messages))
+    def _failed(
+        self, blank: LlmCall, sent: Sequence[Message], error: Exception, started: float, outbox: Outbox
+    ) -> None:
+        call = blank.model_copy(update={"error": self._clean(str(error))})
+        if isinstance(error, TransportError) and error.timed_out:
+            call = self._lost(blank, sent, str(error))
+            self._ledger.charge(call.prompt_tokens, 0)
+        outbox.call(call.model_copy(update={"seconds": time.monotonic() - started}))
 
     def _clean(self, text: str) -> str:
         return redacted(text, self._secrets)
@@ -233,64 +357,9 @@ class _Breaker:
         self._until = 0.0
 
 
-def extract_json(text: str) -> Any:
-    """The JSON object in a reply that may wrap it in prose, Markdown fences or thinking. Raises ValueError if none."""
-    if len(text) > MAX_REPLY_CHARACTERS:
-        raise ValueError(f"the reply must have at most {MAX_REPLY_CHARACTERS} characters, got {len(text)}.")
-    text = _THINKING.sub("", text).strip()
-    decoder = json.JSONDecoder()
-    start = text.find("{")
-    problem = "the reply holds no JSON object."
-    for _ in range(20):
-        if start < 0:
-            break
-        try:
-            return decoder.raw_decode(text, start)[0]
-        except json.JSONDecodeError as error:
-            problem = f"the reply is not valid JSON: {error}."
-        except RecursionError:
-            problem = "the reply is nested too deeply."
-        start = text.find("{", start + 1)
-    raise ValueError(problem)
+def _length(messages: Sequence[Message]) -> int:
+    return sum(len(m.text) for m in messages)
 
 
-def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of `model` without references, titles and defaults, as strict decoders want it."""
-    schema = model.model_json_schema(by_alias=True)
-    definitions = schema.pop("$defs", {})
-    shape = _inlined(schema, definitions)
-    shape["title"] = model.__name__
-    return dict(shape)
-
-
-def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_inlined(item, definitions) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if "$ref" in node:
-        node = definitions[node["$ref"].rsplit("/", 1)[1]]
-    shape = {}
-    for key, value in node.items():
-        if key == "properties":
-            shape[key] = {name: _inlined(part, definitions) for name, part in value.items()}
-        elif key not in ("title", "default"):
-            shape[key] = _inlined(value, definitions)
-    return shape
-
-
-def _with_schema(messages: Sequence[Message], shape: JsonSchema) -> list[Message]:
-    note = render("json_only", schema=json.dumps(shape)).text
-    return [Message("system", f"{messages[0].text}\n\n{note}"), *messages[1:]]
-
-
-def _identity(system: Rendered, user: Rendered) -> tuple[str, str]:
-    both = f"{system.sha256}{user.sha256}".encode()
-    return f"{system.name}+{user.name}", hashlib.sha256(both).hexdigest()
-
-
-def _readable(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    lines = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:8]]
-    return ("; ".join(lines) + ".")[:1500]
+def _compact(shape: JsonSchema) -> str:
+    return json.dumps(shape, separators=(",", ":"))

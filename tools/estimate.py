@@ -62,7 +62,9 @@ N_EVALUATIONS = 5
 ABSURD_FLOPS = 1e15
 """No CPU multiplies fp32 matrices this fast: a cache that says so is broken."""
 
-LLM_TOKENS_PER_25_TRIALS = 25_000
+LLM_TOKENS_PER_TRIAL, LLM_TOKENS_AT_LEAST = 1_000, 8_000
+"""A batch of candidates takes 2,500 to 4,000 tokens and serves four trials; LLAMBO takes 23,000 for each."""
+
 WEIGHT_BYTES = {"bf16": 2.0, "fp32": 4.0}
 NF4_BYTES = 0.55
 TRAINED_BYTES = 16.0
@@ -251,7 +253,12 @@ def checkpointed(base: BaseModelFacts, machine: Machine) -> bool:
 def _llm_tokens(spec: TaskSpec, llm: str) -> int:
     if llm == "embedded":
         return 0
-    return LLM_TOKENS_PER_25_TRIALS * -(-spec.budget.trials // 25)
+    return llm_token_limit(spec.budget.trials)
+
+
+def llm_token_limit(trials: int) -> int:
+    """What the planner LLM may use in a study of so many trials, prompts and replies together; enforced."""
+    return max(LLM_TOKENS_AT_LEAST, LLM_TOKENS_PER_TRIAL * trials)
 
 
 def _basis(spec: TaskSpec, machine: Machine, flops_per_second: float, confirm_runs: float) -> str:

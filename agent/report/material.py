@@ -29,7 +29,9 @@ class Spending(Closed):
     seconds_used: float
     seconds_limit: float | None
     gpu_seconds_used: float = 0.0
-    llm_tokens_used: int = 0
+    llm_tokens_used: int = Field(0, description="prompt and completion; estimated where the backend reports none")
+    llm_tokens_limit: int | None = None
+    llm_replies_unusable: int = 0
     llm_usd_used: float = 0.0
     llm_usd_limit: float | None = None
 

@@ -82,9 +82,11 @@ def budget_lines(report: Report) -> list[tuple[str, str, str]]:
     if b.gpu_seconds_used:
         lines.append(("GPU time", duration(b.gpu_seconds_used), "no limit"))
     if b.llm_tokens_used or b.llm_usd_used or b.llm_usd_limit is not None:
-        limit = "no limit" if b.llm_usd_limit is None else f"${b.llm_usd_limit:.2f}"
+        limits = [f"{b.llm_tokens_limit:,} tokens"] if b.llm_tokens_limit else []
+        limits += [] if b.llm_usd_limit is None else [f"${b.llm_usd_limit:.2f}"]
         spent = f"${b.llm_usd_used:.2f}" if b.llm_usd_used >= 0.1 else f"${b.llm_usd_used:.2g}"
-        lines.append(("planner LLM", f"{b.llm_tokens_used:,} tokens, {spent}", limit))
+        bad = f", {b.llm_replies_unusable} unusable replies" if b.llm_replies_unusable else ""
+        lines.append(("planner LLM", f"{b.llm_tokens_used:,} tokens, {spent}{bad}", ", ".join(limits) or "no limit"))
     return lines
 
 

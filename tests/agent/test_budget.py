@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from agent.budget import Ledger
+from agent.budget import Ledger, llm_reservation
 from agent.errors import StoreConflict
 from agent.run.scripted import ScriptedExecutor
 from agent.store import Store
@@ -82,13 +82,13 @@ def test_a_reservation_counts_until_it_is_reconciled(store, lab):
         store.reconcile("1", "llm_usd", "b", 0.1)
 
 
-def test_llm_calls_are_charged_with_their_reservation_replaced(timed, store):
-    """Tokens and dollars come from the recorded calls; an open reservation counts in full."""
+def test_llm_calls_are_charged_with_their_reservation_lifted(timed, store):
+    """Tokens and dollars come from the recorded calls; an open reservation counts in full, also in a later process."""
     from agent.llm import LlmCall
 
     ledger, _ = timed
-    entry = ledger.reserve_llm(tokens=1000, usd=0.7)
-    assert ledger.llm_usd_left() == pytest.approx(0.3)
+    lift = llm_reservation(store, "1", tokens=1000, usd=0.7)
+    assert store.llm_spending("1") == (1000, 0.7)
     call = LlmCall(
         prompt_name="propose",
         prompt_sha256="ab",
@@ -99,12 +99,12 @@ def test_llm_calls_are_charged_with_their_reservation_replaced(timed, store):
         completion_tokens=20,
         cost_usd=0.25,
         seconds=1.5,
-        error=None,
+        error="no candidates",
     )
-    call_id = ledger.charge_llm(call, entry)
-    assert ledger.llm_usd_left() == pytest.approx(0.75)
+    call_id = store.log_llm_call(call, "1")
+    lift()
     spending = ledger.spending()
-    assert (spending.llm_tokens_used, spending.llm_usd_used) == (120, 0.25)
+    assert (spending.llm_tokens_used, spending.llm_usd_used, spending.llm_replies_unusable) == (120, 0.25, 1)
     [row] = store.llm_calls("1")
     assert (row["id"], row["text"], row["reply"], row["prompt_name"]) == (call_id, "Which next?", "[]", "propose")
     assert store.llm_calls() == []

@@ -12,7 +12,7 @@ from agent.chat_model import AccessError, TransportError
 from agent.errors import PlannerFailed
 from agent.llm import LlmCaps, LlmEvent, Planner, Price, open_planner, parse_llm
 from agent.llm_call import price_of, redacted, secrets_of
-from agent.planner import extract_json, inlined_schema
+from agent.reply_json import extract_json, inlined_schema
 from agent.request.llm_reader import Reading
 from agent.scripted_llm import ScriptedChat
 from prompts import Rendered

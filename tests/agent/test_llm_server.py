@@ -219,7 +219,7 @@ def test_a_server_without_schemas_is_asked_in_words(tmp_path: Path) -> None:
         assert [event.kind for event in session.events] == ["decoding_unconstrained"] * 2
         last = served.requests[-1]["body"]
         assert "response_format" not in last
-        assert '"required": ["why", "n"]' in last["messages"][0]["content"]
+        assert '"required":["why","n"]' in last["messages"][0]["content"]
         assert len(served.requests) == 4
 
 
