@@ -161,7 +161,8 @@ class LangChainChat:
     ) -> Reply:
         """See `ChatModel.complete`. The time limit holds for the whole reply, also one that drips in."""
         turns = [(m.role, m.text) for m in messages]
-        runnable = self._runnable(schema, decoding, max_tokens)
+        own_server = self._name.kind in ("http", "vllm")
+        runnable = self._runnable(schema if own_server else without_lengths(schema), decoding, max_tokens)
         try:
             answer = within(seconds, lambda: runnable.invoke(turns))
         except TimeoutError as error:
@@ -219,6 +220,14 @@ def _response_format(schema: JsonSchema, decoding: Decoding) -> dict[str, Any]:
         return {"type": "json_object"}
     shape = {key: value for key, value in schema.items() if key != "title"}
     return {"type": "json_schema", "json_schema": {"name": schema["title"], "strict": True, "schema": shape}}
+
+
+def without_lengths(schema: Any) -> Any:
+    """`schema` without the limits on lengths that hosted strict decoders refuse; local grammars need them, since a
+    small model may write without end where it is free to."""
+    if isinstance(schema, Mapping):
+        return {k: without_lengths(v) for k, v in schema.items() if k not in ("maxLength", "maxItems")}
+    return [without_lengths(v) for v in schema] if isinstance(schema, list) else schema
 
 
 def within(seconds: float, call: Callable[[], Any]) -> Any:

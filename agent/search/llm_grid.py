@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.chat_model import JsonSchema
+from agent.search.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
 from agent.search.fresh import completed, is_ordinal
 from prompts.history import number_text
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed
 from trainers.spec import Config, Scalar
 
 LEVELS = 32
+MAX_WHY = 120
+"""Characters of a reason; the one free text in a reply, so the one place where a small model can ramble."""
 
 
 class Grid:
@@ -42,16 +45,39 @@ class Grid:
             "condition": f"{condition.parameter} is {values}" if condition else "",
         }
 
-    def schema(self, n_high: int) -> JsonSchema:
-        """JSON schema of a reply: candidates with "why" first, then one enum per hyperparameter."""
-        properties: dict[str, Any] = {"why": {"type": "string"}}
+    def schema(self, n_high: int, priors: bool = False) -> JsonSchema:
+        """JSON schema of a reply: candidates with "why" first, then one enum per hyperparameter; before them, with
+        `priors`, a median, a spread and a confidence per hyperparameter."""
+        properties: dict[str, Any] = {"why": {"type": "string", "maxLength": MAX_WHY}}
         for name, words in self._words.items():
             nullable = name in self._space.conditions
             values: list[str | None] = [*words, None] if nullable else list(words)
             properties[name] = {"type": ["string", "null"] if nullable else "string", "enum": values}
-        candidate = _object(properties)
-        candidates = {"type": "array", "items": candidate, "description": f"at most {n_high}"}
-        return {"title": "Candidates", **_object({"candidates": candidates})}
+        candidates = {"type": "array", "items": _object(properties), "maxItems": n_high}
+        if not priors:
+            return {"title": "Candidates", **_object({"candidates": candidates})}
+        beliefs = _object({name: self._prior(words) for name, words in self._words.items()})
+        return {"title": "Candidates", **_object({"priors": beliefs, "candidates": candidates})}
+
+    def _prior(self, words: Mapping[str, Scalar]) -> dict[str, Any]:
+        return _object(
+            {
+                "median": {"type": "string", "enum": _few(list(words))},
+                "spread": {"type": "string", "enum": list(SPREADS)},
+                "confidence": {"type": "string", "enum": list(CONFIDENCES)},
+            }
+        )
+
+    def belief(self, name: str, said: Mapping[str, Scalar | None]) -> Belief:
+        """What a reply says about one hyperparameter. Raises ValueError naming what cannot be used."""
+        if name not in self._words:
+            raise ValueError(f"unknown hyperparameter {name[:40]!r}")
+        unknown = sorted(set(said) - {"median", "spread", "confidence"})
+        if unknown or said.get("median") is None:
+            raise ValueError(f"{name} needs median, spread and confidence, got {', '.join(said)[:100]}")
+        median = self._value(name, said["median"])  # type: ignore[arg-type]  # not None, as was just checked
+        spread, confidence = spread_of(said.get("spread")), confidence_of(said.get("confidence"))
+        return Belief(parameter=name, median=median, spread=spread, confidence=confidence)
 
     def config(self, values: Mapping[str, Scalar | None]) -> Config:
         """The canonical configuration that a candidate means.
@@ -76,7 +102,7 @@ class Grid:
             return words[word]
         try:
             number = float(word)
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number) or not is_ordinal(parameter):
             raise ValueError(f"{name} must be {describe(parameter)}, got {str(value)[:40]!r}")
@@ -95,6 +121,11 @@ def words_of(parameter: Parameter) -> dict[str, Scalar]:
     for value in values:
         words.setdefault(number_text(value), value)
     return words
+
+
+def _few(words: list[str]) -> list[str]:
+    """At most 12 of `words`, evenly spaced: a median needs no more, and a schema in the prompt costs tokens."""
+    return words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
 
 
 def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:

@@ -28,6 +28,7 @@ CONTEXTS: dict[str, dict[str, Any]] = {
         "best": "none",
         "n_failed": 0,
         "pending": "",
+        "digest": ["best 2 of 8 trials: learning_rate 2e-4 to 5e-4"],
         "trials_left": 7,
     },
 }
@@ -57,8 +58,9 @@ def test_the_request_for_candidates_reads_as_intended() -> None:
     assert render("propose_user", **CONTEXTS["propose_user"]).text == (
         "Trials:\n(none)\n\n"
         "The score is to be maximized. Best so far: none. Failed: 0.\n"
+        "- best 2 of 8 trials: learning_rate 2e-4 to 5e-4\n"
         "Trials left: 7.\n"
-        "Propose the next configurations."
+        "Give your priors and the next configurations."
     )
 
 
