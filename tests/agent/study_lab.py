@@ -14,13 +14,13 @@ from agent.loop import run_study
 from agent.request.plan import Plan
 from agent.run.scripted import ScriptedExecutor
 from agent.store import Store
-from agent.study import Proposal
+from agent.study import History, Phase, Proposal, Trial, TrialState
 from evals.spec import EvalResult, Item
 from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest
 from trainers.space import CategoricalParameter, FloatParameter, Space
-from trainers.spec import Budget, Columns, Data, Metric, Objective, Task, TaskSpec
+from trainers.spec import Budget, Columns, Data, Direction, Metric, Objective, Task, TaskSpec
 
 SPACE = Space(
     parameters={
@@ -65,6 +65,27 @@ def objective(config, seed):
     import math
 
     return 0.9 - 0.1 * abs(math.log10(config.get("learning_rate", 1e-3)) + 3) + 0.001 * Random(seed).random()
+
+
+def trial(number, config, score=None, *, source="random", rung=None, state=None, mean=None, sd=None, seed=None):
+    """A search trial: COMPLETE with a score, PRUNED with a rung, else FAILED unless another state is given."""
+    over = TrialState.COMPLETE if score is not None else TrialState.PRUNED if rung else TrialState.FAILED
+    return Trial(
+        trial_id=f"1-{number}",
+        study_id="1",
+        number=number,
+        phase=Phase.SEARCH,
+        state=state or over,
+        proposal=Proposal(config=config, source=source, predicted_mean=mean, predicted_sd=sd),
+        seed=number if seed is None else seed,
+        score=score,
+        rung=rung,
+    )
+
+
+def history(*trials, direction=Direction.MAXIMIZE):
+    """What a proposer sees of these trials."""
+    return History(direction=direction, trials=trials)
 
 
 class RandomProposer:
