@@ -1,6 +1,7 @@
 """A tiny study that needs no data, model or training; also the child process that the kill tests kill.
 
-`python study_lab.py HOME STUDY_ID SECONDS_PER_TRIAL` runs a study of HOME and writes the event kinds to stdout.
+`python study_lab.py HOME STUDY_ID SECONDS_PER_TRIAL [rungs]` runs a study of HOME and writes the event kinds to
+stdout; with `rungs` its attempts measure validation losses on the way.
 """
 
 import json
@@ -20,7 +21,7 @@ from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest
 from trainers.space import CategoricalParameter, FloatParameter, Space
-from trainers.spec import Budget, Columns, Data, Direction, Metric, Objective, Task, TaskSpec
+from trainers.spec import Budget, Columns, CurvePoint, Data, Direction, Metric, Objective, Task, TaskSpec
 
 SPACE = Space(
     parameters={
@@ -88,6 +89,14 @@ def history(*trials, direction=Direction.MAXIMIZE):
     return History(direction=direction, trials=trials)
 
 
+def rung_curve(spec):
+    """Validation losses at 1/9, 1/3, 2/3 and the end of 120 steps, lower the nearer the learning rate is to 1e-3."""
+    import math
+
+    far = abs(math.log10(spec.train.config["learning_rate"]) + 3)
+    return [CurvePoint(step=step, eval_loss=far + 1.0 / step) for step in (13, 40, 80, 120)]
+
+
 class RandomProposer:
     """Samples the space; keeps what it was asked with."""
 
@@ -142,7 +151,16 @@ def write_report(material, directory):
     (directory / "report.json").write_text(material.model_dump_json(indent=1))
 
 
-def run(store, study_id, executor=None, proposer=None, observer=None, open_test=open_test, write_report=write_report):
+def run(
+    store,
+    study_id,
+    executor=None,
+    proposer=None,
+    observer=None,
+    open_test=open_test,
+    write_report=write_report,
+    rebuild=None,
+):
     """Carry a study out with the parts above unless others are given."""
     return run_study(
         study_id,
@@ -152,6 +170,7 @@ def run(store, study_id, executor=None, proposer=None, observer=None, open_test=
         observer=observer or Recorder(),
         open_test=open_test,
         write_report=write_report,
+        rebuild=rebuild,
     )
 
 
@@ -170,7 +189,8 @@ def main():
 
     with Store.open(home / "tunewright.db") as store:
         print(json.dumps(["pid", os.getpid()]), flush=True)
-        executor = ScriptedExecutor(objective, slots=2, seconds=lambda spec: seconds)
+        curve = rung_curve if sys.argv[4:] == ["rungs"] else None
+        executor = ScriptedExecutor(objective, slots=2, seconds=lambda spec: seconds, curve=curve)
         run(store, study_id, executor, observer=Shout(), open_test=slow_test)
 
 

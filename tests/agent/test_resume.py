@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from agent.run.scripted import ScriptedExecutor
 from agent.store import Store
 from agent.study import Phase, StudyState, TrialState
 
 CHILD = str(Path(__file__).with_name("study_lab.py"))
 
 
-def start(home, seconds_per_trial):
+def start(home, seconds_per_trial, *flags):
     """A child process that runs study 1 of `home`."""
     return subprocess.Popen(
-        [sys.executable, CHILD, str(home), "1", str(seconds_per_trial)],
+        [sys.executable, CHILD, str(home), "1", str(seconds_per_trial), *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -110,3 +111,25 @@ def test_an_interrupted_attempt_is_charged_for_its_time(tmp_path, lab):
         [attempt] = store.attempts("1")
         assert (trial.state, attempt["state"], attempt["reason"]) == (TrialState.WAITING, "INTERRUPTED", "LOST")
         assert trial.seconds == attempt["seconds"] > 1.0
+
+
+@pytest.mark.parametrize("moment", ["rung_reached", "trial_pruned"])
+def test_a_study_killed_at_a_rung_ends_as_an_undisturbed_one(tmp_path, lab, moment):
+    """The same trials are stopped at the same rungs, the same are run again for noise; none that was stopped reruns."""
+    with Store.open(tmp_path / "tunewright.db") as store:
+        store.create_study(lab.plan(trials=20))
+    child, seen = start(tmp_path, 0.02, "rungs"), []
+    while seen.count(moment) < 3:
+        seen.append(json.loads(child.stdout.readline())[0])
+    kill(child)
+    with Store.open(tmp_path / "tunewright.db") as store:
+        before = {t.trial_id for t in store.trials("1") if t.state is TrialState.PRUNED}
+        assert len(before) >= (3 if moment == "trial_pruned" else 0)
+        lab.run(store, "1", ScriptedExecutor(lab.objective, curve=lab.rung_curve))
+        other = store.create_study(lab.plan(trials=20)).study_id
+        lab.run(store, other, ScriptedExecutor(lab.objective, curve=lab.rung_curve))
+        one, two = ([(t.config, t.seed, t.state, t.score, t.rung) for t in store.trials(s)] for s in ("1", other))
+        assert one == two
+        assert {t.proposal.source for t in store.trials("1", Phase.SEARCH)} == {"default", "random", "replicate"}
+        attempts = [a["trial_id"] for a in store.attempts("1")]
+        assert all(attempts.count(trial_id) == 1 for trial_id in before)

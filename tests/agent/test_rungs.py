@@ -10,7 +10,6 @@ from agent.confirm import confirm_candidates
 from agent.errors import StoreConflict
 from agent.run.scripted import ScriptedExecutor
 from agent.rungs import (
-    EVALUATE_AT,
     MIN_RUNG_STEPS,
     RUNGS,
     asked_in_vain,
@@ -57,13 +56,6 @@ def study_spec(task="classification", search=None, **budget):
 def space_of(spec):
     """The default space of a spec."""
     return default_space(spec, hidden_size=None, parameters=None, n_train_rows=1000)
-
-
-def ends_where_it_begins(spec):
-    """Validation losses that fall with the learning rate's distance from 1e-3, measured at the rungs."""
-    far = abs(math.log10(spec.train.config["learning_rate"]) + 3)
-    steps = [max(1, round(share * STEPS)) for share in EVALUATE_AT]
-    return [CurvePoint(step=step, eval_loss=far + 1.0 / step) for step in steps]
 
 
 @given(losses=st.lists(st.floats(0.01, 20.0), max_size=12), own=st.floats(0.01, 20.0))
@@ -139,7 +131,7 @@ def test_losses_of_different_objectives_are_not_compared():
 
 def test_hopeless_trials_of_a_study_are_stopped(store, lab):
     """They are PRUNED with their stand at the rung, have no score, and are never candidates; the best one is found."""
-    executor = ScriptedExecutor(lab.objective, curve=ends_where_it_begins)
+    executor = ScriptedExecutor(lab.objective, curve=lab.rung_curve)
     lab.run(store, store.create_study(lab.plan(trials=16)).study_id, executor)
     trials = store.trials("1", Phase.SEARCH)
     pruned = [t for t in trials if t.state is TrialState.PRUNED]
@@ -167,7 +159,7 @@ def test_a_forbidden_early_stop_leaves_every_trial_whole(store, lab):
 
     def curve(spec):
         asked.append(spec.train.evaluate_at)
-        return ends_where_it_begins(spec)
+        return lab.rung_curve(spec)
 
     study = store.create_study(lab.plan(trials=16, early_stopping=False))
     lab.run(store, study.study_id, ScriptedExecutor(lab.objective, curve=curve))
