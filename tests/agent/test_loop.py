@@ -291,3 +291,41 @@ def test_a_cancel_request_finds_a_process_that_takes_the_study_up(store, lab):
     store.request_cancel("1")
     store.withdraw_cancel("1")
     assert lab.run(store, study.study_id).state is StudyState.DONE
+
+
+class Ahead:
+    """A proposer that works ahead while trials run."""
+
+    name = "ahead"
+
+    def __init__(self, lab):
+        self._random, self.seen, self.closed = lab.RandomProposer(), [], 0
+
+    def propose(self, history, n, seed):
+        """As `RandomProposer`."""
+        return self._random.propose(history, n, seed)
+
+    def prefetch(self, history):
+        """What the trials are then."""
+        self.seen.append((len(history.trials), len(history.pending)))
+
+    def close(self):
+        """Counted."""
+        self.closed += 1
+
+
+def test_a_proposer_may_work_ahead_while_trials_run(store, lab):
+    """It is told after trials were started, knowing them as pending, while more are to come; and closed at the end."""
+    proposer = Ahead(lab)
+    lab.run(store, store.create_study(lab.plan(trials=5)).study_id, proposer=proposer)
+    assert proposer.seen == [(1, 1), (2, 1), (3, 1), (4, 1)]
+    assert proposer.closed == 1
+
+
+def test_a_proposer_is_closed_whatever_ends_the_study(store, lab):
+    """Also by an error."""
+    proposer = Ahead(lab)
+    bad = ScriptedExecutor(lab.objective, failure=lambda spec: (FailureReason.DATA, "no rows"))
+    with pytest.raises(StudyFailed):
+        lab.run(store, store.create_study(lab.plan(trials=3)).study_id, bad, proposer)
+    assert proposer.closed == 1

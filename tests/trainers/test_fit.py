@@ -28,6 +28,12 @@ def test_curve_reaches_the_caller(classification):
     assert not scratch_directory(spec).exists()
 
 
+def test_losses_are_measured_at_shares_of_the_run(classification):
+    """`evaluate_at` takes the place of even steps; a share that ends before the first step is the first step."""
+    result = fit(classification(evaluate_at=(0.01, 1 / 3, 2 / 3, 1.0)), Resident(), lambda p, n: None).result
+    assert [p.step for p in result.curve if p.eval_loss is not None] == [1, 4, 8, 12]
+
+
 def test_early_stop_is_a_prefix_of_the_full_run(classification):
     """max_steps ends the run inside the same schedule: the losses are the first of the full run's."""
     full = fit(classification(n_evaluations=0), Resident(), lambda p, n: None).result

@@ -53,6 +53,13 @@ def test_json_is_read_as_well(tmp_path):
     assert load_spec(write(tmp_path, text, "spec.json")).spec.budget.trials == 3
 
 
+def test_early_stopping_can_be_forbidden(tmp_path):
+    """Only a spec file says so; what it says is the user's."""
+    draft = load_spec(write(tmp_path, "task: sft\nbudget: {early_stopping: false}"))
+    assert draft.spec.budget.early_stopping is False
+    assert "budget.early_stopping" in {quote.field for quote in draft.quotes}
+
+
 @pytest.mark.parametrize(
     ("text", "field", "message"),
     [
