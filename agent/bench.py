@@ -2,13 +2,16 @@
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 from rich.console import Console
 
 from agent.settings import Settings
+from trainers.errors import InputError
 
 
 def score_reader(part: str, path: Path | None, settings: Settings, console: Console, as_json: bool) -> None:
@@ -44,3 +47,42 @@ def score_reader(part: str, path: Path | None, settings: Settings, console: Cons
         click.echo(json.dumps(scores.model_dump(mode="json", exclude=None if told else {"failures"})))
     else:
         print_scores(scores, console, failures=told)
+
+
+def compare_searches(
+    methods: tuple[str, ...],
+    suites: tuple[str, ...],
+    directories: tuple[Path, ...],
+    only: tuple[str, ...],
+    settings: dict[str, int],
+    *,
+    renamed: bool,
+    out: Path | None,
+    llm: str | None,
+    as_json: bool,
+) -> None:
+    """Run search methods on problems with known scores and print how much regret each leaves (`bench search`).
+
+    `suites` empty: the tables where a directory is given, else the made-up functions. Raises InputError for unknown
+    names, bad tables and settings out of range.
+    """
+    from agent.bench_search import DEFAULT_METHODS, check_methods, method_builder, method_version
+    from evals.search_bench.bench import BenchSettings, bench
+    from evals.search_bench.show import print_results
+    from evals.search_bench.suites import load_problems
+
+    methods = methods or DEFAULT_METHODS
+    check_methods(methods)
+    try:
+        checked = BenchSettings(methods=methods, **settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = f"--{first['loc'][0]}"
+        raise InputError(option, f"{first['msg']}, got {first['input']}.", "Give a number in range.") from None
+    problems = load_problems(suites or (("tables",) if directories else ("synthetic",)), directories, only, renamed)
+    progress = Console(stderr=True)
+    results = bench(problems, checked, method_builder(llm), method_version, out, progress)
+    if as_json:
+        click.echo(json.dumps(results.model_dump(mode="json")))
+    else:
+        print_results(results, Console() if sys.stdout.isatty() else Console(width=120, color_system=None))

@@ -1,0 +1,67 @@
+"""Results as a table, for a terminal and as Markdown."""
+
+from rich.console import Console
+from rich.table import Table as Grid
+
+from evals.search_bench.summary import Comparison, Numbers, Results
+
+
+def print_results(results: Results, console: Console) -> None:
+    """The overall means, the families, and each method against the better of tpe and gp."""
+    console.print(_grid("all problems", results.methods))
+    if len(results.families) > 1:
+        for family, numbers in results.families.items():
+            console.print(_grid(family, numbers))
+    if results.renamed:
+        console.print(_grid("renamed twins", results.renamed))
+    for line in test_lines(results):
+        console.print(line, highlight=False)
+
+
+def _grid(title: str, methods: dict[str, Numbers]) -> Grid:
+    head, *rows = rows_of(methods)
+    some = next(iter(methods.values()))
+    grid = Grid(title=f"{title}: {some.n_problems} problems, mean normalised regret", title_justify="left")
+    for i, name in enumerate(head):
+        grid.add_column(name, justify="right" if i else "left")
+    for row in rows:
+        grid.add_row(*row)
+    return grid
+
+
+def rows_of(methods: dict[str, Numbers]) -> list[list[str]]:
+    """A head and one row per method."""
+    trials = list(next(iter(methods.values())).regret)
+    head = ["method", *(f"@{n}" for n in trials), "area", "failed", "twice", "s/prop.", "tokens"]
+    return [head, *([name, *_cells(numbers, trials)] for name, numbers in methods.items())]
+
+
+def _cells(n: Numbers, trials: list[str]) -> list[str]:
+    regrets = [f"{n.regret[t]:.3f}" for t in trials]
+    shares = [_share(n.failed_share), _share(n.duplicate_share)]
+    costs = [_shown(n.seconds_per_proposal, ".3f"), _shown(n.tokens_per_proposal, ".0f")]
+    return [*regrets, f"{n.area:.3f}", *shares, *costs]
+
+
+def test_lines(results: Results) -> list[str]:
+    """One line per method: regret as a ratio of the better of tpe and gp, with 95 % intervals."""
+    return [
+        f"{method} / better of tpe and gp: " + ", ".join(f"@{n} {_ratio(c)}" for n, c in tests["better"].items())
+        for method, tests in results.tests.items()
+        if "better" in tests
+    ]
+
+
+def _ratio(c: Comparison) -> str:
+    if c.ratio is None:
+        return "-"
+    span = f" [{c.ci95[0]:.2f}, {c.ci95[1]:.2f}]" if c.ci95 else ""
+    return f"{c.ratio:.2f}{span}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}%"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
