@@ -22,10 +22,18 @@ class Stopped(Exception):
 
 
 class Outbox:
-    """Calls and events of one question, in order: passed on at once, or kept until `flush` once `hold` was called."""
+    """Calls and events of one question, in order: passed on at once, or kept until `flush` once `hold` was called.
 
-    def __init__(self, on_call: Callable[[LlmCall], None], on_event: Callable[[LlmEvent], None]) -> None:
-        self._on_call, self._on_event = on_call, on_event
+    `on_lost` gets a call that was sent and whose reply nobody waited for.
+    """
+
+    def __init__(
+        self,
+        on_call: Callable[[LlmCall], None],
+        on_event: Callable[[LlmEvent], None],
+        on_lost: Callable[[LlmCall], None],
+    ) -> None:
+        self._on_call, self._on_event, self._on_lost = on_call, on_event, on_lost
         self._lock = threading.Lock()
         self._kept: list[LlmCall | LlmEvent] | None = None
         self._lost: LlmCall | None = None
@@ -45,8 +53,10 @@ class Outbox:
 
     def _put(self, item: LlmCall | LlmEvent) -> None:
         with self._lock:
+            if self._stopped.is_set():
+                return  # it was given up and recorded as lost
             if self._kept is not None:
-                self._lost = None
+                self._lost = None if isinstance(item, LlmCall) else self._lost
                 self._kept.append(item)
                 return
         self._pass_on(item)
@@ -61,7 +71,7 @@ class Outbox:
         try:
             yield
         except (KeyboardInterrupt, SystemExit):
-            self._pass_on(lost)
+            self._on_lost(lost)
             raise
 
     def pause(self, seconds: float) -> None:
@@ -70,12 +80,14 @@ class Outbox:
             raise Stopped
 
     def stop(self) -> None:
-        """Nothing more is wanted: no further call is made, and the one under way counts as lost."""
+        """Nothing more is wanted: what was kept is passed on, no further call is made, the one under way is lost.
+        For a question in a thread; call it from the thread that may write the store."""
         with self._lock:
             self._stopped.set()
-            if self._kept is not None and self._lost is not None:
-                self._kept.append(self._lost)
-                self._lost = None
+            lost, self._lost = self._lost, None
+        self.flush()
+        if lost is not None:
+            self._on_lost(lost)
 
     def flush(self) -> None:
         """Pass on what was kept; call it from the thread that may write the store."""
@@ -122,7 +134,6 @@ class Asking(Generic[T]):
         """Wait at most `seconds` for the reply, record what was paid for, drop the answer."""
         self._thread.join(seconds)
         self._outbox.stop()
-        self._outbox.flush()
         self._release()
 
     def _run(self) -> None:

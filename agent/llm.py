@@ -162,7 +162,7 @@ class LangChainChat:
         """See `ChatModel.complete`. The time limit holds for the whole reply, also one that drips in."""
         turns = [(m.role, m.text) for m in messages]
         own_server = self._name.kind in ("http", "vllm")
-        runnable = self._runnable(schema if own_server else without_lengths(schema), decoding, max_tokens)
+        runnable = self._runnable(schema if own_server else without_limits(schema), decoding, max_tokens)
         try:
             answer = within(seconds, lambda: runnable.invoke(turns))
         except TimeoutError as error:
@@ -222,12 +222,15 @@ def _response_format(schema: JsonSchema, decoding: Decoding) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": schema["title"], "strict": True, "schema": shape}}
 
 
-def without_lengths(schema: Any) -> Any:
-    """`schema` without the limits on lengths that hosted strict decoders refuse; local grammars need them, since a
-    small model may write without end where it is free to."""
+LIMITS = ("maxLength", "maxItems", "minimum", "maximum")
+
+
+def without_limits(schema: Any) -> Any:
+    """`schema` without the limits on lengths and numbers that hosted strict decoders refuse; local grammars need them,
+    since a small model may write without end where it is free to."""
     if isinstance(schema, Mapping):
-        return {k: without_lengths(v) for k, v in schema.items() if k not in ("maxLength", "maxItems")}
-    return [without_lengths(v) for v in schema] if isinstance(schema, list) else schema
+        return {k: without_limits(v) for k, v in schema.items() if k not in LIMITS}
+    return [without_limits(v) for v in schema] if isinstance(schema, list) else schema
 
 
 def within(seconds: float, call: Callable[[], Any]) -> Any:

@@ -145,7 +145,7 @@ class Planner:
         question = self._question(system, user, schema, json_schema, max_tokens)
         release = self._reserved(question)
         try:
-            return self._answer(question, Outbox(self.record, self.note))
+            return self._answer(question, Outbox(self.record, self.note, self._lose))
         finally:
             release()
 
@@ -163,7 +163,9 @@ class Planner:
         """
         question = self._question(system, user, schema, json_schema, max_tokens)
         release = self._reserved(question)
-        return Asking(lambda outbox: self._answer(question, outbox), Outbox(self.record, self.note), release)
+        return Asking(
+            lambda outbox: self._answer(question, outbox), Outbox(self.record, self.note, self._lose), release
+        )
 
     def _question(
         self, system: Rendered, user: Rendered, schema: type[T], shape: JsonSchema | None, max_tokens: int | None
@@ -317,6 +319,10 @@ class Planner:
         error = self._clean(f"{why} Its prompt is counted as about {prompt} tokens.")
         cost = self._ledger.usd(prompt, 0)
         return blank.model_copy(update={"prompt_tokens": prompt, "cost_usd": cost, "error": error})
+
+    def _lose(self, call: LlmCall) -> None:
+        self._ledger.charge(call.prompt_tokens, 0)
+        self.record(call)
 
     def _failed(
         self, blank: LlmCall, sent: Sequence[Message], error: Exception, started: float, outbox: Outbox

@@ -8,7 +8,7 @@ import math
 from random import Random
 from statistics import NormalDist
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from agent.search.fresh import completed, is_ordinal, unit
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, is_fixed
@@ -31,13 +31,6 @@ class Belief(Closed):
     median: Scalar
     spread: float = Field(ge=MIN_SPREAD, le=1.0, description="standard deviation as a share of the parameter's scale")
     confidence: float = Field(ge=0.0, le=MAX_CONFIDENCE)
-
-    @field_validator("median")
-    @classmethod
-    def _finite(cls, median: Scalar) -> Scalar:
-        if isinstance(median, float) and not math.isfinite(median):
-            raise ValueError(f"median must be finite, got {median}")
-        return median
 
 
 class Beliefs(Closed):

@@ -114,7 +114,8 @@ class LlmBatch:
         stale = self._asked_after is None or over - self._asked_after >= self._interval(over)
         if stale and not self._off and self._asking is None:
             self._asked_after = over
-            self._ask(history, over)
+            if self._affordable():
+                self._ask(history, over)
 
     def close(self) -> None:
         """Stop a call that is under way; what it cost is recorded. Call it while the store is still open."""
@@ -132,6 +133,16 @@ class LlmBatch:
         calls = max(left // self._call_tokens, 1)
         return max(REUSED_FOR_TRIALS, -(-trials_left // calls))
 
+    def _affordable(self) -> bool:
+        """Whether the tokens left pay for a whole batch: half a reply would be wasted. If not, the source is off."""
+        left = self._planner.tokens_left
+        if left is None or left >= self._call_tokens:
+            return True
+        self._off = True
+        message = f"{left} tokens are left and a batch takes about {self._call_tokens}; the optimiser goes on alone."
+        self._planner.note(LlmEvent(kind="cap_reached", message=message))
+        return False
+
     def _ask(self, history: History, over: int) -> None:
         system, user = self._prompts(history)
         before, schema = self._planner.tokens_used, self._grid.schema(N_HIGH, priors=True)
@@ -145,7 +156,7 @@ class LlmBatch:
             self._failed(error)
         else:
             self._take(reply, history, over)
-        self._call_tokens = max(self._call_tokens, self._planner.tokens_used - before)
+        self._call_tokens = self._planner.tokens_used - before or self._call_tokens
 
     def _collect(self, history: History) -> None:
         assert self._asking is not None
@@ -159,7 +170,7 @@ class LlmBatch:
             self._asking = None
             self._take(reply, history, over)
         self._waited = True
-        self._call_tokens = max(self._call_tokens, self._planner.tokens_used - before)
+        self._call_tokens = self._planner.tokens_used - before or self._call_tokens
 
     def _failed(self, error: PlannerFailed) -> None:
         self._batch = []
@@ -213,7 +224,7 @@ class LlmBatch:
                 continue
             self._take(reply, history, after, call_id=row["id"], again=True)
             self._asked_after, self._waited = after, True
-            self._call_tokens = max(self._call_tokens, (row["prompt_tokens"] or 0) + (row["completion_tokens"] or 0))
+            self._call_tokens = (row["prompt_tokens"] or 0) + (row["completion_tokens"] or 0)
 
     def _take(
         self, reply: CandidateBatch, history: History, over: int, call_id: int | None = None, again: bool = False

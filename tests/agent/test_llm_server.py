@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.errors import PlannerFailed
-from agent.llm import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Planner, open_planner
+from agent.llm import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Planner, open_planner, without_limits
 from prompts import Rendered
 from tests.fakes.openai_server import Served, serve
 from trainers.spec import Closed
@@ -270,3 +270,40 @@ def test_the_dollar_cap_counts_wrong_replies_and_earlier_use(tmp_path: Path) -> 
             session.ask()
         assert session.planner.usd_used == pytest.approx(0.68 + 2 * 0.03)
         assert [call.cost_usd for call in session.calls] == [pytest.approx(0.03)] * 2
+
+
+def test_a_call_that_times_out_is_charged_its_prompt(tmp_path: Path) -> None:
+    """The server has read the prompt and may bill it, so it counts and is shown; a refused connection does not."""
+    with serve(tmp_path, {"sleep": 3, "text": GOOD}) as served:
+        session = Session(served, timeout_seconds=0.3)
+        with pytest.raises(PlannerFailed, match="could not be reached"):
+            session.ask()
+        assert [call.completion_tokens for call in session.calls] == [0, 0, 0]
+        assert all(call.prompt_tokens > 0 and "is counted as about" in str(call.error) for call in session.calls)
+        assert session.planner.tokens_used == sum(call.prompt_tokens for call in session.calls)
+    gone = Session(served, timeout_seconds=0.3)
+    with pytest.raises(PlannerFailed):
+        gone.ask()
+    assert gone.planner.tokens_used == 0
+
+
+def test_a_question_in_the_background_is_collected_later(tmp_path: Path) -> None:
+    """Asking returns at once; calls are recorded on collection, by the thread that collects."""
+    with serve(tmp_path, {"sleep": 0.5, "text": "no"}, {"text": GOOD}) as served:
+        session = Session(served)
+        asking = session.planner.start(SYSTEM, USER, Answer)
+        assert not asking.done
+        assert not session.calls
+        assert asking.result().n == 3
+        assert [bool(call.error) for call in session.calls] == [True, False]
+        assert session.planner.last_call_id == 2
+
+
+def test_limits_on_lengths_reach_servers_of_ones_own(tmp_path: Path) -> None:
+    """A small model's grammar keeps them; hosted strict decoders would refuse them."""
+    schema = {"title": "A", "type": "object", "properties": {"why": {"type": "string", "maxLength": 9}}}
+    with serve(tmp_path, {"text": GOOD}) as served:
+        Session(served).planner.ask(SYSTEM, USER, Answer, schema)
+        sent = served.requests[0]["body"]["response_format"]["json_schema"]["schema"]
+    assert sent["properties"]["why"]["maxLength"] == 9
+    assert without_limits(schema)["properties"]["why"] == {"type": "string"}

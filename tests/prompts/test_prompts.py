@@ -33,6 +33,15 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     },
 }
 
+TABLE = "id,learning_rate,grade\n0,2e-4,50"
+CONTEXTS |= {
+    "llambo_system": {"card": [("task", "classification")], "hyperparameters": [HYPERPARAMETER]},
+    "llambo_warmstart": {"n": 10, "known": TABLE},
+    "llambo_candidates": {"history": TABLE, "pending": "", "target": "72", "n": 10},
+    "llambo_discriminative": {"history": TABLE, "pool": "id,learning_rate\nc1,5e-4"},
+    "llambo_generative": {"history": TABLE, "pool": "id,learning_rate\nc1,5e-4"},
+}
+
 
 def test_every_prompt_file_is_covered() -> None:
     """A new prompt needs a context here."""

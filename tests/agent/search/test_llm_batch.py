@@ -2,13 +2,20 @@
 
 import itertools
 import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.chat_model import TransportError
+from agent.budget import Ledger, llm_reservation
+from agent.chat_model import ChatModel, Decoding, JsonSchema, Message, Reply, TransportError
 from agent.llm import LlmCall, LlmCaps, LlmEvent, Planner, Price
 from agent.scripted_llm import ScriptedChat
 from agent.search.llm_batch import REUSED_FOR_TRIALS, LlmBatch
@@ -41,15 +48,22 @@ def reply(*candidates: dict[str, Any]) -> str:
 class Bench:
     """A batch proposer on scripted replies, with what it reports."""
 
-    def __init__(self, *replies: str | Exception, **options: Any) -> None:
-        self.chat = ScriptedChat(*replies)
+    def __init__(
+        self,
+        *replies: str | Exception,
+        chat: Any = None,
+        background: bool = False,
+        card: TaskCard = CARD,
+        **options: Any,
+    ) -> None:
+        self.chat = chat or ScriptedChat(*replies)
         self.events: list[LlmEvent] = []
         self.calls: list[LlmCall] = []
         planner = Planner(
             self.chat, "fake", on_event=self.events.append, on_call=self._store, backoff_seconds=0.0, **options
         )
         self.planner = planner
-        self.batch = LlmBatch(TYPICAL, CARD, planner)
+        self.batch = LlmBatch(TYPICAL, card, planner, background=background)
 
     def _store(self, call: LlmCall) -> int:
         self.calls.append(call)
@@ -61,6 +75,26 @@ class Bench:
     @property
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
+
+
+PRIORS = {
+    "learning_rate": {"median": "1e-3", "spread": "narrow", "confidence": "high"},
+    "epochs": {"median": "4", "spread": 0.3, "confidence": "low"},
+}
+
+
+def full_reply(seed: int) -> str:
+    """Twelve candidates and all priors, as long as a talkative model makes them."""
+    rng, grid = Random(seed), Grid(TYPICAL)
+    words = {name: list(words_of(TYPICAL.parameters[name])) for name in grid.names}
+    candidates = []
+    for _ in range(12):
+        pick: dict[str, str | None] = {name: rng.choice(words[name]) for name in grid.names}
+        if pick["scheduler"] == "linear":
+            pick |= {"warmup_ratio": None}
+        candidates.append({"why": "a reason of about a dozen words that says why this might be good", **pick})
+    priors = {n: {"median": words[n][0], "spread": "medium", "confidence": "medium"} for n in grid.names}
+    return json.dumps({"priors": priors, "candidates": candidates})
 
 
 def test_candidates_become_proposals() -> None:
@@ -228,3 +262,301 @@ def test_grid_words_are_short_and_distinct() -> None:
     assert 24 <= len(words) <= 48
     assert "1e-5" in words
     assert max(len(word) for word in words) <= 7
+
+
+def test_priors_become_beliefs() -> None:
+    """Words and shares; each batch's beliefs are kept with the trials they rest on, the newest last."""
+    text = json.dumps({"priors": PRIORS, "candidates": [PICK]})
+    bench = Bench(text)
+    bench.propose("cc")
+    bench.propose("c" * 8)
+    first, second = bench.batch.beliefs
+    assert (first.after_trials, second.after_trials) == (2, 8)
+    lr, epochs = first.beliefs
+    assert (lr.parameter, lr.spread, lr.confidence) == ("learning_rate", 0.08, 0.75)
+    assert (epochs.median, epochs.spread, epochs.confidence) == (4, 0.3, 0.25)
+    near, far = TYPICAL.default() | {"learning_rate": 1e-3}, TYPICAL.default() | {"learning_rate": 1e-5}
+    assert first.log_density(TYPICAL, near) > 0 > first.log_density(TYPICAL, far)
+
+
+def test_priors_that_cannot_be_used_are_counted() -> None:
+    """Unknown names, fixed ones and nonsense are rejected one by one; the rest of the reply serves."""
+    bad: dict[str, Any] = {
+        "x": PRIORS["epochs"],
+        "weight_decay": {"median": 0.0, "spread": "narrow", "confidence": "high"},
+        "lora_rank": {"median": "many", "spread": "narrow", "confidence": "high"},
+        "scheduler": {"median": "cosine", "spread": 7, "confidence": "high"},
+        "warmup_ratio": {"median": None},
+    }
+    bench = Bench(json.dumps({"priors": bad | PRIORS, "candidates": [PICK]}))
+    assert len(bench.propose()) == 1
+    assert {b.parameter for b in bench.batch.beliefs[0].beliefs} == set(PRIORS)
+    assert [(e.kind, e.count) for e in bench.events] == [("rejected", 5)]
+
+
+def test_votes_are_exposed() -> None:
+    """How often a known configuration came again, by its key."""
+    bench = Bench(reply(*[PICK] * 3))
+    (proposal,) = bench.propose()
+    assert bench.batch.votes == {TYPICAL.key(proposal.config): 2}
+
+
+def test_the_digest_and_the_optimisers_hints_are_in_the_prompt() -> None:
+    """What the caller hands in as hints is told."""
+    bench = Bench(reply(PICK))
+    bench.batch.hints = [TYPICAL.default()]
+    bench.propose("c" * 9)
+    assert "- the optimiser would try next: learning_rate=2e-4" in bench.calls[0].text
+    assert "- best 2 of 9 trials:" in bench.calls[0].text
+
+
+class Chat:
+    """A chat model of one rule: every question waits for `gate`, then gets what `rule` says."""
+
+    def __init__(
+        self, rule: Callable[[int], Reply | Exception], decodings: tuple[Decoding, ...] = ("json_schema",)
+    ) -> None:
+        self.decodings = decodings
+        self.gate = threading.Event()
+        self.gate.set()
+        self.n_asked = 0
+        self._rule = rule
+
+    def complete(
+        self, messages: Sequence[Message], schema: JsonSchema, decoding: Decoding, max_tokens: int, seconds: float
+    ) -> Reply:
+        self.n_asked += 1
+        number = self.n_asked
+        assert self.gate.wait(10)
+        reply = self._rule(number)
+        if isinstance(reply, Exception):
+            raise reply
+        if (reply.completion_tokens or len(reply.text) / 3) <= max_tokens:
+            return reply
+        return Reply(reply.text[: 2 * max_tokens], reply.prompt_tokens, reply.completion_tokens and max_tokens)
+
+
+RULES: dict[str, tuple[Callable[[int], Reply | Exception], tuple[Decoding, ...]]] = {
+    "counts are reported": (lambda i: Reply(full_reply(i), 1900, 1400), ("json_schema",)),
+    "counts are estimated": (lambda i: Reply(full_reply(i)), ("json_schema",)),
+    "negative counts": (lambda i: Reply(full_reply(i), -5, -5), ("json_schema",)),
+    "tokens of two characters": (lambda i: Reply(full_reply(i), 3000, 2200), ("json_schema",)),
+    "schema in the prompt": (lambda i: Reply(full_reply(i)), ("plain",)),
+    "every reply is broken": (lambda i: Reply("I think that " + "x" * 3000), ("plain",)),
+    "every call times out": (lambda i: TransportError("no reply.", timed_out=True), ("json_schema",)),
+}
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("name", RULES)
+def test_25_trials_take_at_most_25000_tokens(name: str, background: bool) -> None:
+    """Whatever the model does, with the tokens summed over the recorded calls as the report does; and good replies
+    come until the end of the study."""
+    rule, decodings = RULES[name]
+    chat = Chat(rule, decodings)
+    card = CARD.model_copy(update={"trials": 25})
+    bench = Bench(chat=chat, background=background, card=card, breaker_seconds=0.0)
+    asked_at = []
+    for over in range(1, 26):
+        before = chat.n_asked
+        bench.propose("c" * over)
+        if background:
+            wait_for(lambda: bench.batch._asking is None or bench.batch._asking[0].done)
+        asked_at += [over] * (chat.n_asked > before)
+    bench.batch.close()
+    used = sum(call.prompt_tokens + call.completion_tokens for call in bench.calls)
+    assert used == bench.planner.tokens_used
+    assert 5000 < used <= 25_000
+    assert len(bench.calls) == chat.n_asked
+    if "broken" not in name and "times out" not in name:
+        assert asked_at[-1] >= 17
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Until it holds, five seconds at most."""
+    until = time.monotonic() + 5.0
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.002)
+    assert condition()
+
+
+@contextmanager
+def closed_gate(chat: Chat) -> Iterator[None]:
+    """Replies wait while the block runs."""
+    chat.gate.clear()
+    try:
+        yield
+    finally:
+        chat.gate.set()
+
+
+def test_a_stale_batch_serves_while_the_next_is_asked_for() -> None:
+    """Proposing never waits once there is a batch; the new one is taken up when it has come, and checked again."""
+    replies = [reply(PICK, PICK | {"epochs": "5"}), reply(PICK | {"epochs": "6"}, PICK | {"lora_rank": "64"})]
+    chat = Chat(lambda i: Reply(replies[min(i, 2) - 1], 900, 300))
+    bench = Bench(chat=chat, background=True)
+    assert [p.config["epochs"] for p in bench.propose("cc")] == [4, 5]
+    with closed_gate(chat):
+        for kinds in ("c" * 6, "c" * 7):
+            assert [p.config["epochs"] for p in bench.propose(kinds)] == [4, 5]
+        wait_for(lambda: chat.n_asked == 2)
+        assert len(bench.calls) == 1
+    wait_for(lambda: len(bench.propose("c" * 7)) == 2 and len(bench.calls) == 2)
+    tried = bench.propose("c" * 7)[0]
+    past = history(TYPICAL, "c" * 8)
+    done = past.trials[7].model_copy(update={"proposal": tried})
+    later = bench.batch.propose(past.model_copy(update={"trials": (*past.trials[:7], done)}), 9, 0)
+    assert [p.config["lora_rank"] for p in later] == [64]
+    assert later[0].llm_call_id == 42
+
+
+def test_the_first_call_runs_beside_the_default_trial() -> None:
+    """`prefetch` returns at once; the batch is there when it is wanted, and the running trial was told."""
+    chat = Chat(lambda i: Reply(reply(PICK), 900, 300))
+    bench = Bench(chat=chat, background=True)
+    with closed_gate(chat):
+        bench.batch.prefetch(history(TYPICAL, "r"))
+        wait_for(lambda: chat.n_asked == 1)
+        assert not bench.calls
+    assert len(bench.propose("c")) == 1
+    assert chat.n_asked == 1
+    assert "Running now:" in bench.calls[0].text
+
+
+def test_calls_are_recorded_by_the_thread_that_proposes() -> None:
+    """The store has one writer: reservations, calls and events never come from the planner's thread."""
+    threads = set()
+
+    def reserve(tokens: int, usd: float) -> Callable[[], None]:
+        threads.add(threading.current_thread())
+        return lambda: threads.add(threading.current_thread())
+
+    chat = Chat(lambda i: Reply("no", 900, 300) if i < 3 else Reply(reply(PICK, PICK), 900, 300))
+    planner = Planner(
+        chat,
+        "m",
+        on_call=lambda call: threads.add(threading.current_thread()),
+        on_event=lambda event: threads.add(threading.current_thread()),
+        on_reserve=reserve,
+    )
+    batch = LlmBatch(TYPICAL, CARD, planner, background=True)
+    assert batch.propose(history(TYPICAL, "c"), 2, 0)
+    assert threads == {threading.current_thread()}
+    assert chat.n_asked == 3
+
+
+def test_closing_records_the_call_under_way() -> None:
+    """Its prompt counts; no thread goes on asking, and nothing is proposed any more."""
+    chat = Chat(lambda i: Reply(reply(PICK), 900, 300))
+    bench = Bench(chat=chat, background=True)
+    with closed_gate(chat):
+        bench.batch.prefetch(history(TYPICAL, "r"))
+        wait_for(lambda: chat.n_asked == 1)
+        asking = bench.batch._asking
+        assert asking is not None
+        asking[0].stop(seconds=0.0)
+        (call,) = bench.calls
+        assert call.prompt_tokens > 500
+        assert "stopped before the reply came" in str(call.error)
+    wait_for(lambda: asking[0].done)
+    bench.batch.close()
+    assert len(bench.calls) == 1
+
+
+def test_a_reply_that_came_in_time_is_recorded_in_full_on_closing() -> None:
+    """Paid for, and in the log."""
+    chat = Chat(lambda i: Reply(reply(PICK), 900, 300))
+    bench = Bench(chat=chat, background=True)
+    bench.batch.prefetch(history(TYPICAL, "r"))
+    bench.batch.close()
+    (call,) = bench.calls
+    assert (call.prompt_tokens, call.completion_tokens, call.error) == (900, 300, None)
+    assert bench.propose("c") == []
+
+
+def test_ctrl_c_in_a_foreground_call_records_it() -> None:
+    """The prompt was sent."""
+
+    class Interrupted:
+        decodings: tuple[Decoding, ...] = ("json_schema",)
+
+        def complete(self, *arguments: Any) -> Reply:
+            raise KeyboardInterrupt
+
+    bench = Bench(chat=Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        bench.propose()
+    assert bench.calls[0].prompt_tokens > 500
+    assert "stopped before the reply came" in str(bench.calls[0].error)
+
+
+def test_a_kill_between_call_and_collection_costs_its_reservation(store: Any, lab: Any) -> None:
+    """The process dies with a call under way: what was set aside counts as spent, and the next process asks anew."""
+    study = store.create_study(lab.plan(trials=25))
+
+    def opened(chat: ChatModel) -> Planner:
+        tokens, usd = store.llm_spending(study.study_id)
+        return Planner(
+            chat,
+            "m",
+            on_call=lambda call: store.log_llm_call(call, study.study_id),
+            on_reserve=partial(llm_reservation, store, study.study_id),
+            caps=LlmCaps(tokens=25_000, tokens_used=tokens, usd_used=usd),
+        )
+
+    chat = Chat(lambda i: Reply(reply(PICK), 900, 300))
+    with closed_gate(chat):
+        LlmBatch(TYPICAL, CARD, opened(chat), background=True).prefetch(history(TYPICAL, "r"))  # never collected
+        lost, _ = store.llm_spending(study.study_id)
+        assert lost > 4096
+        assert store.llm_calls(study.study_id) == []
+        again = Chat(lambda i: Reply(reply(PICK), 900, 300))
+        planner = opened(again)
+        assert planner.tokens_used == lost
+        batch = LlmBatch(TYPICAL, CARD, planner, background=True, past=store.llm_calls(study.study_id))
+        assert len(batch.propose(history(TYPICAL, "c"), 5, 0)) == 1
+    assert store.llm_spending(study.study_id)[0] == lost + 1200 == planner.tokens_used
+    assert Ledger(store, study.study_id).spending().llm_tokens_used == lost + 1200
+
+
+def test_a_resumed_study_goes_on_with_the_batch_it_had() -> None:
+    """The last reply is read from the stored calls: the same candidates and beliefs, and no call before its time."""
+    first = Bench(json.dumps({"priors": PRIORS, "candidates": [PICK, PICK | {"epochs": "5"}]}))
+    offered = first.propose("cc")
+    past = history(TYPICAL, "cccc")
+    used = past.trials[2].model_copy(update={"proposal": offered[0]})
+    past = past.model_copy(update={"trials": (*past.trials[:2], used, past.trials[3])})
+    rows = [{"id": 41 + i, **call.model_dump()} for i, call in enumerate(first.calls)]
+    chat = ScriptedChat(reply(PICK))
+    resumed = LlmBatch(TYPICAL, CARD, Planner(chat, "m"), past=rows)
+    assert resumed.propose(past, 9, 0) == first.batch.propose(past, 9, 0) == offered[1:]
+    assert resumed.beliefs == first.batch.beliefs
+    assert not chat.asked
+    resumed.propose(history(TYPICAL, "c" * 9), 9, 0)
+    assert len(chat.asked) == 1
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["why", "median", "spread", "x", *TYPICAL.parameters]), inner, max_size=5)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(candidates=json_values, priors=json_values)
+def test_any_reply_costs_at_most_its_share(candidates: Any, priors: Any) -> None:
+    """Whatever JSON a model writes: only new members come out, prose is harmless, and the tokens are counted."""
+    bench = Bench(json.dumps({"candidates": candidates, "priors": priors}))
+    proposals = bench.propose("cfr")
+    keys = {TYPICAL.key(p.config) for p in proposals}
+    assert len(keys) == len(proposals)
+    assert not keys & {TYPICAL.key(t.config) for t in history(TYPICAL, "cfr").trials}
+    assert all(p.why.isprintable() and not set(p.why) & set("<>[]&") for p in proposals)
+    assert all(e.message.isprintable() for e in bench.events if e.kind == "rejected")
+    assert bench.planner.tokens_used <= 25_000
+    config = TYPICAL.default()
+    assert all(-10 < beliefs.log_density(TYPICAL, config) < 50 for beliefs in bench.batch.beliefs)
