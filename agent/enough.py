@@ -32,9 +32,9 @@ def expected_improvement(mean: float, sd: float, best: float, maximize: bool) ->
     gain = mean - best if maximize else best - mean
     if sd <= 0.0:
         return max(gain, 0.0)
-    z = gain / sd
+    z = gain / sd  # infinite where sd is subnormal, so nothing below multiplies z itself
     density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    return sd * (z * 0.5 * math.erfc(-z / math.sqrt(2.0)) + density)
+    return max(gain * 0.5 * math.erfc(-z / math.sqrt(2.0)) + sd * density, gain, 0.0)
 
 
 def enough(history: History, dimensions: int, trials_budget: int) -> str | None:

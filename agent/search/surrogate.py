@@ -4,11 +4,11 @@ It serves predictions for the record and ranks candidates that come from elsewhe
 next is Optuna's business.
 """
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from agent.enough import expected_improvement
 from agent.search.fresh import is_ordinal, unit
 from agent.study import History
 from trainers.space import CategoricalParameter, Space, is_fixed
@@ -40,11 +40,7 @@ class Surrogate:
     def expected_improvement(self, config: Config) -> float:
         """Expected gain over the best score so far, in units of the score (0 or more)."""
         mean, sd = self._predict(config)
-        if sd <= 0.0:
-            return max(mean - self._best, 0.0)
-        z = (mean - self._best) / sd
-        density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-        return sd * (z * 0.5 * math.erfc(-z / math.sqrt(2.0)) + density)
+        return expected_improvement(mean, sd, self._best, maximize=True)
 
     def _predict(self, config: Config) -> tuple[float, float]:
         mean, sd = self._model.predict([encoded(self._space, config)], return_std=True)
