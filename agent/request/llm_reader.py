@@ -38,6 +38,7 @@ FieldName = Literal[
     "budget.seconds",
     "budget.llm_usd",
     "budget.parallel_trials",
+    "budget.early_stopping",
     "search.learning_rate",
     "search.lora_rank",
     "search.lora_alpha",

@@ -5,6 +5,7 @@ import re
 from agent.request.amounts import NUMBER
 from agent.request.patterns import Lazy
 from agent.request.reading import Reading
+from agent.request.stopping import read_early_stopping
 from agent.request.vocabulary import ADAPTERS, LOSSES, METRICS, TASKS_STRONG
 from trainers.spec import Adapter, Loss, Task
 
@@ -64,6 +65,7 @@ def read_negations(reading: Reading) -> None:
     for match in [*_PAST.finditer(reading.text.left), *_NOT_BUT.finditer(reading.text.left)]:
         reading.text.consume(*match.span())
     _skip_background(reading)
+    read_early_stopping(reading)  # here, as "no early stopping" is a wish and no mere negation
     metric = "|".join([*METRICS.values(), r"f-?1(?:[- ]score)?"])
     for match in reading.find_all(
         rf"(?:{metric})(?: alone)? (?:is|are|would be|seems?)(?: (?:a|an|not|really|too|very|the|such|so))*{_BAD}"
