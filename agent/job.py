@@ -256,6 +256,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     from agent.loop import tell
     from agent.search.mix import build_proposer
     from agent.search.task_card import task_card
+    from agent.search.tradeoff import trading_off
 
     plan = study.plan
 
@@ -268,7 +269,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
             observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
         ),
     )
-    return lambda space: build_proposer(space, task_card(plan), llm=planner)
+    return lambda space: trading_off(build_proposer(space, task_card(plan), llm=planner), study.spec.objective)
 
 
 def _open_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":

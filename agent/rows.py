@@ -1,14 +1,13 @@
 """What the parts of the store share: a transaction, a query, and how rows become models."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from agent.study import Proposal, Rung, Trial
-from trainers.spec import CurvePoint
+from agent.study import Proposal, Rung, Trial, costs_of
+from trainers.spec import CurvePoint, TrainResult
 
 Row = Mapping[str, Any]
 
@@ -58,7 +57,7 @@ TRIALS = """
 
 def trial_from(row: Row) -> Trial:
     """A row of `TRIALS` as a model."""
-    result = json.loads(row["result"]) if row["result"] else {}
+    result = TrainResult.model_validate_json(row["result"]) if row["result"] else None
     return Trial(
         trial_id=row["id"],
         study_id=str(row["study_id"]),
@@ -73,8 +72,9 @@ def trial_from(row: Row) -> Trial:
         reason=row["reason"],
         error=row["error"],
         seconds=row["seconds"],
+        costs=costs_of(result) if result else None,
         adapter_dir=row["adapter_dir"],
-        deviations=tuple(result.get("deviations", ())),
+        deviations=result.deviations if result else (),
     )
 
 

@@ -64,9 +64,13 @@ class Verdict(Closed):
 
 
 def early_stopping(spec: TaskSpec, space: Space) -> bool:
-    """Whether trials of a study may be stopped at rungs: unless forbidden, where that can save time."""
+    """Whether trials of a study may be stopped at rungs: unless forbidden, where that can save time.
+
+    A study that weighs costs against its metric stops none unless asked to: a rung knows of quality alone, and would
+    cut off the cheap ones.
+    """
     wanted = spec.budget.early_stopping
-    if wanted is False or not_comparable(spec, space):
+    if wanted is False or not_comparable(spec, space) or (wanted is None and spec.objective.tradeoffs):
         return False
     return bool(wanted) or spec.budget.seconds is not None or spec.budget.trials >= MIN_TRIALS
 

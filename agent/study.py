@@ -1,6 +1,7 @@
 """The nouns of carrying out a plan: study, trial, attempt, event, and the history that proposers see."""
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from agent.noise import posterior_means
 from agent.request.plan import Plan
-from trainers.spec import Closed, Config, Direction, FailureReason, TaskSpec
+from trainers.spec import Closed, Config, Direction, FailureReason, TaskSpec, Tradeoff, TrainResult
 
 
 class StudyState(StrEnum):
@@ -65,6 +66,35 @@ class Proposal(Closed):
     llm_call_id: int | None = None
 
 
+WEIGHT_BYTES = 4
+"""Trained weights are fp32, in training and on disk (the estimate counts them so as well)."""
+
+
+class Costs(Closed):
+    """What the whole run of a trial took, as far as configurations differ in it. The fields are those of `Tradeoff`."""
+
+    train_seconds: float = Field(ge=0, description="wall time of training alone on its one device")
+    peak_memory_mb: float = Field(
+        ge=0,
+        description="MiB; on a GPU what the run allocated; on CPU the worker's resident memory, with what earlier "
+        "trials left in it",
+    )
+    adapter_mb: float = Field(ge=0, description="10^6 bytes of the trained weights as saved, the head's included")
+
+    def of(self, cost: Tradeoff) -> float:
+        """One of the three."""
+        return float(getattr(self, cost.value))
+
+
+def costs_of(result: TrainResult) -> Costs:
+    """What a finished run took."""
+    return Costs(
+        train_seconds=result.train_seconds,
+        peak_memory_mb=result.peak_memory_mb,
+        adapter_mb=result.trainable_parameters * WEIGHT_BYTES / 1e6,
+    )
+
+
 class Trial(Closed):
     """One configuration at one seed (and one fidelity)."""
 
@@ -81,6 +111,7 @@ class Trial(Closed):
     reason: FailureReason | None = None
     error: str | None = None
     seconds: float = Field(0.0, description="wall time of all its attempts")
+    costs: Costs | None = Field(None, description="only when COMPLETE")
     adapter_dir: str | None = None
     deviations: tuple[str, ...] = ()
 
@@ -146,6 +177,23 @@ class History(Closed):
         """Mean score of the configuration's complete trials; None without any."""
         group = next((g for g in self.by_config if config_key(g[0].config) == config_key(config)), ())
         return fmean(_scores(group)) if group else None
+
+    def with_pending(self, proposals: Sequence[Proposal]) -> "History":
+        """This history with `proposals` as trials that wait, numbered on from the last."""
+        first = max((t.number for t in self.trials), default=-1) + 1
+        pending = tuple(
+            Trial(
+                trial_id=f"proposed-{number}",
+                study_id="",
+                number=number,
+                phase=Phase.SEARCH,
+                state=TrialState.WAITING,
+                proposal=proposal,
+                seed=0,
+            )
+            for number, proposal in enumerate(proposals, start=first)
+        )
+        return self.model_copy(update={"trials": self.trials + pending})
 
     def imputed(self) -> list[tuple[Config, float]]:
         """(config, score) of every configuration that has been run to an end of any kind, in order of first trials.

@@ -8,7 +8,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 Scalar = bool | int | float | str
 Config = dict[str, Scalar]
@@ -109,6 +117,20 @@ TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
 """Metrics that make sense for each task; the first is the default."""
 
 
+class Tradeoff(StrEnum):
+    """A cost of one training run that a study can weigh against its metric; less is better."""
+
+    TRAIN_SECONDS = "train_seconds"
+    PEAK_MEMORY_MB = "peak_memory_mb"
+    ADAPTER_MB = "adapter_mb"
+
+
+Tradeoffs = Annotated[
+    tuple[Tradeoff, ...], AfterValidator(lambda given: tuple(cost for cost in Tradeoff if cost in given))
+]
+"""Each cost once and in one order, so that equal wishes give equal plans."""
+
+
 class FailureReason(StrEnum):
     """Why an attempt failed."""
 
@@ -204,6 +226,13 @@ class Objective(Closed):
     metric: Metric
     direction: Direction
     target: float | None = Field(None, description="stop the search once the validation score reaches this")
+    tradeoffs: Tradeoffs = Field(
+        (),
+        description="costs that the search weighs against the metric: train_seconds (training alone, on one device), "
+        "peak_memory_mb (GPU memory, or the worker's resident memory on CPU), adapter_mb (trained weights as saved). "
+        "It then looks for the best compromises, and no trial is stopped early unless budget.early_stopping asks for "
+        "it; what is handed back is still the best by the metric, and the report shows the compromises",
+    )
 
 
 class Budget(Closed):

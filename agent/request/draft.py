@@ -20,6 +20,7 @@ from trainers.spec import (
     Metric,
     Search,
     Task,
+    Tradeoffs,
 )
 
 
@@ -65,6 +66,7 @@ class DraftObjective(Closed):
     metric: Metric | None = None
     direction: Direction | None = None
     target: float | None = None
+    tradeoffs: Tradeoffs | None = None
 
 
 class DraftBudget(Closed):

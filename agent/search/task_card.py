@@ -24,16 +24,21 @@ class TaskCard(Closed):
     precision: str = "fp32"
     trials: int | None = None
     parallel_trials: int = 1
+    score: str | None = None
+    """What a trial's score is, where it is not the metric itself."""
 
 
 def card_of_spec(spec: TaskSpec) -> TaskCard:
-    """The card as far as the spec alone tells."""
+    """The card as far as the spec alone tells. Where costs are weighed, scores are `agent.search.tradeoff`'s."""
+    objective, costs = spec.objective, ", ".join(spec.objective.tradeoffs)
+    blend = f"blend of the validation {objective.metric} and low {costs}; 1 is best, the weights vary"
     return TaskCard(
         task=spec.task,
         adapter=spec.adapter,
         loss=spec.loss,
-        metric=spec.objective.metric,
-        direction=spec.objective.direction,
+        metric=None if costs else objective.metric,
+        direction=Direction.MAXIMIZE if costs else objective.direction,
+        score=blend if costs else None,
         max_seq_length=spec.constraints.max_seq_length,
         trials=spec.budget.trials,
         parallel_trials=spec.budget.parallel_trials,

@@ -21,7 +21,7 @@ from agent.rungs import (
 )
 from agent.study import EventKind, Phase, Rung, TrialState
 from trainers.priors import default_space
-from trainers.spec import CurvePoint, TaskSpec
+from trainers.spec import CurvePoint, TaskSpec, Tradeoff
 
 STEPS = 120
 LATE = RUNGS[1]
@@ -117,6 +117,16 @@ def test_it_is_on_where_it_can_save_time():
     ):
         spec = study_spec(**budget)
         assert early_stopping(spec, space_of(spec)) is on
+
+
+def test_cheap_trials_are_not_cut_off_where_costs_are_weighed():
+    """Rungs know of quality alone: a study with trade-offs uses them only if it asks for early stopping."""
+    for wanted, on in ((None, False), (True, True)):
+        spec = study_spec(trials=50, early_stopping=wanted)
+        weighed = spec.model_copy(
+            update={"objective": spec.objective.model_copy(update={"tradeoffs": tuple(Tradeoff)})}
+        )
+        assert early_stopping(weighed, space_of(weighed)) is on
 
 
 def test_losses_of_different_objectives_are_not_compared():

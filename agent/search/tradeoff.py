@@ -1,0 +1,138 @@
+"""Quality against costs: any proposer made to look for the best compromises, as ParEGO does.
+
+Each proposal draws weights over quality and costs, blends every finished trial's values into one score by the augmented
+Chebyshev function (Knowles 2006, "ParEGO", IEEE Trans. Evol. Comput. 10(1)), and asks the inner proposer to maximise
+that. Over many draws the whole front is sought, its dents included, which no weighted sum would find. Only proposers
+see blended scores; what is best, confirmed and handed back goes by the metric.
+"""
+
+import math
+from collections.abc import Sequence
+from random import Random
+
+from agent.propose import Prefetches, close
+from agent.search.proposer import Proposer
+from agent.search.surrogate import clipped
+from agent.seeds import derived_seed
+from agent.space_edits import SpaceEdit, SuggestsEdits
+from agent.study import Costs, History, Proposal, Trial
+from trainers.spec import Direction, Objective, Tradeoff
+
+MIN_QUALITY_WEIGHT = 1 / 3
+"""Quality never weighs less: cheap and useless configurations are easy to find and nobody wants them."""
+
+AUGMENTATION = 0.05
+"""Share of the weighted sum beside the weighted maximum (Knowles' rho): of two equal maxima the better rest decides."""
+
+LEAST_SPAN = math.log(1.2)
+"""Costs that differ by less than this factor are not stretched to the whole scale: much of it is noise of the clock."""
+
+LEAST_COST = 1e-3
+"""Milliseconds, kilobytes: below it, costs are equal."""
+
+
+def trading_off(inner: Proposer, objective: Objective) -> Proposer:
+    """`inner` made to weigh the objective's costs; `inner` itself where there are none."""
+    return TradeOff(inner, objective.tradeoffs) if objective.tradeoffs else inner
+
+
+class TradeOff:
+    """See the module's docstring. Proposals keep their source; `why` tells the weights.
+
+    Predictions of the inner proposer are dropped: they are of the blend, which no trial has.
+    """
+
+    def __init__(self, inner: Proposer, costs: Sequence[Tradeoff]) -> None:
+        self._inner, self._costs = inner, tuple(costs)
+
+    @property
+    def name(self) -> str:
+        """The inner proposer's."""
+        return self._inner.name
+
+    def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
+        """See `Proposer.propose`. Each proposal has weights of its own and knows of those before it."""
+        found: list[Proposal] = []
+        for i in range(n):
+            weights = draw_weights(len(self._costs), Random(derived_seed(seed, "weights", i)))
+            seen = blended(history.with_pending(found), self._costs, weights)
+            offered = self._inner.propose(seen, 1, seed + i)
+            if not offered:
+                break
+            found.append(self._told(offered[0], weights))
+        return found
+
+    def prefetch(self, history: History) -> None:
+        """Let the inner proposer work ahead, on an even blend: the weights to come are not known."""
+        if isinstance(self._inner, Prefetches):
+            share = 0.5 / len(self._costs)
+            self._inner.prefetch(blended(history, self._costs, (0.5, *(share for _ in self._costs))))
+
+    def space_edits(self) -> Sequence[SpaceEdit]:
+        """What the inner proposer asks for."""
+        return self._inner.space_edits() if isinstance(self._inner, SuggestsEdits) else ()
+
+    def close(self) -> None:
+        """Let go of whatever the inner proposer holds."""
+        close(self._inner)
+
+    def _told(self, proposal: Proposal, weights: Sequence[float]) -> Proposal:
+        names = ("quality", *self._costs)
+        told = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, weights, strict=True))
+        why = f"{proposal.why} (weights: {told})".strip()
+        return proposal.model_copy(update={"why": why, "predicted_mean": None, "predicted_sd": None})
+
+
+def draw_weights(n_costs: int, rng: Random) -> tuple[float, ...]:
+    """(quality, cost, ...): uniform on the part of the simplex where quality has at least `MIN_QUALITY_WEIGHT`."""
+    raw = [rng.expovariate(1.0) for _ in range(1 + n_costs)]
+    spare = (1.0 - MIN_QUALITY_WEIGHT) / sum(raw)
+    return (MIN_QUALITY_WEIGHT + spare * raw[0], *(spare * r for r in raw[1:]))
+
+
+def blended(history: History, costs: Sequence[Tradeoff], weights: Sequence[float]) -> History:
+    """`history` with every score replaced by its blend in [0, 1], larger is better.
+
+    1 is best at everything that weighs, 0 worst. Costs enter by their logarithm. A trial without costs (one that was
+    not run here) counts as middling in them.
+    """
+    complete = history.complete
+    if not complete:
+        return history.model_copy(update={"direction": Direction.MAXIMIZE})
+    losses = [_quality_losses(complete, history.direction), *(_cost_losses(complete, cost) for cost in costs)]
+    scores = {
+        trial.trial_id: 1.0 - _chebyshev(values, weights) / (1.0 + AUGMENTATION)
+        for trial, values in zip(complete, zip(*losses, strict=True), strict=True)
+    }
+    trials = tuple(
+        t.model_copy(update={"score": scores[t.trial_id]}) if t.trial_id in scores else t for t in history.trials
+    )
+    return History(direction=Direction.MAXIMIZE, trials=trials)
+
+
+def _chebyshev(losses: Sequence[float], weights: Sequence[float]) -> float:
+    weighted = [loss * weight for loss, weight in zip(losses, weights, strict=True)]
+    return max(weighted) + AUGMENTATION * sum(weighted)
+
+
+def _quality_losses(trials: Sequence[Trial], direction: Direction) -> list[float]:
+    """0 for the best score to 1 for the worst; a diverged trial does not make all others equal."""
+    sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
+    scores = clipped([sign * (t.score or 0.0) for t in trials])
+    best, span = max(scores), max(scores) - min(scores)
+    return [(best - score) / span if span > 0.0 else 0.0 for score in scores]
+
+
+def _cost_losses(trials: Sequence[Trial], cost: Tradeoff) -> list[float]:
+    """0 for the cheapest to 1 for the dearest by logarithm."""
+    logs = [None if t.costs is None else _log(t.costs, cost) for t in trials]
+    known = [value for value in logs if value is not None]
+    if not known:
+        return [0.0] * len(trials)
+    low, span = min(known), max(max(known) - min(known), LEAST_SPAN)
+    middle = sum(known) / len(known)
+    return [((middle if value is None else value) - low) / span for value in logs]
+
+
+def _log(costs: Costs, cost: Tradeoff) -> float:
+    return math.log(max(costs.of(cost), LEAST_COST))
