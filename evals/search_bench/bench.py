@@ -11,11 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from evals.search_bench.problem import Problem
 from evals.search_bench.run import MethodBuilder, Run, RunKey, run_all
+from evals.search_bench.show import page
 from evals.search_bench.summary import Results, summarise
 from trainers.errors import InputError
 from trainers.spec import Closed
 
-RUNS, RESULTS, TABLE = "runs.jsonl", "results.json", "results.md"
+RUNS, RESULTS, PAGE, PLOTS = "runs.jsonl", "results.json", "results.md", "regret.png"
 
 
 class BenchSettings(Closed):
@@ -39,7 +40,7 @@ def bench(
     """Run every method on every problem in every seed and sum up.
 
     `version` tells the version of a method's code. With `out`, finished runs are kept there, one line each, and those
-    with an equal `RunKey` are not run again; the directory also gets results.json, results.md and plots.
+    with an equal `RunKey` are not run again; the directory also gets results.json, results.md and regret.png.
     """
     versions = {method: version(method) for method in settings.methods}
     keys = [
@@ -94,4 +95,8 @@ def _kept(out: Path) -> list[Run]:
 
 
 def _write(out: Path, results: Results, runs: Sequence[Run]) -> None:
+    from evals.search_bench.plots import write_plots
+
     (out / RESULTS).write_text(json.dumps(results.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
+    write_plots(runs, out / PLOTS)
+    (out / PAGE).write_text(page(results, PLOTS), encoding="utf-8")

@@ -5,6 +5,11 @@ from rich.table import Table as Grid
 
 from evals.search_bench.summary import Comparison, Numbers, Results
 
+NOTE = (
+    "Ratio of mean regrets with a bootstrap interval over problems; p of a one-sided paired Wilcoxon test over "
+    "problems that the regret is lower; problems with less regret and with more."
+)
+
 
 def print_results(results: Results, console: Console) -> None:
     """The overall means, the families, and each method against the better of tpe and gp."""
@@ -29,6 +34,49 @@ def _grid(title: str, methods: dict[str, Numbers]) -> Grid:
     return grid
 
 
+def page(results: Results, plot: str) -> str:
+    """All numbers but those of single problems as Markdown; `plot` is the picture beside it."""
+    said = ", ".join(f"{name} {value}" for name, value in results.settings.items() if name != "methods")
+    parts = [
+        "# Search methods compared",
+        "Mean normalised regret of the best configuration so far: 0 the optimum, 1 the median configuration; means "
+        f"over seeds, then over problems. {said[:1].upper()}{said[1:]}. Single problems are in `results.json`.",
+        f"![regret against trials]({plot})",
+        *_section("All problems", results.methods),
+        *(_section("Renamed twins", results.renamed) if results.renamed else ()),
+    ]
+    if len(results.families) > 1:
+        parts += [part for family, numbers in results.families.items() for part in _section(family, numbers)]
+    for title, tests in (("Against TPE and GP", results.tests), ("Renamed twins", results.renamed_tests)):
+        if tests:
+            parts += [f"## {title}", NOTE, _markdown(_test_rows(tests))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, methods: dict[str, Numbers]) -> tuple[str, str]:
+    n = next(iter(methods.values())).n_problems
+    return f"## {title} ({n} problem{'s' if n > 1 else ''})", _markdown(rows_of(methods))
+
+
+def _test_rows(tests: dict[str, dict[str, dict[str, Comparison]]]) -> list[list[str]]:
+    """A head and a row per method and number of trials, against the better of tpe and gp."""
+    head = ["method", "trials", "against", "ratio [95 %]", "p", "better", "worse"]
+    return [
+        head,
+        *(
+            [method, at, c.against, _ratio(c), _shown(c.p_value, ".3g"), str(c.wins), str(c.losses)]
+            for method, against in tests.items()
+            for at, c in against.get("better", {}).items()
+        ),
+    ]
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    head, *body = rows
+    rule = ["---", *(["---:"] * (len(head) - 1))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *body))
+
+
 def rows_of(methods: dict[str, Numbers]) -> list[list[str]]:
     """A head and one row per method."""
     trials = list(next(iter(methods.values())).regret)
@@ -46,10 +94,14 @@ def _cells(n: Numbers, trials: list[str]) -> list[str]:
 def test_lines(results: Results) -> list[str]:
     """One line per method: regret as a ratio of the better of tpe and gp, with 95 % intervals."""
     return [
-        f"{method} / better of tpe and gp: " + ", ".join(f"@{n} {_ratio(c)}" for n, c in tests["better"].items())
+        f"{method} / better of tpe and gp: " + ", ".join(f"{_at(n)} {_ratio(c)}" for n, c in tests["better"].items())
         for method, tests in results.tests.items()
         if "better" in tests
     ]
+
+
+def _at(place: str) -> str:
+    return f"@{place}" if place.isdigit() else place
 
 
 def _ratio(c: Comparison) -> str:

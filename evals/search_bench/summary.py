@@ -4,7 +4,7 @@ Means are taken over seeds within a problem, then over problems, so that every p
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,8 @@ def summarise(runs: Sequence[Run], settings: dict[str, Any] | None = None) -> Re
     twins = [r for r in runs if r.key.problem.endswith(SUFFIX)]
     return Results(
         methods=_by_method(named or twins),
-        families={family: _by_method(group) for family, group in _grouped(runs, lambda r: r.family).items()},
-        tables={name: _by_method(group) for name, group in _grouped(runs, lambda r: r.key.problem).items()},
+        families={family: _by_method(group) for family, group in grouped(runs, lambda r: r.family).items()},
+        tables={name: _by_method(group) for name, group in grouped(runs, lambda r: r.key.problem).items()},
         tests=compare_all(named or twins),
         renamed=_by_method(twins) if named else {},
         renamed_tests=compare_all(twins) if named and twins else {},
@@ -79,7 +79,8 @@ def summarise(runs: Sequence[Run], settings: dict[str, Any] | None = None) -> Re
     )
 
 
-def _grouped(runs: Sequence[Run], of: Any) -> dict[str, list[Run]]:
+def grouped(runs: Sequence[Run], of: Callable[[Run], str]) -> dict[str, list[Run]]:
+    """Runs by what `of` says of each, in the order of the names."""
     groups: dict[str, list[Run]] = defaultdict(list)
     for r in runs:
         groups[of(r)].append(r)
@@ -88,7 +89,7 @@ def _grouped(runs: Sequence[Run], of: Any) -> dict[str, list[Run]]:
 
 def _by_method(runs: Sequence[Run]) -> dict[str, Numbers]:
     order = dict.fromkeys(r.key.method for r in runs)
-    groups = _grouped(runs, lambda r: r.key.method)
+    groups = grouped(runs, lambda r: r.key.method)
     return {name: _numbers(groups[name]) for name in order}
 
 
@@ -125,13 +126,13 @@ def mean_curves(runs: Sequence[Run]) -> dict[str, Floats]:
     """Problem -> regret after each trial, (trials,), mean over seeds."""
     return {
         name: np.mean([r.regrets for r in group], axis=0)
-        for name, group in _grouped(runs, lambda r: r.key.problem).items()
+        for name, group in grouped(runs, lambda r: r.key.problem).items()
     }
 
 
 def compare_all(runs: Sequence[Run]) -> dict[str, dict[str, dict[str, Comparison]]]:
     """Every method against the better of tpe and gp, and against each; empty where neither was run."""
-    curves = {name: mean_curves(group) for name, group in _grouped(runs, lambda r: r.key.method).items()}
+    curves = {name: mean_curves(group) for name, group in grouped(runs, lambda r: r.key.method).items()}
     yardsticks = [name for name in BASELINES if name in curves]
     if not yardsticks:
         return {}
