@@ -30,6 +30,7 @@ _FIELD_WORDS: dict[str, str] = {
     "search.beta": r"beta(?: range)?",
     "objective.target": r"target(?: score)?|goal|accuracy target|stopping (?:score|target)",
     "objective.metric": r"metric",
+    "objective.tradeoffs": r"trade-?offs?|compromises?|pareto(?: front)?",
     "seed": r"(?:random )?seed",
     "output.dir": r"output(?: dir(?:ectory)?| folder)?",
     "output.merge": r"merg(?:e|ing)",

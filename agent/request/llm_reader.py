@@ -34,6 +34,7 @@ FieldName = Literal[
     "objective.metric",
     "objective.direction",
     "objective.target",
+    "objective.tradeoffs",
     "budget.trials",
     "budget.seconds",
     "budget.llm_usd",
@@ -218,6 +219,8 @@ def _parsed(field: str, text: str) -> Any:
         return _seconds(text)
     if field.startswith("search."):
         return _searched(text)
+    if field == "objective.tradeoffs":
+        return tuple(part.strip() for part in text.lower().split("|"))
     if field.startswith(("budget.", "constraints.", "objective.target", "seed")):
         return text.strip("$ ").replace(",", "")
     return text.lower() if field in ("intent", "task", "adapter", "loss") or field.startswith("objective.") else text

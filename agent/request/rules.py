@@ -23,6 +23,7 @@ from agent.request.objective import read_objective
 from agent.request.quantities import read_quantities
 from agent.request.reading import Claim, Reading
 from agent.request.text import Text
+from agent.request.tradeoffs import read_tradeoffs
 from trainers.spec import Intent, Metric
 
 MAX_QUESTIONS = 3
@@ -53,6 +54,7 @@ def _read(request: str, *, editing: bool = False) -> Reading:
         read_as_evaluation(reading)
     if control is Intent.EXPORT:
         read_as_export(reading)
+    read_tradeoffs(reading)
     read_hyperparameters(reading)
     read_quantities(reading)
     read_objective(reading)

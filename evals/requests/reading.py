@@ -51,5 +51,8 @@ def _flatten(tree: dict[str, object], path: str = "") -> Iterable[tuple[str, obj
     for name, value in tree.items():
         if isinstance(value, dict) and path != "search.":
             yield from _flatten(value, f"{path}{name}.")
+        elif isinstance(value, list):
+            if value:  # several words of which the order means nothing
+                yield f"{path}{name}", {"choices": value}
         elif value is not None:
             yield f"{path}{name}", value
