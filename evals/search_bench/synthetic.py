@@ -109,7 +109,7 @@ def _place(parameter: Parameter, value: Scalar) -> float:
     number, low, high = float(value), float(parameter.low), float(parameter.high)
     if parameter.log:
         number, low, high = math.log(number), math.log(low), math.log(high)
-    return min(max((number - low) / (high - low), 0.0), 1.0)
+    return min(max((number - low) / (high - low), 0.0), 1.0) if high > low else 0.5
 
 
 def branin(u: Places) -> float:
