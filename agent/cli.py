@@ -23,6 +23,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="one JSON obj
 llm_option = click.option("--llm", metavar="NAME", help=LLM_HELP)
 trials_option = click.option("--trials", type=int, help="how many configurations to try")
 seconds_option = click.option("--seconds", type=float, help="wall time of the whole study")
+warm_start_option = click.option(
+    "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
+)
 data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
 
 
@@ -84,17 +87,24 @@ def cli() -> None:
 @data_option
 @trials_option
 @seconds_option
+@warm_start_option
 @llm_option
 @json_option
 @guarded
 def plan(
-    request: str, data: str | None, trials: int | None, seconds: float | None, llm: str | None, as_json: bool
+    request: str,
+    data: str | None,
+    trials: int | None,
+    seconds: float | None,
+    warm_start: str | None,
+    llm: str | None,
+    as_json: bool,
 ) -> int:
     """Print what a request would do; change nothing."""
     from agent.job import Job, exit_code, overrides, show_plan
     from agent.settings import load_settings
 
-    made = Job(request, load_settings(llm), overrides(data, trials, seconds)).plan().plan
+    made = Job(request, load_settings(llm), overrides(data, trials, seconds, warm_start)).plan().plan
     show_plan(made, as_json)
     return exit_code(made)
 
@@ -104,6 +114,7 @@ def plan(
 @data_option
 @trials_option
 @seconds_option
+@warm_start_option
 @llm_option
 @click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
 @click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
@@ -114,6 +125,7 @@ def run(
     data: str | None,
     trials: int | None,
     seconds: float | None,
+    warm_start: str | None,
     llm: str | None,
     yes: bool,
     approve: str | None,
@@ -124,7 +136,8 @@ def run(
     from agent.settings import load_settings
 
     approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
-    return run_job(Job(request, load_settings(llm), overrides(data, trials, seconds)), approval, as_json)
+    flags = overrides(data, trials, seconds, warm_start)
+    return run_job(Job(request, load_settings(llm), flags), approval, as_json)
 
 
 @cli.command()

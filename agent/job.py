@@ -70,9 +70,9 @@ class Job:
         return read_request(words, planner=planner, previous=previous)
 
 
-def overrides(data: str | None, trials: int | None, seconds: float | None) -> Overrides:
+def overrides(data: str | None, trials: int | None, seconds: float | None, warm_start: str | None = None) -> Overrides:
     """What the command line's flags say; they count as the user's words."""
-    return Overrides(data=data, trials=trials, seconds=seconds)
+    return Overrides(data=data, trials=trials, seconds=seconds, warm_start=warm_start)
 
 
 def exit_code(plan: Plan) -> int:
@@ -239,6 +239,7 @@ def _take_data(study: Study, settings: Settings) -> None:
 def _command(job: Job) -> str:
     """The command that gives the same study: request and flags as typed, approved by hash."""
     flags = {"--data": job.flags.data, "--trials": job.flags.trials, "--seconds": job.flags.seconds}
+    flags["--warm-start"] = job.flags.warm_start
     given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
     planner = [] if job.settings.llm == "embedded" else ["--llm", job.settings.llm]
     return shlex.join(["tunewright", "run", job.request, *given, *planner, "--yes"])
@@ -257,9 +258,12 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     from agent.search.mix import build_proposer
     from agent.search.task_card import task_card
     from agent.search.tradeoff import trading_off
+    from agent.search.warm_start import warmed_up
 
-    plan = study.plan
-
+    plan, past = study.plan, study.plan.past
+    if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
+        brought = {"study": past.study, "used": len(past.trials), "left_out": past.left_out}
+        tell(observer, store.log_event(study.study_id, EventKind.WARM_STARTED, None, brought))
     planner = _open_planner(
         plan,
         store.llm_spending(study.study_id),
@@ -269,7 +273,12 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
             observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
         ),
     )
-    return lambda space: trading_off(build_proposer(space, task_card(plan), llm=planner), study.spec.objective)
+
+    def build(space: "Space") -> "Proposer":
+        proposer = trading_off(build_proposer(space, task_card(plan), llm=planner), study.spec.objective)
+        return warmed_up(proposer, space, past.trials if past else ())
+
+    return build
 
 
 def _open_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":

@@ -90,7 +90,7 @@ class TunewrightSearcher(Searcher):  # type: ignore[misc]
         trial = self._trials.get(trial_id)
         if trial is None:
             return
-        value = None if error or not result else result.get(self._metric)
+        value = None if error or not result else result.get(str(self._metric))
         self._trials[trial_id] = _ended(trial, value, stopped=not error and not result)
         self._iterations[trial_id] = int((result or {}).get(TRAINING_ITERATION, 0))
 

@@ -276,6 +276,7 @@ class EventKind(StrEnum):
     CONFIRM_PLANNED = "confirm_planned"  # fresh seeds were given out; data: seeds, configs
     CANDIDATE_DROPPED = "candidate_dropped"  # a configuration failed on a fresh seed; data: config, why
     CHOSEN = "chosen"  # the configuration and seed to hand back; data: trial_id, means, why
+    WARM_STARTED = "warm_started"  # past trials stand before the study's own; data: study, used, left_out
     DEVIATION = "deviation"  # something was done otherwise than planned; data: sentence
     TEST_OPENED = "test_opened"  # the sealed rows are being scored; data: opening, trial_ids
     REPORT_WRITTEN = "report_written"  # the report exists; data: directory

@@ -279,6 +279,11 @@ class TaskSpec(Closed):
     constraints: Constraints = Constraints()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     output: Output = Output()
+    warm_start: str | None = Field(
+        None,
+        description="past Optuna study of the same metric whose trials the search starts from: an SQLite or journal "
+        "file of Optuna's, as FILE or FILE#STUDY",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskSpec":

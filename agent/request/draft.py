@@ -101,6 +101,7 @@ class DraftSpec(Closed):
     constraints: Constraints = Constraints()
     seed: int | None = None
     output: DraftOutput = DraftOutput()
+    warm_start: str | None = None
 
 
 class Quote(Closed):

@@ -6,6 +6,7 @@ import json
 from pydantic import Field
 
 from agent.request.draft import DraftSpec, Provenance, Question, Refusal
+from agent.request.past import Past
 from tools.base_model import BaseModelFacts
 from tools.data_profile import DataProfile
 from tools.estimate import Estimate
@@ -36,6 +37,7 @@ class Plan(Closed):
     base: BaseModelFacts | None = None
     data: DataProfile | None = None
     space: Space | None = None
+    past: Past | None = Field(None, description="what spec.warm_start brought")
     device: str = "cpu"
     precision: str = "fp32"
     estimate: Estimate = Estimate()
@@ -52,7 +54,7 @@ class Plan(Closed):
 
     @property
     def plan_hash(self) -> str:
-        """sha256 of what would be done: the resolved spec, data fingerprints, space, base model and planner.
+        """sha256 of what would be done: the resolved spec, data fingerprints, space, past trials, base model, planner.
 
         Of the base model only what pins it counts, and of a data file its bytes: where they lie may change. Prose does
         not count: why a column was taken for what it is differs between a request and a spec file that names it.
@@ -63,4 +65,6 @@ class Plan(Closed):
         for prose in ("column_evidence", "notes"):
             (done["data"] or {}).pop(prose, None)
         done["base"] = self.base and self.base.model_dump(mode="json", include={"name", "revision", "fingerprint"})
+        if self.past is not None:  # as read at planning: the file may grow or go
+            done["past"] = self.past.model_dump(mode="json", include={"trials"})
         return hashlib.sha256(json.dumps(done, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -34,6 +34,7 @@ SPEC_ROWS = (
     ("parallel", ("budget.parallel_trials",)),
     ("early stopping", ("budget.early_stopping",)),
     ("limits", ("constraints.max_vram_gb", "constraints.max_seq_length", "constraints.max_adapter_mb")),
+    ("warm start", ("warm_start",)),
     ("seed", ("seed",)),
     ("output", ("output.dir", "output.merge")),
 )
@@ -45,7 +46,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     """The plan as `--json` prints it: design.md's keys, then what they were made from. `None` means not set."""
     dumped = plan.model_dump(mode="json")
     first = ("spec", "provenance", "questions", "refusal", "error", "estimate")
-    rest = ("data", "space", "base", "notes", "ignored", "device", "precision", "study", "trial", "llm", "request")
+    found = ("data", "space", "past", "base", "notes", "ignored", "device", "precision")
+    rest = (*found, "study", "trial", "llm", "request")
     return {
         **{key: dumped[key] for key in first},
         "plan_hash": plan.plan_hash,

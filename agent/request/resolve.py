@@ -14,6 +14,7 @@ from agent.request.defaults import choose_base, choose_loss, choose_metric, choo
 from agent.request.draft import Draft, RefusalClass
 from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
+from agent.request.past import Past, read_past
 from agent.request.plan import Estimate, Plan, PlanError
 from agent.request.working import Working
 from agent.settings import Settings
@@ -39,6 +40,7 @@ class Overrides(Closed):
     data: str | None = None
     trials: int | None = None
     seconds: float | None = Field(None, allow_inf_nan=True, description="any number, so that a message can name it")
+    warm_start: str | None = None
 
 
 NO_OVERRIDES = Overrides()
@@ -62,6 +64,7 @@ class _Facts:
     spec: TaskSpec | None = None
     space: Space | None = None
     estimate: Estimate = field(default_factory=Estimate)
+    past: Past | None = None
 
 
 def resolve(request: str, draft: Draft, settings: Settings, overrides: Overrides = NO_OVERRIDES) -> Resolved:
@@ -111,7 +114,20 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     check_disk(work, found.adapter_mb, settings.home)
     trials_given = work.is_users("budget.trials")
     work.notes += data_notes(spec, profiled.profile, found, facts.machine, trials_given=trials_given)
-    return replace(facts, space=space, estimate=found)
+    return replace(facts, space=space, estimate=found, past=_past(work, spec, space, settings))
+
+
+def _past(work: Working, spec: TaskSpec, space: Space, settings: Settings) -> Past | None:
+    """The past trials that the spec names, with a note of what was taken over."""
+    if spec.warm_start is None:
+        return None
+    try:
+        past = read_past(spec.warm_start, spec, space, settings.roots)
+    except InputError as error:
+        work.fail(error)
+        return None
+    work.notes.append(past.note(spec))
+    return past
 
 
 def _apply_overrides(work: Working, overrides: Overrides) -> None:
@@ -119,6 +135,7 @@ def _apply_overrides(work: Working, overrides: Overrides) -> None:
         ("data.train", "--data", overrides.data),
         ("budget.trials", "--trials", overrides.trials),
         ("budget.seconds", "--seconds", overrides.seconds),
+        ("warm_start", "--warm-start", overrides.warm_start),
     )
     for name, flag, value in flags:
         if value is None:
@@ -216,6 +233,7 @@ def _plan(request: str, draft: Draft, work: Working, settings: Settings, facts: 
         base=facts.base,
         data=facts.profiled.profile if facts.profiled else None,
         space=facts.space,
+        past=facts.past,
         device=facts.machine.device,
         precision=facts.machine.precision,
         estimate=facts.estimate,

@@ -1,0 +1,149 @@
+"""Past trials that a study starts from: read at planning, kept in the plan, bound by its hash."""
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from agent.import_optuna import FIELD, ForeignStudy, ForeignTrial, read_study, split_source
+from agent.request.hyperparameters import HYPERPARAMETERS
+from tools.paths import confined
+from trainers.errors import InputError
+from trainers.space import Space
+from trainers.spec import Closed, Config, Direction, TaskSpec
+
+MAX_PAST = 40
+"""Past trials kept: the better half by score, the rest the latest. The proposers look at all of them in every trial."""
+
+OTHER_NAMES = {"lr_scheduler_type": "scheduler", "lr_scheduler": "scheduler"}
+"""Names of TRL and PEFT that the request's vocabulary does not have."""
+
+
+class PastTrial(Closed):
+    """One past trial as a member of the study's space."""
+
+    config: Config
+    state: Literal["complete", "failed", "pruned"]
+    score: float | None = None
+
+
+class Past(Closed):
+    """What a past study brings."""
+
+    study: str
+    trials: tuple[PastTrial, ...]
+    left_out: dict[str, int] = Field({}, description="reason to number of trials")
+    assumed: tuple[str, ...] = Field((), description="hyperparameters it did not have, taken at their defaults")
+    not_searched: tuple[str, ...] = Field((), description="its hyperparameters that this study does not have")
+
+    def note(self, spec: TaskSpec) -> str:
+        """What was taken over and what it rests on, for the plan."""
+        why = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
+        n = len(self.trials) + sum(self.left_out.values())
+        used = f"Warm start: {len(self.trials)} of {n} trials of the past study {self.study!r} are used"
+        parts = [f"{used} ({why})." if why else f"{used}."]
+        parts.append(f"Their scores are taken as {spec.objective.metric}: only those of the same metric compare.")
+        if self.assumed:
+            parts.append(f"Not recorded there, taken at the default: {', '.join(self.assumed)}.")
+        if self.not_searched:
+            parts.append(f"Only recorded there, left out: {', '.join(self.not_searched)}.")
+        return " ".join(parts)
+
+
+def read_past(source: str, spec: TaskSpec, space: Space, roots: tuple[Path, ...]) -> Past:
+    """The trials of the storage `source` that are members of `space`. Raises InputError, also where there are none."""
+    path, name = split_source(source)
+    study = read_study(confined(FIELD, path, roots), name)
+    _check_objective(study, spec)
+    names = _names({n for t in study.trials for n in t.params}, space)
+    left_out: Counter[str] = Counter({"not finished": study.n_unfinished} if study.n_unfinished else {})
+    members: list[PastTrial] = []
+    for trial in study.trials:
+        config = _member({names[n]: v for n, v in trial.params.items() if n in names}, space)
+        if config is None:
+            left_out["outside of the search space"] += 1
+        else:
+            members.append(PastTrial(config=config, state=trial.state, score=trial.score))
+    kept = _best_and_latest(members, spec.objective.direction)
+    if len(kept) < len(members):
+        left_out[f"beyond the best and latest {MAX_PAST}"] = len(members) - len(kept)
+    if not kept:
+        rule = f"no trial of the study {study.name!r} lies in the search space ({_reasons(left_out, study.trials)})."
+        known = ", ".join(space.free)
+        raise InputError(FIELD, rule, f"Widen the search, or leave the warm start out. Searched here: {known}.")
+    found = set(names.values())
+    return Past(
+        study=study.name,
+        trials=tuple(kept),
+        left_out=dict(left_out),
+        assumed=tuple(n for n in space.free if n not in found),
+        not_searched=tuple(sorted({n for t in study.trials for n in t.params} - set(names))),
+    )
+
+
+def canonical_name(name: str, known: Collection[str]) -> str | None:
+    """The name in `known` that another tool's name stands for: itself, TRL's, or a spelling that requests may use.
+
+    "train/lr" is learning_rate; a per-device batch size is none of ours, which are effective ones.
+    """
+    last = re.split(r"[/.]|__", name)[-1]
+    for given in (name, last, OTHER_NAMES.get(last, "")):
+        if given in known:
+            return given
+    if "device" in last:
+        return None
+    for hyperparameter in HYPERPARAMETERS:
+        spelled = re.match(rf"(?:{hyperparameter.called})(?==)", f"{last}=", re.IGNORECASE)
+        if spelled and hyperparameter.name in known:
+            return hyperparameter.name
+    return None
+
+
+def _names(given: Collection[str], space: Space) -> dict[str, str]:
+    """Their name to ours; where two stand for one of ours, ours itself, else the first by spelling."""
+    found: dict[str, str] = {}
+    for name in sorted(given, key=lambda n: (n not in space.parameters, n)):
+        ours = canonical_name(name, space.parameters)
+        if ours is not None and ours not in found.values():
+            found[name] = ours
+    return found
+
+
+def _member(given: dict[str, Any], space: Space) -> Config | None:
+    """The canonical config with the defaults of what is not given; None where that is no member, or says nothing."""
+    if not given or any(not isinstance(value, bool | int | float | str) for value in given.values()):
+        return None
+    config = {n: p.at(0.5) if p.default is None else p.default for n, p in space.parameters.items()} | given
+    return None if space.problems(config) else space.canonical(config)
+
+
+def _check_objective(study: ForeignStudy, spec: TaskSpec) -> None:
+    maximize = spec.objective.direction is Direction.MAXIMIZE
+    if study.maximize is not maximize:
+        theirs, ours = ("maximize", "minimize") if study.maximize else ("minimize", "maximize")
+        rule = f"the past study {study.name!r} {theirs}s its score, and {spec.objective.metric} is to be {ours}d."
+        raise InputError(FIELD, rule, "Name a study of the same metric.")
+    if study.metric is not None and study.metric != spec.objective.metric:
+        rule = (
+            f"the past study {study.name!r} measured {study.metric!r}, and this one measures {spec.objective.metric}."
+        )
+        raise InputError(FIELD, rule, "Scores of unlike metrics do not compare. Name a study of the same metric.")
+
+
+def _best_and_latest(trials: list[PastTrial], direction: Direction) -> list[PastTrial]:
+    """At most `MAX_PAST` of them, in their order."""
+    if len(trials) <= MAX_PAST:
+        return trials
+    sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
+    scored = sorted((sign * t.score, i) for i, t in enumerate(trials) if t.score is not None)
+    kept = {i for _, i in scored[: MAX_PAST // 2]}
+    rest = [i for i in range(len(trials)) if i not in kept]
+    kept |= set(rest[len(rest) - (MAX_PAST - len(kept)) :])
+    return [t for i, t in enumerate(trials) if i in kept]
+
+
+def _reasons(left_out: Counter[str], trials: tuple[ForeignTrial, ...]) -> str:
+    return ", ".join(f"{n} {why}" for why, n in left_out.items()) or f"it has {len(trials)} trials"
