@@ -1,9 +1,10 @@
 """The language of the embedded in-context model: a search space and its trials as words, one word a token.
 
-A header gives per column the role of the hyperparameter (`learning_rate`), where good values are expected (`m11`: 30 % of the
-range) and how sure that is (`s3`). Then come the trials: `a041 b120 =332` is a configuration (20.5 % of the first range, 60 %
-of the second) and its score on a scale of 500; `fail` stands for the score of a failed trial. `?066 a041 b120` is the same trial
-told the other way round: a score of about 332, and a configuration that reached it. Scores are to be maximized.
+A header gives per column the role of the hyperparameter (`learning_rate`), where good values are expected (`m11`: 30 %
+of the range) and how sure that is (`s3`). Then come the trials: `a041 b120 =332` is a configuration (20.5 % of the
+first range, 60 % of the second) and its score on a scale of 500; `fail` stands for the score of a failed trial.
+`?066 a041 b120` is the same trial told the other way round: a score of about 332, and a configuration that reached it.
+Scores are to be maximized.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,11 @@ MAX_COLUMNS = 12
 VALUES, SCORES, TARGETS = 200, 500, 100
 CENTRES, SPREADS = 31, 8
 
-ROLES = ["unknown", "choice", "learning_rate", "batch_size", "lora_rank", "lora_alpha", "dropout", "epochs", "weight_decay", "l1", "warmup", "beta", "momentum", "beta2", "epsilon", "width", "depth", "decay_rate", "clipping", "smoothing", "ratio"]
+ROLES = [
+    "unknown", "choice", "learning_rate", "batch_size", "lora_rank", "lora_alpha", "dropout", "epochs", "weight_decay",
+    "l1", "warmup", "beta", "momentum", "beta2", "epsilon", "width", "depth", "decay_rate", "clipping", "smoothing",
+    "ratio",
+]  # fmt: skip
 
 FIRST_ROLE = 4
 FIRST_CENTRE = FIRST_ROLE + len(ROLES)

@@ -1,11 +1,11 @@
 """Synthetic tuning histories as token sequences with soft targets, to train the in-context model on.
 
-In every episode a space is drawn (columns with names or without), a landscape over it, a Gaussian process on top of it, noise,
-perhaps a region that crashes; then trials are made one after the other as a search would: anywhere, near the best so far, where
-names suggest. No choice of a configuration depends on a score that the history does not show.
+In every episode a space is drawn (columns with names or without), a landscape over it, a Gaussian process on top of
+it, noise, perhaps a region that crashes; then trials are made one after the other as a search would: anywhere, near the
+best so far, where names suggest. No choice of a configuration depends on a score that the history does not show.
 
-The target of a score token is not the score that was drawn but its distribution given the landscape, the kernel and the trials
-so far. By the tower rule its expectation over landscapes is what the model should learn, with far less variance.
+The target of a score token is not the score that was drawn but its distribution given the landscape, the kernel and the
+trials so far. By the tower rule its expectation over landscapes is what the model should learn, with far less variance.
 """
 
 import math
@@ -36,8 +36,9 @@ _COMMON = np.array([4.0 if r in (Role.LEARNING_RATE, Role.BATCH_SIZE, Role.CHOIC
 
 @dataclass(frozen=True)
 class Batch:
-    """B sequences of L tokens; targets of M score tokens (rows and columns of `where`, the token before it predicts it) as
-    distributions over the score words and `fail` (last); places of configuration tokens that are targets themselves."""
+    """B sequences of L tokens; targets of M score tokens (rows and columns of `where`, the token before it predicts it)
+    as distributions over the score words and `fail` (last); places of configuration tokens that are targets themselves.
+    """
 
     tokens: NDArray[np.int64]  # (B, L)
     where: tuple[NDArray[np.int64], NDArray[np.int64]]  # of the score tokens
@@ -72,9 +73,8 @@ class _Crash:
 def batch(n: int, seed: int, step: int) -> Batch:
     """Batch number `step` of `n` episodes: the same for the same arguments. 64 episodes take about 60 ms."""
     rng = np.random.default_rng((seed, step))
-    d = int(
-        rng.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12], p=[3, 14, 12, 12, 14, 11, 8, 12, 8, 3, 3] / np.float64(100))
-    )
+    shares = np.array([3, 14, 12, 12, 14, 11, 8, 12, 8, 3, 3]) / 100
+    d = int(rng.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12], p=shares))
     t = int(rng.integers(10, 34)) if d <= 6 else int(rng.integers(10, 28))
     beliefs, roles = random_beliefs(n, d, rng)
     shapes, noise = landscape.sample(beliefs, rng), _noise(beliefs, roles, rng)
@@ -126,7 +126,7 @@ def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator)
     sd = np.where(rng.random(n) < 0.75, np.exp(rng.standard_normal(n) - 3.0), 0.0)
     return _Noise(
         length=length,
-        smooth=rng.choice(3, size=n, p=[0.35, 0.45, 0.2]),
+        smooth=np.asarray(rng.choice(3, size=n, p=[0.35, 0.45, 0.2])),
         weight=weight / total,
         share=share / total,
         sd=np.clip(sd, 0.01, 0.5),  # less makes the factor of repeated points ill-conditioned
@@ -159,14 +159,15 @@ def _crash(roles: NDArray[np.int64], rng: np.random.Generator) -> _Crash:
 def _trials(
     beliefs: Beliefs, shapes: Landscapes, noise: _Noise, t: int, rng: np.random.Generator
 ) -> tuple[Array, Array, NDArray[np.bool_], Array, Array, Array]:
-    """Configurations (B, T, D), scores, failures, and per trial mean, sd and failure probability given those before it."""
+    """Configurations (B, T, D), scores, failures; mean, sd and failure probability of each trial given the earlier."""
     n, d = beliefs.centre.shape
     x, y = np.zeros((n, t, d)), np.zeros((n, t))
     failed = np.zeros((n, t), dtype=bool)
     mean, sd, p_fail = np.zeros((n, t)), np.zeros((n, t)), np.zeros((n, t))
     inverse = np.zeros((n, t, t))  # of the Cholesky factor of the covariance of the residuals so far
     residual = np.zeros((n, t))
-    local, wide = rng.uniform(0.0, 0.8, n), np.exp(rng.uniform(-3.5, -1.0, n))
+    local = np.asarray(rng.uniform(0.0, 0.8, n))
+    wide = np.exp(rng.uniform(-3.5, -1.0, n))
     nugget = noise.sd**2
     for i in range(t):
         x[:, i] = _next(beliefs, x, y, failed, i, local, wide, rng)
@@ -209,7 +210,7 @@ def _next(
     """What a search would try: near one of the best so far, where names suggest, or anywhere. (B, D)"""
     n, d = beliefs.centre.shape
     new = rng.random((n, d))
-    hinted = rng.random(n) < 0.12
+    hinted = np.asarray(rng.random(n)) < 0.12
     new = np.where(hinted[:, None], beliefs.centre + beliefs.spread * rng.standard_normal((n, d)), new)
     if i == 0:
         new = np.where(rng.random((n, 1)) < 0.4, 0.5, new)
@@ -233,7 +234,7 @@ class _Viewed:
 def _viewed(
     y: Array, failed: NDArray[np.bool_], mean: Array, sd: Array, p_fail: Array, noise: _Noise, rng: np.random.Generator
 ) -> _Viewed:
-    """Scores on the scale of the words: everything in sight, or the upper end under a lens with the rest below the floor.
+    """Scores on the scale of the words: everything in sight, or the upper end under a lens, the rest below the floor.
 
     The scale is drawn, so the model has to read it off the trials; a caller may then choose any like these.
     """
@@ -242,7 +243,10 @@ def _viewed(
     gain = np.where(lens, rng.uniform(0.15, 0.6, n), rng.uniform(0.06, 0.18, n))
     anchor = np.where(lens, rng.uniform(0.3, 1.8, n), 0.0)
     offset = np.where(lens, rng.uniform(0.5, 0.75, n), rng.uniform(0.35, 0.65, n)) - gain * anchor
-    scale = lambda values: offset[:, None] + gain[:, None] * values  # noqa: E731 - two lines of use
+
+    def scale(values: Array) -> Array:
+        return np.asarray(offset[:, None] + gain[:, None] * values)
+
     edges = np.linspace(0.0, 1.0, words.SCORES + 1)[1:-1]
     below = ndtr((edges - scale(mean)[..., None]) / (gain[:, None] * sd)[..., None])
     ends = np.ones((*y.shape, 1))

@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Read:
-    """A history that was read: keys and values per layer, (heads, tokens, width of a head), and the last layer's output."""
+    """A history that was read: keys and values per layer, (heads, tokens, width of a head); the last layer's output."""
 
     keys: tuple[Array, ...]
     values: tuple[Array, ...]

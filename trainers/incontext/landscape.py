@@ -1,8 +1,8 @@
 """Synthetic tuning landscapes: what the score of a fine-tuning job may look like over a search space.
 
 A landscape is a sum over hyperparameters of a peak with its own steepness on either side, whose place depends on the
-other hyperparameters; words have an effect each; a random network adds what no formula holds; a Gaussian process and noise come on
-top (`trainers.incontext.episodes`, `agent.search.informed`). Everything is vectorised over B landscapes.
+other hyperparameters; words have an effect each; a random network adds what no formula holds; a Gaussian process and
+noise come on top (`trainers.incontext.episodes`, `agent.search.informed`). Everything is vectorised over B landscapes.
 """
 
 from dataclasses import dataclass
@@ -138,7 +138,7 @@ def spread_points(beliefs: Beliefs, n: int, rng: np.random.Generator) -> Array:
 
 
 def on_levels(x: Array, beliefs: Beliefs) -> Array:
-    """`x` moved to the levels of discrete columns: ordered ones include both ends, words lie in the middle of theirs."""
+    """`x` moved to the levels of discrete columns: ordered ones include both ends, words lie in mid-level."""
     levels = beliefs.levels[:, None].astype(np.float64)
     index = np.minimum(np.floor(x * np.maximum(levels, 1)), np.maximum(levels - 1, 0))
     words = (index + 0.5) / np.maximum(levels, 1)

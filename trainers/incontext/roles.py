@@ -1,7 +1,8 @@
 """What is known of a hyperparameter from its name before any trial: where good values lie, and how they matter.
 
-The numbers are rough beliefs of practitioners, on absolute scales (log10 of a learning rate, log2 of a batch size), with the
-source in a comment. They are not fitted to any table of results. A name that nobody knows gets a belief that says nothing.
+The numbers are rough beliefs of practitioners, on absolute scales (log10 of a learning rate, log2 of a batch size),
+with the source in a comment. They are not fitted to any table of results. A name that nobody knows gets a belief that
+says nothing.
 """
 
 import itertools
@@ -58,11 +59,11 @@ class Belief(Closed):
 BELIEFS: dict[Role, Belief] = {
     Role.UNKNOWN: Belief(scale="share", centre=0.5, spread=0.4, left=0.4, right=0.4, weight=0.5),
     Role.CHOICE: Belief(scale="share", centre=0.3, spread=0.5, left=0.4, right=0.4, weight=0.35),
-    # Adam from scratch 1e-3 (Kingma and Ba 2015; Keras, torch); LoRA 1e-4 to 1e-3 (Thinking Machines 2025); see belief_of
+    # Adam from scratch 1e-3 (Kingma and Ba 2015; Keras, torch); LoRA 1e-4 to 1e-3 (Thinking Machines 2025): belief_of
     Role.LEARNING_RATE: Belief(scale="log10", centre=-3.0, spread=0.6, left=0.9, right=0.6, weight=1.0),
     # Masters and Luschi 2018: 2 to 32; smaller batches take more steps of a fixed number of epochs
     Role.BATCH_SIZE: Belief(scale="log2", centre=5.0, spread=1.5, left=4.0, right=3.0, weight=0.4),
-    # Thinking Machines 2025: capacity must suffice, more does not hurt; 31 of the 35 tinker-cookbook sweeps: largest is best
+    # Thinking Machines 2025: capacity must suffice, more does not hurt; largest is best in 31 of 35 cookbook sweeps
     Role.LORA_RANK: Belief(scale="log2", centre=6.5, spread=2.0, left=5.0, right=8.0, weight=0.3),
     Role.LORA_ALPHA: Belief(scale="log2", centre=5.0, spread=1.5, left=3.0, right=3.0, weight=0.3),
     Role.DROPOUT: Belief(scale="linear", centre=0.05, spread=0.2, left=0.5, right=0.4, weight=0.45),
@@ -86,12 +87,13 @@ BELIEFS: dict[Role, Belief] = {
 }
 
 LORA_RATE, PREFERENCE_RATE = (-3.4, 0.45), (-5.0, 0.6)
-"""(centre, spread) of log10 of the learning rate beside a `lora_rank` (the sweeps above: 3e-4 to 1e-3 best in 32 of 35; recipes
-1e-4 to 2e-4), and beside DPO's `beta` (TRL's LoRA table, zephyr-qlora: 5e-6; SimPO: up to 1e-5)."""
+"""(centre, spread) of log10 of the learning rate beside a `lora_rank` (the sweeps above: 3e-4 to 1e-3 best in 32 of 35;
+recipes 1e-4 to 2e-4), and beside DPO's `beta` (TRL's LoRA table, zephyr-qlora: 5e-6; SimPO: up to 1e-5)."""
 
 _PATTERNS: tuple[tuple[Role, str], ...] = (
     (Role.WARMUP, r"warm"),
     (Role.RATIO, r"ratio|gamma"),
+    (Role.DECAY_RATE, r"(linear|exponential|lr|rate)_?decay"),
     (Role.LEARNING_RATE, r"learning_?rate|^(init_?)?lr(_?init)?$|^lr_|_lr$|^eta$|step_?size"),
     (Role.BATCH_SIZE, r"batch|^bs$"),
     (Role.LORA_RANK, r"rank|^r$"),
@@ -100,7 +102,6 @@ _PATTERNS: tuple[tuple[Role, str], ...] = (
     (Role.EPOCHS, r"epoch|^n_?iter|max_?(iter|steps)|num_?steps|train_steps"),
     (Role.SMOOTHING, r"smooth"),
     (Role.CLIPPING, r"clip|grad_?norm"),
-    (Role.DECAY_RATE, r"(linear|exponential|lr|rate)_?decay"),
     (Role.WEIGHT_DECAY, r"weight_?decay|^wd$|^l2|l2$|^alpha$|lambda|regulari"),
     (Role.L1, r"^l1|l1$"),
     (Role.BETA2, r"beta_?2"),
