@@ -17,9 +17,11 @@ from agent.reply_json import extract_json
 from agent.search.beliefs import Belief, Beliefs
 from agent.search.digest import digest_lines
 from agent.search.fresh import known_keys
+from agent.search.llm_edits import bounded, edits_of
 from agent.search.llm_grid import Grid, fixed_card
 from agent.search.llm_text import card_lines, safe_line, trial_row
 from agent.search.task_card import TaskCard
+from agent.space_edits import SpaceEdit
 from agent.study import History, Proposal, TrialState
 from prompts import Rendered, render
 from prompts.history import history_text
@@ -40,10 +42,12 @@ PROMPTS = ("propose_system", "propose_user")
 
 
 class CandidateBatch(Closed):
-    """What the planner LLM answers: a belief per hyperparameter, and candidates, each with "why" and its values."""
+    """What the planner LLM answers: a belief per hyperparameter, candidates, each with "why" and its values, and
+    perhaps bounds to move."""
 
     priors: dict[str, dict[str, Scalar | None]] = {}
     candidates: tuple[dict[str, Scalar | None], ...]
+    edits: tuple[dict[str, Scalar | None], ...] | None = None
 
 
 class LlmBatch:
@@ -77,6 +81,7 @@ class LlmBatch:
         self._past = [row for row in past if row["prompt_name"] == "+".join(PROMPTS) and not row["error"]]
         self._batch: list[Proposal] = []
         self._beliefs: list[Beliefs] = []
+        self._edits: list[SpaceEdit] = []
         self._votes: Counter[str] = Counter()
         self._order: list[int] = []
         self._asked_after: int | None = None
@@ -96,6 +101,11 @@ class LlmBatch:
     def votes(self) -> Mapping[str, int]:
         """How often the model proposed configurations that were known already, by `Space.key`."""
         return dict(self._votes)
+
+    def space_edits(self) -> Sequence[SpaceEdit]:
+        """Bounds that the model asked to move since the last call, each once; never those of an earlier process."""
+        asked, self._edits = self._edits, []
+        return tuple(asked)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`. `seed` is not used: what a model answers is not in our hands."""
@@ -188,6 +198,7 @@ class LlmBatch:
             hyperparameters=self._grid.cards(),
             n_low=N_LOW,
             n_high=N_HIGH,
+            bounds=bool(bounded(self._space)),
         )
         best, maximize = history.best, history.direction is Direction.MAXIMIZE
         finished, pending = self._rows(history)
@@ -229,7 +240,8 @@ class LlmBatch:
     def _take(
         self, reply: CandidateBatch, history: History, over: int, call_id: int | None = None, again: bool = False
     ) -> None:
-        """Keep the beliefs and the usable, new candidates; repeats are votes, unusable ones are rejected, both told."""
+        """Keep the beliefs, the edits and the usable, new candidates; repeats are votes, what cannot be used is
+        rejected, both told."""
         problems: list[str] = []
         beliefs = self._believed(reply, problems)
         if beliefs:
@@ -256,7 +268,9 @@ class LlmBatch:
                     llm_call_id=self._planner.last_call_id if call_id is None else call_id,
                 )
             )
+        edits = edits_of(self._space, reply.edits or (), problems)
         if not again:
+            self._edits += [edit for edit in edits if edit not in self._edits]
             self._report(problems, votes)
 
     def _believed(self, reply: CandidateBatch, problems: list[str]) -> tuple[Belief, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from agent.chat_model import JsonSchema
 from agent.search.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
 from agent.search.fresh import completed, is_ordinal
+from agent.search.llm_edits import bounded, edits_schema
 from prompts.history import number_text
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed
 from trainers.spec import Config, Scalar
@@ -47,7 +48,8 @@ class Grid:
 
     def schema(self, n_high: int, priors: bool = False) -> JsonSchema:
         """JSON schema of a reply: candidates with "why" first, then one enum per hyperparameter; before them, with
-        `priors`, a median, a spread and a confidence per hyperparameter."""
+        `priors`, a median, a spread and a confidence per hyperparameter, and after them the bounds to move, where any
+        hyperparameter has bounds."""
         properties: dict[str, Any] = {"why": {"type": "string", "maxLength": MAX_WHY}}
         for name, words in self._words.items():
             nullable = name in self._space.conditions
@@ -57,7 +59,10 @@ class Grid:
         if not priors:
             return {"title": "Candidates", **_object({"candidates": candidates})}
         beliefs = _object({name: self._prior(words) for name, words in self._words.items()})
-        return {"title": "Candidates", **_object({"priors": beliefs, "candidates": candidates})}
+        reply: dict[str, Any] = {"priors": beliefs, "candidates": candidates}
+        if names := bounded(self._space):
+            reply["edits"] = edits_schema(names, MAX_WHY)
+        return {"title": "Candidates", **_object(reply)}
 
     def _prior(self, words: Mapping[str, Scalar]) -> dict[str, Any]:
         return _object(

@@ -1,13 +1,20 @@
 """Moving a bound of the search space outwards."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.planner import Planner
 from agent.run.scripted import ScriptedExecutor
+from agent.scripted_llm import ScriptedChat
+from agent.search.llm_batch import REUSED_FOR_TRIALS, LlmBatch
+from agent.search.task_card import TaskCard
 from agent.space_edits import MAX_EDITS, SpaceEdit, accept_edit, own_edit, refusal, widened_space
 from agent.study import EventKind, Phase, Proposal, StudyEvent
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
+from trainers.spec import Task
 
 SPACE = Space(
     parameters={
@@ -208,3 +215,32 @@ def test_an_edit_that_a_proposer_asks_for_is_judged(store, lab):
     lab.run(store, store.create_study(lab.plan(trials=10)).study_id, ScriptedExecutor(upwards), fixed)
     assert len(fixed.edits) == 1
     assert store.events("2", kind=EventKind.SPACE_WIDENED) == []
+
+
+def test_what_a_planner_llm_asks_for_is_granted_by_the_rule_only(store, lab):
+    """The bound at which the best trials lie moves as far as the LLM asked, the other stays; both are events."""
+    rate = {"why": "most of the best trials are at this bound", "parameter": "learning_rate", "low": None, "high": None}
+    top = [{"learning_rate": word, "lora_rank": rank} for word in ("0.01", "8e-3") for rank in ("4", "8")]
+    middle = [{"learning_rate": word, "lora_rank": "4"} for word in ("2e-4", "3e-4", "4e-4")]
+    chat = ScriptedChat(
+        json.dumps({"candidates": top}),
+        json.dumps({"candidates": middle, "edits": [rate | {"high": 0.02}, rate | {"low": 1e-9}]}),
+        json.dumps({"candidates": [{"learning_rate": "0.015", "lora_rank": "8"}]}),
+    )
+    assert len(top) == REUSED_FOR_TRIALS
+    planner = Planner(chat, "scripted")
+    made = []
+
+    def build(space):
+        made.append(LlmBatch(space, TaskCard(task=Task.CLASSIFICATION, trials=7), planner))
+        return made[-1]
+
+    study = store.create_study(lab.plan(trials=7, early_stopping=False))
+    lab.run(store, study.study_id, ScriptedExecutor(upwards), build(lab.SPACE), rebuild=build)
+    [granted] = store.events("1", kind=EventKind.SPACE_WIDENED)
+    assert (granted.data["by"], granted.data["high"]) == ("llm", pytest.approx(0.02))
+    [refused] = store.events("1", kind=EventKind.SPACE_EDIT_REFUSED)
+    assert (refused.data["by"], refused.data["parameter"]) == ("llm", "learning_rate")
+    assert "0 of the best 5 configurations lie at the lower bound" in refused.data["why"]
+    assert len(made) == 2
+    assert max(t.config["learning_rate"] for t in store.trials("1", Phase.SEARCH)) == pytest.approx(0.015)

@@ -21,6 +21,7 @@ CONTEXTS: dict[str, dict[str, Any]] = {
         "hyperparameters": [HYPERPARAMETER],
         "n_low": 8,
         "n_high": 12,
+        "bounds": True,
     },
     "propose_user": {
         "history": "(none)",

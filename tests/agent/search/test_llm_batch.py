@@ -22,6 +22,7 @@ from agent.search.llm_batch import REUSED_FOR_TRIALS, LlmBatch
 from agent.search.llm_grid import Grid, words_of
 from agent.search.mix import build_proposer
 from agent.search.task_card import TaskCard
+from agent.space_edits import SpaceEdit, SuggestsEdits
 from agent.study import History, Proposal
 from tests.agent.search.spaces import TYPICAL, history, spaces
 from trainers.space import FloatParameter, Space
@@ -94,7 +95,8 @@ def full_reply(seed: int) -> str:
             pick |= {"warmup_ratio": None}
         candidates.append({"why": "a reason of about a dozen words that says why this might be good", **pick})
     priors = {n: {"median": words[n][0], "spread": "medium", "confidence": "medium"} for n in grid.names}
-    return json.dumps({"priors": priors, "candidates": candidates})
+    edits = [{"why": "the best trials crowd this bound", "parameter": "learning_rate", "low": 1e-6, "high": None}] * 2
+    return json.dumps({"priors": priors, "candidates": candidates, "edits": edits})
 
 
 def test_candidates_become_proposals() -> None:
@@ -292,6 +294,73 @@ def test_priors_that_cannot_be_used_are_counted() -> None:
     assert len(bench.propose()) == 1
     assert {b.parameter for b in bench.batch.beliefs[0].beliefs} == set(PRIORS)
     assert [(e.kind, e.count) for e in bench.events] == [("rejected", 5)]
+
+
+HIGHER = {"why": "best at <the> bound", "parameter": "learning_rate", "low": None, "high": 0.01}
+
+
+def test_bounds_to_move_are_handed_on_once() -> None:
+    """What one reply says twice is asked for once, a second call gets nothing, and the next batch may ask again."""
+    bench = Bench(json.dumps({"candidates": [PICK], "edits": [HIGHER, HIGHER]}))
+    assert bench.batch.space_edits() == ()
+    bench.propose("cc")
+    asked = bench.batch.space_edits()
+    assert asked == (SpaceEdit(parameter="learning_rate", high=0.01, why="best at (the) bound", by="llm"),)
+    assert bench.batch.space_edits() == ()
+    bench.propose("ccc")
+    assert bench.batch.space_edits() == ()
+    bench.propose("c" * 8)
+    assert bench.batch.space_edits() == asked
+    assert isinstance(bench.batch, SuggestsEdits)
+
+
+@pytest.mark.parametrize(
+    ("edits", "n_asked", "n_rejected"),
+    [
+        pytest.param(None, 0, 0, id="null"),
+        pytest.param([HIGHER | {"high": "2e-2"}], 1, 0, id="a number as a word"),
+        pytest.param([HIGHER | {"parameter": "lora_rank"}], 0, 1, id="choices have no bounds"),
+        pytest.param([HIGHER | {"parameter": "beta"}], 0, 1, id="an unknown hyperparameter"),
+        pytest.param([HIGHER | {"parameter": None}], 0, 1, id="no hyperparameter"),
+        pytest.param([HIGHER | {"low": 1e-6}], 0, 1, id="both bounds"),
+        pytest.param([HIGHER | {"high": None}], 0, 1, id="no bound"),
+        pytest.param([HIGHER | {"high": "1e999"}], 0, 1, id="infinity"),
+        pytest.param([HIGHER | {"high": True}], 0, 1, id="no number"),
+        pytest.param([HIGHER | {"command": "rm -rf /"}], 0, 1, id="an unknown field"),
+        pytest.param([HIGHER, HIGHER | {"parameter": "epochs", "high": 9}, HIGHER], 2, 1, id="more than two"),
+    ],
+)
+def test_unusable_edits_are_counted_as_rejected(edits: Any, n_asked: int, n_rejected: int) -> None:
+    """One by one; the candidates of the reply serve all the same."""
+    bench = Bench(json.dumps({"candidates": [PICK], "edits": edits}))
+    assert len(bench.propose()) == 1
+    assert len(bench.batch.space_edits()) == n_asked
+    assert [(e.kind, e.count) for e in bench.events] == ([("rejected", n_rejected)] if n_rejected else [])
+
+
+def test_the_schema_lets_the_model_move_bounds_only_where_there_are_any() -> None:
+    """Numbers with a range are listed, choices and fixed values are not; without any, neither schema nor prompt speak
+    of edits."""
+    shape = Grid(TYPICAL).schema(12, priors=True)
+    item = shape["properties"]["edits"]["items"]["properties"]
+    assert item["parameter"]["enum"] == ["learning_rate", "epochs", "warmup_ratio"]
+    assert shape["properties"]["edits"]["maxItems"] == 2
+    ranks = Space(parameters={"lora_rank": TYPICAL.parameters["lora_rank"]})
+    assert "edits" not in Grid(ranks).schema(12, priors=True)["properties"]
+    assert "edits" not in Grid(TYPICAL).schema(12)["properties"]
+    chat = ScriptedChat(reply({"lora_rank": "4"}))
+    LlmBatch(ranks, CARD, Planner(chat, "m")).propose(history(ranks, ""), 1, 0)
+    assert "edits" not in chat.asked[0][0].text
+
+
+def test_a_resumed_study_does_not_ask_for_its_edits_again() -> None:
+    """Replies that are read again from the store were judged by the earlier process."""
+    first = Bench(json.dumps({"candidates": [PICK, PICK | {"epochs": "5"}], "edits": [HIGHER]}))
+    first.propose("cc")
+    rows = [{"id": 41 + i, **call.model_dump()} for i, call in enumerate(first.calls)]
+    resumed = LlmBatch(TYPICAL, CARD, Planner(ScriptedChat(reply(PICK)), "m"), past=rows)
+    assert len(resumed.propose(history(TYPICAL, "cc"), 9, 0)) == 2
+    assert resumed.space_edits() == ()
 
 
 def test_votes_are_exposed() -> None:
@@ -547,10 +616,10 @@ json_values = st.recursive(
 
 
 @settings(max_examples=150, deadline=None)
-@given(candidates=json_values, priors=json_values)
-def test_any_reply_costs_at_most_its_share(candidates: Any, priors: Any) -> None:
+@given(candidates=json_values, priors=json_values, edits=json_values)
+def test_any_reply_costs_at_most_its_share(candidates: Any, priors: Any, edits: Any) -> None:
     """Whatever JSON a model writes: only new members come out, prose is harmless, and the tokens are counted."""
-    bench = Bench(json.dumps({"candidates": candidates, "priors": priors}))
+    bench = Bench(json.dumps({"candidates": candidates, "priors": priors, "edits": edits}))
     proposals = bench.propose("cfr")
     keys = {TYPICAL.key(p.config) for p in proposals}
     assert len(keys) == len(proposals)
