@@ -29,7 +29,7 @@ def mixed() -> Synthetic:
     return Synthetic("mixed", "m", MIXED, lambda u: None if u["learning_rate"] > 0.8 else u["learning_rate"], 0.0)
 
 
-def of(problem: Problem, sampler: str, seed: int = 0, trials: int = 9) -> RunKey:
+def of(problem: Problem, sampler: str, seed: int = 0, trials: int = 7) -> RunKey:
     """The key of a run with a start of two."""
     return RunKey(problem=problem.name, method=sampler, seed=seed, start=2, trials=trials, version="1", data="d")
 
