@@ -1,8 +1,8 @@
 """A Bayesian surrogate over the synthetic landscapes that the in-context model is trained on.
 
-Where the language model answers from its weights, this one asks the prior itself: many landscapes are drawn that the names and
-ranges of the space allow, each is scored by how well it explains the trials (a Gaussian process takes up what it leaves over), and
-the prediction is their weighted mixture. Importance sampling, no training, numpy only.
+Where the language model answers from its weights, this one asks the prior itself: many landscapes are drawn that the
+names and ranges of the space allow, each is scored by how well it explains the trials (a Gaussian process takes up
+what it leaves over), and the prediction is their weighted mixture. Importance sampling, no training, numpy only.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class Mixture:
 
     weights: Array  # (K,)
     means: Array  # (K, M)
-    sds: Array  # (K, M)
+    sds: Array  # (K, M), of the expected score
+    noises: Array  # (K,), standard deviation of one observation around it
 
     @property
     def mean(self) -> Array:
@@ -48,11 +49,24 @@ class Mixture:
         density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
         return np.asarray(self.weights @ (self.sds * (z * ndtr(z) + density)))
 
+    def gain(self, best: float, incumbent: Array) -> Array:
+        """Expected gain (M,) in the expected score of the incumbent, if each configuration is tried next.
+
+        The incumbent is what has been observed to be best: `best`, whose expected score is `incumbent` (K,). Another
+        takes its place if its one observation is higher, by luck or by merit; luck costs what the expected score lacks.
+        Without noise this is expected improvement.
+        """
+        total = np.sqrt(self.sds**2 + self.noises[:, None] ** 2)
+        z = (self.means - best) / total
+        density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
+        return np.asarray(self.weights @ ((self.means - incumbent[:, None]) * ndtr(z) + self.sds**2 / total * density))
+
 
 class Informed:
     """The surrogate of one space, fitted to the trials so far.
 
-    `x` (N, D) are positions of finished trials with a score, `y` (N,) their scores, larger is better, standardised; N may be 0.
+    `x` (N, D) are positions of finished trials with a score, `y` (N,) their scores, larger is better, standardised;
+    N may be 0.
     """
 
     def __init__(self, space: Space, x: Array, y: Array, seed: int = 0) -> None:
@@ -110,6 +124,7 @@ class Informed:
         shapes = landscape.Landscapes(**{k: v[self._kept] for k, v in self._shapes.__dict__.items()})
         values = shapes(x[None])
         means, sds = np.empty_like(values), np.empty_like(values)
+        noises = np.empty(len(self._kept))
         for g in range(N_KERNELS):
             mine = np.flatnonzero(self._kept // PER_KERNEL == g)
             if not len(mine):
@@ -119,4 +134,5 @@ class Informed:
             variance = self._weight[g] ** 2 + 4.0 - (cross**2).sum(1)
             means[mine] = self._scale[g] * (values[mine] + gain)
             sds[mine] = self._scale[g] * np.sqrt(np.maximum(variance, 1e-8))
-        return Mixture(self._weights, means, sds)
+            noises[mine] = self._scale[g] * self._noise[g]
+        return Mixture(self._weights, means, sds, noises)

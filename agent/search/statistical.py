@@ -27,19 +27,20 @@ Sampler = Literal["tpe", "gp"]
 class OptunaSearch:
     """One Optuna sampler. A call takes about 10 ms (tpe) or 0.1 to 0.5 s (gp, 40 trials)."""
 
-    def __init__(self, space: Space, sampler: Sampler, n_startup: int = N_STARTUP) -> None:
+    def __init__(self, space: Space, sampler: Sampler, n_startup: int = N_STARTUP, *, predict: bool = True) -> None:
         self.name: str = sampler
+        self._predict = predict
         self._sampler: Sampler = sampler
         self._space, self._n_startup = space, n_startup
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
-        """See `Proposer.propose`. Predictions come with the proposals once four trials have scores."""
+        """See `Proposer.propose`. With `predict`, predictions come with the proposals once four trials have scores."""
         rng, taken = Random(seed), known_keys(self._space, history)
         members = [t.config for t in history.trials if not self._space.problems(t.config)]
         suggest = None
         if sum(not self._space.problems(t.config) for t in history.complete) >= self._n_startup and self._space.free:
             suggest = _suggestions(self._space, history, self._sampler, seed)
-        model = surrogate(self._space, history) if suggest else None
+        model = surrogate(self._space, history) if suggest and self._predict else None
         proposals: list[Proposal] = []
         for _ in range(n):
             if suggest is None:

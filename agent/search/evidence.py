@@ -1,0 +1,70 @@
+"""What the trials so far say, as arrays: the common input of the surrogates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.study import History, TrialState
+from trainers.incontext.columns import positions
+from trainers.space import Space
+from trainers.spec import Config, Direction
+
+Array = NDArray[np.float64]
+
+CLIP = 3.0
+"""Scores worse than the median by more than this times (best - median) are brought there: a loss of 10 among losses of
+0.8 would leave no resolution for the rest."""
+
+PRUNED_AT = 1 / 3
+"""Trials stopped at a rung count as having this quantile of the scores."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Finished trials in order. Scores are standardised, larger is better: score = location + scale * y, times -1 if
+    the study minimises."""
+
+    configs: tuple[Config, ...]  # with a score, pruned ones last
+    x: Array  # (N, D) their positions
+    y: Array  # (N,)
+    failed: Array  # (F, D)
+    pending: Array  # (P, D)
+    location: float
+    scale: float
+    sign: float
+    n_repeated: int
+    """Trials whose configuration had been run before."""
+
+    def score(self, y: float) -> float:
+        """A standardised value in the units of the score."""
+        return self.sign * (self.location + self.scale * y)
+
+
+def evidence(space: Space, history: History) -> Evidence:
+    """The evidence of `history`; trials outside of `space` do not count."""
+    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    members = [t for t in history.trials if not space.problems(t.config)]
+    scored = [t for t in members if t.state is TrialState.COMPLETE and t.score is not None]
+    raw = np.array([sign * float(t.score or 0.0) for t in scored])
+    pruned = [t for t in members if t.state is TrialState.PRUNED] if scored else []
+    if pruned:  # as in `History.imputed`
+        raw = np.concatenate([raw, np.full(len(pruned), np.quantile(raw, PRUNED_AT))])
+        scored = scored + pruned
+    if len(raw):
+        floor = np.median(raw) - CLIP * (raw.max() - np.median(raw))
+        raw = np.maximum(raw, floor) if raw.max() > np.median(raw) else raw
+    location = float(raw.mean()) if len(raw) else 0.0
+    scale = float(raw.std()) if len(raw) > 1 and raw.std() > 0 else 1.0
+    keys = [space.key(t.config) for t in members]
+    return Evidence(
+        configs=tuple(t.config for t in scored),
+        x=positions(space, [t.config for t in scored]),
+        y=(raw - location) / scale,
+        failed=positions(space, [t.config for t in members if t.state is TrialState.FAILED]),
+        pending=positions(space, [t.config for t in history.pending if not space.problems(t.config)]),
+        location=location,
+        scale=scale,
+        sign=sign,
+        n_repeated=len(keys) - len(set(keys)),
+    )
