@@ -15,6 +15,7 @@ from agent.report.model import (
     TrialCounts,
     TrialRow,
 )
+from agent.report.pareto import quality_against_costs
 from agent.study import Phase, Trial, TrialState
 from evals.spec import EvalResult
 from evals.stats import Gain, compare, half_width, interval, interval_over_seeds, optimism, seed_sd
@@ -58,6 +59,7 @@ def build_report(material: Material, directory: Path) -> Report:
         budget=material.spending,
         search_best_score=material.search_best_score,
         optimism=_optimism(material, top, spec.objective.direction),
+        pareto=quality_against_costs(material, spec.objective),
         deviations=material.deviations,
         data=_data(material),
         environment=material.environment,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.resources import files
 
-from agent.report import wording
+from agent.report import compromises, wording
 from agent.report.model import Report
 from agent.report.plots import Plot
 
@@ -30,6 +30,11 @@ def render_html(report: Report, plots: Sequence[Plot]) -> str:
         outcome=wording.outcome,
         config_line=wording.config_line,
         mean_and_sd=wording.mean_and_sd,
+        compromises=compromises.compromises(report),
+        compromise_row=compromises.row,
+        compromise_title=compromises.title,
+        compromise_header=compromises.HEADER,
+        compromise_note=compromises.note(report),
         budget=wording.budget_lines(report),
         summary=wording.trial_summary(report),
         notes=wording.notes(report),

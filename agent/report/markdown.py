@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from agent.report import wording
+from agent.report import compromises, wording
 from agent.report.model import Report
 from agent.report.plots import Plot
 
@@ -43,6 +43,7 @@ def render_markdown(report: Report, plots: Sequence[Plot]) -> str:
         ),
         *_gain(r),
         *_differences(r),
+        *_compromises(r),
         *_plots(plots),
         f"## Search trials, best {TOP}\n\n"
         + table(
@@ -84,6 +85,16 @@ def _differences(report: Report) -> list[str]:
     if not rows:
         return []
     return ["## What the best configuration changes\n\n" + table(("", "default", "best"), rows)]
+
+
+def _compromises(report: Report) -> list[str]:
+    shown = compromises.compromises(report)
+    if report.pareto is None or not shown:
+        return []
+    first, *rest = compromises.HEADER
+    rows = [(*compromises.row(c), wording.config_line(c.config, report.free_hyperparameters)) for c in shown]
+    head = (first, escaped(report.metric), *rest, "", "configuration")
+    return [f"## {compromises.title(report.pareto)}\n\n{table(head, rows)}\n\n{escaped(compromises.note(report))}"]
 
 
 def _plots(plots: Sequence[Plot]) -> list[str]:

@@ -3,9 +3,9 @@
 from pydantic import Field
 
 from agent.report.material import Spending
-from agent.study import Phase, TrialState
+from agent.study import Costs, Phase, TrialState
 from evals.stats import Gain
-from trainers.spec import Closed, Config, Direction, FailureReason, Metric, Task
+from trainers.spec import Closed, Config, Direction, FailureReason, Metric, Task, Tradeoff
 
 
 class Spread(Closed):
@@ -68,6 +68,28 @@ class TrialRow(Closed):
     config: Config
 
 
+class Compromise(Closed):
+    """One configuration: how good, at what cost."""
+
+    trial_number: int = Field(description="its first trial with a score")
+    config: Config
+    quality: float = Field(description="mean validation score: over fresh seeds if confirmed, else of the search")
+    n_seeds: int = Field(description="runs behind quality and costs")
+    confirmed: bool = Field(description="false: quality is that of search trials, and may be luck")
+    costs: Costs = Field(description="means over the same runs")
+    is_default: bool
+    is_best: bool = Field(description="the configuration that is handed back")
+
+
+class Pareto(Closed):
+    """Quality against costs, by configuration."""
+
+    costs: tuple[Tradeoff, ...] = Field(description="compared beside the metric, as rounded to two digits")
+    weighed: bool = Field(description="whether the search looked for compromises, or for quality alone")
+    front: tuple[Compromise, ...] = Field(description="no other is nowhere worse and somewhere better; best first")
+    others: tuple[Compromise, ...] = Field(description="all others, best first")
+
+
 class DataSource(Closed):
     """What was read, to be recognised again."""
 
@@ -121,6 +143,7 @@ class Report(Closed):
     optimism: float | None = Field(
         description="how much that score flatters: against the same configuration's mean on fresh seeds"
     )
+    pareto: Pareto | None = Field(None, description="None where too few configurations know what they cost")
     deviations: tuple[str, ...]
     data: DataFingerprint | None
     environment: dict[str, str]

@@ -4,6 +4,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from agent.report.material import Material
 from agent.report.model import Report
 from trainers.spec import Closed
@@ -35,13 +37,14 @@ class Plot(Closed):
     svg: str | None = None
     png: bytes | None = None
     missing: str = ""
+    wide: bool = Field(False, description="takes a row of the page of its own")
 
 
 def draw_plots(material: Material, report: Report) -> list[Plot]:
     """All plots in the order of the report, drawn by matplotlib without a display. About a second each."""
     import matplotlib as mpl
 
-    from agent.report import plot_models, plot_search
+    from agent.report import plot_costs, plot_models, plot_search
 
     style = {
         "svg.fonttype": "path",
@@ -60,10 +63,13 @@ def draw_plots(material: Material, report: Report) -> list[Plot]:
         "grid.color": GREY,
         "savefig.dpi": 160,
     }
+    pareto = report.pareto
     with mpl.rc_context(style):
+        weighed = [plot_costs.quality_against_costs(report, pareto)] if pareto and pareto.weighed else []
         return [
             plot_models.default_vs_best(report),
             plot_search.history(report),
+            *weighed,
             plot_search.learning_curves(material, report),
             plot_search.parallel_coordinates(material, report),
             plot_search.importance(material, report),

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.report import compromises
 from agent.report.model import Report
 from agent.report.wording import (
     better,
@@ -33,6 +34,7 @@ def print_report(report: Report, console: Console) -> None:
     console.print()
     _comparison(report, console)
     _differences(report, console)
+    _compromises(report, console)
     _trials(report, console)
     _spent(report, console)
     _notes(report, console)
@@ -75,6 +77,20 @@ def _differences(report: Report, console: Console) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+    console.print()
+
+
+def _compromises(report: Report, console: Console) -> None:
+    shown = compromises.compromises(report)
+    if report.pareto is None or not shown:
+        return
+    first, *rest = compromises.HEADER
+    _heading(compromises.title(report.pareto).lower(), console)
+    table = _table(first, str(report.metric), *rest, "")
+    for compromise in shown:
+        table.add_row(*map(Text, compromises.row(compromise)))
+    console.print(table)
+    console.print(Text(compromises.note(report), style="dim"))
     console.print()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent.report.material import Candidate, Material, Spending
 from agent.request.plan import Plan
-from agent.study import Phase, Proposal, Trial, TrialState
+from agent.study import Costs, Phase, Proposal, Trial, TrialState
 from evals.metrics import score
 from evals.spec import EvalResult, Item
 from tools.base_model import BaseModelFacts
@@ -26,6 +26,7 @@ from trainers.spec import (
     Objective,
     Task,
     TaskSpec,
+    Tradeoff,
     TrainResult,
 )
 
@@ -61,6 +62,7 @@ def material(
     request: str = "classify the docstrings by topic, 12 trials",
     default_failed: bool = False,
     n_rows: int = 400,
+    tradeoffs: tuple[Tradeoff, ...] = (),
 ) -> Material:
     """Material of a study of `n_trials` search trials (number 4 fails) with a default and a best of given `skill`."""
     names = LISTED[task] if labels is None else labels
@@ -81,7 +83,7 @@ def material(
     chosen = default if best_is_default else best
     return Material(
         study_id="20260101-abcd",
-        plan=_plan(task, space, names, request, n_rows, n_trials),
+        plan=_plan(task, space, names, request, n_rows, n_trials, tradeoffs),
         started_at="2026-01-01T10:00:00Z",
         finished_at="2026-01-01T10:06:41Z",
         trials=trials,
@@ -131,6 +133,7 @@ def _search_trial(task: Task, space: Space, number: int, skill: tuple[float, flo
         reason=FailureReason.NAN if failed else None,
         error="row 'SECRET ROW TEXT' gave NaN" if failed else None,
         seconds=14.0 + number,
+        costs=None if failed else costs(config, number),
     )
 
 
@@ -145,6 +148,17 @@ def _confirm_trial(task: Task, number: int, config: Config, seed: int, skill: fl
         seed=seed,
         score=_scale(task, skill + 0.01 * (seed % 3)),
         seconds=15.0,
+        costs=costs(config, seed % 3),
+    )
+
+
+def costs(config: Config, jitter: int) -> Costs:
+    """Longer, larger and fatter with epochs and rank, the clock a little off."""
+    rank = float(config["lora_rank"])
+    return Costs(
+        train_seconds=float(config["epochs"]) * (8.0 + rank / 8) + 0.03 * jitter,
+        peak_memory_mb=760.0 + 6.0 * rank,
+        adapter_mb=0.08 * rank,
     )
 
 
@@ -213,7 +227,15 @@ def _run() -> TrainResult:
     )
 
 
-def _plan(task: Task, space: Space, labels: tuple[str, ...], request: str, n_rows: int, n_trials: int) -> Plan:
+def _plan(
+    task: Task,
+    space: Space,
+    labels: tuple[str, ...],
+    request: str,
+    n_rows: int,
+    n_trials: int,
+    tradeoffs: tuple[Tradeoff, ...],
+) -> Plan:
     metric = METRICS[task]
     return Plan(
         request=request,
@@ -222,7 +244,7 @@ def _plan(task: Task, space: Space, labels: tuple[str, ...], request: str, n_row
             base_model="sentence-transformers/all-MiniLM-L6-v2",
             data=Data(train="stdlib:docstrings"),
             loss=Loss.SIGMOID if task is Task.PREFERENCE else None,
-            objective=Objective(metric=metric, direction=metric.direction),
+            objective=Objective(metric=metric, direction=metric.direction, tradeoffs=tradeoffs),
             budget=Budget(trials=n_trials, seconds=480),
         ),
         provenance={},
