@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent.request.llm_reader import Claim, Reading, draft_of
 from agent.request.rules import read_by_rules
 
 
@@ -56,6 +57,7 @@ def test_it_may_be_forbidden(words: str) -> None:
         "12 trials",
         "stop early once accuracy reaches 0.9",
         "stop at 90 % accuracy",
+        "early stopping once accuracy reaches 0.9",
         "early stopping with a patience of 3",
         "finish early",
     ],
@@ -90,3 +92,16 @@ def test_an_edit_takes_it_back() -> None:
     budget = read_by_rules("no early stopping", first).spec.budget
     assert budget is not None
     assert budget.early_stopping is False
+
+
+def test_a_planner_llm_may_read_it_too() -> None:
+    """With its words, as any field."""
+    request = "classify bank.csv and run every trial to its end"
+    claims = (
+        Claim(field="data.train", quote="bank.csv", value="bank.csv", stated=True),
+        Claim(field="budget.early_stopping", quote="run every trial to its end", value="false", stated=True),
+    )
+    draft = draft_of(Reading(thinking="", claims=claims, refusal=None, questions=(), ignored=()), request)
+    assert draft.spec.budget is not None
+    assert draft.spec.budget.early_stopping is False
+    assert "budget.early_stopping" in {quote.field for quote in draft.quotes}
