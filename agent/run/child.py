@@ -45,9 +45,19 @@ def start_child(
     )
 
 
+def await_end(process: subprocess.Popen[bytes], seconds: float = 5.0) -> None:
+    """Wait for a child that has said everything and ends by itself; one that lingers is left for `kill_group`."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+
+
 def kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """Ask the child's process group to end, kill what is left after `grace_seconds`, and reap the child."""
-    for sign, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
+    """Ask the child's process group to end, kill what is left after `grace_seconds`, and reap the child.
+
+    Without grace it is killed unasked: nothing that it would do on being asked could be done.
+    """
+    asked = [(signal.SIGTERM, grace_seconds)] if grace_seconds > 0.0 else []
+    for sign, patience in (*asked, (signal.SIGKILL, 10.0)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         try:

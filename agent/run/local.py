@@ -13,7 +13,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from agent.run.child import kill_group, start_child
+from agent.run.child import await_end, kill_group, start_child
 from agent.run.executor import Slot
 from tools.attempt import EVENT, AttemptSpec, Event, Failed, Finished
 from tools.worker import HARMLESS
@@ -141,7 +141,8 @@ class LocalExecutor:
         if isinstance(event, (Finished, Failed)):
             worker.busy = None
         if isinstance(event, Failed) and event.reason not in HARMLESS and worker.process is not None:
-            kill_group(worker.process, grace_seconds=0.0)  # it ends itself; the next attempt must not meet it dying
+            await_end(worker.process, seconds=1.0)  # it ends itself; the next attempt must not meet it dying
+            kill_group(worker.process, grace_seconds=0.0)
             worker.process = None
         return True
 

@@ -4,13 +4,10 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from agent.run.child import kill_group, start_child
+from agent.run.child import await_end, kill_group, start_child
 from agent.run.local import WAITING
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.errors import TunewrightError
-
-ENDING_SECONDS = 5.0
-"""For a child that has closed its output; what is left then is killed."""
 
 
 class OpeningFailed(TunewrightError):
@@ -31,8 +28,7 @@ def open_test_in_child(spec: OpenTestSpec, directory: Path, device: str) -> Open
         process = start_child("tools.open_test", log, directory, hidden)
         try:
             out = _converse(process, spec.model_dump_json().encode() + b"\n")
-            with suppress(subprocess.TimeoutExpired):  # it has said everything: let it end by itself
-                process.wait(ENDING_SECONDS)
+            await_end(process)
         finally:
             kill_group(process, grace_seconds=0.0)
     if not out:
