@@ -269,6 +269,7 @@ def _explanation(study: Study, trial: Trial, default: Trial, call: Mapping[str, 
         if trial.rung is not None
         else f"{trial.state} {trial.reason or ''} {trial.error or ''}".strip(),
         "default_scored": default.score,
+        "costs": trial.costs.model_dump() if trial.costs else None,
         "metric": study.spec.objective.metric,
         "deviations": "; ".join(trial.deviations),
         "llm_model": call["model"] if call else None,

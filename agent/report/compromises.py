@@ -91,7 +91,7 @@ def note(report: Report) -> str:
             f"in {joined([str(report.metric), *words], 'or')} without being worse in another."
         ]
     if beaten := [c.trial_number for c in shown if c.trial_number not in front]:
-        sentences.append(f"{_trials(beaten)} beaten in everything, and shown for comparison.")
+        sentences.append(f"{_trials(beaten)} not among them, and shown for comparison.")
     if loose := [c.trial_number for c in shown if not c.confirmed]:
         sentences.append(f"{_trials(loose)} not confirmed on fresh seeds: such a score may be luck.")
     return " ".join(sentences)
