@@ -167,10 +167,10 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    kept = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
-    for sign, handler in kept.items():
-        if handler is signal.SIG_DFL:
-            signal.signal(sign, stop)
+    found = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
+    kept = {sign: handler for sign, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+    for sign in kept:
+        signal.signal(sign, stop)
     try:
         yield
     finally:
