@@ -1,7 +1,7 @@
 """The language of the in-context model."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts import trial_words as words
@@ -38,6 +38,7 @@ def test_a_history_reads_as_documented() -> None:
     assert said([words.target_token(0.665), *words.config_tokens([0.205, 0.6])]) == "?066 a041 b120"
 
 
+@settings(deadline=None)
 @given(row=st.lists(unit, min_size=1, max_size=words.MAX_COLUMNS), score=unit)
 def test_a_trial_can_be_read_back(row: list[float], score: float) -> None:
     """Within the width of a bin, each value in the range of its own column."""
@@ -51,6 +52,7 @@ def test_a_trial_can_be_read_back(row: list[float], score: float) -> None:
     assert words.FIRST_SCORE <= last < words.FIRST_TARGET
 
 
+@settings(deadline=None)
 @given(value=st.floats(-10.0, 10.0))
 def test_what_is_outside_counts_as_the_end(value: float) -> None:
     """Values, scores and targets."""

@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainers.incontext.columns import INACTIVE, columns, config_at, place, positions
@@ -43,6 +43,7 @@ def spaces(draw: st.DrawFn) -> Space:
     return Space(parameters=parameters, conditions=conditions)
 
 
+@settings(deadline=None)
 @given(space=spaces(), seed=st.integers(0, 1000))
 def test_config_at_is_the_inverse_of_positions(space: Space, seed: int) -> None:
     """For every member of every space; a row per configuration and a column per free parameter, all in [0, 1]."""
@@ -54,6 +55,7 @@ def test_config_at_is_the_inverse_of_positions(space: Space, seed: int) -> None:
     assert [config_at(space, row) for row in rows] == configs
 
 
+@settings(deadline=None)
 @given(space=spaces(), shares=st.lists(st.floats(-0.5, 1.5), min_size=5, max_size=5))
 def test_every_row_is_a_configuration(space: Space, shares: list[float]) -> None:
     """Also one that lies outside; going there and back again changes nothing more."""
@@ -62,6 +64,7 @@ def test_every_row_is_a_configuration(space: Space, shares: list[float]) -> None
     assert config_at(space, positions(space, [config])[0]) == config
 
 
+@settings(deadline=None)
 @given(space=spaces())
 def test_columns_are_the_free_parameters(space: Space) -> None:
     """With a belief in shares of the range that is never certain."""
