@@ -13,6 +13,7 @@ from agent.request.draft import Draft, DraftSpec
 from agent.request.past import MAX_PAST, Past, canonical_name, read_past
 from agent.request.resolve import Overrides, resolve
 from agent.settings import Settings
+from agent.store import Store
 from trainers.errors import InputError
 from trainers.space import CategoricalParameter, FloatParameter, Space
 from trainers.spec import Search, TaskSpec
@@ -210,6 +211,18 @@ def test_the_plan_binds_to_the_trials_that_were_read(database: Path):
     again = plan_of(here, "past.db")
     assert len({cold.plan_hash, warm.plan_hash, again.plan_hash}) == 3
     assert Past.model_validate_json(again.past.model_dump_json()) == again.past
+
+
+def test_a_study_keeps_its_past_trials_when_the_file_is_gone(database: Path, tmp_path: Path):
+    """Resuming reads them from the store."""
+    plan = plan_of(database.parent, "past.db")
+    with Store.open(tmp_path / "t.db") as store:
+        study_id = store.create_study(plan, command="").study_id
+    database.unlink()
+    with Store.open(tmp_path / "t.db") as store:
+        kept = store.study(study_id).plan
+    assert kept.past == plan.past
+    assert kept.plan_hash == plan.plan_hash
 
 
 def test_a_bad_warm_start_is_an_error_of_the_plan(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from agent.request.past import PastTrial
 from agent.search.random_search import RandomSearch
-from agent.search.statistical import Statistical
+from agent.search.statistical import OptunaSearch
 from agent.search.warm_start import N_AGAIN, SOURCE, WarmStart, warmed_up
 from agent.study import History, Proposal
 from tests.agent.search.spaces import TYPICAL, history
@@ -44,7 +44,7 @@ def test_past_trials_come_before_the_studys_own():
 
 def test_the_best_past_configurations_are_run_again_first_and_once():
     """Only what the study has run can be handed back."""
-    warm = WarmStart(Statistical(TYPICAL), TYPICAL, PAST)
+    warm = WarmStart(OptunaSearch(TYPICAL, "tpe"), TYPICAL, PAST)
     ranked = sorted((p for p in PAST if p.score is not None), key=lambda p: -p.score)
     empty = History(direction=Direction.MAXIMIZE, trials=())
     first = warm.propose(empty, N_AGAIN, 0)
@@ -59,7 +59,7 @@ def test_the_best_past_configurations_are_run_again_first_and_once():
 def test_it_proposes_the_same_after_a_restart():
     """Nothing is remembered between calls."""
     own = history(TYPICAL, "ccc")
-    one, other = (WarmStart(Statistical(TYPICAL), TYPICAL, PAST).propose(own, 4, 7) for _ in range(2))
+    one, other = (WarmStart(OptunaSearch(TYPICAL, "tpe"), TYPICAL, PAST).propose(own, 4, 7) for _ in range(2))
     assert one == other
 
 
