@@ -255,10 +255,15 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
     from agent.budget import llm_reservation
     from agent.loop import tell
-    from agent.search.mix import build_proposer
+    from agent.search.affordable import affordable
+    from agent.search.hybrid import build_proposer
+    from agent.search.llm_batch import LlmBatch
     from agent.search.task_card import task_card
     from agent.search.tradeoff import trading_off
     from agent.search.warm_start import warmed_up
+    from tools.base_model import cache_directory
+    from tools.estimate import training_flops
+    from tools.machine import find_machine
 
     plan, past = study.plan, study.plan.past
     if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
@@ -274,8 +279,13 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
         ),
     )
 
+    machine, card = find_machine(), task_card(plan)
+    fits = affordable(plan, machine, training_flops(machine, cache_directory()))
+
     def build(space: "Space") -> "Proposer":
-        proposer = trading_off(build_proposer(space, task_card(plan), llm=planner), study.spec.objective)
+        said = store.llm_calls(study.study_id)
+        batch = LlmBatch(space, card, planner, background=True, past=said) if planner else None
+        proposer = trading_off(build_proposer(space, card, batch, fits=fits), study.spec.objective)
         return warmed_up(proposer, space, past.trials if past else ())
 
     return build

@@ -76,7 +76,7 @@ def check_feasible(
             f"{cost.seconds:.0f} s here, and the budget is {seconds:g} s. Allow at least {needed} s"
             + (f", or train on about {rows:,} rows." if rows >= MIN_ROWS else "."),
         )
-    limit_mb, owner = _memory_limit(spec, machine)
+    limit_mb, owner = memory_limit(spec, machine)
     # out of memory halves the micro-batch, so that one row at a time is what must fit
     smallest = trial_cost(spec, space.default(), base, data, machine, flops_per_second, micro_batch=1)
     at_once = trials_at_once(spec, machine) if machine.device == "cpu" else 1
@@ -105,7 +105,7 @@ def check_disk(work: Working, adapter_mb: float | None, home: Path) -> None:
         work.lack("output", rule, "Free some space, or set TUNEWRIGHT_HOME to another disk.", "disk_full")
 
 
-def _memory_limit(spec: TaskSpec, machine: Machine) -> tuple[float, str]:
+def memory_limit(spec: TaskSpec, machine: Machine) -> tuple[float, str]:
     if machine.device == "cuda":
         limit, owner = max(gpu.memory_mb for gpu in machine.gpus) * GPU_SHARE, "the GPU has"
     else:

@@ -54,7 +54,8 @@ def build_proposer(
 
     `task` is best the plan's card (`task_card(plan)`), which tells the LLM of data and model; a spec alone will do.
     `n_portfolio` limits the settings tried before the models choose: at most a quarter of the trials, at least one.
-    `fits` says of a configuration whether time and memory allow it. Trial 0, the default, is the loop's to start.
+    `fits` says of a configuration whether time and memory allow it; where nothing fits it does not count. Trial 0, the
+    default, is the loop's to start.
     """
     card = card_of_spec(task) if isinstance(task, TaskSpec) else task
     if card.trials is not None:
@@ -174,7 +175,8 @@ class Hybrid:
         found: dict[str, _Candidate] = {}
         for candidate in offered:
             found.setdefault(self._space.key(candidate.config), candidate)
-        return [c for key, c in found.items() if key not in taken and self._fits(c.config)]
+        new = [c for key, c in found.items() if key not in taken]
+        return [c for c in new if self._fits(c.config)] or new
 
     def _prior(
         self, history: History, known: Evidence, surrogates: Surrogates, configs: list[Config], seed: int

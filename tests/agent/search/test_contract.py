@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from agent.planner import Planner
 from agent.scripted_llm import ScriptedChat
 from agent.search.fresh import enumerated, known_keys
+from agent.search.hybrid import build_proposer
 from agent.search.llm_batch import LlmBatch
-from agent.search.mix import build_proposer
 from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
@@ -29,7 +29,7 @@ GARBAGE = json.dumps(
 
 
 def with_llm(space: Space) -> Proposer:
-    """The mix with an LLM that answers garbage."""
+    """The hybrid with an LLM that answers garbage."""
     return build_proposer(space, CARD, Planner(ScriptedChat(GARBAGE), "fake", backoff_seconds=0.0))
 
 
@@ -48,8 +48,8 @@ PROPOSERS: dict[str, Callable[[Space], Proposer]] = {
     "statistical": Statistical,
     "portfolio": lambda space: Portfolio(space, CARD),
     "llm": hopeful,
-    "mix": lambda space: build_proposer(space, CARD),
-    "mix with llm": with_llm,
+    "hybrid": lambda space: build_proposer(space, CARD),
+    "hybrid with llm": with_llm,
 }
 EVERY = pytest.mark.parametrize("make", PROPOSERS.values(), ids=PROPOSERS.keys())
 
@@ -77,7 +77,7 @@ def test_proposals_are_new_members_and_repeatable(
     check(space, make, history(space, kinds, seed % 97), n, seed)
 
 
-@pytest.mark.parametrize("name", ["random", "tpe", "gp", "statistical", "mix", "mix with llm"])
+@pytest.mark.parametrize("name", ["random", "tpe", "gp", "statistical", "hybrid", "hybrid with llm"])
 @pytest.mark.parametrize("kinds", ["", "ffffff", "rrrwww", "cccccccc", "cfrcfrcfr", "pppp"])
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_roomy_space_never_runs_dry(name: str, kinds: str, direction: Direction) -> None:
@@ -85,7 +85,7 @@ def test_a_roomy_space_never_runs_dry(name: str, kinds: str, direction: Directio
     assert check(TYPICAL, PROPOSERS[name], history(TYPICAL, kinds, 5, direction), 2, 11) == 2
 
 
-@pytest.mark.parametrize("name", ["random", "tpe", "gp", "statistical", "mix", "mix with llm"])
+@pytest.mark.parametrize("name", ["random", "tpe", "gp", "statistical", "hybrid", "hybrid with llm"])
 def test_a_small_space_is_used_up_exactly_once(name: str) -> None:
     """Every configuration is proposed once, then the proposer has nothing to offer."""
     space = Space(parameters={"a": CategoricalParameter(choices=(1, 2, 3)), "b": IntParameter(low=1, high=2)})

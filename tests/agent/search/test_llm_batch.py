@@ -18,9 +18,9 @@ from agent.budget import Ledger, llm_reservation
 from agent.chat_model import ChatModel, Decoding, JsonSchema, Message, Reply, TransportError
 from agent.llm import LlmCall, LlmCaps, LlmEvent, Planner, Price
 from agent.scripted_llm import ScriptedChat
+from agent.search.hybrid import build_proposer
 from agent.search.llm_batch import REUSED_FOR_TRIALS, LlmBatch
 from agent.search.llm_grid import Grid, words_of
-from agent.search.mix import build_proposer
 from agent.search.task_card import TaskCard
 from agent.space_edits import SpaceEdit, SuggestsEdits
 from agent.study import History, Proposal
@@ -175,8 +175,8 @@ def test_a_useless_reply_is_an_event_and_the_optimiser_serves(bad: str) -> None:
     assert bench.propose() == []
     assert bench.kinds[-1] == "batch_failed"
     assert all(call.error for call in bench.calls[:-1])
-    mixed = build_proposer(TYPICAL, CARD, Bench(bad).planner, n_portfolio=0)
-    assert mixed.propose(history(TYPICAL, "cccccccc"), 3, 0)
+    hybrid = build_proposer(TYPICAL, CARD, Bench(bad).planner, n_portfolio=0)
+    assert hybrid.propose(history(TYPICAL, "cccccccc"), 3, 0)
 
 
 def test_an_outage_is_not_asked_again_for_every_trial() -> None:

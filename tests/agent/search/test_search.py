@@ -1,6 +1,5 @@
 """Whether the proposers do what they are for."""
 
-import itertools
 from random import Random
 
 import pytest
@@ -8,10 +7,11 @@ import pytest
 from agent.request.draft import DraftSpec
 from agent.request.plan import Plan
 from agent.search.fresh import far_config, neighbour, unit
-from agent.search.mix import MAX_LLM_SHARE, Mix, build_proposer, llm_share
+from agent.search.hybrid import build_proposer
 from agent.search.portfolio import Portfolio, nearest_value
 from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
+from agent.search.shares import MAX_LLM_SHARE, llm_share
 from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical
 from agent.search.surrogate import clipped, surrogate
 from agent.search.task_card import TaskCard, card_of_spec, task_card
@@ -159,27 +159,6 @@ def test_nearest_values() -> None:
     assert nearest_value(CategoricalParameter(choices=("a", 4, 16)), 12.0) == 16
     assert nearest_value(CategoricalParameter(choices=("a", "b")), 12.0) is None
     assert nearest_value(CategoricalParameter(choices=("a", "b")), "c") is None
-
-
-class Stub:
-    """A source that always offers the next of its own configurations."""
-
-    def __init__(self, name: str, offset: int) -> None:
-        self.name, self._rng = name, Random(offset)
-
-    def propose(self, past: History, n: int, seed: int) -> list[Proposal]:
-        """`n` uniform configurations."""
-        return [Proposal(config=TYPICAL.sample(self._rng), source=self.name) for _ in range(n)]
-
-
-def test_the_mix_gives_every_source_its_share() -> None:
-    """Portfolio first, then at most a third for the LLM and never two of its picks in a row."""
-    mix = Mix(Stub("portfolio", 1), 3, Stub("gp", 2), Stub("llm", 3), TYPICAL)
-    sources = [t.proposal.source for t in run(mix, 34, 0)]
-    assert sources[:4] == ["default", "portfolio", "portfolio", "portfolio"]
-    assert "portfolio" not in sources[4:]
-    assert 3 <= sources.count("llm") <= MAX_LLM_SHARE * 30
-    assert all(not (a == b == "llm") for a, b in itertools.pairwise(sources))
 
 
 def test_a_useless_llm_loses_its_share() -> None:
