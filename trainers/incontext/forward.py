@@ -77,18 +77,20 @@ class Network:
 
             q, k, v = split("q"), split("k"), split("v")
             q, k = _turned(q, cosine, sine), _turned(k, cosine, sine)
-            own = np.matmul(q, k.transpose(0, 1, 3, 2)) + causal * np.sqrt(width)
-            score = own
-            if past:
-                old = np.einsum("mhld,hpd->mhlp", q, history.keys[i], optimize=True)
-                score = np.concatenate([old, own], -1)
-            score = score / np.float32(np.sqrt(width))
+            score = np.matmul(q, k.transpose(0, 1, 3, 2)) + causal
+            if past:  # one product a head for all continuations: the history is the same
+                flat = q.transpose(1, 0, 2, 3).reshape(self._heads, m * length, width)
+                old = np.matmul(flat, history.keys[i].transpose(0, 2, 1)).reshape(self._heads, m, length, past)
+                score = np.concatenate([old.transpose(1, 0, 2, 3), score], -1)
+            score *= np.float32(1.0 / np.sqrt(width))
             score -= score.max(-1, keepdims=True)
             np.exp(score, out=score)
             score /= score.sum(-1, keepdims=True)
             mixed = np.matmul(score[..., past:], v)
             if past:
-                mixed = mixed + np.einsum("mhlp,hpd->mhld", score[..., :past], history.values[i], optimize=True)
+                flat = score[..., :past].transpose(1, 0, 2, 3).reshape(self._heads, m * length, past)
+                old = np.matmul(flat, history.values[i]).reshape(self._heads, m, length, width)
+                mixed = mixed + old.transpose(1, 0, 2, 3)
             x = x + mixed.transpose(0, 2, 1, 3).reshape(m, length, -1) @ w[f"{name}self_attn.o_proj.weight"].T
             h = self._norm(x, w[name + "post_attention_layernorm.weight"])
             gate = h @ w[name + "mlp.gate_proj.weight"].T
