@@ -30,7 +30,7 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
     unknown), are left to `independent_sampler`, Optuna's TPE by default. Failed trials and broken constraints
     (`trial.set_constraint`) teach it where not to look; running trials of other threads and processes are known to it.
     Studies with several objectives are searched by scalarisations with changing weights. A proposal takes about 0.1 to
-    1 s on one core; from 120 trials on the best, the running and the latest are looked at.
+    3 s on one core; from 120 trials on the best, the running and the latest are looked at.
 
     `seed` in [0, 2^31) makes a study with `n_jobs=1` repeatable. `proposer`, `llm`, `task` and `incontext` choose the
     parts: see `ProposerChoice`. Every trial that it proposed carries the proposal (source, reason, prediction) as
