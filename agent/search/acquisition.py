@@ -67,6 +67,11 @@ class Surrogates:
             worth = mixed
         return Judgement(worth, mixture.mean, mixture.sd)
 
+    def predict(self, config: Config) -> tuple[float, float]:
+        """Expected standardised score of one configuration, and its standard deviation."""
+        mixture = self._informed.predict(positions(self._space, [config]))
+        return float(mixture.mean[0]), float(mixture.sd[0])
+
     def promise(self, configs: list[Config]) -> float:
         """Mean upper confidence bound, in standard deviations of the scores."""
         mixture = self._informed.predict(positions(self._space, configs))

@@ -16,6 +16,9 @@ CLIP = 3.0
 """Scores worse than the median by more than this times (best - median) are brought there: a loss of 10 among losses of
 0.8 would leave no resolution for the rest."""
 
+MAX_TRIALS = 150
+"""Of a longer history the surrogates see the best third of this many and the latest: their cost grows with its cube."""
+
 PRUNED_AT = 1 / 3
 """Trials stopped at a rung count as having this quantile of the scores."""
 
@@ -54,6 +57,8 @@ def evidence(space: Space, history: History) -> Evidence:
     if len(raw):
         floor = np.median(raw) - CLIP * (raw.max() - np.median(raw))
         raw = np.maximum(raw, floor) if raw.max() > np.median(raw) else raw
+    kept = _kept(raw)
+    scored, raw = [scored[i] for i in kept], raw[kept]
     location = float(raw.mean()) if len(raw) else 0.0
     scale = float(raw.std()) if len(raw) > 1 and raw.std() > 0 else 1.0
     keys = [space.key(t.config) for t in members]
@@ -61,10 +66,19 @@ def evidence(space: Space, history: History) -> Evidence:
         configs=tuple(t.config for t in scored),
         x=positions(space, [t.config for t in scored]),
         y=(raw - location) / scale,
-        failed=positions(space, [t.config for t in members if t.state is TrialState.FAILED]),
+        failed=positions(space, [t.config for t in members if t.state is TrialState.FAILED][-MAX_TRIALS:]),
         pending=positions(space, [t.config for t in history.pending if not space.problems(t.config)]),
         location=location,
         scale=scale,
         sign=sign,
         n_repeated=len(keys) - len(set(keys)),
     )
+
+
+def _kept(raw: Array) -> NDArray[np.int64]:
+    """Places of the trials that count, in order."""
+    if len(raw) <= MAX_TRIALS:
+        return np.arange(len(raw))
+    best = np.argsort(-raw)[: MAX_TRIALS // 3]
+    rest = np.setdiff1d(np.arange(len(raw)), best)[-(MAX_TRIALS - len(best)) :]
+    return np.sort(np.concatenate([best, rest]))

@@ -90,7 +90,7 @@ class Hybrid:
         fits: Callable[[Config], bool] | None = None,
     ) -> None:
         self._space, self._portfolio, self._n_portfolio, self._llm = space, portfolio, n_portfolio, llm
-        self._statistical, self._pool = Statistical(space), Pool(space)
+        self._statistical, self._pool = Statistical(space, predict=False), Pool(space)
         self._tpe = OptunaSearch(space, "tpe", predict=False)
         self._incontext, self._fits = incontext, fits or (lambda config: True)
 
@@ -130,8 +130,14 @@ class Hybrid:
         if statistical_is_due(history):
             offered = self._statistical.propose(history, 1, seed)
             if offered and self._may_run(offered[0].config, feasibility):
-                return offered[0]
+                return self._predicted(offered[0], history, seed)
         return self._chosen(history, feasibility, seed)
+
+    def _predicted(self, proposal: Proposal, history: History, seed: int) -> Proposal:
+        """With what the surrogates expect of it."""
+        known = evidence(self._space, history)
+        mean, sd = Surrogates(self._space, known, seed).predict(proposal.config)
+        return _proposal(_Candidate(proposal.config, proposal.source, proposal), known, mean, sd)
 
     def _may_run(self, config: Config, feasibility: Feasibility) -> bool:
         return self._fits(config) and float(feasibility.probabilities([config])[0]) >= FEASIBLE

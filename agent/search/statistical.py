@@ -68,9 +68,9 @@ class Statistical:
 
     name = "statistical"
 
-    def __init__(self, space: Space, n_startup: int = N_STARTUP) -> None:
-        self._gp = OptunaSearch(space, "gp", n_startup)
-        self._tpe = OptunaSearch(space, "tpe", n_startup)
+    def __init__(self, space: Space, n_startup: int = N_STARTUP, *, predict: bool = True) -> None:
+        self._gp = OptunaSearch(space, "gp", n_startup, predict=predict)
+        self._tpe = OptunaSearch(space, "tpe", n_startup, predict=predict)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`; proposals carry `gp` or `tpe` as their source."""
