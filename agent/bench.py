@@ -4,13 +4,14 @@ import json
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
 from pydantic import ValidationError
 from rich.console import Console
 
-from agent.settings import Settings
+from agent.settings import Settings, load_settings
 from trainers.errors import InputError
 
 
@@ -63,25 +64,29 @@ def compare_searches(
 ) -> None:
     """Run search methods on problems with known scores and print how much regret each leaves (`bench search`).
 
-    `suites` empty: the tables where a directory is given, else the made-up functions. Raises InputError for unknown
-    names, bad tables and settings out of range.
+    `suites` empty: the tables where a directory is given, else the made-up functions. `llm` None: the planner LLM of
+    the settings. Raises InputError for unknown names, bad tables, settings out of range, and for methods that need an
+    LLM where there is none or it cannot be opened.
     """
-    from agent.bench_search import DEFAULT_METHODS, check_methods, method_builder, method_version
+    from agent.bench_llm import NO_LLM, BenchLlm
+    from agent.bench_search import DEFAULT_METHODS, asks_llm, check_methods, method_builder, method_version
     from evals.search_bench.bench import BenchSettings, bench
     from evals.search_bench.show import print_results
     from evals.search_bench.suites import load_problems
 
     methods = methods or DEFAULT_METHODS
-    check_methods(methods)
     try:
         checked = BenchSettings(methods=methods, **settings)
     except ValidationError as error:
         first = error.errors()[0]
         option = f"--{first['loc'][0]}"
         raise InputError(option, f"{first['msg']}, got {first['input']}.", "Give a number in range.") from None
+    planner = BenchLlm(load_settings(llm).llm, checked.trials) if asks_llm(methods) else NO_LLM
+    check_methods(methods, planner)
     problems = load_problems(suites or (("tables",) if directories else ("synthetic",)), directories, only, renamed)
     progress = Console(stderr=True)
-    results = bench(problems, checked, method_builder(llm), method_version, out, progress)
+    version = partial(method_version, llm=planner)
+    results = bench(problems, checked, method_builder(planner), version, out, progress)
     if as_json:
         click.echo(json.dumps(results.model_dump(mode="json")))
     else:

@@ -7,6 +7,8 @@ from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 
+from agent.bench_llm import LLM_METHODS, NO_LLM, BenchLlm, llm_proposer
+from agent.planner import Planner
 from agent.search.proposer import Proposer
 from agent.seeds import derived_seed
 from agent.study import History, Phase, Proposal, Trial, TrialState
@@ -15,14 +17,22 @@ from evals.search_bench.run import MethodBuilder
 from trainers.errors import InputError
 from trainers.spec import FailureReason
 
-METHODS = ("random", "tpe", "gp", "cmaes", "default", "statistical", "spread")
+YARDSTICKS = ("random", "tpe", "gp", "cmaes", "default")
+OURS = ("statistical", "spread", "incontext", "hybrid", "hybrid-without-incontext")
+METHODS = (*YARDSTICKS, *OURS, *LLM_METHODS)
 """Every name that `method` knows."""
 
-DEFAULT_METHODS = ("random", "tpe", "gp", "statistical")
+DEFAULT_METHODS = ("random", "tpe", "gp", "incontext", "hybrid")
 
 
-def method(name: str, problem: Problem, seed: int, llm: str | None = None) -> Method:
-    """The method called `name`, set up for one problem and seed. Raises InputError for an unknown name."""
+def method(name: str, problem: Problem, seed: int, llm: BenchLlm = NO_LLM) -> Method:
+    """The method called `name`, set up for one problem and seed; those of `LLM_METHODS` with a planner of their own.
+
+    Raises InputError for an unknown name, and for a method that needs an LLM without one.
+    """
+    if name in LLM_METHODS:
+        planner = llm.planner(f"{name} on {problem.name}, seed {seed}")
+        return Proposing(llm_proposer(name, problem, llm, planner), problem, seed, planner)
     match name:
         case "random" | "tpe" | "gp" | "cmaes":
             from evals.search_bench.optuna_methods import OptunaMethod
@@ -38,11 +48,19 @@ def method(name: str, problem: Problem, seed: int, llm: str | None = None) -> Me
             from agent.search.random_search import RandomSearch
 
             return Proposing(RandomSearch(problem.space), problem, seed)
+        case "incontext":
+            from agent.search.incontext import InContextSearch
+
+            return Proposing(InContextSearch(problem.space), problem, seed)
+        case "hybrid" | "hybrid-without-incontext":
+            from agent.search.hybrid import Hybrid
+
+            return Proposing(Hybrid(problem.space, incontext=name == "hybrid"), problem, seed)
     raise unknown_method(name)
 
 
-def check_methods(names: Sequence[str]) -> None:
-    """Raises InputError for a name that `method` does not know, or whose package is missing."""
+def check_methods(names: Sequence[str], llm: BenchLlm = NO_LLM) -> None:
+    """Raises InputError for a name that `method` does not know, or whose package or planner LLM is missing."""
     for name in names:
         if name not in METHODS:
             raise unknown_method(name)
@@ -52,6 +70,13 @@ def check_methods(names: Sequence[str]) -> None:
             "cmaes needs the package cmaes.",
             "Install it: pip install 'tunewright[bench]', or leave it out.",
         )
+    if asks_llm(names):
+        llm.planner()  # a missing key or package is told before anything runs
+
+
+def asks_llm(names: Sequence[str]) -> bool:
+    """Whether any of these methods needs a planner LLM."""
+    return any(name in LLM_METHODS for name in names)
 
 
 def unknown_method(name: str) -> InputError:
@@ -59,30 +84,37 @@ def unknown_method(name: str) -> InputError:
     return InputError("--methods", f"must be of {', '.join(METHODS)}, got {name!r}.", "Give names with commas.")
 
 
-def method_builder(llm: str | None) -> MethodBuilder:
+def method_builder(llm: BenchLlm = NO_LLM) -> MethodBuilder:
     """`method` for the processes of a benchmark."""
     return partial(method, llm=llm)
 
 
-def method_version(name: str) -> str:
-    """Changes when results of the method may: Optuna's version, or a hash of this project's search code and weights."""
+def method_version(name: str, llm: BenchLlm = NO_LLM) -> str:
+    """Changes when results of the method may: Optuna's version, or a hash of this project's search code and weights,
+    with the name of the planner LLM where it is asked."""
     if name in ("random", "tpe", "gp", "cmaes"):
         from evals.search_bench.optuna_methods import N_STARTUP
 
         return f"optuna {installed_version('optuna')}, {N_STARTUP} startup trials"
-    return "1" if name == "default" else _code_hash()
+    if name == "default":
+        return "1"
+    return f"{_code_hash()}, {llm.name}" if name in LLM_METHODS else _code_hash()
 
 
 class Proposing:
-    """One of our proposers as a method: every observation becomes a trial of a history."""
+    """One of our proposers as a method: every observation becomes a trial of a history.
 
-    def __init__(self, proposer: Proposer, problem: Problem, seed: int) -> None:
-        self._proposer, self._problem, self._seed = proposer, problem, seed
+    With the `planner` that it asks, offers tell the tokens that they cost.
+    """
+
+    def __init__(self, proposer: Proposer, problem: Problem, seed: int, planner: Planner | None = None) -> None:
+        self._proposer, self._problem, self._seed, self._planner = proposer, problem, seed, planner
 
     def __call__(self, observations: Sequence[Observation]) -> Offer | None:
         """See `Method`."""
         trials = tuple(_trial(observation, self._seed) for observation in observations)
         history = History(direction=self._problem.direction, trials=trials)
+        before = self._tokens_used
         offered = self._proposer.propose(history, 1, derived_seed(self._seed, "bench", len(trials)))
         if not offered:
             return None
@@ -92,7 +124,12 @@ class Proposing:
             source=first.source,
             predicted_mean=first.predicted_mean,
             predicted_sd=first.predicted_sd,
+            tokens=self._tokens_used - before,
         )
+
+    @property
+    def _tokens_used(self) -> int:
+        return self._planner.tokens_used if self._planner is not None else 0
 
 
 def _trial(observation: Observation, seed: int) -> Trial:

@@ -333,7 +333,7 @@ def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool)
 
 
 @bench.command("search")
-@click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid")
+@click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid; with --llm also hybrid+llm,llm")
 @click.option("--tables", "directories", multiple=True, type=click.Path(path_type=Path), help="directory of tables")
 @click.option("--suite", metavar="A,B,...", help="of tables, hpobench, hpolib, nasbench201, synthetic")
 @click.option("--only", multiple=True, metavar="GLOB", help="problems whose names match")

@@ -134,6 +134,8 @@ class Portfolio:
 
 
 def _settings(card: TaskCard) -> tuple[Setting, ...]:
+    if card.task is None:
+        return ()
     if card.task is Task.CLASSIFICATION:
         return CLASSIFICATION
     if card.task is Task.SFT:

@@ -5,9 +5,12 @@ from trainers.spec import Adapter, Closed, Direction, Loss, Metric, Task, TaskSp
 
 
 class TaskCard(Closed):
-    """Enough to pick published settings and to brief the planner LLM; everything but the task may be unknown."""
+    """Enough to pick published settings and to brief the planner LLM. Everything may be unknown: published settings
+    need the task, and the LLM is told only what was set."""
 
-    task: Task
+    task: Task | None = None
+    description: str | None = None
+    """The job in words, for a benchmark's problem; never words of a user."""
     adapter: Adapter = Adapter.LORA
     loss: Loss | None = None
     metric: Metric | None = None
