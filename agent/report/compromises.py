@@ -94,6 +94,8 @@ def note(report: Report) -> str:
         sentences.append(f"{_trials(beaten)} not among them, and shown for comparison.")
     if loose := [c.trial_number for c in shown if not c.confirmed]:
         sentences.append(f"{_trials(loose)} not confirmed on fresh seeds: such a score may be luck.")
+    if Tradeoff.PEAK_MEMORY_MB in pareto.costs and report.environment.get("device") == "cpu":
+        sentences.append("Memory is the worker's, which grows from trial to trial: compare it with care.")
     return " ".join(sentences)
 
 

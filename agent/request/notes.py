@@ -5,7 +5,7 @@ import math
 from tools.data_profile import DataProfile
 from tools.estimate import Estimate, trials_at_once
 from tools.machine import Machine
-from trainers.spec import TaskSpec
+from trainers.spec import TaskSpec, Tradeoff
 
 COARSE_INTERVAL = 0.05
 
@@ -31,6 +31,11 @@ def data_notes(
             )
         elif at_once < asked:
             notes.append(f"{at_once} of the {asked} trials asked for run at once: one a GPU.")
+    if machine.device == "cpu" and Tradeoff.PEAK_MEMORY_MB in spec.objective.tradeoffs:
+        notes.append(
+            "On a CPU, peak memory is the whole worker's and grows from trial to trial: it tells configurations apart "
+            "poorly. On a GPU it is measured anew for each trial."
+        )
     limit = spec.budget.seconds
     if limit and not trials_given and found.seconds_p90 is not None and found.seconds_p90 < limit / 2:
         notes.append(

@@ -143,6 +143,15 @@ def test_a_front_that_was_sought_is_in_every_view(make_material: Make) -> None:
     assert all(str(number) in compromises.note(report) for number in loose)
 
 
+def test_memory_of_a_cpu_worker_is_not_taken_at_its_word(make_material: Make) -> None:
+    """It holds what earlier trials left; on a GPU it is the trial's own, and nothing has to be said."""
+    material = make_material(tradeoffs=EVERY_COST)
+    on_gpu = material.model_copy(update={"environment": {"device": "cuda"}})
+    assert "grows from trial to trial" in compromises.note(built(material))
+    assert "grows from trial to trial" not in compromises.note(built(on_gpu))
+    assert "grows from trial to trial" not in compromises.note(built(make_material(tradeoffs=TIME)))
+
+
 def test_a_long_front_is_shown_in_part(make_material: Make) -> None:
     """Both ends, default and best stay; the note says how many there are."""
     material = paid(make_material(tradeoffs=TIME, n_trials=30), lambda c, n: (0.3 + 0.02 * n, 2.0 * 1.2**n))

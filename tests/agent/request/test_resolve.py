@@ -97,6 +97,17 @@ def test_planning_twice_gives_the_same_hash_and_changes_nothing(here):
     assert plan_of(here, {"data": {"train": "tickets.csv"}}).plan_hash != first.plan_hash
 
 
+@needs_minilm
+def test_a_plan_says_where_memory_cannot_be_compared(here):
+    """Weighed costs are in the plan; peak memory on a CPU is that of the worker, which is told beforehand."""
+    tickets(here / "tickets.csv")
+    for costs, poor in ((["peak_memory_mb"], True), (["adapter_mb"], False)):
+        plan = plan_of(here, {"data": {"train": "tickets.csv"}, "objective": {"tradeoffs": costs}})
+        assert list(plan.spec.objective.tradeoffs) == costs
+        assert plan.provenance["objective.tradeoffs"].source == "user"
+        assert any("from trial to trial" in note for note in plan.notes) == (poor and plan.device == "cpu")
+
+
 def test_the_task_comes_from_the_columns(here):
     """Without a word about the task, chosen and rejected columns say preference."""
     pairs(here / "pairs.jsonl")
