@@ -20,14 +20,14 @@ Array = NDArray[np.float64]
 HALF_LIFE = 4.0
 """Trials; the reference asks for 3 to 5."""
 
-MAX_LOG = 1.0
+MAX_LOG = 0.7
 """Largest logarithm of the factor, either way."""
 
 N_DRAWN = 24
-TOLERANCE = 0.5
+TOLERANCE = 0.25
 """How much less a statement may promise, in standard deviations of the scores."""
 
-MIN_SCORES = 3
+MIN_SCORES = 2
 """Scored trials before a statement is tested; before, it is as good as anything that is known."""
 
 
