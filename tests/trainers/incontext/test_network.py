@@ -51,6 +51,19 @@ def test_its_tokenizer_has_a_token_for_every_word(saved: tuple[Any, Path]) -> No
     text = " ".join(words.vocabulary()[token] for token in tokens)
     assert tokenizer(text, add_special_tokens=False)["input_ids"] == tokens
     assert tokenizer.decode(tokens) == text
+    everything = " ".join(words.vocabulary())
+    assert tokenizer(everything, add_special_tokens=False)["input_ids"] == list(range(words.SIZE))
+    assert tokenizer.decode(list(range(words.SIZE))) == everything
+
+
+def test_its_tokenizer_adds_nothing_to_a_header(saved: tuple[Any, Path]) -> None:
+    """A header begins with `<s>` itself: servers, which ask for special tokens by default, do not put a second one."""
+    from transformers import AutoTokenizer
+
+    tokens = words.header_tokens(["learning_rate"], [0.4], [0.1])
+    text = " ".join(words.vocabulary()[token] for token in tokens)
+    assert text.startswith("<s> ")
+    assert AutoTokenizer.from_pretrained(saved[1])(text)["input_ids"] == tokens
 
 
 def test_saving_leaves_the_network_as_it_was(saved: tuple[Any, Path], tmp_path: Path) -> None:
