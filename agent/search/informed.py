@@ -5,7 +5,7 @@ names and ranges of the space allow, each is scored by how well it explains the 
 what it leaves over), and the prediction is their weighted mixture. Importance sampling, no training, numpy only.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from trainers.incontext.landscape import Beliefs
 from trainers.space import Space
 
 Array = NDArray[np.float64]
+
+DRAWN_EFFECTS = 0.3
+"""Share of the effects of words that stays in the landscapes."""
 
 N_KERNELS, PER_KERNEL = 32, 48
 KEPT = 160
@@ -62,6 +65,12 @@ class Mixture:
         return np.asarray(self.weights @ ((self.means - incumbent[:, None]) * ndtr(z) + self.sds**2 / total * density))
 
 
+def _with_small_effects(shapes: landscape.Landscapes) -> landscape.Landscapes:
+    """With most of the effects of words left to the Gaussian process, which weighs them all at once: of draws of thirty
+    numbers hardly any would be near the trials."""
+    return replace(shapes, effects=shapes.effects * DRAWN_EFFECTS)
+
+
 class Informed:
     """The surrogate of one space, fitted to the trials so far.
 
@@ -72,7 +81,7 @@ class Informed:
     def __init__(self, space: Space, x: Array, y: Array, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         self._beliefs = Beliefs.of(columns(space), N_KERNELS * PER_KERNEL)
-        self._shapes = landscape.sample(self._beliefs, rng)
+        self._shapes = _with_small_effects(landscape.sample(self._beliefs, rng))
         self._choice = self._beliefs.choice[0]
         self._x, self._y = x, y
         self._draw_kernels(x.shape[1], rng)
@@ -85,6 +94,8 @@ class Informed:
         self._weight = rng.uniform(0.1, 0.9, g)
         self._noise = np.clip(np.exp(0.8 * rng.standard_normal(g) - 3.0), 0.01, 0.5)
         self._scale = np.exp(0.5 * rng.standard_normal(g) + 0.1)
+        share = self._choice.mean() if d else 0.0
+        self._words = rng.uniform(0.3, 1.2, (g, d)) * np.sqrt(share) * self._choice / max(self._choice.sum(), 1) ** 0.5
 
     def _kernel(self, group: int, one: Array, other: Array) -> Array:
         apart = one[:, None] - other[None]
@@ -92,7 +103,8 @@ class Informed:
         squared = (apart**2).sum(-1)
         r = np.sqrt(squared)
         matern = (1 + np.sqrt(5) * r + 5 / 3 * squared) * np.exp(-np.sqrt(5) * r)
-        return np.asarray(self._weight[group] ** 2 * matern + 4.0)  # the constant: where the scores lie is not known
+        same = (np.abs(one[:, None] - other[None]) <= 1e-9) @ self._words[group] ** 2
+        return np.asarray(self._weight[group] ** 2 * matern + same + 4.0)  # 4: where the scores lie is not known
 
     def _fit(self) -> None:
         n = len(self._y)
@@ -131,7 +143,7 @@ class Informed:
                 continue
             cross = self._kernel(g, x, self._x) @ self._factors[g].T
             gain = self._solved[self._kept[mine]] @ cross.T
-            variance = self._weight[g] ** 2 + 4.0 - (cross**2).sum(1)
+            variance = self._weight[g] ** 2 + (self._words[g] ** 2).sum() + 4.0 - (cross**2).sum(1)
             means[mine] = self._scale[g] * (values[mine] + gain)
             sds[mine] = self._scale[g] * np.sqrt(np.maximum(variance, 1e-8))
             noises[mine] = self._scale[g] * self._noise[g]
