@@ -36,9 +36,9 @@ FEASIBLE = 0.35
 APART_PER_REPEAT = 0.08
 """Where trials came back as configurations run before (a table snaps to its rows), distance to keep, times sqrt(D)."""
 
-JUSTIFIED = 0.5
-"""Where the LLM is due, its best candidate is run if it is worth this share of the best one (after LLINBO-justify):
-what it knows beyond the surrogates counts for something, and what is hopeless by them is not run."""
+JUSTIFIED = 0.75
+"""Where the LLM is due, its best candidate is run if it is worth this share of the best one, its own priors aside (as
+in LLINBO-justify): what it knows beyond the surrogates counts for something, and what is poor by them is not run."""
 
 N_LLM, N_TPE, N_INCONTEXT = 12, 3, 12
 """Candidates of these sources."""
@@ -167,7 +167,8 @@ class Hybrid:
         at = int(order[0])
         if self._llm is not None:
             theirs = [int(i) for i in order if candidates[i].source == self._llm.name]
-            if theirs and judged.worth[theirs[0]] >= JUSTIFIED * judged.worth[at]:
+            unswayed = judged.worth / prior
+            if theirs and unswayed[theirs[0]] >= JUSTIFIED * unswayed.max():
                 at = theirs[0]
             self._llm.hints = [configs[i] for i in order if i != at][:3]
         return _proposal(candidates[at], known, float(judged.mean[at]), float(judged.sd[at]))

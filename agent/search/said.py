@@ -1,8 +1,10 @@
 """What the planner LLM said of the hyperparameters, as a factor on the acquisition that fades and can be refused.
 
-The factor is the stated density to a power that halves every `HALF_LIFE` trials (after piBO, Hvarfner et al. 2022, and
-DynaBO), and its logarithm is bounded, so that no statement can rule anything out. A statement is refused while the
-configurations it suggests promise less than those around the best one do (DynaBO's test, on upper confidence bounds).
+The factor is the stated density to a power that halves every `HALF_LIFE` trials since it was said, and falls with the
+number of trials that there are (after piBO, Hvarfner et al. 2022, and DynaBO): a model that goes on saying the same is
+not heard for ever. Its logarithm is bounded, so that no statement can rule anything out. A statement is refused while
+the configurations it suggests promise less than those around the best one do: DynaBO's test, on upper confidence
+bounds.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +22,9 @@ Array = NDArray[np.float64]
 HALF_LIFE = 4.0
 """Trials; the reference asks for 3 to 5."""
 
+EVEN_AFTER = 6.0
+"""Finished trials after which a new statement has half of the power."""
+
 MAX_LOG = 0.7
 """Largest logarithm of the factor, either way."""
 
@@ -33,12 +38,12 @@ MIN_SCORES = 2
 
 def factor(space: Space, said: Sequence[Beliefs], configs: Sequence[Config], n_over: int) -> Array:
     """Factors (len(configs),) in [exp(-MAX_LOG), exp(MAX_LOG)]; 1 where nothing was said. `n_over`: finished trials."""
-    total = np.zeros(len(configs))
+    total, fade = np.zeros(len(configs)), 1.0 / (1.0 + n_over / EVEN_AFTER)
     for beliefs in said:
-        weight = 0.5 ** (max(0, n_over - beliefs.after_trials) / HALF_LIFE)
+        weight = fade * 0.5 ** (max(0, n_over - beliefs.after_trials) / HALF_LIFE)
         logs = np.array([beliefs.log_density(space, config) for config in configs])
         total += weight * np.clip(logs, -2 * MAX_LOG, 2 * MAX_LOG)
-    return np.asarray(np.exp(np.clip(total, -MAX_LOG, MAX_LOG)))
+    return np.asarray(np.exp(np.clip(total, -MAX_LOG * fade, MAX_LOG * fade)))
 
 
 def accepted(
