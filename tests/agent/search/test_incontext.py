@@ -1,0 +1,93 @@
+"""The embedded in-context model as surrogate and proposer, with the weights that ship."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from agent.search.evidence import evidence
+from agent.search.incontext import InContext, InContextSearch, embedded_network
+from agent.search.random_search import RandomSearch
+from agent.study import History
+from tests.agent.search.spaces import TYPICAL
+from tests.agent.search.test_search import best, run, surface
+from trainers.space import FloatParameter, Space
+from trainers.spec import Config, Direction
+
+WIDE = Space(parameters={f"x{i}": FloatParameter(low=0.0, high=1.0) for i in range(8)})
+MAX_BYTES = 25_000_000
+MAX_SECONDS = 0.3
+
+
+def learned(n: int, seed: int = 1) -> InContext:
+    """The model after `n` uniform trials of the surface."""
+    past = History(direction=Direction.MAXIMIZE, trials=tuple(run(RandomSearch(TYPICAL), n, seed)))
+    return InContext(TYPICAL, evidence(TYPICAL, past), np.random.default_rng(0))
+
+
+def test_forecasts_are_distributions() -> None:
+    """Means on the standardised scale, positive spreads, probabilities of failure."""
+    found = learned(10).forecast([TYPICAL.default()])
+    assert abs(found.mean[0]) < 5.0
+    assert 0.0 < found.sd[0] < 5.0
+    assert found.improvement[0] >= 0.0
+    assert 0.0 <= found.fails[0] <= 1.0
+
+
+def test_the_history_is_read_in_context() -> None:
+    """After 24 trials its order of new configurations agrees with the surface's, over four histories."""
+    agreements = []
+    for seed in range(4):
+        model = learned(24, seed)
+        rng = np.random.default_rng(seed)
+        configs: list[Config] = model.candidates(10, rng)
+        configs += [t.config for t in run(RandomSearch(TYPICAL), 30, seed + 50)]
+        scored = [(c, s) for c in configs if (s := surface(c)) is not None]
+        forecast = model.forecast([c for c, _ in scored])
+        agreements.append(np.corrcoef(forecast.mean, [s for _, s in scored])[0, 1])
+    assert fmean(agreements) > 0.5
+
+
+def test_asked_for_a_high_score_it_answers_with_better_configurations() -> None:
+    """Candidates for a target beyond the best are better than uniform ones, on average."""
+    model = learned(20)
+    asked = [s for c in model.candidates(40, np.random.default_rng(0)) if (s := surface(c)) is not None]
+    uniform = [t.score for t in run(RandomSearch(TYPICAL), 60, 9) if t.score is not None]
+    assert fmean(asked) > fmean(uniform)
+
+
+def test_alone_it_is_no_worse_than_random_search() -> None:
+    """Mean best score of 12 trials over three seeds."""
+    ours = fmean(best(run(InContextSearch(TYPICAL), 12, seed)) for seed in range(3))
+    theirs = fmean(best(run(RandomSearch(TYPICAL), 12, seed)) for seed in range(3))
+    assert ours >= theirs - 0.005
+
+
+def test_the_weights_are_small_enough_for_the_wheel() -> None:
+    """At most 25 MB, in bfloat16."""
+    directory = Path(embedded_network().directory)
+    assert sum(f.stat().st_size for f in directory.iterdir()) <= MAX_BYTES
+
+
+def test_a_proposal_takes_less_than_the_promised_time_on_one_core() -> None:
+    """CPU time, best of five, of one thread, after 25 trials of 8 hyperparameters; in a process of its own."""
+    script = (
+        "import time\n"
+        "from agent.search.incontext import InContextSearch\n"
+        "from tests.agent.search.spaces import history\n"
+        "from tests.agent.search.test_incontext import WIDE\n"
+        "search, past, seconds = InContextSearch(WIDE), history(WIDE, 'c' * 25), []\n"
+        "for seed in range(6):\n"
+        "    began = time.process_time()\n"
+        "    assert search.propose(past, 1, seed)\n"
+        "    seconds.append(time.process_time() - began)\n"
+        "print(min(seconds[1:]))\n"
+    )
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ | threads
+    )
+    assert float(done.stdout) < MAX_SECONDS
