@@ -19,7 +19,7 @@ from trainers.space import Space
 Array = NDArray[np.float64]
 
 DRAWN_EFFECTS = 0.3
-"""Share of the effects of words that stays in the landscapes."""
+"""Share of the effects of words that stays in the landscapes where all columns are words."""
 
 N_KERNELS, PER_KERNEL = 32, 48
 KEPT = 160
@@ -65,10 +65,11 @@ class Mixture:
         return np.asarray(self.weights @ ((self.means - incumbent[:, None]) * ndtr(z) + self.sds**2 / total * density))
 
 
-def _with_small_effects(shapes: landscape.Landscapes) -> landscape.Landscapes:
-    """With most of the effects of words left to the Gaussian process, which weighs them all at once: of draws of thirty
-    numbers hardly any would be near the trials."""
-    return replace(shapes, effects=shapes.effects * DRAWN_EFFECTS)
+def _with_small_effects(shapes: landscape.Landscapes, choice: NDArray[np.bool_]) -> landscape.Landscapes:
+    """With the more of the effects of words left to the Gaussian process, the more columns are words: it weighs all of
+    them at once, where of draws of thirty numbers hardly any would be near the trials."""
+    share = float(choice.mean()) if len(choice) else 0.0
+    return replace(shapes, effects=shapes.effects * (1.0 - (1.0 - DRAWN_EFFECTS) * share))
 
 
 class Informed:
@@ -81,8 +82,8 @@ class Informed:
     def __init__(self, space: Space, x: Array, y: Array, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
         self._beliefs = Beliefs.of(columns(space), N_KERNELS * PER_KERNEL)
-        self._shapes = _with_small_effects(landscape.sample(self._beliefs, rng))
         self._choice = self._beliefs.choice[0]
+        self._shapes = _with_small_effects(landscape.sample(self._beliefs, rng), self._choice)
         self._x, self._y = x, y
         self._draw_kernels(x.shape[1], rng)
         self._fit()
@@ -95,7 +96,7 @@ class Informed:
         self._noise = np.clip(np.exp(0.8 * rng.standard_normal(g) - 3.0), 0.01, 0.5)
         self._scale = np.exp(0.5 * rng.standard_normal(g) + 0.1)
         share = self._choice.mean() if d else 0.0
-        self._words = rng.uniform(0.3, 1.2, (g, d)) * np.sqrt(share) * self._choice / max(self._choice.sum(), 1) ** 0.5
+        self._words = rng.uniform(0.3, 1.2, (g, d)) * share * self._choice / max(self._choice.sum(), 1) ** 0.5
 
     def _kernel(self, group: int, one: Array, other: Array) -> Array:
         apart = one[:, None] - other[None]

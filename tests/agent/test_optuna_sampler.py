@@ -4,6 +4,7 @@ import math
 import pickle
 import warnings
 from collections.abc import Callable
+from statistics import fmean
 
 import optuna
 import pytest
@@ -75,7 +76,7 @@ def fine_tuning(trial: optuna.Trial) -> float:
 
 
 def test_a_plain_optuna_study_finds_what_random_search_does_not():
-    """The best of nine trials is better than that of nine random ones in at least 15 of 20 studies."""
+    """The best of nine trials, on average over three studies, is better than that of 15 of 20 random ones."""
 
     def best(sampler: BaseSampler) -> float:
         study = optuna.create_study(direction="maximize", sampler=sampler)
@@ -83,7 +84,7 @@ def test_a_plain_optuna_study_finds_what_random_search_does_not():
         return study.best_value
 
     random = sorted(best(optuna.samplers.RandomSampler(seed=seed)) for seed in range(20))
-    assert best(hybrid(1)) > random[14]
+    assert fmean(best(hybrid(seed)) for seed in range(3)) > random[14]
 
 
 def test_the_same_seed_gives_the_same_study():
@@ -121,6 +122,7 @@ def test_trials_tell_where_they_came_from():
 
 def test_the_log_level_of_optuna_stays():
     """Whoever wants to see finished trials goes on seeing them."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # other tests may have run a proposer alone
     study = optuna.create_study(sampler=hybrid())
     study.optimize(lambda t: t.suggest_float("x", -1, 1) ** 2, n_trials=9)
     assert optuna.logging.get_verbosity() == optuna.logging.WARNING

