@@ -24,7 +24,10 @@ def reference() -> str:
 
 def commands(command: click.Command, name: str) -> list[str]:
     """Help of a command and of everything below it."""
-    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    names = cli.context_settings["help_option_names"]  # click remembers the names of the first context that asks for help
+    context = click.Context(
+        command, info_name=name, max_content_width=100, terminal_width=100, help_option_names=list(names)
+    )
     own = [f"## `{name}`", "", "```text", command.get_help(context), "```", ""]
     below = command.commands.items() if isinstance(command, click.Group) else ()
     return own + [line for child, sub in sorted(below) for line in commands(sub, f"{name} {child}")]
