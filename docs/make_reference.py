@@ -24,7 +24,8 @@ def reference() -> str:
 
 def commands(command: click.Command, name: str) -> list[str]:
     """Help of a command and of everything below it."""
-    names = cli.context_settings["help_option_names"]  # click remembers the names of the first context that asks for help
+    # click remembers the option names of the first context that asks for help: they must be the command line's
+    names = cli.context_settings["help_option_names"]
     context = click.Context(
         command, info_name=name, max_content_width=100, terminal_width=100, help_option_names=list(names)
     )
