@@ -9,10 +9,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import psutil
 import pytest
 
@@ -22,8 +24,11 @@ from agent.search.llm_batch import CandidateBatch
 from agent.vllm_server import VllmServer, close_servers
 from agent.vllm_setup import find_python
 from prompts import Rendered
+from prompts import trial_words as words
+from trainers.incontext.forward import Network
+from trainers.incontext.network import Size, new_network, save_network
 
-PROJECT = Path(__file__).parent.parent.parent
+WEIGHTS = Path(__file__).parent.parent.parent / "trainers" / "incontext" / "weights"
 NAMED = {k: v for k, v in os.environ.items() if k == "TUNEWRIGHT_VLLM_PYTHON"}  # before a fixture takes it away
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -116,17 +121,63 @@ def test_completions_of_token_ids_and_text_have_logprobs(server: VllmServer) -> 
     assert answer.json()["choices"][0]["prompt_logprobs"][0] is None
 
 
-def test_the_embedded_model_is_served(python: Path, tmp_path: Path) -> None:
-    """The in-context model of the wheel answers with the probabilities of its tokens."""
-    weights = PROJECT / "trainers" / "incontext" / "weights"
-    if not (weights / "config.json").is_file():
+WIDE_HEADS = Size(hidden=64, layers=2, heads=2, inner=64)
+"""As small as vLLM's CPU build takes, which knows no heads narrower than 32."""
+
+TOLERANCE = 0.15
+"""In natural logarithms: a logit of 10 has steps of 0.06 in bfloat16, and ours are of float32."""
+
+
+@pytest.fixture(params=["random", "embedded"])
+def incontext(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Directories of in-context models: a new network, with weights large enough to prefer some words; the wheel's."""
+    if request.param == "random":
+        network = new_network(WIDE_HEADS, seed=5)
+        for name, weight in network.state_dict().items():
+            weight.mul_(1.0 if "norm" in name else 6.0)
+        save_network(network, tmp_path / "network")
+        return tmp_path / "network"
+    if not (WEIGHTS / "config.json").is_file():
         pytest.skip("no weights are there")
-    served = VllmServer(str(weights), python, tmp_path)
+    return WEIGHTS
+
+
+def test_an_in_context_model_says_the_same_in_vllm_as_here(python: Path, incontext: Path, tmp_path: Path) -> None:
+    """Asked in words for a score and for a configuration: the same tokens, and log-probabilities within bfloat16."""
+    rows = [[0.05 + 0.11 * i, 0.9 - 0.1 * i, (0.37 * i) % 1.0] for i in range(8)]
+    header = words.header_tokens(["learning_rate", "lora_rank", "dropout"], [0.5, 0.4, 0.2], [0.15, 0.3, 0.25])
+    trials = [words.trial_tokens(row, None if i == 5 else 0.35 + 0.04 * i) for i, row in enumerate(rows)]
+    history = header + [token for trial in trials for token in trial]
+    served, network = VllmServer(str(incontext), python, tmp_path), Network(incontext)
     try:
         served.start()
-        assert_scores(served, [1, 2, 3, 4])
+        for asked in (words.config_tokens([0.4, 0.6, 0.1]), [words.target_token(0.8)]):
+            assert_same_words(served, network, history + asked)
     finally:
         served.close()
+
+
+def assert_same_words(server: VllmServer, network: Network, tokens: list[int]) -> None:
+    """vLLM reads the words of `tokens` as these and no more, finds each as likely as `network` does, and likewise the
+    word that comes next."""
+    vocabulary = words.vocabulary()
+    shares = network.shares(network.read(tokens).hidden, slice(0, words.SIZE))
+    expected = np.log(shares.astype(np.float64) + 1e-12)
+    prompt = " ".join(vocabulary[token] for token in tokens)
+    body = {"prompt": prompt, "max_tokens": 1, "temperature": 0, "logprobs": 20, "prompt_logprobs": 0}
+    answer = post(server, "/v1/completions", body)
+    choice = answer.json()["choices"][0]
+    read = [next(iter(entry.items())) for entry in choice["prompt_logprobs"][1:]]
+    assert answer.json()["usage"]["prompt_tokens"] == len(tokens)
+    assert [int(token) for token, _ in read] == tokens[1:]
+    mine = expected[np.arange(len(tokens) - 1), tokens[1:]]
+    np.testing.assert_allclose([said["logprob"] for _, said in read], mine, atol=TOLERANCE)
+    top = choice["logprobs"]["top_logprobs"][0]
+    mine_top = {word: expected[-1, vocabulary.index(word)] for word in top}
+    assert top == pytest.approx(mine_top, abs=TOLERANCE)
+    likeliest = [vocabulary[i] for i in np.flatnonzero(expected[-1] > min(top.values()) + TOLERANCE)]
+    assert likeliest
+    assert set(likeliest) <= set(top)
 
 
 @pytest.fixture
@@ -199,12 +250,83 @@ def test_vllm_dies_with_its_owner(python: Path, tiny: Path, tmp_path: Path) -> N
     assert psutil.wait_procs(family, timeout=30)[1] == []
 
 
-def test_a_study_is_driven_by_vllm(python: Path, tiny: Path, tmp_path: Path) -> None:
-    """The main job with `--llm vllm:`: it completes, every reply is valid, nothing of the server is left."""
+RECORDER = """
+import json
+from pathlib import Path
+
+class Recorder:
+    def __init__(self, app):
+        self._app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope.get("path") != "/v1/chat/completions":
+            return await self._app(scope, receive, send)
+        asked, said = [], []
+
+        async def heard():
+            message = await receive()
+            asked.append(message.get("body", b""))
+            return message
+
+        async def told(message):
+            said.append(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, heard, told)
+        with Path(__file__).with_name("exchanges").open("a") as file:
+            file.write(json.dumps([b"".join(asked).decode(), b"".join(said).decode()]) + chr(10))
+"""
+
+CHECK = """
+import json, sys
+from jsonschema import Draft202012Validator
+for schema, reply in json.load(sys.stdin):
+    Draft202012Validator.check_schema(schema)
+    Draft202012Validator(schema).validate(json.loads(reply))
+"""
+
+
+@pytest.fixture
+def recorded(python: Path, tmp_path: Path) -> Path:
+    """A Python that is `python`, and has vLLM write what it is asked and answers into the file beside it."""
+    directory = tmp_path / "recorded"
+    directory.mkdir()
+    (directory / "recorder.py").write_text(RECORDER)
+    own = f'PYTHONPATH="{directory}" PATH="{python.parent}{os.pathsep}$PATH"'
+    (directory / "python").write_text(f'#!/bin/sh\n{own} exec "{python}" "$@" --middleware recorder.Recorder\n')
+    (directory / "python").chmod(0o755)
+    return directory / "python"
+
+
+def exchanges(recorded: Path) -> list[tuple[dict[str, Any], str]]:
+    """(schema, reply) of every chat that vLLM answered."""
+    found = []
+    for line in recorded.with_name("exchanges").read_text().splitlines():
+        asked, said = json.loads(line)
+        if said:  # nothing where the asker did not wait
+            schema = json.loads(asked)["response_format"]["json_schema"]["schema"]
+            found.append((schema, json.loads(said)["choices"][0]["message"]["content"]))
+    return found
+
+
+def processes_in(directory: Path) -> list[str]:
+    """Command lines of the processes that work below `directory`, as all that a study starts do; vLLM's own rename
+    themselves, and keep that."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(directory):
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+def test_a_study_is_driven_by_vllm(python: Path, recorded: Path, tiny: Path, tmp_path: Path) -> None:
+    """The main job with `--llm vllm:`: it completes, every reply fits the schema it was asked with, nothing of the
+    server is left."""
     rng = random.Random(0)
-    words = (("apple", "pear", "plum", "fig", "peach"), ("engine", "wheel", "brake", "gear", "clutch"))
+    kinds = (("apple", "pear", "plum", "fig", "peach"), ("engine", "wheel", "brake", "gear", "clutch"))
     rows = ["text,label"]
-    rows += [f"{' '.join(rng.choices(words[i % 2], k=4))} number {i},{('fruit', 'car')[i % 2]}" for i in range(200)]
+    rows += [f"{' '.join(rng.choices(kinds[i % 2], k=4))} number {i},{('fruit', 'car')[i % 2]}" for i in range(200)]
     (tmp_path / "things.csv").write_text("\n".join(rows))
     spec = {
         "task": "classification",
@@ -218,18 +340,26 @@ def test_a_study_is_driven_by_vllm(python: Path, tiny: Path, tmp_path: Path) -> 
         **os.environ,
         "TUNEWRIGHT_HOME": str(tmp_path / "home"),
         "TUNEWRIGHT_ROOTS": str(tiny),
-        "TUNEWRIGHT_VLLM_PYTHON": str(python),
+        "TUNEWRIGHT_VLLM_PYTHON": str(recorded),
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-P", "-m", "agent", "run", "spec.yaml", "--llm", f"vllm:{tiny}", "--yes", "--json"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    left = processes_in(tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "vLLM is ready" in done.stderr
-    assert processes_of(tiny) == []
+    assert left == []
     database = sqlite3.connect(tmp_path / "home" / "tunewright.db")
     calls = database.execute("SELECT error, reply FROM llm_calls").fetchall()
-    assert calls
-    assert [error for error, _ in calls if error] == []
-    assert all(CandidateBatch.model_validate_json(reply).candidates for _, reply in calls)
+    said = [reply for error, reply in calls if error is None]
+    assert said
+    # a call that is under way when the last trial ends is not waited for
+    assert [error for error, reply in calls if error and (reply or not error.startswith("stopped before"))] == []
+    asked = exchanges(recorded)
+    assert set(said) <= {reply for _, reply in asked}
+    assert all({"priors", "candidates", "edits"} <= set(schema["properties"]) for schema, _ in asked)
+    judged = subprocess.run([python, "-c", CHECK], input=json.dumps(asked), capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stderr[-3000:]
+    assert all(CandidateBatch.model_validate_json(reply).candidates for reply in said)
     assert database.execute("SELECT state FROM studies").fetchall() == [("DONE",)]
     assert database.execute("SELECT state FROM trials WHERE number < 8").fetchall() == [("COMPLETE",)] * 8
