@@ -239,8 +239,9 @@ def test_the_end_takes_the_whole_process_group(model: Path, tmp_path: Path) -> N
 
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has Ctrl-C ignored
 from agent.vllm_server import server_for
 server_for(sys.argv[1], Path(sys.argv[2]), {"TUNEWRIGHT_VLLM_PYTHON": sys.argv[3]}).start()
 print("ready", flush=True)
