@@ -90,6 +90,12 @@ LORA_RATE, PREFERENCE_RATE = (-3.4, 0.45), (-5.0, 0.6)
 """(centre, spread) of log10 of the learning rate beside a `lora_rank` (the sweeps above: 3e-4 to 1e-3 best in 32 of 35;
 recipes 1e-4 to 2e-4), and beside DPO's `beta` (TRL's LoRA table, zephyr-qlora: 5e-6; SimPO: up to 1e-5)."""
 
+SGD_RATE, BOOSTING_RATE = (-1.5, 0.6), (-1.0, 0.5)
+"""The same beside a `momentum` that is not Adam's beta1 (0.1 in the ImageNet recipes of He et al. 2016, 0.01 in Keras'
+SGD), and of boosted trees (0.1 in scikit-learn and LightGBM, 0.3 in XGBoost)."""
+
+_TREES = r"estimators|num_?leaves|max_?leaf|colsample|min_?child|min_?samples|boost_?rounds"
+
 _PATTERNS: tuple[tuple[Role, str], ...] = (
     (Role.WARMUP, r"warm"),
     (Role.RATIO, r"ratio|gamma"),
@@ -99,7 +105,7 @@ _PATTERNS: tuple[tuple[Role, str], ...] = (
     (Role.LORA_RANK, r"rank|^r$"),
     (Role.LORA_ALPHA, r"lora_?alpha"),
     (Role.DROPOUT, r"drop"),
-    (Role.EPOCHS, r"epoch|^n_?iter|max_?(iter|steps)|num_?steps|train_steps"),
+    (Role.EPOCHS, r"epoch|^n_?iter|max_?(iter|steps)|num_?steps|train_steps|n_?estimators|boost_?rounds"),
     (Role.SMOOTHING, r"smooth"),
     (Role.CLIPPING, r"clip|grad_?norm"),
     (Role.WEIGHT_DECAY, r"weight_?decay|^wd$|^l2|l2$|^alpha$|lambda|regulari"),
@@ -132,7 +138,13 @@ def belief_of(name: str, space: Space) -> Belief:
         others = {role_of(other, parameter) for other, parameter in space.parameters.items()}
         if Role.BETA in others or Role.LORA_RANK in others:
             centre, spread = PREFERENCE_RATE if Role.BETA in others else LORA_RATE
-            return belief.model_copy(update={"centre": centre, "spread": spread})
+        elif any(re.search(_TREES, other.lower()) for other in space.parameters):
+            centre, spread = BOOSTING_RATE
+        elif any("momentum" in other.lower() for other in space.parameters):
+            centre, spread = SGD_RATE
+        else:
+            return belief
+        return belief.model_copy(update={"centre": centre, "spread": spread})
     return belief
 
 

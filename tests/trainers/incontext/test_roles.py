@@ -81,3 +81,15 @@ def test_likely_words_come_first() -> None:
     """The default, then what practitioners try first, then the order of the space."""
     assert ordered_choices(CategoricalParameter(choices=("step", "linear", "cosine"))) == ["cosine", "linear", "step"]
     assert ordered_choices(CategoricalParameter(choices=("a", "b", "c"), default="c")) == ["c", "a", "b"]
+
+
+def test_the_learning_rate_depends_on_what_is_trained() -> None:
+    """SGD with momentum and boosted trees want larger ones than Adam; adapters and DPO smaller ones."""
+
+    def expected(*others: str) -> float:
+        rate = FloatParameter(low=1e-7, high=1.0, log=True)
+        beside = {name: FloatParameter(low=0.1, high=0.9) for name in others}
+        return belief_of("learning_rate", Space(parameters={"learning_rate": rate, **beside})).centre
+
+    assert expected("n_estimators") > expected("momentum") > expected() == expected("beta1")
+    assert expected() > expected("lora_rank") > expected("beta")
