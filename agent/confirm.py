@@ -69,7 +69,7 @@ def report(
 def report_directory(study: Study) -> Path:
     """Where the user finds report and adapter: the spec's output directory, else one in the study's own."""
     wanted = study.spec.output.dir
-    return Path(wanted).expanduser().absolute() if wanted else study.directory / "output"
+    return (study.cwd or Path.cwd()) / Path(wanted).expanduser() if wanted else study.directory / "output"
 
 
 def outcome(study: Study) -> StudyOutcome:

@@ -13,10 +13,11 @@ import click
 
 from agent.errors import InputError, NeedsAnswer, ObserverGone
 from agent.request.draft import Draft
+from agent.request.overrides import Overrides
 from agent.request.plan import Plan
-from agent.request.resolve import Overrides, Resolved, resolve
+from agent.request.resolve import Resolved, resolve
 from agent.settings import Settings
-from agent.study import EventKind, Observer, Study, StudyState
+from agent.study import EventKind, Observer, Study, StudyEvent, StudyState
 from trainers.spec import Closed, Intent
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def run_job(job: Job, approval: Approval, as_json: bool) -> int:
     show_plan(plan, as_json)
     if not plan.ready or plan.spec.intent is Intent.PLAN:
         return exit_code(plan)
-    _open_planner(plan)  # a missing key or price is told before there is a study
+    open_study_planner(plan)  # a missing key or price is told before there is a study
     _approve(plan, approval)
     return carry_out(_create(resolved, job), job.settings, as_json)
 
@@ -124,14 +125,35 @@ def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
             store.withdraw_cancel(study.study_id)
             try:
                 with _stopped_by_signals():
-                    _run(study, store, settings, as_json)
+                    _run(study, store, settings, lambda stack: _observer(study, store, as_json, stack))
             except (KeyboardInterrupt, ObserverGone):
                 _tell_how_to_go_on(study)
                 raise
     return _finish(study, settings, as_json)
 
 
-def _run(study: Study, store: "Store", settings: Settings, as_json: bool) -> None:
+def work_on(study_id: str, store: "Store", settings: Settings) -> StudyState:
+    """Run or resume a study with nobody watching; where it stands after that.
+
+    A cancel request of before is obeyed, unlike in `carry_out`. SIGTERM stops the study and raises KeyboardInterrupt.
+    """
+    study = store.study(study_id)
+    with _stopped_by_signals():
+        _run(study, store, settings, lambda stack: Unwatched())
+    study = store.study(study_id)
+    if study.state is StudyState.DONE:
+        _merge_if_asked(study)
+    return study.state
+
+
+class Unwatched:
+    """An observer for a study that nobody watches: what happens is in the store."""
+
+    def on_event(self, event: StudyEvent) -> None:
+        """Nothing to show."""
+
+
+def _run(study: Study, store: "Store", settings: Settings, observe: Callable[[ExitStack], Observer]) -> None:
     from agent.loop import run_study
     from agent.report.write import write_report
     from agent.run.local import LocalExecutor, local_slots
@@ -144,7 +166,7 @@ def _run(study: Study, store: "Store", settings: Settings, as_json: bool) -> Non
         if study.plan.base is not None:
             fetch_base(study.plan.base)
         _take_data(study, settings)
-        observer = _observer(study, store, as_json, stack)
+        observer = observe(stack)
         executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
         stack.callback(executor.close)
         build = _proposers(study, store, observer)
@@ -210,16 +232,33 @@ def _approve(plan: Plan, approval: Approval) -> None:
 def _create(resolved: Resolved, job: Job) -> str:
     """Store the study. Its data are written first, so that a crash in between leaves nothing half made."""
     from agent.store import Store
+
+    with Store.open(job.settings.database) as store:
+        study_id = create_study(
+            resolved, job.settings, store, command=command_of(job.request, job.flags, job.settings.llm)
+        )
+        for call in job.calls:
+            store.log_llm_call(call, study_id)
+    return study_id
+
+
+def create_study(
+    resolved: Resolved,
+    settings: Settings,
+    store: "Store",
+    command: str,
+    also: Callable[[str], None] = lambda study_id: None,
+) -> str:
+    """Store an approved plan as a study, its data beside it; the study's id. `also` writes in the same transaction."""
     from tools.prepare_data import prepare
 
     if resolved.profiled is None:
         raise InputError("data.train", "the plan holds no data.", "Name a file or a hub data set.")
-    prepare(resolved.profiled, _prepared(resolved.plan, job.settings))
-    with Store.open(job.settings.database) as store:
-        study = store.create_study(resolved.plan, command=_command(job))
-        for call in job.calls:
-            store.log_llm_call(call, study.study_id)
-    _take_data(study, job.settings)
+    prepare(resolved.profiled, _prepared(resolved.plan, settings))
+    with store.tx():
+        study = store.create_study(resolved.plan, command=command)
+        also(study.study_id)
+    _take_data(study, settings)
     return study.study_id
 
 
@@ -236,13 +275,13 @@ def _take_data(study: Study, settings: Settings) -> None:
         _prepared(study.plan, settings).rename(data)
 
 
-def _command(job: Job) -> str:
-    """The command that gives the same study: request and flags as typed, approved by hash."""
-    flags = {"--data": job.flags.data, "--trials": job.flags.trials, "--seconds": job.flags.seconds}
-    flags["--warm-start"] = job.flags.warm_start
-    given = [part for name, value in flags.items() if value is not None for part in (name, str(value))]
-    planner = [] if job.settings.llm == "embedded" else ["--llm", job.settings.llm]
-    return shlex.join(["tunewright", "run", job.request, *given, *planner, "--yes"])
+def command_of(request: str, flags: Overrides, llm: str) -> str:
+    """The command that gives the same study: request and flags as typed."""
+    named = {"--data": flags.data, "--trials": flags.trials, "--seconds": flags.seconds}
+    named["--warm-start"] = flags.warm_start
+    given = [part for name, value in named.items() if value is not None for part in (name, str(value))]
+    planner = [] if llm == "embedded" else ["--llm", llm]
+    return shlex.join(["tunewright", "run", request, *given, *planner, "--yes"])
 
 
 def _planned_space(study: Study) -> "Space":
@@ -269,7 +308,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
         brought = {"study": past.study, "used": len(past.trials), "left_out": past.left_out}
         tell(observer, store.log_event(study.study_id, EventKind.WARM_STARTED, None, brought))
-    planner = _open_planner(
+    planner = open_study_planner(
         plan,
         store.llm_spending(study.study_id),
         on_call=lambda call: store.log_llm_call(call, study.study_id),
@@ -291,7 +330,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     return build
 
 
-def _open_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":
+def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":
     """The plan's planner LLM under its caps, of which `spent` (tokens, dollars) is used; None for `embedded`."""
     if plan.llm == "embedded":
         return None

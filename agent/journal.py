@@ -53,23 +53,29 @@ class Journal(Rows):
             ).lastrowid
         return StudyEvent(seq=seq or 0, at=at, kind=kind, trial_id=trial_id, data=data or {})
 
-    def events(self, study_id: str, after: int = 0, kind: EventKind | None = None) -> list[StudyEvent]:
-        """The events of a study with `seq` above `after`, in order."""
+    def events(
+        self, study_id: str, after: int = 0, kind: EventKind | None = None, limit: int | None = None
+    ) -> list[StudyEvent]:
+        """The events of a study with `seq` above `after`, in order, at most `limit`."""
         rows = self.query(
             "SELECT seq, at, kind, trial_id, data FROM events"
-            " WHERE study_id = ? AND seq > ? AND kind = coalesce(?, kind) ORDER BY seq",
-            (study_id, after, kind),
+            " WHERE study_id = ? AND seq > ? AND kind = coalesce(?, kind) ORDER BY seq LIMIT ?",
+            (study_id, after, kind, -1 if limit is None else limit),
         )
-        return [
-            StudyEvent(
-                seq=row["seq"],
-                at=row["at"],
-                kind=row["kind"],
-                trial_id=row["trial_id"],
-                data=json.loads(row["data"]),
-            )
-            for row in rows
-        ]
+        return [_event(row) for row in rows]
+
+    def last_progress(self, study_id: str, trial_id: str) -> StudyEvent | None:
+        """What a trial last told of its training; None before it did."""
+        rows = self.query(
+            "SELECT seq, at, kind, trial_id, data FROM events"
+            " WHERE study_id = ? AND kind = ? AND trial_id = ? ORDER BY seq DESC LIMIT 1",
+            (study_id, EventKind.PROGRESS, trial_id),
+        )
+        return _event(rows[0]) if rows else None
+
+    def last_seq(self, study_id: str) -> int:
+        """The sequence number of the study's latest event; 0 before the first."""
+        return int(self.query("SELECT coalesce(max(seq), 0) AS n FROM events WHERE study_id = ?", (study_id,))[0]["n"])
 
     def log_llm_call(self, call: "LlmCall", study_id: str | None = None) -> int:
         """Store one call of the planner LLM; its id. Without a study: a call made while planning."""
@@ -180,3 +186,9 @@ class Journal(Rows):
             "SELECT kind, path, trial_id, sha256, created_at FROM artifacts WHERE study_id = ? ORDER BY id", (study_id,)
         )
         return [Artifact.model_validate(dict(row)) for row in rows]
+
+
+def _event(row: Row) -> StudyEvent:
+    return StudyEvent(
+        seq=row["seq"], at=row["at"], kind=row["kind"], trial_id=row["trial_id"], data=json.loads(row["data"])
+    )

@@ -1,6 +1,7 @@
 """The one database: opening it, transactions, and the studies in it. The only module that opens SQLite.
 
-`Store` is `TrialRows` (trials, attempts, curves) and `Journal` (events, costs, openings) over one connection.
+`Store` is `TrialRows` (trials, attempts, curves), `Journal` (events, costs, openings) and `DeskRows` (plans that wait,
+the queue, conversations) over one connection.
 Nothing acknowledged is lost: a method that has returned has committed with `synchronous=FULL`.
 """
 
@@ -12,6 +13,7 @@ from types import TracebackType
 from typing import Any, cast
 from urllib.parse import quote
 
+from agent.desk.rows import DeskRows
 from agent.errors import InputError, StoreConflict, TunewrightError
 from agent.journal import Artifact, Journal, Opening
 from agent.owner import one_at_a_time, owner_pid
@@ -34,7 +36,7 @@ class StoreFull(TunewrightError):
     code = "store_full"
 
 
-class Store(TrialRows, Journal):
+class Store(TrialRows, Journal, DeskRows):
     """Typed verbs over the database of one home directory. Usable from several threads; one owner a study."""
 
     def __init__(self, path: Path, database: Any) -> None:
@@ -121,14 +123,19 @@ class Store(TrialRows, Journal):
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def create_study(self, plan: Plan, command: str = "") -> Study:
-        """Store an approved plan as a PLANNED study. Raises InputError for a plan with anything open."""
+        """Store an approved plan as a PLANNED study; `{study}` in the command stands for its id.
+
+        Raises InputError for a plan with anything open.
+        """
         if not plan.ready:
             raise InputError("plan", "only a plan without open questions can be carried out.", "Answer them first.")
         with self.tx() as tx:
             row_id = tx.execute(
-                "INSERT INTO studies (state, created_at, plan, plan_hash, command) VALUES ('PLANNED', ?, ?, ?, ?)",
-                (now(), plan.model_dump_json(), plan.plan_hash, command),
+                "INSERT INTO studies (state, created_at, plan, plan_hash, command, cwd)"
+                " VALUES ('PLANNED', ?, ?, ?, ?, ?)",
+                (now(), plan.model_dump_json(), plan.plan_hash, command, str(Path.cwd())),
             ).lastrowid
+            tx.execute("UPDATE studies SET command = replace(command, '{study}', id) WHERE id = ?", (row_id,))
         return self.study(str(row_id))
 
     def study(self, study_id: str) -> Study:
@@ -209,6 +216,7 @@ class Store(TrialRows, Journal):
             plan_hash=row["plan_hash"],
             directory=self._path.parent / "studies" / str(row["id"]),
             command=row["command"],
+            cwd=Path(row["cwd"]) if row["cwd"] else None,
             error=row["error"],
             owner_pid=row["owner_pid"],
             cancel_requested=bool(row["cancel_requested"]),

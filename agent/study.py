@@ -242,6 +242,7 @@ class Study(Closed):
     plan_hash: str
     directory: Path = Field(description="everything the study writes, the database apart")
     command: str = Field("", description="the command that reproduces it")
+    cwd: Path | None = Field(None, description="working directory it was approved in; relative outputs lie there")
     error: str | None = None
     owner_pid: int | None = Field(None, description="process that runs it, or ran it last")
     cancel_requested: bool = False

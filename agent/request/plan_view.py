@@ -116,6 +116,29 @@ def understood(plan: Plan) -> "Table":
     return grid
 
 
+def row_of(plan: Plan, label: str, fields: tuple[str, ...]) -> tuple[str, str, str] | None:
+    """A row of `SPEC_ROWS` as plain text: (label, value, origin); None where it is not worth showing."""
+    values = _flat(plan)
+    shown = [f for f in fields if _worth_showing(f, values, plan.provenance)]
+    cells = [_value(f, values.get(f), plan.provenance.get(f))[0] for f in shown]
+    if not cells:
+        return None
+    return label, _clean(", ".join(cells)), _clean(_origin(shown, plan.provenance).strip())
+
+
+def data_rows(plan: Plan) -> list[tuple[str, str]]:
+    """What the data are, as (name, text); empty where they could not be read."""
+    return [] if plan.data is None else _data_rows(plan.data)
+
+
+def searched_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """(hyperparameter, default, range) of what is searched."""
+    if plan.space is None:
+        return []
+    default = plan.space.default()
+    return [(n, _number(default.get(n, "-")), _range(plan.space.parameters[n])) for n in plan.space.free]
+
+
 def _worth_showing(field: str, values: dict[str, Any], provenance: dict[str, Provenance]) -> bool:
     known = provenance.get(field)
     if field not in values:
@@ -170,19 +193,24 @@ def _flat(plan: Plan) -> dict[str, Any]:
 
 def _data_card(data: DataProfile) -> "Table":
     grid = _grid()
+    for name, text in _data_rows(data):
+        grid.add_row(name, _line(text))
+    return grid
+
+
+def _data_rows(data: DataProfile) -> list[tuple[str, str]]:
+    rows = []
     for source in data.sources:
         digest = source.sha256[:HASH_SHOWN]
-        grid.add_row("source", _line(f"{source.name}: {source.n_rows:,} rows, {source.format}, sha256 {digest}"))
+        rows.append(("source", f"{source.name}: {source.n_rows:,} rows, {source.format}, sha256 {digest}"))
     splits = data.splits
-    rows = f"{splits.train:,} train, {splits.validation:,} validation, {splits.test:,} test (sealed)"
-    grid.add_row("split", _line(rows))
+    rows.append(("split", f"{splits.train:,} train, {splits.validation:,} validation, {splits.test:,} test (sealed)"))
     if data.label_counts:
-        grid.add_row("classes", _line(_classes(data)))
+        rows.append(("classes", _classes(data)))
     lengths = data.lengths
     cut = f", {lengths.truncated_share:.1%} cut" if lengths.truncated_share else ""
     spread = f"half of the rows up to {lengths.p50}, 99 % up to {lengths.p99}, longest {lengths.max}"
-    grid.add_row("tokens", _line(f"{spread}; limit {lengths.max_seq_length}{cut}"))
-    return grid
+    return [*rows, ("tokens", f"{spread}; limit {lengths.max_seq_length}{cut}")]
 
 
 def _classes(data: DataProfile) -> str:

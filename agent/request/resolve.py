@@ -7,13 +7,14 @@ breaks a rule an error; the rest of the plan is filled in all the same, so that 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
 from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
 from agent.request.draft import Draft, RefusalClass
 from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
+from agent.request.overrides import NO_OVERRIDES, Overrides
 from agent.request.past import Past, read_past
 from agent.request.plan import Estimate, Plan, PlanError
 from agent.request.working import Working
@@ -25,25 +26,13 @@ from tools.machine import Machine, find_machine
 from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.space import Space
-from trainers.spec import Closed, Data, Intent, TaskSpec
+from trainers.spec import Data, Intent, TaskSpec
 
 if TYPE_CHECKING:
     from tools.profile_data import Profiled
 
 SETTLED_ELSEWHERE = {"missing_file": "missing_data"}
 """Error codes of the tools under the name that a plan has for them."""
-
-
-class Overrides(Closed):
-    """What the command line's flags say; the user's own words, before those of the request."""
-
-    data: str | None = None
-    trials: int | None = None
-    seconds: float | None = Field(None, allow_inf_nan=True, description="any number, so that a message can name it")
-    warm_start: str | None = None
-
-
-NO_OVERRIDES = Overrides()
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def test_opening_sets_the_promised_pragmas(store):
 def test_all_tables_are_strict(store):
     """Every table of ours refuses a value of the wrong type."""
     rows = store.query("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%sqlite%'")
-    assert len(rows) == 9
+    assert len(rows) == 15
     assert all("STRICT" in row["sql"] for row in rows)
 
 

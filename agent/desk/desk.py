@@ -1,0 +1,433 @@
+"""The desk: one typed verb for everything that people and programs may ask of tunewright.
+
+Chat, HTTP, MCP, web page and Python are views of it. It plans, approves by hash, queues, looks and stops; the training
+itself is done by the process of `agent/desk/dispatch.py`. Every method may be called from several threads.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agent.confirm import report_directory
+from agent.desk import study_cards
+from agent.desk.cards import (
+    BudgetCard,
+    Comparison,
+    DataCard,
+    EventPage,
+    Explanation,
+    Line,
+    LlmCallCard,
+    PlanCard,
+    ReportCard,
+    StudyCard,
+    TrialCard,
+)
+from agent.desk.child import in_child
+from agent.desk.dispatch import ensure_dispatcher
+from agent.desk.plans import plan_card
+from agent.desk.rows import StoredPlan, Submission
+from agent.errors import InputError, NeedsAnswer, StoreConflict
+from agent.job import Job, command_of, create_study, open_study_planner
+from agent.owner import owner_pid
+from agent.report.model import Report
+from agent.report.write import read_report
+from agent.request.draft import Draft
+from agent.request.overrides import NO_OVERRIDES, Overrides
+from agent.request.plan import Plan
+from agent.request.resolve import resolve
+from agent.rows import now
+from agent.settings import Settings
+from agent.store import Store
+from agent.study import EventKind, Study, StudyEvent, StudyState
+from tools.evaluate import Evaluation
+from tools.export import Exported
+from tools.generate import Answer
+from tools.paths import confined
+from trainers.spec import CurvePoint, Data, Task
+
+POLL_SECONDS = 0.5
+MAX_EVENTS = 500
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with what it was made from; `card.plan_hash` starts it."""
+
+    card: PlanCard
+    plan: Plan
+    draft: Draft
+
+
+class Desk:
+    """The verbs over one home directory. Use as a context manager, or call `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store.open(settings.database)
+        self._planning = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of the database. Studies go on."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- plans -------------------------------------------------------------------------------------------------
+
+    def read(self, text: str, previous: Draft | None = None, llm: str | None = None) -> tuple[Draft, tuple[int, ...]]:
+        """The draft of a request (of a spec file where `text` names one), or of an edit of `previous`.
+
+        Also the ids of the LLM calls it took. Raises InputError and PlannerFailed.
+        """
+        job = Job(text, self._with(llm), NO_OVERRIDES)
+        try:
+            draft = job.read(None if previous is None else text, previous)
+        finally:
+            calls = tuple(self.store.log_llm_call(call) for call in job.calls)
+        return draft, calls
+
+    def plan(self, request: str, overrides: Overrides = NO_OVERRIDES, llm: str | None = None) -> Planned:
+        """Plan a request from nothing. Changes nothing but caches; a ready plan is kept for its approval."""
+        with self._planning:
+            draft, calls = self.read(request, llm=llm)
+            return self._planned(request, draft, overrides, llm, calls)
+
+    def edit(
+        self,
+        request: str,
+        previous: Draft,
+        text: str,
+        *,
+        before: Plan | None = None,
+        overrides: Overrides = NO_OVERRIDES,
+        llm: str | None = None,
+    ) -> Planned:
+        """Plan again after an edit in words ("use rank 32 instead"); `request` is what was said before it."""
+        with self._planning:
+            draft, calls = self.read(text, previous, llm)
+            joined = f"{request.rstrip()}; {text.strip()}"
+            return self._planned(joined, draft, overrides, llm, calls, before=before, edited=True)
+
+    def plan_draft(
+        self,
+        request: str,
+        draft: Draft,
+        *,
+        before: Plan | None = None,
+        overrides: Overrides = NO_OVERRIDES,
+        llm: str | None = None,
+    ) -> Planned:
+        """Plan a draft that exists already, such as one with answers or a copy of a study's."""
+        with self._planning:
+            return self._planned(request, draft, overrides, llm, (), before=before, edited=True)
+
+    def _planned(
+        self,
+        request: str,
+        draft: Draft,
+        overrides: Overrides,
+        llm: str | None,
+        calls: tuple[int, ...],
+        before: Plan | None = None,
+        edited: bool = False,
+    ) -> Planned:
+        settings = self._with(llm)
+        plan = resolve(request, draft, settings, overrides).plan
+        if plan.ready:
+            kept = StoredPlan(
+                plan_hash=plan.plan_hash,
+                at=now(),
+                request=request,
+                llm=settings.llm,
+                draft=draft,
+                overrides=overrides,
+                plan=plan,
+                llm_call_ids=calls,
+                edited=edited,
+            )
+            self.store.keep_plan(kept)
+        return Planned(card=plan_card(plan, before), plan=plan, draft=draft)
+
+    def _with(self, llm: str | None) -> Settings:
+        return self.settings if llm is None else self.settings.model_copy(update={"llm": llm})
+
+    def start(
+        self, plan_hash: str, *, face: str, key: str | None = None, job: dict[str, Any] | None = None
+    ) -> StudyCard:
+        """Approve the plan with this hash and queue it; returns at once.
+
+        The plan is made again from the same words: where data, model or machine have changed since, it is another
+        plan, and NeedsAnswer says so. `key` makes it safe to ask twice: the same key gives the same study. Raises
+        InputError for an unknown hash, StoreConflict for a key that stands for another plan.
+        """
+        kept = self.store.kept_plan(plan_hash)
+        if (found := self._already(key, kept.plan_hash)) is not None:
+            return self.status(found.study_id)
+        settings = self._with(kept.llm)
+        with self._planning:
+            resolved = resolve(kept.request, kept.draft, settings, kept.overrides)
+        if resolved.plan.plan_hash != kept.plan_hash:
+            raise NeedsAnswer(
+                f"plan {kept.plan_hash[:12]} cannot be carried out any more: data, model or machine have changed since "
+                "it was made. Plan again and look at what differs."
+            )
+        open_study_planner(resolved.plan)  # a missing key or price is told before there is a study
+        command = "tunewright run --from-study {study} --yes"
+        if not kept.edited:
+            command = command_of(kept.request, kept.overrides, kept.llm)
+
+        def also(study_id: str) -> None:
+            self.store.give_llm_calls(study_id, kept.llm_call_ids)
+            self.store.record_submission(study_id, face, kept.plan_hash, key, job)
+            self.store.enqueue(study_id)
+
+        try:
+            study_id = create_study(resolved, settings, self.store, command, also)
+        except StoreConflict:
+            if (found := self._already(key, kept.plan_hash)) is None:
+                raise
+            study_id = found.study_id  # the same key came twice at once
+        ensure_dispatcher(self.settings.home)
+        return self.status(study_id)
+
+    def _already(self, key: str | None, plan_hash: str) -> Submission | None:
+        found = self.store.submission(key=key) if key is not None else None
+        if found is not None and found.plan_hash != plan_hash:
+            raise StoreConflict(
+                f"the idempotency key {key!r} stands for study {found.study_id}, another plan. Use a new key."
+            )
+        return found
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def study(self, study: str | None = None) -> Study:
+        """The study named, or the latest. Raises InputError where there is none."""
+        if study is not None:
+            return self.store.study(study)
+        studies = self.store.studies()
+        if not studies:
+            raise InputError(
+                "study", "there is no study yet.", 'Plan one, such as "classify the topics in tickets.csv".'
+            )
+        return studies[-1]
+
+    def status(self, study: str | None = None) -> StudyCard:
+        """Where a study stands; the latest where none is named."""
+        return study_cards.study_card(self.study(study), self.store)
+
+    def studies(self) -> list[StudyCard]:
+        """All studies, newest first."""
+        return [study_cards.study_card(study, self.store) for study in reversed(self.store.studies())]
+
+    def events(
+        self, study: str | None = None, after: int = 0, limit: int = 100, kinds: Sequence[EventKind] = ()
+    ) -> EventPage:
+        """What happened after the event numbered `after`; at most `limit` (1 to 500) at once."""
+        if not 1 <= limit <= MAX_EVENTS:
+            raise InputError("limit", f"must be between 1 and {MAX_EVENTS}, got {limit}.", "Ask for fewer.")
+        found = self.study(study)
+        over = self.status(found.study_id).over
+        events = self.store.events(found.study_id, after, limit=limit + 1)
+        page = events[:limit]
+        shown = tuple(e for e in page if not kinds or e.kind in kinds)
+        return EventPage(
+            study=found.study_id,
+            events=shown,
+            after=page[-1].seq if page else after,
+            more=len(events) > limit,
+            over=over,
+        )
+
+    def trials(self, study: str | None = None) -> list[TrialCard]:
+        """The trials of a study, by number."""
+        return [study_cards.trial_card(t) for t in self.store.trials(self.study(study).study_id)]
+
+    def curves(self, study: str | None = None) -> dict[int, tuple[CurvePoint, ...]]:
+        """Trial number to learning curve."""
+        curves = self.store.curves(self.study(study).study_id)
+        return {int(trial_id.rpartition("-")[2]): points for trial_id, points in curves.items()}
+
+    def explain(self, study: str | None = None, trial: int | None = None) -> Explanation:
+        """Why a trial has its configuration and how it turned out; the best trial where none is named."""
+        return study_cards.explanation(self.store, self.study(study), trial)
+
+    def llm_call(self, study: str | None, trial: int) -> LlmCallCard | None:
+        """The planner LLM's call behind a trial; None where another proposer made it."""
+        return study_cards.llm_call_card(self.store, self.study(study), trial)
+
+    def compare(self, study: str | None = None, left: int | None = None, right: int | None = None) -> Comparison:
+        """Trial `left` (default: the best) against trial `right` (default: the default configuration)."""
+        return study_cards.comparison(self.store, self.study(study), left, right)
+
+    def budget(self, study: str | None = None) -> BudgetCard:
+        """What a study may spend and has spent."""
+        return study_cards.budget_card(self.study(study), self.store)
+
+    def report(self, study: str | None = None) -> Report:
+        """The report of a finished study. Raises InputError for one that is not."""
+        return read_report(report_directory(self._done(study)))
+
+    def report_card(self, study: str | None = None) -> ReportCard:
+        """Where the report is, and what it says in short."""
+        done = self._done(study)
+        directory = report_directory(done)
+        files = sorted(str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file())
+        return ReportCard(
+            study=done.study_id,
+            directory=str(directory),
+            files=tuple(files),
+            adapter_dir=str(directory / "adapter"),
+            result=study_cards.result_of(read_report(directory)),
+        )
+
+    def _done(self, study: str | None) -> Study:
+        found = self.study(study)
+        if found.state is not StudyState.DONE:
+            why = f" ({found.error})" if found.error else ""
+            raise InputError(
+                "study",
+                f"study {found.study_id} is {self.status(found.study_id).state_words}, not done{why}.",
+                "Wait for it, or resume it.",
+                code="not_done",
+            )
+        return found
+
+    def profile_data(self, data: str, task: Task | None = None) -> DataCard:
+        """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used."""
+        from tools.columns import Undecided
+        from tools.profile_data import profile
+        from trainers.spec import Constraints
+
+        try:
+            found = profile(
+                Data(train=data),
+                task,
+                roots=self.settings.roots,
+                tokenizer_file=None,
+                tokenizer_name="words",
+                max_positions=None,
+                constraints=Constraints(),
+                seed=0,
+            ).profile
+        except Undecided as open_question:
+            raise InputError(
+                open_question.field, open_question.question, f"Suggestion: {open_question.suggestion}"
+            ) from open_question
+        source, splits, lengths = found.sources[0], found.splits, found.lengths
+        return DataCard(
+            data=data,
+            task=found.task,
+            rows=source.n_rows,
+            format=source.format,
+            sha256=source.sha256,
+            columns=source.columns,
+            used_columns=tuple(
+                Line(name=role, value=column, origin=found.column_evidence.get(role, ""))
+                for role, column in found.columns
+                if column is not None
+            ),
+            classes=found.label_counts,
+            train=splits.train,
+            validation=splits.validation,
+            test=splits.test,
+            duplicates_removed=found.duplicates.removed_from_train,
+            tokens_p50=lengths.p50,
+            tokens_p99=lengths.p99,
+            tokens_max=lengths.max,
+            notes=found.notes,
+        )
+
+    # -- control -----------------------------------------------------------------------------------------------
+
+    def cancel(self, study: str | None = None) -> StudyCard:
+        """Stop a study; what is finished stays, and `resume` goes on. Raises InputError for one that is done."""
+        found = self.study(study)
+        self.store.request_cancel(found.study_id)
+        self.store.dequeue(found.study_id)
+        return self.status(found.study_id)
+
+    def pause(self, study: str | None = None) -> StudyCard:
+        """Stop a study but keep its place in the queue until `resume`."""
+        found = self._unfinished(study)
+        with self.store.tx():
+            self.store.enqueue(found.study_id)
+            self.store.pause(found.study_id)
+        if owner_pid(found.directory) is not None:
+            self.store.request_cancel(found.study_id)
+        return self.status(found.study_id)
+
+    def resume(self, study: str | None = None) -> StudyCard:
+        """Queue a stopped study again; finished trials are not run again. Returns at once."""
+        found = self._unfinished(study)
+        self.store.withdraw_cancel(found.study_id)
+        self.store.enqueue(found.study_id)
+        ensure_dispatcher(self.settings.home)
+        return self.status(found.study_id)
+
+    def _unfinished(self, study: str | None) -> Study:
+        found = self.study(study)
+        if found.state is StudyState.DONE:
+            raise InputError("study", f"study {found.study_id} is done.", "Look at its report, or start a new one.")
+        return found
+
+    def wait(self, study: str | None = None, timeout: float | None = None) -> StudyCard:
+        """The study when it is over, or as it stands after `timeout` seconds (`over` says which)."""
+        study_id = self.study(study).study_id
+        until = None if timeout is None else time.monotonic() + timeout
+        while not (card := self.status(study_id)).over and (until is None or time.monotonic() < until):
+            ensure_dispatcher(self.settings.home)
+            time.sleep(POLL_SECONDS)
+        return card
+
+    def stream(self, study: str | None = None, after: int = 0) -> Iterator[StudyEvent]:
+        """Events as they come, until the study is over."""
+        study_id = self.study(study).study_id
+        while True:
+            page = self.events(study_id, after, MAX_EVENTS)
+            yield from page.events
+            after = page.after
+            if page.over and not page.more:
+                return
+            if not page.events:
+                time.sleep(POLL_SECONDS)
+
+    # -- the model ---------------------------------------------------------------------------------------------
+
+    def adapter_of(self, study: str | None = None) -> Path:
+        """The adapter that a finished study handed back."""
+        return report_directory(self._done(study)) / "adapter"
+
+    def generate(self, study: str | None, prompt: str, max_new_tokens: int = 128) -> Answer:
+        """What a finished study's model says to `prompt`: text, or class probabilities. About 10 s: it is loaded."""
+        home, options = self.settings.home, ("--max-new-tokens", str(max_new_tokens))
+        return Answer.model_validate(in_child(home, "generate", *options, "--", str(self.adapter_of(study)), prompt))
+
+    def evaluate(
+        self, study: str | None, data: str, metric: str | None = None, max_rows: int | None = None
+    ) -> Evaluation:
+        """Score a finished study's model on labelled data, in a process of its own."""
+        options = [*(("--metric", metric) if metric else ()), *(("--max-rows", str(max_rows)) if max_rows else ())]
+        told = in_child(
+            self.settings.home, "evaluate", *options, "--", str(self.adapter_of(study)), data, seconds=3600.0
+        )
+        return Evaluation.model_validate(told)
+
+    def export(self, study: str | None = None, out: Path | None = None, merge: bool = False) -> Exported:
+        """Copy a finished study's adapter to a new directory, or merge it into the base model there."""
+        done = self._done(study)
+        target = confined("out", str(out or f"tunewright-{done.study_id}"), self.settings.roots)
+        options = ("--out", str(target), *(("--merge",) if merge else ()))
+        return Exported.model_validate(
+            in_child(self.settings.home, "export", *options, "--", done.study_id, seconds=3600.0)
+        )

@@ -1,0 +1,120 @@
+"""The process that works off the queue, one study after another: `python -P -m agent.desk.dispatch HOME`.
+
+Whoever queues a study starts it if it is not there (`ensure_dispatcher`), and it ends when the queue is empty. It lives
+in a session of its own, so that neither a closed terminal nor a killed server ends a run; killed itself, the next one
+resumes where it was.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import StoreConflict, TunewrightError
+from agent.owner import owner_pid, owning
+from agent.study import StudyState
+
+if TYPE_CHECKING:
+    from agent.store import Store
+
+MAX_STARTS = 3
+"""A study whose process died this often without a word is FAILED instead of tried for ever."""
+
+
+def queue_directory(home: Path) -> Path:
+    """Holds the lock of the process that works off the queue, and its log."""
+    return home / "queue"
+
+
+def dispatcher_pid(home: Path) -> int | None:
+    """The process that works off the queue of `home` now; None where there is none."""
+    return owner_pid(queue_directory(home))
+
+
+def ensure_dispatcher(home: Path) -> None:
+    """Start the process that works off the queue, unless there is one. Returns at once."""
+    if dispatcher_pid(home) is not None:
+        return
+    directory = queue_directory(home)
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "agent.desk.dispatch", str(home)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    _children.append(child)  # reaped by the next call; a zombie would look alive
+    for old in list(_children):
+        if old.poll() is not None:
+            _children.remove(old)
+
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def work_off(home: Path) -> None:
+    """Run queued studies until there are none; returns at once where another process does so already."""
+    from agent.store import Store
+
+    with Store.open(home / "tunewright.db") as store:
+        while any(not entry.paused for entry in store.queue()):
+            try:
+                with owning(queue_directory(home)):
+                    while (study_id := store.take_next()) is not None:
+                        _work_on(study_id, store, home)
+            except StoreConflict:
+                if dispatcher_pid(home) is not None:
+                    return  # somebody else does it; what was queued meanwhile, they see
+                raise
+
+
+def _work_on(study_id: str, store: "Store", home: Path) -> None:
+    """Carry one study out and take it off the queue, unless it is to go on later."""
+    from agent.job import work_on
+    from agent.settings import load_settings
+
+    study, entry = store.study(study_id), next(e for e in store.queue() if e.study_id == study_id)
+    if study.state is StudyState.DONE or entry.starts > MAX_STARTS:
+        if study.state is not StudyState.DONE:
+            store.interrupt_attempts(study_id)
+            error = f"the process that ran it died {MAX_STARTS} times; see {queue_directory(home) / 'log'}"
+            store.set_state(study_id, StudyState.FAILED, error)
+        store.dequeue(study_id)
+        return
+    print(f"study {study_id}: start {entry.starts}", flush=True)
+    if (pid := owner_pid(study.directory)) is not None:
+        _wait_for(pid, study.directory)
+    try:
+        if study.cwd is not None and study.cwd.is_dir():
+            os.chdir(study.cwd)
+        work_on(study_id, store, load_settings().model_copy(update={"home": home}))
+    except TunewrightError as error:
+        print(f"study {study_id}: {error}", flush=True)
+        if store.study(study_id).state is not StudyState.FAILED:  # it failed before it began
+            store.set_state(study_id, StudyState.FAILED, str(error))
+    entry_now = next((e for e in store.queue() if e.study_id == study_id), None)
+    if entry_now is not None and not entry_now.paused:
+        store.dequeue(study_id)
+
+
+def _wait_for(pid: int, directory: Path) -> None:
+    """Another process (`tunewright resume`) runs the study: let it."""
+    print(f"process {pid} runs it; waiting", flush=True)
+    while owner_pid(directory) is not None:
+        time.sleep(1.0)
+
+
+def main(home: Path) -> None:
+    """Work off the queue of `home`; SIGTERM stops the running study, which stays queued."""
+    os.environ["TUNEWRIGHT_HOME"] = str(home)
+    with suppress(KeyboardInterrupt):
+        work_off(home)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,84 @@
+"""A plan as a card, and what an edit changed in it."""
+
+from typing import Any
+
+from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
+from agent.request.plan import Plan
+from agent.request.plan_view import SPEC_ROWS, data_rows, row_of, searched_rows
+
+
+def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
+    """`plan` in short; with `previous`, also what differs from it."""
+    found = plan.estimate
+    return PlanCard(
+        plan_hash=plan.plan_hash if plan.ready else None,
+        ready=plan.ready,
+        request=plan.request,
+        understood=_understood(plan),
+        data=tuple(Line(name=name, value=value) for name, value in data_rows(plan)),
+        searched=tuple(Line(name=n, value=v, origin=f"default {d}") for n, d, v in searched_rows(plan)),
+        trials=plan.spec.budget.trials,
+        seconds_p50=found.seconds_p50,
+        seconds_p90=found.seconds_p90,
+        peak_memory_mb=found.peak_memory_mb,
+        adapter_mb=found.adapter_mb,
+        llm_tokens=found.llm_tokens or None,
+        llm_usd=found.llm_usd,
+        device=plan.device,
+        questions=tuple(
+            OpenQuestion(field=q.field, question=q.question, suggestion=q.suggestion) for q in plan.questions
+        ),
+        problem=_problem(plan),
+        notes=plan.notes,
+        not_obeyed=plan.ignored,
+        changed=_changed(plan, previous) if previous is not None else (),
+    )
+
+
+def _understood(plan: Plan) -> tuple[Line, ...]:
+    rows = (row_of(plan, label, fields) for label, fields in SPEC_ROWS)
+    return tuple(Line(name=row[0], value=row[1], origin=row[2]) for row in rows if row is not None)
+
+
+def _problem(plan: Plan) -> Problem | None:
+    if plan.refusal is not None:
+        return Problem(code=plan.refusal.kind, message=plan.refusal.message)
+    if plan.error is not None:
+        error = plan.error
+        return Problem(code=error.code, message=error.message, param=error.param, hint=error.hint)
+    return None
+
+
+def _changed(plan: Plan, previous: Plan) -> tuple[Line, ...]:
+    """Fields of the spec that differ: name, what it is now, what it was."""
+    now, before = _leaves(plan), _leaves(previous)
+    return tuple(
+        Line(name=name, value=now.get(name, "not set"), origin=before.get(name, "not set"))
+        for name in dict.fromkeys([*now, *before])
+        if now.get(name) != before.get(name)
+    )
+
+
+def _leaves(plan: Plan) -> dict[str, str]:
+    found: dict[str, str] = {}
+
+    def walk(tree: dict[str, Any], prefix: str) -> None:
+        for name, value in tree.items():
+            if isinstance(value, dict) and not prefix.startswith("search."):
+                walk(value, f"{prefix}{name}.")
+            elif value is not None:
+                found[f"{prefix}{name}"] = _shown(value)
+
+    walk(plan.spec.model_dump(mode="json"), "")
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        values = {k: v for k, v in value.items() if v is not None}
+        if set(values) == {"low", "high"}:
+            return f"{values['low']:g} to {values['high']:g}"
+        return ", ".join(f"{k} {_shown(v)}" for k, v in values.items())
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

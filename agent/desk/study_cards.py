@@ -1,0 +1,328 @@
+"""Studies and trials as cards, read from the store."""
+
+from agent.confirm import report_directory
+from agent.desk.cards import (
+    BudgetCard,
+    Change,
+    Comparison,
+    Explanation,
+    LlmCallCard,
+    Result,
+    Running,
+    Scored,
+    StudyCard,
+    TrialCard,
+)
+from agent.errors import InputError
+from agent.owner import owner_pid
+from agent.report.model import Report, Side
+from agent.report.write import read_report
+from agent.rungs import curve_digest, run_length
+from agent.store import Store
+from agent.study import Phase, Study, StudyState, Trial, TrialState
+from trainers.spec import Config
+
+ENDED = (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
+OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
+
+
+def study_card(study: Study, store: Store) -> StudyCard:
+    """Where `study` stands now."""
+    trials = store.trials(study.study_id)
+    search = [t for t in trials if t.phase is Phase.SEARCH]
+    best = store.history(study.study_id).best
+    used = store.balance(study.study_id, "wall_seconds")
+    tokens, usd = store.llm_spending(study.study_id)
+    pid = owner_pid(study.directory)
+    place, paused = _in_queue(study, store, pid)
+    over = study.state is StudyState.DONE or (pid is None and place is None)
+    expected = study.plan.estimate.seconds_p50
+    done = study.state is StudyState.DONE
+    directory = report_directory(study)
+    return StudyCard(
+        study=study.study_id,
+        state=study.state,
+        state_words=state_words(study, pid, place, paused),
+        request=study.plan.request,
+        plan_hash=study.plan_hash,
+        metric=study.spec.objective.metric,
+        direction=study.spec.objective.direction,
+        trials_over=sum(t.state in OVER for t in search),
+        trials_failed=sum(t.state is TrialState.FAILED for t in search),
+        trials_pruned=sum(t.state is TrialState.PRUNED for t in search),
+        trials_limit=study.spec.budget.trials,
+        confirm_over=sum(t.state in OVER for t in trials if t.phase is Phase.CONFIRM),
+        best=Scored(trial=best.number, score=best.score, config=best.config)
+        if best is not None and best.score is not None
+        else None,
+        default=next((t.score for t in trials if t.number == 0), None),
+        running=tuple(_running(t, store) for t in trials if t.state is TrialState.RUNNING),
+        seconds_used=used,
+        seconds_limit=study.spec.budget.seconds,
+        seconds_left_p50=max(0.0, expected - used) if expected is not None and not over else None,
+        llm_tokens=tokens,
+        llm_usd=usd,
+        queue_place=place,
+        paused=paused,
+        running_pid=pid,
+        error=study.error,
+        created_at=study.created_at,
+        started_at=study.started_at,
+        finished_at=study.finished_at,
+        over=over,
+        last_event=store.last_seq(study.study_id),
+        result=result_of(read_report(directory)) if done and (directory / "report.json").exists() else None,
+        directory=str(study.directory),
+        report_dir=str(directory) if done else None,
+        adapter_dir=str(directory / "adapter") if done else None,
+    )
+
+
+def state_words(study: Study, pid: int | None, place: int | None, paused: bool) -> str:
+    """The state for people: where it waits, who must act."""
+    if paused:
+        return "pausing" if pid else "paused"
+    if pid is None and place is not None:
+        return "queued, next" if place == 1 else f"queued, place {place}"
+    if pid is None and study.state not in ENDED:
+        return "waiting to be resumed" if study.started_at else "planned, not started"
+    if study.cancel_requested and pid is not None:
+        return "stopping"
+    return _WORDS[study.state]
+
+
+_WORDS = {
+    StudyState.PLANNED: "starting",
+    StudyState.SEARCHING: "searching",
+    StudyState.CONFIRMING: "confirming on fresh seeds",
+    StudyState.REPORTING: "opening the test split",
+    StudyState.DONE: "done",
+    StudyState.CANCELLED: "cancelled",
+    StudyState.FAILED: "failed",
+}
+
+
+def _in_queue(study: Study, store: Store, pid: int | None) -> tuple[int | None, bool]:
+    """(place among those that wait, paused); (None, False) for a study that runs or is not queued."""
+    queue = store.queue()
+    entry = next((e for e in queue if e.study_id == study.study_id), None)
+    if entry is None:
+        return None, False
+    if entry.paused:
+        return None, True
+    if pid is not None:
+        return None, False
+    ahead = [e for e in queue if not e.paused and e.position < entry.position]
+    return 1 + len(ahead), False
+
+
+def _running(trial: Trial, store: Store) -> Running:
+    event = store.last_progress(trial.study_id, trial.trial_id)
+    told = event.data if event else {}
+    return Running(
+        trial=trial.number,
+        phase=trial.phase,
+        step=told.get("step", 0),
+        total_steps=told.get("total_steps", 0),
+        loss=told.get("loss"),
+    )
+
+
+def result_of(report: Report) -> Result:
+    """What a report found, in short."""
+    gain = report.gain
+    return Result(
+        verdict=report.verdict,
+        best_test=report.best.test_score,
+        best_ci95=report.best.ci95,
+        default_test=report.default.test_score,
+        default_ci95=report.default.ci95,
+        gain=gain.value if gain else None,
+        gain_ci95=gain.ci95 if gain else None,
+        p_value=gain.p_value if gain else None,
+        best_is_default=report.best_is_default,
+        best_config=report.best.config,
+        test_rows=report.data.n_test if report.data else 0,
+    )
+
+
+def trial_card(trial: Trial) -> TrialCard:
+    """One trial in a line."""
+    return TrialCard(
+        trial=trial.number,
+        phase=trial.phase,
+        state=trial.state,
+        source=trial.proposal.source,
+        score=trial.score,
+        reason=trial.reason,
+        seconds=trial.seconds,
+        config=trial.config,
+        predicted_mean=trial.proposal.predicted_mean,
+        predicted_sd=trial.proposal.predicted_sd,
+        seed=trial.seed,
+    )
+
+
+def trial_of(store: Store, study: Study, number: int | None) -> Trial:
+    """The trial of that number, the incumbent for None. Raises InputError where there is none."""
+    if number is None:
+        best = store.history(study.study_id).best
+        if best is None:
+            raise InputError("trial", f"study {study.study_id} has no complete trial yet.", "Name a trial.")
+        return best
+    trials = store.trials(study.study_id)
+    found = next((t for t in trials if t.number == number), None)
+    if found is None:
+        last = f"0 to {trials[-1].number}" if trials else "none"
+        raise InputError(
+            "trial", f"study {study.study_id} has no trial {number}; there are: {last}.", "Name one of them."
+        )
+    return found
+
+
+def explanation(store: Store, study: Study, number: int | None) -> Explanation:
+    """Where a trial's configuration came from and how it turned out."""
+    trial = trial_of(store, study, number)
+    default = next(iter(store.trials(study.study_id)), trial)
+    call = next((c for c in store.llm_calls(study.study_id) if c["id"] == trial.proposal.llm_call_id), None)
+    curve = store.curves(study.study_id).get(trial.trial_id, ())
+    proposal = trial.proposal
+    return Explanation(
+        study=study.study_id,
+        trial=trial.number,
+        phase=trial.phase,
+        state=trial.state,
+        proposed_by=proposal.source,
+        why=proposal.why,
+        differs_from_default=changes(trial.config, default.config),
+        config=trial.config,
+        metric=study.spec.objective.metric,
+        predicted_mean=proposal.predicted_mean,
+        predicted_sd=proposal.predicted_sd,
+        outcome=trial.score,
+        outcome_words=outcome_words(trial),
+        default_scored=default.score,
+        seconds=trial.seconds,
+        costs=trial.costs.model_dump() if trial.costs else None,
+        deviations=trial.deviations,
+        curve_words=curve_digest(curve, run_length(trial, curve)),
+        curve=curve,
+        llm_model=call["model"] if call else None,
+        llm_prompt_name=call["prompt_name"] if call else None,
+        llm_prompt_sha256=call["prompt_sha256"] if call else None,
+    )
+
+
+def outcome_words(trial: Trial) -> str:
+    """How a trial ended, or where it is."""
+    if trial.score is not None:
+        return f"scored {trial.score:.4f}"
+    if trial.rung is not None:
+        return f"stopped at {trial.rung.share:.0%} of its run, validation loss {trial.rung.eval_loss:.4g} there"
+    return " ".join(filter(None, (trial.state.lower(), trial.reason, trial.error)))
+
+
+def llm_call_card(store: Store, study: Study, number: int) -> LlmCallCard | None:
+    """The LLM call behind a trial, whole; None where no LLM proposed it."""
+    wanted = trial_of(store, study, number).proposal.llm_call_id
+    call = next((c for c in store.llm_calls(study.study_id) if c["id"] == wanted), None)
+    if call is None:
+        return None
+    fields = {name: call[name] for name in LlmCallCard.model_fields if name != "call"}
+    return LlmCallCard.model_validate({"call": call["id"], **fields})
+
+
+def changes(left: Config, right: Config) -> tuple[Change, ...]:
+    """Hyperparameters that differ; "not set" where one is inactive."""
+    names = dict.fromkeys([*left, *right])
+    return tuple(
+        Change(name=name, value=_value(left.get(name)), other=_value(right.get(name)))
+        for name in names
+        if left.get(name) != right.get(name)
+    )
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return "not set"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def budget_card(study: Study, store: Store) -> BudgetCard:
+    """What a study may spend and has spent."""
+    tokens, usd = store.llm_spending(study.study_id)
+    trials = store.trials(study.study_id, Phase.SEARCH)
+    return BudgetCard(
+        study=study.study_id,
+        trials_used=sum(t.state in OVER for t in trials),
+        trials_limit=study.spec.budget.trials,
+        seconds_used=store.balance(study.study_id, "wall_seconds"),
+        seconds_limit=study.spec.budget.seconds,
+        llm_tokens_used=tokens,
+        llm_tokens_limit=study.plan.estimate.llm_tokens or None,
+        llm_usd_used=usd,
+        llm_usd_limit=study.spec.budget.llm_usd,
+    )
+
+
+def comparison(store: Store, study: Study, left: int | None, right: int | None) -> Comparison:
+    """Trial `left` (None: the best) against trial `right` (None: the default).
+
+    The best against the default of a finished study is compared on its test rows; configurations that were confirmed,
+    on their fresh seeds; all others by their single search scores, which is said.
+    """
+    if left is None and right is None and study.state is StudyState.DONE:
+        return _tested(study, read_report(report_directory(study)))
+    ours, theirs = trial_of(store, study, left), trial_of(store, study, 0 if right is None else right)
+    names = (f"trial {ours.number}", f"trial {theirs.number}" if theirs.number else "the default")
+    scores = [(store.history(study.study_id).mean_score(t.config), t.score) for t in (ours, theirs)]
+    first, second = (mean if mean is not None else single for mean, single in scores)
+    difference = None if first is None or second is None else first - second
+    return Comparison(
+        study=study.study_id,
+        metric=study.spec.objective.metric,
+        direction=study.spec.objective.direction,
+        left_name=names[0],
+        right_name=names[1],
+        left=first,
+        right=second,
+        difference=difference,
+        basis="validation scores of search trials; single runs, so a small difference may be luck",
+        verdict=_verdict(study, names, difference),
+        changes=changes(ours.config, theirs.config),
+    )
+
+
+def _verdict(study: Study, names: tuple[str, str], difference: float | None) -> str:
+    if difference is None:
+        return "One of the two has no score yet, so they cannot be compared."
+    if difference == 0:
+        return "They scored the same."
+    better = difference > 0 if study.spec.objective.direction == "maximize" else difference < 0
+    soon = "" if study.state is StudyState.DONE else " The report will settle it on test rows."
+    return f"So far {names[0]} is {'better' if better else 'worse'} than {names[1]}.{soon}"
+
+
+def _tested(study: Study, report: Report) -> Comparison:
+    gain = report.gain
+    return Comparison(
+        study=study.study_id,
+        metric=report.metric,
+        direction=report.direction,
+        left_name="the best configuration",
+        right_name="the default",
+        left=report.best.test_score,
+        right=report.default.test_score,
+        difference=_minus(report.best, report.default),
+        basis=f"test rows nobody had seen, {len(report.best.test_scores)} seeds each",
+        ci95=gain.ci95 if gain else None,
+        p_value=gain.p_value if gain else None,
+        verdict=report.verdict,
+        changes=changes(report.best.config, report.default.config),
+    )
+
+
+def _minus(left: Side, right: Side) -> float | None:
+    if left.test_score is None or right.test_score is None:
+        return None
+    return left.test_score - right.test_score
