@@ -9,13 +9,16 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.desk.rows import Queued
 from agent.errors import StoreConflict, TunewrightError
 from agent.owner import owner_pid, owning
-from agent.study import StudyState
+from agent.rows import now
+from agent.study import Study, StudyState
 
 if TYPE_CHECKING:
     from agent.store import Store
@@ -74,39 +77,48 @@ def work_off(home: Path) -> None:
 
 
 def _work_on(study_id: str, store: "Store", home: Path) -> None:
-    """Carry one study out and take it off the queue, unless it is to go on later."""
+    """Carry one study out and take it off the queue, unless it was paused or queued again meanwhile."""
+    study, entry = store.study(study_id), _entry(study_id, store)
+    if entry is None:
+        return  # cancelled just now
+    if entry.starts > MAX_STARTS:
+        store.interrupt_attempts(study_id)
+        error = f"the process that ran it died {MAX_STARTS} times; see {queue_directory(home) / 'log'}"
+        store.set_state(study_id, StudyState.FAILED, error)
+    elif study.state is not StudyState.DONE:
+        _tell(f"study {study_id}: start {entry.starts}")
+        _carry_out(study, store, home)
+        _tell(f"study {study_id}: {store.study(study_id).state}")
+    after = _entry(study_id, store)
+    if after is not None and not after.paused and after.starts > 0:
+        store.dequeue(study_id)
+
+
+def _carry_out(study: Study, store: "Store", home: Path) -> None:
+    """One study to its end; whatever goes wrong in it is written down and does not stop the queue."""
     from agent.job import work_on
     from agent.settings import load_settings
 
-    study, entry = store.study(study_id), next(e for e in store.queue() if e.study_id == study_id)
-    if study.state is StudyState.DONE or entry.starts > MAX_STARTS:
-        if study.state is not StudyState.DONE:
-            store.interrupt_attempts(study_id)
-            error = f"the process that ran it died {MAX_STARTS} times; see {queue_directory(home) / 'log'}"
-            store.set_state(study_id, StudyState.FAILED, error)
-        store.dequeue(study_id)
-        return
-    print(f"study {study_id}: start {entry.starts}", flush=True)
-    if (pid := owner_pid(study.directory)) is not None:
-        _wait_for(pid, study.directory)
+    while (pid := owner_pid(study.directory)) is not None:
+        _tell(f"study {study.study_id}: process {pid} runs it; waiting")
+        time.sleep(1.0)
     try:
         if study.cwd is not None and study.cwd.is_dir():
             os.chdir(study.cwd)
-        work_on(study_id, store, load_settings().model_copy(update={"home": home}))
-    except TunewrightError as error:
-        print(f"study {study_id}: {error}", flush=True)
-        if store.study(study_id).state is not StudyState.FAILED:  # it failed before it began
-            store.set_state(study_id, StudyState.FAILED, str(error))
-    entry_now = next((e for e in store.queue() if e.study_id == study_id), None)
-    if entry_now is not None and not entry_now.paused:
-        store.dequeue(study_id)
+        work_on(study.study_id, store, load_settings().model_copy(update={"home": home}))
+    except Exception as error:  # also bugs: the next study must get its turn
+        if not isinstance(error, TunewrightError):
+            traceback.print_exc()
+        if store.study(study.study_id).state is not StudyState.FAILED:  # it failed before it began
+            store.set_state(study.study_id, StudyState.FAILED, str(error) or type(error).__name__)
 
 
-def _wait_for(pid: int, directory: Path) -> None:
-    """Another process (`tunewright resume`) runs the study: let it."""
-    print(f"process {pid} runs it; waiting", flush=True)
-    while owner_pid(directory) is not None:
-        time.sleep(1.0)
+def _entry(study_id: str, store: "Store") -> Queued | None:
+    return next((e for e in store.queue() if e.study_id == study_id), None)
+
+
+def _tell(line: str) -> None:
+    print(f"{now()} {line}", flush=True)
 
 
 def main(home: Path) -> None:

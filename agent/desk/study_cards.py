@@ -1,5 +1,7 @@
 """Studies and trials as cards, read from the store."""
 
+from contextlib import suppress
+
 from agent.confirm import report_directory
 from agent.desk.cards import (
     BudgetCard,
@@ -71,11 +73,18 @@ def study_card(study: Study, store: Store) -> StudyCard:
         finished_at=study.finished_at,
         over=over,
         last_event=store.last_seq(study.study_id),
-        result=result_of(read_report(directory)) if done and (directory / "report.json").exists() else None,
+        result=_result(study) if done else None,
         directory=str(study.directory),
         report_dir=str(directory) if done else None,
         adapter_dir=str(directory / "adapter") if done else None,
     )
+
+
+def _result(study: Study) -> Result | None:
+    """None where the report was moved away: the study itself can still be looked at."""
+    with suppress(InputError):
+        return result_of(read_report(report_directory(study)))
+    return None
 
 
 def state_words(study: Study, pid: int | None, place: int | None, paused: bool) -> str:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agent.report.build import build_report
 from agent.report.material import Material
 from agent.report.model import Report
@@ -42,7 +44,7 @@ def write_report(material: Material, directory: Path) -> Report:
 
 
 def read_report(directory: Path) -> Report:
-    """The report that `write_report` left in `directory`. Raises InputError where there is none."""
+    """The report that `write_report` left in `directory`. Raises InputError where there is none to read."""
     try:
         return Report.model_validate_json((directory / "report.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -50,6 +52,12 @@ def read_report(directory: Path) -> Report:
             "study",
             f"there must be a report.json in {directory}, and there is none.",
             "Run `tunewright resume` to have the report written.",
+        ) from error
+    except ValidationError as error:
+        raise InputError(
+            "study",
+            f"{directory / 'report.json'} must be a report as this version writes it, and it is not.",
+            "Read report.md, or upgrade tunewright.",
         ) from error
 
 
