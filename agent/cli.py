@@ -61,12 +61,12 @@ def let_go_of_closed_streams() -> None:
 
 
 def print_error(error: TunewrightError, as_json: bool) -> None:
-    """One message for people on standard error, or {"error": {code, param, message, hint}} on standard output."""
+    """One message for people on standard error, or {"error": {code, param, message, hint, retryable}} on standard
+    output."""
     if as_json:
-        shown = {"code": error.code, "param": None, "message": str(error), "hint": None}
-        if isinstance(error, InputError):
-            shown |= {"param": error.param, "message": error.rule, "hint": error.hint}
-        click.echo(json.dumps({"error": shown}))
+        from agent.desk.cards import Problem
+
+        click.echo(json.dumps({"error": Problem.of(error).model_dump()}))
     elif isinstance(error, InputError):
         click.echo(f"{error.param}: {error.rule}\n  → {error.hint}", err=True)
     else:

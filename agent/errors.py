@@ -44,6 +44,7 @@ class PlannerFailed(TunewrightError):
     """The planner LLM could not be reached, or its replies stayed unusable after the repair turns."""
 
     code = "planner_failed"
+    retryable = True
 
 
 class StudyFailed(TunewrightError):
@@ -56,6 +57,7 @@ class StoreConflict(TunewrightError):
     """A write was refused because the row has moved on (another owner, a later attempt)."""
 
     code = "store_conflict"
+    retryable = True
 
 
 class ObserverGone(TunewrightError):

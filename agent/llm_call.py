@@ -73,6 +73,7 @@ class LlmCapReached(PlannerFailed):
     """The cap on tokens or dollars leaves no room for another call."""
 
     code = "llm_cap_reached"
+    retryable = False
 
 
 class Ledger:

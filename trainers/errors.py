@@ -13,6 +13,12 @@ class TunewrightError(Exception):
 
     code: str = "error"
     exit_code: int = 1
+    retryable: bool = False
+    """Whether the very same call may succeed later, nothing about it changed."""
+
+
+LATER = frozenset({"hub_offline", "hub_unavailable", "not_done"})
+"""Codes of input that is sound, only not usable yet."""
 
 
 class InputError(TunewrightError):
@@ -26,6 +32,7 @@ class InputError(TunewrightError):
 
     def __init__(self, param: str, rule: str, hint: str, code: str = "bad_input") -> None:
         self.param, self.rule, self.hint, self.code = param, rule, hint, code
+        self.retryable = code in LATER
         super().__init__(f"{param}: {rule} {hint}".strip())
 
 

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from agent.errors import InputError, TunewrightError
 from agent.study import Phase, StudyEvent, StudyState, TrialState
 from trainers.spec import Closed, Config, CurvePoint, Direction, FailureReason
 
@@ -29,6 +30,16 @@ class Problem(Closed):
     message: str
     param: str | None = None
     hint: str | None = None
+    retryable: bool = Field(False, description="whether the very same call may succeed later")
+
+    @classmethod
+    def of(cls, error: TunewrightError) -> "Problem":
+        """An error as every face tells it."""
+        if isinstance(error, InputError):
+            return cls(
+                code=error.code, message=error.rule, param=error.param, hint=error.hint, retryable=error.retryable
+            )
+        return cls(code=error.code, message=str(error), retryable=error.retryable)
 
 
 class PlanCard(Closed):
