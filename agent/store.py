@@ -122,6 +122,10 @@ class Store(TrialRows, Journal, DeskRows):
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
+    def version(self) -> int:
+        """A number that changes whenever another connection has committed something."""
+        return int(self.query("PRAGMA data_version")[0]["data_version"])
+
     def create_study(self, plan: Plan, command: str = "") -> Study:
         """Store an approved plan as a PLANNED study; `{study}` in the command stands for its id.
 
@@ -143,7 +147,8 @@ class Store(TrialRows, Journal, DeskRows):
         rows = self.query("SELECT * FROM studies WHERE CAST(id AS TEXT) = ?", (study_id,))
         if not rows:
             known = ", ".join(str(row["id"]) for row in self.query("SELECT id FROM studies ORDER BY id"))
-            raise InputError("study", f"no study {study_id!r}; studies here: {known or 'none'}.", f"In {self._path}.")
+            rule = f"no study {study_id!r}; studies here: {known or 'none'}."
+            raise InputError("study", rule, f"In {self._path}.", code="not_found")
         return self._study_from(rows[0])
 
     def studies(self) -> list[Study]:

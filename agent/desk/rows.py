@@ -106,9 +106,8 @@ class DeskRows(Rows):
         given = plan_hash.removeprefix("sha256:").lower()
         rows = self.query("SELECT * FROM plans WHERE substr(plan_hash, 1, ?) = ?", (len(given), given))
         if len(given) < 8 or len(rows) != 1:
-            raise InputError(
-                "plan_hash", f"no plan {plan_hash!r} was made here.", "Make the plan first; it tells its hash."
-            )
+            rule = f"no plan {plan_hash!r} was made here."
+            raise InputError("plan_hash", rule, "Make the plan first; it tells its hash.", code="not_found")
         row = dict(rows[0])
         fields = {name: json.loads(row[name]) for name in ("draft", "overrides", "plan", "llm_call_ids")}
         return StoredPlan.model_validate_json(json.dumps(row | fields | {"edited": bool(row["edited"])}))

@@ -183,9 +183,8 @@ def trial_of(store: Store, study: Study, number: int | None) -> Trial:
     found = next((t for t in trials if t.number == number), None)
     if found is None:
         last = f"0 to {trials[-1].number}" if trials else "none"
-        raise InputError(
-            "trial", f"study {study.study_id} has no trial {number}; there are: {last}.", "Name one of them."
-        )
+        rule = f"study {study.study_id} has no trial {number}; there are: {last}."
+        raise InputError("trial", rule, "Name one of them.", code="not_found")
     return found
 
 
