@@ -7,6 +7,7 @@ from pathlib import Path
 from platformdirs import user_data_dir
 from pydantic import ValidationError
 
+from agent.watch.config import Export, Telemetry, Watching, Webhook
 from trainers.errors import InputError
 from trainers.spec import Closed
 
@@ -20,6 +21,8 @@ class Settings(Closed):
     llm: str = "embedded"
     roots: tuple[Path, ...]
     """Directories that data, models and outputs may lie in, symlinks resolved."""
+    watching: Watching = Watching()
+    """Trackers, webhook and traces; off unless the config file switches them on."""
 
     @property
     def database(self) -> Path:
@@ -32,6 +35,17 @@ class ConfigFile(Closed):
 
     llm: str | None = None
     roots: tuple[Path, ...] = ()
+    export: Export = Export()
+    webhook: Webhook | None = None
+    telemetry: Telemetry = Telemetry()
+
+    @property
+    def watching(self) -> Watching:
+        """The sections about watching studies from outside."""
+        return Watching(export=self.export, webhook=self.webhook, telemetry=self.telemetry)
+
+
+SECTIONS: dict[str, type[Closed]] = {"export": Export, "webhook": Webhook, "telemetry": Telemetry}
 
 
 def load_settings(llm: str | None = None, cwd: Path | None = None) -> Settings:
@@ -47,7 +61,7 @@ def load_settings(llm: str | None = None, cwd: Path | None = None) -> Settings:
     extra = [Path(p) for p in os.environ.get("TUNEWRIGHT_ROOTS", "").split(os.pathsep) if p]
     roots = tuple(dict.fromkeys(p.expanduser().resolve() for p in (here, home, *config.roots, *extra)))
     chosen = llm or os.environ.get("TUNEWRIGHT_LLM") or config.llm or "embedded"
-    return Settings(home=home, llm=chosen, roots=roots)
+    return Settings(home=home, llm=chosen, roots=roots, watching=config.watching)
 
 
 def _home(here: Path) -> Path:
@@ -68,9 +82,17 @@ def _config(path: Path) -> ConfigFile:
         rule = f"the home directory must be a directory that can be read; {path.parent} is not ({error.strerror})."
         raise InputError("TUNEWRIGHT_HOME", rule, "Name another directory, or mend its permissions.") from error
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        message = f"the config file must be valid; {key}: {problem['msg'].lower()}, got {problem['input']!r}."
-        raise InputError(str(path), message, f"Keys: {', '.join(ConfigFile.model_fields)}.") from error
+        raise _invalid(path, error) from error
     except ValueError as error:  # no TOML, or no UTF-8
         raise InputError(str(path), f"the config file must be TOML: {error}.", "Correct or remove it.") from error
+
+
+def _invalid(path: Path, error: ValidationError) -> InputError:
+    """The first problem of a config file, with the keys that its section knows."""
+    problem = error.errors()[0]
+    key = ".".join(map(str, problem["loc"]))
+    rule = problem["msg"].removeprefix("Value error, ")
+    got = "" if key == "webhook.url" else f", got {problem['input']!r}"  # it may be as good as a password
+    known = SECTIONS.get(str(problem["loc"][0]), ConfigFile) if len(problem["loc"]) > 1 else ConfigFile
+    message = f"the config file must be valid; {key}: {rule[0].lower()}{rule[1:]}{got}."
+    return InputError(str(path), message, f"Keys: {', '.join(known.model_fields)}.")
