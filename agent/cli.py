@@ -27,6 +27,9 @@ warm_start_option = click.option(
     "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
 )
 data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
+from_study_option = click.option(
+    "--from-study", metavar="STUDY", help="copy this study's configuration; REQUEST, if any, is an edit of it in words"
+)
 
 
 def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
@@ -83,7 +86,8 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("request", metavar="REQUEST|SPEC.yaml")
+@click.argument("request", metavar="REQUEST|SPEC.yaml", required=False)
+@from_study_option
 @data_option
 @trials_option
 @seconds_option
@@ -92,7 +96,8 @@ def cli() -> None:
 @json_option
 @guarded
 def plan(
-    request: str,
+    request: str | None,
+    from_study: str | None,
     data: str | None,
     trials: int | None,
     seconds: float | None,
@@ -101,16 +106,16 @@ def plan(
     as_json: bool,
 ) -> int:
     """Print what a request would do; change nothing."""
-    from agent.job import Job, exit_code, overrides, show_plan
-    from agent.settings import load_settings
+    from agent.job import exit_code, job_of, overrides, show_plan
 
-    made = Job(request, load_settings(llm), overrides(data, trials, seconds, warm_start)).plan().plan
+    made = job_of(request, overrides(data, trials, seconds, warm_start), llm, from_study).plan().plan
     show_plan(made, as_json)
     return exit_code(made)
 
 
 @cli.command()
-@click.argument("request", metavar="REQUEST|SPEC.yaml")
+@click.argument("request", metavar="REQUEST|SPEC.yaml", required=False)
+@from_study_option
 @data_option
 @trials_option
 @seconds_option
@@ -118,10 +123,13 @@ def plan(
 @llm_option
 @click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
 @click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@click.option("--detach", is_flag=True, help="queue the study and return at once; see `wait` and `events --follow`")
+@click.option("--key", help="with --detach: asked again with the same key, it is the same study")
 @json_option
 @guarded
 def run(
-    request: str,
+    request: str | None,
+    from_study: str | None,
     data: str | None,
     trials: int | None,
     seconds: float | None,
@@ -129,27 +137,63 @@ def run(
     llm: str | None,
     yes: bool,
     approve: str | None,
+    detach: bool,
+    key: str | None,
     as_json: bool,
 ) -> int:
     """Plan, ask for approval, search, confirm and report. Ctrl-C stops; `resume` goes on."""
-    from agent.job import Approval, Job, overrides, run_job
-    from agent.settings import load_settings
+    from agent.control import queue_job
+    from agent.job import Approval, job_of, overrides, run_job
 
+    if key is not None and not detach:
+        raise InputError("key", "is for studies that are queued.", "Add --detach.")
     approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
-    flags = overrides(data, trials, seconds, warm_start)
-    return run_job(Job(request, load_settings(llm), flags), approval, as_json)
+    job = job_of(request, overrides(data, trials, seconds, warm_start), llm, from_study)
+    return queue_job(job, approval, key, as_json) if detach else run_job(job, approval, as_json)
 
 
 @cli.command()
 @click.argument("study", required=False)
+@click.option("--detach", is_flag=True, help="queue the study and return at once")
 @json_option
 @guarded
-def resume(study: str | None, as_json: bool) -> int:
+def resume(study: str | None, detach: bool, as_json: bool) -> int:
     """Go on with an interrupted or cancelled study; finished trials are not run again."""
+    from agent.control import resume_study
     from agent.job import carry_out
     from agent.settings import load_settings
 
-    return carry_out(study, load_settings(), as_json)
+    if not detach:
+        return carry_out(study, load_settings(), as_json)
+    resume_study(study, load_settings(), as_json)
+    return 0
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--timeout", type=float, metavar="S", help="seconds to wait at most; default: to the end")
+@json_option
+@guarded
+def wait(study: str | None, timeout: float | None, as_json: bool) -> int:
+    """Wait for a study to end. Exit code 0 done, 1 failed, 130 stopped before its end.
+
+    A timeout is no error: the exit code is 0, and with --json `over` is false.
+    """
+    from agent.control import wait_for
+    from agent.settings import load_settings
+
+    return wait_for(study, timeout, load_settings(), as_json)
+
+
+@cli.command()
+@json_option
+@guarded
+def queue(as_json: bool) -> None:
+    """The studies that are to be worked off, in order."""
+    from agent.settings import load_settings
+    from agent.show import show_queue
+
+    show_queue(load_settings(), as_json)
 
 
 @cli.command()
@@ -208,11 +252,23 @@ def events(study: str | None, after: int, follow: bool, as_json: bool) -> None:
 @json_option
 @guarded
 def cancel(study: str | None, as_json: bool) -> None:
-    """Stop a running study; it can be resumed."""
+    """Stop a study and take it off the queue; it can be resumed."""
+    from agent.control import cancel_study
     from agent.settings import load_settings
-    from agent.show import cancel_study
 
     cancel_study(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def pause(study: str | None, as_json: bool) -> None:
+    """Stop a study but keep its place in the queue; `resume` goes on."""
+    from agent.control import pause_study
+    from agent.settings import load_settings
+
+    pause_study(study, load_settings(), as_json)
 
 
 @cli.command()
@@ -241,6 +297,20 @@ def explain(study: str, trial: int | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("study")
+@click.argument("left", required=False, type=int)
+@click.argument("right", required=False, type=int)
+@json_option
+@guarded
+def compare(study: str, left: int | None, right: int | None, as_json: bool) -> None:
+    """Trial LEFT (the best where none is named) against trial RIGHT (the default)."""
+    from agent.settings import load_settings
+    from agent.show import show_comparison
+
+    show_comparison(study, left, right, load_settings(), as_json)
+
+
+@cli.command()
 @click.argument("adapter", type=click.Path(path_type=Path))
 @click.argument("data")
 @click.option("--metric", help="default: the metric of the adapter's task")
@@ -264,8 +334,8 @@ def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None,
 @guarded
 def export(study: str, out: Path | None, merge: bool, as_json: bool) -> None:
     """Copy a study's adapter out, or merge it into a full model."""
+    from agent.control import export_study
     from agent.settings import load_settings
-    from agent.show import export_study
 
     export_study(study, out, merge, load_settings(), as_json)
 
@@ -311,6 +381,29 @@ def demo(trials: int | None, as_json: bool) -> int:
 
 
 DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, best macro-F1, 8 trials, 2 epochs"
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", default=8321, show_default=True, help="0 takes a free one")
+@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME[:PORT]", help="name it is called by, too")
+@click.option("--new-token", is_flag=True, help="let nobody in who has the old one")
+@click.option("--show-token", is_flag=True, help="print the token")
+@click.option("--link", is_flag=True, help="print another login link of the running server, and end")
+@click.option("--max-upload-mb", default=512, show_default=True, help="largest file that may be uploaded")
+@llm_option
+@json_option
+@guarded
+def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
+    """Serve the web page, the job API and the chat on this machine. Studies go on when it stops."""
+    from agent.server.serve import Serving, print_link
+    from agent.server.serve import serve as serve_until_stopped
+    from agent.settings import load_settings
+
+    if link:
+        print_link(load_settings(llm), as_json)
+    else:
+        serve_until_stopped(load_settings(llm), Serving.model_validate(serving), as_json)
 
 
 @cli.group()

@@ -159,6 +159,16 @@ class DeskRows(Rows):
             for row in self.query("SELECT * FROM queue ORDER BY position")
         ]
 
+    def study_states(self) -> dict[str, int]:
+        """State to number of studies."""
+        rows = self.query("SELECT state, count(*) AS n FROM studies GROUP BY state ORDER BY state")
+        return {row["state"]: row["n"] for row in rows}
+
+    def trial_states(self) -> dict[str, int]:
+        """State to number of trials, of all studies."""
+        rows = self.query("SELECT state, count(*) AS n FROM trials GROUP BY state ORDER BY state")
+        return {row["state"]: row["n"] for row in rows}
+
     def record_submission(
         self, study_id: str, face: str, plan_hash: str, key: str | None, job: dict[str, Any] | None
     ) -> None:

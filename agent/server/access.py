@@ -1,0 +1,114 @@
+"""Who may talk to the server: one token a home directory, and the cookie that a browser gets for a one-time code."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+import time
+from pathlib import Path
+
+from agent.errors import InputError
+
+TOKEN_FILE = "server.token"  # noqa: S105 - the name of a file
+TOKEN_VARIABLE = "TUNEWRIGHT_SERVER_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_BYTES = 32
+SHORTEST_TOKEN = 32
+"""Characters of a token given from outside: anything shorter could be guessed."""
+CODE_SECONDS = 24 * 3600.0
+MAX_CODES = 64
+
+
+class Access:
+    """Checks tokens and cookies, hands out and takes back one-time codes. Usable from several threads."""
+
+    def __init__(self, token: str) -> None:
+        self._bearer = token.encode()
+        # not the token itself: what a browser stores is of no use as a bearer token
+        self._cookie = hmac.new(self._bearer, b"tunewright ui cookie", hashlib.sha256).hexdigest().encode()
+        self._codes: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def cookie(self) -> str:
+        """The value of the cookie; the same after a restart, another one with another token."""
+        return self._cookie.decode()
+
+    def bearer_fits(self, given: bytes) -> bool:
+        """Whether an `Authorization` header holds the token; takes the same time whatever is given."""
+        return given[:7].lower() == b"bearer " and hmac.compare_digest(given[7:].strip(), self._bearer)
+
+    def cookie_fits(self, given: bytes) -> bool:
+        """Whether a cookie's value is the one handed out."""
+        return hmac.compare_digest(given, self._cookie)
+
+    def new_code(self) -> str:
+        """A code for one login within a day; the oldest of many is forgotten."""
+        code = secrets.token_urlsafe(TOKEN_BYTES)
+        with self._lock:
+            while len(self._codes) >= MAX_CODES:
+                self._codes.pop(next(iter(self._codes)))
+            self._codes[_digest(code)] = time.monotonic() + CODE_SECONDS
+        return code
+
+    def take_code(self, code: str) -> bool:
+        """Whether the code was handed out and not used yet; it is used up now."""
+        with self._lock:
+            until = self._codes.pop(_digest(code), None)
+        return until is not None and time.monotonic() < until
+
+
+def _digest(code: str) -> str:
+    """What is looked up, so that how long it takes tells nothing of the codes."""
+    return hashlib.sha256(code.encode()).hexdigest()
+
+
+def server_token(home: Path, new: bool = False) -> str:
+    """The token of this home: $TUNEWRIGHT_SERVER_TOKEN, else that of its file, which is made where there is none.
+
+    `new` puts another one into the file. Raises InputError for a token that could be guessed and for a file that
+    others may read.
+    """
+    if given := os.environ.get(TOKEN_VARIABLE):
+        if len(given) < SHORTEST_TOKEN or not given.isascii() or any(c.isspace() for c in given):
+            raise InputError(
+                TOKEN_VARIABLE,
+                f"must have {SHORTEST_TOKEN} characters or more, without spaces.",
+                "Make one with: python -c 'import secrets; print(secrets.token_hex(32))'",
+            )
+        return given
+    path = home / TOKEN_FILE
+    if not new and (kept := stored_token(home)) is not None:
+        return kept
+    token = secrets.token_hex(TOKEN_BYTES)
+    write_private(path, token + "\n")
+    return token
+
+
+def stored_token(home: Path) -> str | None:
+    """The token in the file; None without one. Raises InputError where other users could read it."""
+    path = home / TOKEN_FILE
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            token = file.read(4096).strip()
+    except FileNotFoundError:
+        return None
+    if mode & 0o077:
+        raise InputError(
+            "token", f"{path} may be read by others.", f"chmod 600 {path}, and start once with --new-token."
+        )
+    return token if len(token) >= SHORTEST_TOKEN else None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Put `text` into a file that only its owner may read, in one move."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)

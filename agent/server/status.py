@@ -1,0 +1,150 @@
+"""`GET /v1/studies/{id}` for clients that poll: encoded answers, made again only when the database has changed.
+
+Many clients asking several times a second must not slow a training run on the same cores, so the usual request costs a
+dictionary look-up. What is told is less than a second old, and never older than the last write through this server.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agent.desk.cards import StudyCard
+from agent.desk.study_cards import study_card
+from agent.errors import TunewrightError
+from agent.server.problems import problem
+from agent.store import Store
+
+FRESH_SECONDS = 0.3
+"""For so long an answer is given without looking at the database."""
+LOCK_SECONDS = 2.0
+"""After so long a study is looked at even where the database has not changed: a process that died writes nothing."""
+MAX_STUDIES = 256
+
+T = TypeVar("T")
+Receive = Callable[[], Any]
+
+
+@dataclass
+class Entry:
+    """A study's card, encoded."""
+
+    card: StudyCard
+    body: bytes
+    etag: bytes
+    version: int
+    built: float
+    looked: float
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Those of a 200."""
+        return [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(self.body)).encode()),
+            (b"etag", self.etag),
+        ]
+
+
+class Statuses:
+    """The cards of studies over a connection of its own, read by one thread of its own."""
+
+    def __init__(self, database: Path) -> None:
+        self._store = Store.open(database, read_only=True)
+        self._thread = ThreadPoolExecutor(1, "statuses")
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._running: dict[str, asyncio.Task[Entry]] = {}
+        self._written = 0.0
+        self._version, self._version_at = 0, 0.0
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._store.close()
+
+    def written(self) -> None:
+        """Something was changed through this server: whoever asks next must see it."""
+        self._written = time.monotonic()
+        self._version_at = 0.0
+
+    async def read(self, read: Callable[[Store], T]) -> T:
+        """What `read` finds in the database, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read, self._store)
+
+    async def version(self) -> int:
+        """A number that changes when the database does; looked up a few times a second at most."""
+        now = time.monotonic()
+        if now - self._version_at > FRESH_SECONDS:
+            self._version_at = now
+            self._version = await self.read(Store.version)
+        return self._version
+
+    async def entry(self, study: str) -> Entry:
+        """The study as it stands. Raises InputError where there is none."""
+        now, found = time.monotonic(), self._entries.get(study)
+        if found is not None and now - found.looked < FRESH_SECONDS and found.looked >= self._written:
+            return found
+        task = self._running.get(study)
+        if task is None:
+            task = self._running[study] = asyncio.create_task(self._look(study, found))
+            task.add_done_callback(lambda done: self._running.pop(study, None))
+        if found is not None and now - found.looked < 1.0 and found.looked >= self._written:
+            return found  # the next one sees what is being looked up now
+        return await asyncio.shield(task)
+
+    async def _look(self, study: str, found: Entry | None) -> Entry:
+        looked = time.monotonic()
+        if found is not None and found.built < self._written:
+            found = None
+        entry = await self.read(lambda store: _looked_up(store, study, found, looked))
+        self._entries[study] = entry
+        self._entries.move_to_end(study)
+        while len(self._entries) > MAX_STUDIES:
+            self._entries.popitem(last=False)
+        return entry
+
+
+def _looked_up(store: Store, study: str, found: Entry | None, looked: float) -> Entry:
+    version = store.version()
+    if found is not None and found.version == version and looked - found.built < LOCK_SECONDS:
+        found.looked = looked
+        return found
+    card = study_card(store.study(study), store)
+    body = card.model_dump_json().encode()
+    etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+    return Entry(card, body, etag, version, looked, looked)
+
+
+class StatusRoute:
+    """The route as plain ASGI in front of the others; all that is not exactly it goes on to `app`."""
+
+    path = "/v1/studies/{study}"
+    """What it is counted as."""
+
+    def __init__(self, app: Callable[..., Any], statuses: Statuses) -> None:
+        self.app, self.statuses = app, statuses
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, with 304 where the client has it already."""
+        path = scope.get("path", "")
+        study = path[12:]
+        if scope["type"] != "http" or scope["method"] != "GET" or path[:12] != "/v1/studies/" or not study.isdigit():
+            await self.app(scope, receive, send)
+            return
+        scope["route"] = self
+        try:
+            entry = await self.statuses.entry(study)
+        except TunewrightError as error:
+            await problem(error)(scope, receive, send)
+            return
+        if any(name == b"if-none-match" and entry.etag in value for name, value in scope["headers"]):
+            await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", entry.etag)]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": entry.headers})
+        await send({"type": "http.response.body", "body": entry.body})
