@@ -54,13 +54,19 @@ class Journal(Rows):
         return StudyEvent(seq=seq or 0, at=at, kind=kind, trial_id=trial_id, data=data or {})
 
     def events(
-        self, study_id: str, after: int = 0, kind: EventKind | None = None, limit: int | None = None
+        self,
+        study_id: str,
+        after: int = 0,
+        kind: EventKind | None = None,
+        limit: int | None = None,
+        kinds: Sequence[EventKind] = (),
     ) -> list[StudyEvent]:
-        """The events of a study with `seq` above `after`, in order, at most `limit`."""
+        """The events of a study with `seq` above `after`, in order, at most `limit`; only these kinds, if any."""
+        wanted = json.dumps([kind] if kind is not None else list(kinds))
         rows = self.query(
-            "SELECT seq, at, kind, trial_id, data FROM events"
-            " WHERE study_id = ? AND seq > ? AND kind = coalesce(?, kind) ORDER BY seq LIMIT ?",
-            (study_id, after, kind, -1 if limit is None else limit),
+            "SELECT seq, at, kind, trial_id, data FROM events WHERE study_id = ? AND seq > ?"
+            " AND (json_array_length(?) = 0 OR kind IN (SELECT value FROM json_each(?))) ORDER BY seq LIMIT ?",
+            (study_id, after, wanted, wanted, -1 if limit is None else limit),
         )
         return [_event(row) for row in rows]
 

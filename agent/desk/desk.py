@@ -6,7 +6,7 @@ itself is done by the process of `agent/desk/dispatch.py`. Every method may be c
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,7 @@ from agent.job import Job, command_of, create_study, open_study_planner
 from agent.owner import owner_pid
 from agent.report.model import Report
 from agent.report.write import read_report
+from agent.request.answer import answered, with_flags
 from agent.request.draft import Draft
 from agent.request.overrides import NO_OVERRIDES, Overrides
 from agent.request.plan import Plan
@@ -66,9 +67,10 @@ class Planned:
 class Desk:
     """The verbs over one home directory. Use as a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, read_only: bool = False) -> None:
+        """`read_only`: only look; raises InputError where there is no database yet, and makes none."""
         self.settings = settings
-        self.store = Store.open(settings.database)
+        self.store = Store.open(settings.database, read_only=read_only)
         self._planning = threading.Lock()
 
     def close(self) -> None:
@@ -113,11 +115,51 @@ class Desk:
         overrides: Overrides = NO_OVERRIDES,
         llm: str | None = None,
     ) -> Planned:
-        """Plan again after an edit in words ("use rank 32 instead"); `request` is what was said before it."""
+        """Plan again after an edit in words ("use rank 32 instead"); `request` is what was said before it.
+
+        An override holds unless the edit says something else about the same thing.
+        """
         with self._planning:
-            draft, calls = self.read(text, previous, llm)
+            draft, calls = self.read(text, with_flags(previous, overrides), llm)
             joined = f"{request.rstrip()}; {text.strip()}"
-            return self._planned(joined, draft, overrides, llm, calls, before=before, edited=True)
+            return self._planned(joined, draft, NO_OVERRIDES, llm, calls, before=before, edited=True)
+
+    def edit_plan(self, plan_hash: str, text: str) -> Planned:
+        """`edit` of a plan that was made here, by its hash. Raises InputError for an unknown hash."""
+        kept = self.store.kept_plan(plan_hash)
+        return self.edit(kept.request, kept.draft, text, before=kept.plan, overrides=kept.overrides, llm=kept.llm)
+
+    def answer(
+        self, request: str, answers: Mapping[str, str], overrides: Overrides = NO_OVERRIDES, llm: str | None = None
+    ) -> Planned:
+        """Plan a request whose open questions are answered, by the field each is about.
+
+        Raises InputError for an answer that the field cannot have.
+        """
+        with self._planning:
+            draft, calls = self.read(request, llm=llm)
+            for field, reply in answers.items():
+                draft = answered(draft, field, reply)
+            return self._planned(request, draft, overrides, llm, calls, edited=True)
+
+    def plan_copy(
+        self, study: str, text: str = "", overrides: Overrides = NO_OVERRIDES, llm: str | None = None
+    ) -> Planned:
+        """Plan what a study was asked for again, edited in words and by flags; a note says what differs from it.
+
+        The same data give the same plan hash where nothing was changed, the output directory apart: it is not copied.
+        The planner is the study's unless `llm` names one.
+        """
+        source = self.study(study)
+        settings = self._with(llm or source.plan.llm)
+        with self._planning:
+            job = Job(text, settings, overrides, copies=source)
+            try:
+                draft = job.read()
+            finally:
+                calls = tuple(self.store.log_llm_call(call) for call in job.calls)
+            plan = job.plan(draft).plan
+            return self.keep(plan, draft, overrides, settings.llm, calls, before=source.plan, edited=True)
 
     def plan_draft(
         self,
@@ -127,10 +169,15 @@ class Desk:
         before: Plan | None = None,
         overrides: Overrides = NO_OVERRIDES,
         llm: str | None = None,
+        calls: tuple[int, ...] = (),
+        edited: bool = True,
     ) -> Planned:
-        """Plan a draft that exists already, such as one with answers or a copy of a study's."""
+        """Plan a draft that exists already, such as one with answers or a copy of a study's.
+
+        `calls`: the LLM calls that it took; `edited`: the words of `request` alone do not give it.
+        """
         with self._planning:
-            return self._planned(request, draft, overrides, llm, (), before=before, edited=True)
+            return self._planned(request, draft, overrides, llm, calls, before=before, edited=edited)
 
     def _planned(
         self,
@@ -144,12 +191,26 @@ class Desk:
     ) -> Planned:
         settings = self._with(llm)
         plan = resolve(request, draft, settings, overrides).plan
+        return self.keep(plan, draft, overrides, settings.llm, calls, before=before, edited=edited)
+
+    def keep(
+        self,
+        plan: Plan,
+        draft: Draft,
+        overrides: Overrides,
+        llm: str,
+        calls: tuple[int, ...] = (),
+        *,
+        before: Plan | None = None,
+        edited: bool = False,
+    ) -> Planned:
+        """Keep a plan, if it is ready, for its approval. `edited`: its words alone do not give its draft."""
         if plan.ready:
             kept = StoredPlan(
                 plan_hash=plan.plan_hash,
                 at=now(),
-                request=request,
-                llm=settings.llm,
+                request=plan.request,
+                llm=llm,
                 draft=draft,
                 overrides=overrides,
                 plan=plan,
@@ -230,22 +291,28 @@ class Desk:
         """All studies, newest first."""
         return [study_cards.study_card(study, self.store) for study in reversed(self.store.studies())]
 
+    def queue(self) -> list[StudyCard]:
+        """The studies that are to be worked off, in order; the one that runs and those that are paused included."""
+        return [self.status(entry.study_id) for entry in self.store.queue()]
+
     def events(
         self, study: str | None = None, after: int = 0, limit: int = 100, kinds: Sequence[EventKind] = ()
     ) -> EventPage:
-        """What happened after the event numbered `after`; at most `limit` (1 to 500) at once."""
+        """What happened after the event numbered `after`, of `kinds` if any; at most `limit` (1 to 500) at once."""
         if not 1 <= limit <= MAX_EVENTS:
             raise InputError("limit", f"must be between 1 and {MAX_EVENTS}, got {limit}.", "Ask for fewer.")
         found = self.study(study)
         over = self.status(found.study_id).over
-        events = self.store.events(found.study_id, after, limit=limit + 1)
-        page = events[:limit]
-        shown = tuple(e for e in page if not kinds or e.kind in kinds)
+        latest = self.store.last_seq(found.study_id)  # before reading: what comes meanwhile is not skipped
+        events = self.store.events(found.study_id, after, limit=limit + 1, kinds=kinds)
+        more = len(events) > limit
+        page = tuple(events[:limit])
+        last = page[-1].seq if page else after
         return EventPage(
             study=found.study_id,
-            events=shown,
-            after=page[-1].seq if page else after,
-            more=len(events) > limit,
+            events=page,
+            after=last if more else max(last, latest),
+            more=more,
             over=over,
         )
 
@@ -295,10 +362,12 @@ class Desk:
         found = self.study(study)
         if found.state is not StudyState.DONE:
             why = f" ({found.error})" if found.error else ""
+            card = self.status(found.study_id)
+            again = f" If it fails again, start anew: {found.command}" if found.error and found.command else ""
             raise InputError(
                 "study",
-                f"study {found.study_id} is {self.status(found.study_id).state_words}, not done{why}.",
-                "Wait for it, or resume it.",
+                f"study {found.study_id} is {card.state_words}, not done{why}.",
+                f"Resume it: `tunewright resume {found.study_id}`.{again}" if card.over else "Wait for it.",
                 code="not_done",
             )
         return found
@@ -385,10 +454,18 @@ class Desk:
         """The study when it is over, or as it stands after `timeout` seconds (`over` says which)."""
         study_id = self.study(study).study_id
         until = None if timeout is None else time.monotonic() + timeout
-        while not (card := self.status(study_id)).over and (until is None or time.monotonic() < until):
-            ensure_dispatcher(self.settings.home)
-            time.sleep(POLL_SECONDS)
+        while not (card := self.status(study_id)).over:
+            left = POLL_SECONDS if until is None else until - time.monotonic()
+            if left <= 0:
+                break
+            self._keep_going(card)
+            time.sleep(min(left, POLL_SECONDS))
         return card
+
+    def _keep_going(self, card: StudyCard) -> None:
+        """Whoever waits for a queued study sees to it that somebody works on the queue."""
+        if card.queue_place is not None:
+            ensure_dispatcher(self.settings.home)
 
     def stream(self, study: str | None = None, after: int = 0) -> Iterator[StudyEvent]:
         """Events as they come, until the study is over."""
@@ -400,6 +477,7 @@ class Desk:
             if page.over and not page.more:
                 return
             if not page.events:
+                self._keep_going(self.status(study_id))
                 time.sleep(POLL_SECONDS)
 
     # -- the model ---------------------------------------------------------------------------------------------

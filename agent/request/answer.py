@@ -1,23 +1,27 @@
 """Taking an answer to a blocking question into the draft it was asked about."""
 
 import json
+from typing import Any
 
 from pydantic import ValidationError
 
 from agent.request.draft import Draft, DraftSpec, Quote
+from agent.request.overrides import Overrides
 from trainers.errors import InputError
 
 
-def answered(draft: Draft, field: str, reply: str) -> Draft:
-    """`draft` with `field` (dotted) set to what the user replied, as the user's own words.
+def answered(draft: Draft, field: str, reply: str, quote: str | None = None) -> Draft:
+    """`draft` with `field` (dotted) set to what the user replied, as the user's own words (`quote`, or the reply).
 
-    Raises InputError where the reply is not a value that the field can have.
+    Raises InputError for a field that there is not, and where the reply is not a value that the field can have.
     """
     tree = draft.spec.model_dump(mode="json")
     *parents, name = field.split(".")
-    place = tree
+    place: Any = tree
     for parent in parents:
-        place = place[parent]
+        place = place.get(parent) if isinstance(place, dict) else None
+    if not isinstance(place, dict) or name not in place:
+        raise InputError(field, "is no field of a spec.", "Answer a question of the plan, by the field it is about.")
     place[name] = _value(reply)
     try:
         spec = DraftSpec.model_validate(tree)
@@ -28,9 +32,16 @@ def answered(draft: Draft, field: str, reply: str) -> Draft:
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             raise InputError(field, f"{reply!r} is no answer: {problem}.", "Answer again.") from error
-    quotes = (*(q for q in draft.quotes if q.field != field), Quote(field=field, quote=reply))
+    quotes = (*(q for q in draft.quotes if q.field != field), Quote(field=field, quote=quote or reply))
     left = tuple(q for q in draft.questions if q.field != field)
     return draft.model_copy(update={"spec": spec, "quotes": quotes, "questions": left})
+
+
+def with_flags(draft: Draft, overrides: Overrides) -> Draft:
+    """`draft` with what flags say beside its request taken in, so that an edit in words can change that as well."""
+    for field, flag, value in overrides.said():
+        draft = answered(draft, field, str(value), quote=f"{flag} {value}")
+    return draft
 
 
 def _value(reply: str) -> object:

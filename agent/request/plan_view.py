@@ -184,7 +184,7 @@ def _flat(plan: Plan) -> dict[str, Any]:
         for name, value in tree.items():
             if isinstance(value, dict):
                 walk(value, f"{prefix}{name}.")
-            elif value is not None:
+            elif value not in (None, []):
                 found[f"{prefix}{name}"] = value
 
     walk(plan.spec.model_dump(mode="json", exclude={"search"}), "")

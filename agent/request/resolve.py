@@ -120,15 +120,7 @@ def _past(work: Working, spec: TaskSpec, space: Space, settings: Settings) -> Pa
 
 
 def _apply_overrides(work: Working, overrides: Overrides) -> None:
-    flags = (
-        ("data.train", "--data", overrides.data),
-        ("budget.trials", "--trials", overrides.trials),
-        ("budget.seconds", "--seconds", overrides.seconds),
-        ("warm_start", "--warm-start", overrides.warm_start),
-    )
-    for name, flag, value in flags:
-        if value is None:
-            continue
+    for name, flag, value in overrides.said():
         if work.is_users(name) and work.get(name) != value:
             work.notes.append(f"{flag} {value} takes the place of {name} {work.get(name)} in the request.")
         work.user(name, value, f"{flag} {value}")

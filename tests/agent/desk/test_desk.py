@@ -47,6 +47,22 @@ def test_an_edit_makes_another_plan_and_says_what_changed(desk):
     assert desk.store.kept_plan(first.card.plan_hash).plan.spec.budget.trials == 3
 
 
+@pytest.mark.parametrize(("edit", "trials"), [("make it 20 trials", 20), ("12 trials", 12), ("use rank 16", 3)])
+def test_an_edit_changes_what_a_flag_said(desk, edit, trials):
+    """Words said later win over flags given earlier; flags the edit is not about hold."""
+    first = desk.plan(REQUEST.format("tickets.csv").replace("3 trials", "12 trials"), Overrides(trials=3))
+    assert desk.edit_plan(first.card.plan_hash[:10], edit).card.trials == trials
+
+
+def test_answers_settle_the_questions_of_a_plan(desk):
+    """By the field each question is about; a field that there is not is refused."""
+    asked = desk.plan("classify the tickets").card.questions[0]
+    assert desk.answer("classify the tickets", {asked.field: asked.suggestion}).card.ready
+    for field in ("data.nothing", "nothing.at.all", ""):
+        with pytest.raises(InputError, match="no field of a spec"):
+            desk.answer("classify the tickets", {field: "x"})
+
+
 def test_flags_beside_the_request_count_as_the_users_words(desk):
     """They win over the request."""
     assert desk.plan(REQUEST.format("tickets.csv"), Overrides(trials=5)).card.trials == 5
@@ -121,6 +137,9 @@ def test_what_a_finished_study_says(desk, lab):
     assert [e.seq for e in (*page.events, *rest.events)] == sorted({e.seq for e in desk.store.events(study)})
     assert rest.after == card.last_event
     assert {e.kind for e in desk.events(study, kinds=[EventKind.NEW_BEST], limit=500).events} == {EventKind.NEW_BEST}
+    first = desk.events(study, kinds=[EventKind.TRIAL_PROPOSED], limit=1)
+    assert (first.more, first.after) == (True, first.events[0].seq)
+    assert desk.events(study, after=page.after, kinds=[EventKind.WARM_STARTED]).after == card.last_event
     assert desk.explain(study, 0).proposed_by == "default"
     assert desk.compare(study, 1, 0).difference == pytest.approx(desk.trials()[1].score - card.default)
     assert desk.budget(study).trials_used == 3

@@ -11,7 +11,7 @@ from rich.console import Console
 from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal
 from agent.request.notes import interval_half_width
 from agent.request.plan import Plan, PlanError
-from agent.request.plan_view import duration, plan_json, print_plan
+from agent.request.plan_view import duration, plan_json, print_plan, row_of
 from agent.request.resolve import resolve
 from agent.settings import Settings
 
@@ -103,6 +103,11 @@ def test_open_points_are_printed_with_the_next_step(plan):
     assert "Which column? suggestion: topic" in text
     assert "seed: must be 0 or more, got -1. → Use 0." in text
     assert "--approve" not in text
+
+
+def test_a_list_without_members_is_not_shown(plan):
+    """No comma stands for trade-offs that nobody asked for."""
+    assert not row_of(plan, "objective", ("objective.metric", "objective.tradeoffs"))[1].endswith(", ")
 
 
 @given(text=st.text(max_size=300))
