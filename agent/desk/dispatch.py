@@ -38,10 +38,12 @@ def dispatcher_pid(home: Path) -> int | None:
 
 
 def ensure_dispatcher(home: Path) -> None:
-    """Start the process that works off the queue, unless there is one. Returns at once."""
-    if dispatcher_pid(home) is not None:
-        return
+    """Start the process that works off the queue, unless there is one or one is starting. Returns at once."""
+    for child in [c for c in _children if c.poll() is not None]:
+        _children.remove(child)  # reaped: a zombie would look alive
     directory = queue_directory(home)
+    if dispatcher_pid(home) is not None or _alive(directory / STARTING):
+        return
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "log").open("ab") as log:
         child = subprocess.Popen(
@@ -51,13 +53,23 @@ def ensure_dispatcher(home: Path) -> None:
             stderr=log,
             start_new_session=True,
         )
-    _children.append(child)  # reaped by the next call; a zombie would look alive
-    for old in list(_children):
-        if old.poll() is not None:
-            _children.remove(old)
+    (directory / STARTING).write_text(str(child.pid))
+    _children.append(child)
 
 
 _children: list[subprocess.Popen[bytes]] = []
+
+STARTING = "starting"
+"""Holds the number of a process that was started and has not got the lock yet (one to three seconds). It removes the
+file when it has: one that is just ending must not be taken for one that will look at the queue."""
+
+
+def _alive(path: Path) -> bool:
+    try:
+        os.kill(int(path.read_text()), 0)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def work_off(home: Path) -> None:
@@ -68,6 +80,7 @@ def work_off(home: Path) -> None:
         while any(not entry.paused for entry in store.queue()):
             try:
                 with owning(queue_directory(home)):
+                    (queue_directory(home) / STARTING).unlink(missing_ok=True)
                     while (study_id := store.take_next()) is not None:
                         _work_on(study_id, store, home)
             except StoreConflict:
