@@ -5,7 +5,7 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,16 +46,35 @@ class Job:
     settings: Settings
     flags: Overrides
     calls: "list[LlmCall]" = field(default_factory=list)
+    copies: Study | None = None
+    """The study whose configuration is taken over; the request is an edit of it then, and may be empty."""
+
+    @property
+    def words(self) -> str:
+        """Everything that was said, the copied study's own request included."""
+        said = [self.copies.plan.request.rstrip()] if self.copies else []
+        return "; ".join([*said, *([self.request] if self.request.strip() or not said else [])])
 
     def plan(self, draft: Draft | None = None) -> Resolved:
         """Read (unless a draft is given) and resolve. Raises InputError for an unreadable spec file."""
-        return resolve(self.request, draft or self.read(), self.settings, self.flags)
+        from agent.desk.plans import with_copy_note
+
+        resolved = resolve(self.words, draft or self.read(), self.settings, self.flags)
+        if self.copies is None:
+            return resolved
+        return replace(resolved, plan=with_copy_note(resolved.plan, self.copies))
 
     def read(self, text: str | None = None, previous: Draft | None = None) -> Draft:
         """The draft of the request, of the spec file it names, or of an edit of `previous`."""
+        from agent.request.copied import copied
         from agent.request.read import read_request
         from agent.request.spec_file import is_spec_file, load_spec
 
+        if text is None and previous is None and self.copies is not None:
+            if is_spec_file(self.request):
+                rule = "a copied study is edited in words, and this names a spec file."
+                raise InputError("request", rule, "Leave out one of the two.")
+            return self.read(self.request, copied(self.copies)) if self.request.strip() else copied(self.copies)
         words = self.request if text is None else text
         if not words.strip():
             raise InputError(
@@ -69,6 +88,18 @@ class Job:
 
         planner = open_planner(self.settings.llm, on_call=self.calls.append)
         return read_request(words, planner=planner, previous=previous)
+
+
+def job_of(request: str | None, flags: Overrides, llm: str | None, from_study: str | None = None) -> Job:
+    """A job of this process's settings; `from_study` is a study to copy, whose planner it takes over as well."""
+    from agent.settings import load_settings
+    from agent.store import Store
+
+    if from_study is None:
+        return Job(request or "", load_settings(llm), flags)
+    with Store.open(load_settings().database, read_only=True) as store:
+        study = store.study(from_study)
+    return Job(request or "", load_settings(llm or study.plan.llm), flags, copies=study)
 
 
 def overrides(data: str | None, trials: int | None, seconds: float | None, warm_start: str | None = None) -> Overrides:
@@ -85,22 +116,37 @@ def exit_code(plan: Plan) -> int:
 
 def run_job(job: Job, approval: Approval, as_json: bool) -> int:
     """Plan, approve, carry out, report. Requests about an existing study are answered instead."""
-    draft = job.read()
-    resolved = job.plan(draft)
-    while resolved.plan.questions and approval.interactive and not resolved.plan.refusal:
-        draft = _ask(job, draft, resolved.plan)
-        resolved = job.plan(draft)
+    resolved = settled(job, approval).resolved
     plan = resolved.plan
     if plan.spec.intent not in (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None) and not plan.refusal:
-        from agent.show import answer_about_study
+        from agent.control import answer_about_study
 
         return answer_about_study(plan, job.settings, as_json)
     show_plan(plan, as_json)
     if not plan.ready or plan.spec.intent is Intent.PLAN:
         return exit_code(plan)
     open_study_planner(plan)  # a missing key or price is told before there is a study
-    _approve(plan, approval)
+    approve(plan, approval)
     return carry_out(_create(resolved, job), job.settings, as_json)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A plan with its draft; `edited`: the request alone does not give the draft."""
+
+    resolved: Resolved
+    draft: Draft
+    edited: bool
+
+
+def settled(job: Job, approval: Approval) -> Settled:
+    """The plan, its open questions put to the person at the terminal where there is one."""
+    draft, edited = job.read(), job.copies is not None
+    resolved = job.plan(draft)
+    while resolved.plan.questions and approval.interactive and not resolved.plan.refusal:
+        draft, edited = _ask(job, draft, resolved.plan), True
+        resolved = job.plan(draft)
+    return Settled(resolved, draft, edited)
 
 
 def show_plan(plan: Plan, as_json: bool) -> None:
@@ -116,11 +162,10 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
     """Run or resume a study to its report; the latest one where none is named."""
-    from agent.show import chosen_study
-    from agent.store import Store
+    from agent.desk.desk import Desk
 
-    with Store.open(settings.database) as store:
-        study = chosen_study(store, study_id)
+    with Desk(settings) as desk:
+        store, study = desk.store, desk.study(study_id)
         if study.state is not StudyState.DONE:
             store.withdraw_cancel(study.study_id)
             try:
@@ -213,7 +258,7 @@ def _ask(job: Job, draft: Draft, plan: Plan) -> Draft:
     return draft
 
 
-def _approve(plan: Plan, approval: Approval) -> None:
+def approve(plan: Plan, approval: Approval) -> None:
     """Raises NeedsAnswer unless the plan is approved; an approval by hash must match this very plan."""
     if approval.plan_hash is not None:
         given = approval.plan_hash.removeprefix("sha256:")
@@ -234,9 +279,7 @@ def _create(resolved: Resolved, job: Job) -> str:
     from agent.store import Store
 
     with Store.open(job.settings.database) as store:
-        study_id = create_study(
-            resolved, job.settings, store, command=command_of(job.request, job.flags, job.settings.llm)
-        )
+        study_id = create_study(resolved, job.settings, store, command=_command(job))
         for call in job.calls:
             store.log_llm_call(call, study_id)
     return study_id
@@ -273,6 +316,12 @@ def _take_data(study: Study, settings: Settings) -> None:
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
         _prepared(study.plan, settings).rename(data)
+
+
+def _command(job: Job) -> str:
+    if job.copies is None:
+        return command_of(job.request, job.flags, job.settings.llm)
+    return "tunewright run --from-study {study} --yes"
 
 
 def command_of(request: str, flags: Overrides, llm: str) -> str:

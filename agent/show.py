@@ -1,86 +1,127 @@
-"""Looking at studies: what `status`, `show`, `logs`, `events`, `report`, `explain`, `cancel` and `export` print.
+"""Looking at studies: what `status`, `show`, `logs`, `events`, `report`, `explain`, `compare` and `queue` print.
 
-All of it is read from the store and the study's directory; nothing here changes a study but `cancel_study`.
+Printers over the desk's cards; `--json` is the card itself. Nothing here changes a study.
 """
 
 import json
-import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from agent.cli import console
-from agent.confirm import report_directory
+from agent.desk.cards import Change, Comparison, Explanation, StudyCard
+from agent.desk.desk import MAX_EVENTS, Desk
+from agent.desk.dispatch import dispatcher_pid
 from agent.errors import InputError
 from agent.live import short_config
-from agent.owner import owner_pid
-from agent.request.plan import Plan
-from agent.rungs import curve_digest, run_length
+from agent.request.plan_view import duration
 from agent.settings import Settings
-from agent.store import Store
-from agent.study import Study, StudyState, Trial, TrialState
-from trainers.spec import Intent
-
-FOLLOW_SECONDS = 0.5
-"""How often `events --follow` looks for more."""
-
-OVER = (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
+from agent.study import StudyEvent, StudyState, Trial
 
 
-def chosen_study(store: Store, study_id: str | None) -> Study:
-    """The study named, or the latest. Raises InputError where there is none."""
-    if study_id is not None:
-        return store.study(study_id)
-    studies = store.studies()
-    if not studies:
-        raise InputError("study", "there is no study yet.", 'Start one: tunewright run "classify tickets.csv"')
-    return studies[-1]
+def looking(settings: Settings) -> Desk:
+    """A desk that only looks; an older database is brought up to date first. Raises InputError where there is none."""
+    try:
+        return Desk(settings, read_only=True)
+    except InputError as error:
+        if error.code != "old_schema":
+            raise
+    Desk(settings).close()
+    return Desk(settings, read_only=True)
 
 
 def show_status(study_id: str | None, settings: Settings, as_json: bool) -> None:
     """One line a study, or all of one study's state."""
-    with Store.open(settings.database, read_only=True) as store:
-        chosen = [store.study(study_id)] if study_id else store.studies()
-        rows = [_summary(study, store) for study in chosen]
+    with looking(settings) as desk:
+        cards = [desk.status(study_id)] if study_id else desk.studies()[::-1]
     if as_json:
-        click.echo(json.dumps(rows[0] if study_id else {"studies": rows}))
+        click.echo(cards[0].model_dump_json() if study_id else told_of("studies", cards))
         return
+    print_studies(cards)
+    if study_id:
+        print_details(cards[0])
+    for card in cards:
+        if card.over and not card.paused and card.state in _UNFINISHED:
+            click.echo(f"Nobody runs study {card.study}; `tunewright resume {card.study}` goes on.")
+
+
+_UNFINISHED = (StudyState.PLANNED, StudyState.SEARCHING, StudyState.CONFIRMING, StudyState.REPORTING)
+
+
+def show_queue(settings: Settings, as_json: bool) -> None:
+    """What is to be worked off, in order."""
+    with looking(settings) as desk:
+        cards, pid = desk.queue(), dispatcher_pid(settings.home)
+    if as_json:
+        click.echo(told_of("queue", cards)[:-1] + f', "pid": {json.dumps(pid)}}}')
+    elif cards:
+        print_studies(cards)
+    else:
+        click.echo("Nothing is queued; `tunewright run … --detach` queues a study.")
+
+
+def told_of(name: str, cards: Sequence[StudyCard]) -> str:
+    """Several cards as one JSON object."""
+    return json.dumps({name: [card.model_dump(mode="json") for card in cards]})
+
+
+def print_studies(cards: Sequence[StudyCard]) -> None:
+    """One line each."""
     table = Table(box=None, pad_edge=False)
     for column in ("study", "state", "trials", "best", "default", "request"):
         table.add_column(column, justify="right" if column in ("trials", "best", "default") else "left")
-    for row in rows:
-        counts = f"{row['trials_over']}/{row['trials_limit']}"
-        table.add_row(
-            row["study"], row["state"], counts, _score(row["best"]), _score(row["default"]), row["request"][:60]
-        )
+    for card in cards:
+        counts = f"{card.trials_over}/{card.trials_limit}"
+        best = card.best.score if card.best else None
+        words = escape(card.request[:60])
+        table.add_row(card.study, card.state_words, counts, _score(best), _score(card.default), words)
     console().print(table)
-    if study_id and rows[0]["error"]:
-        console().print(f"error: {rows[0]['error']}", highlight=False, markup=False)
-    if study_id and rows[0]["running_pid"]:
-        console().print(f"running in process {rows[0]['running_pid']}", style="dim")
-    for row in rows:
-        if row["state"] not in OVER and not row["running_pid"]:
-            click.echo(f"Nobody runs study {row['study']}; `tunewright resume {row['study']}` goes on.")
+
+
+def print_details(card: StudyCard) -> None:
+    """What a line of the table has no room for."""
+    limit = f" of {duration(card.seconds_limit)}" if card.seconds_limit else ""
+    left = f", about {duration(card.seconds_left_p50)} left" if card.seconds_left_p50 else ""
+    running = [f"trial {r.trial} ({r.phase}) at step {r.step} of {r.total_steps}" for r in card.running]
+    rows = {
+        "best": f"trial {card.best.trial}: {_values(card.best.config)}" if card.best else "",
+        "running": "; ".join(running) + (f" in process {card.running_pid}" if card.running_pid else ""),
+        "failed": f"{card.trials_failed} trials" if card.trials_failed else "",
+        "confirmed": f"{card.confirm_over} runs on fresh seeds" if card.confirm_over else "",
+        "time": f"{duration(card.seconds_used)}{limit}{left}",
+        "planner LLM": f"{card.llm_tokens:,} tokens" if card.llm_tokens else "",
+        "error": card.error or "",
+        "result": card.result.verdict if card.result else "",
+        "report": card.report_dir or "",
+    }
+    print_rows(rows)
+
+
+def print_rows(rows: dict[str, str]) -> None:
+    """Name and text of what is not empty."""
+    out = console()
+    for name, text in rows.items():
+        if text.strip():
+            out.print(f"[dim]{name:>20}[/]  {escape(text)}", highlight=False, soft_wrap=True)
 
 
 def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
     """Every trial of a study."""
-    with Store.open(settings.database, read_only=True) as store:
-        study = chosen_study(store, study_id)
-        trials = store.trials(study.study_id)
+    with looking(settings) as desk:
+        study = desk.study(study_id)
+        trials = desk.store.trials(study.study_id)
     if as_json:
         click.echo(json.dumps({"study": study.study_id, "trials": [t.model_dump(mode="json") for t in trials]}))
         return
     out, free = console(), study.plan.space.free if study.plan.space else ()
-    out.print(f"[bold]study {study.study_id}[/]  {study.state}  {study.plan.request}", highlight=False)
+    out.print(f"[bold]study {study.study_id}[/]  {study.state}  {escape(study.plan.request)}", highlight=False)
     table = Table(box=None, pad_edge=False)
     for column in ("#", "for", "from", study.spec.objective.metric, "s", "configuration"):
         table.add_column(column, justify="right" if column in ("#", "s", study.spec.objective.metric) else "left")
     for trial in trials:
-        shown = short_config(trial.config, free)
+        shown = escape(short_config(trial.config, free))
         source = trial.proposal.source
         table.add_row(str(trial.number), trial.phase, source, _outcome(trial), f"{trial.seconds:.0f}", shown)
     out.print(table)
@@ -88,8 +129,8 @@ def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
 
 def show_logs(study_id: str | None, lines: int, settings: Settings, as_json: bool) -> None:
     """The last lines of each process's log."""
-    with Store.open(settings.database, read_only=True) as store:
-        study = chosen_study(store, study_id)
+    with looking(settings) as desk:
+        study = desk.study(study_id)
     logs = {
         p.name: p.read_text(errors="replace").splitlines()[-lines:] for p in sorted(study.directory.glob("logs/*.log"))
     }
@@ -102,181 +143,96 @@ def show_logs(study_id: str | None, lines: int, settings: Settings, as_json: boo
 
 
 def show_events(study_id: str | None, after: int, follow: bool, settings: Settings, as_json: bool) -> None:
-    """Events with a higher number than `after`, one a line; with `follow`, until nobody runs the study."""
-    with Store.open(settings.database, read_only=True) as store:
-        study = chosen_study(store, study_id)
-        while True:
-            over = owner_pid(study.directory) is None
-            for event in store.events(study.study_id, after):
-                after = event.seq
-                told = " ".join(f"{k}={v}" for k, v in event.data.items())
-                click.echo(
-                    event.model_dump_json()
-                    if as_json
-                    else f"{event.seq:>5} {event.at[:19]} {event.kind} {event.trial_id or ''} {told}"
-                )
-            if over or not follow:
-                return
-            time.sleep(FOLLOW_SECONDS)
+    """Events with a higher number than `after`, one a line; with `follow`, until the study is over."""
+    with looking(settings) as desk:
+        if follow:
+            for event in desk.stream(study_id, after):
+                _print_event(event, as_json)
+            return
+        more = True
+        while more:
+            page = desk.events(study_id, after, MAX_EVENTS)
+            for event in page.events:
+                _print_event(event, as_json)
+            after, more = page.after, page.more
+
+
+def _print_event(event: StudyEvent, as_json: bool) -> None:
+    told = " ".join(f"{k}={v}" for k, v in event.data.items())
+    line = f"{event.seq:>5} {event.at[:19]} {event.kind} {event.trial_id or ''} {told}"
+    click.echo(event.model_dump_json() if as_json else line)
 
 
 def show_report(study_id: str | None, settings: Settings, as_json: bool) -> None:
     """The report of a study that is done. Raises InputError for one that is not."""
     from agent.report.terminal import print_report
-    from agent.report.write import read_report
 
-    with Store.open(settings.database, read_only=True) as store:
-        study = chosen_study(store, study_id)
-    if study.state is not StudyState.DONE:
-        why = f" ({study.error})" if study.error else ""
-        again = f" If it fails again, start anew: {study.command}" if study.error and study.command else ""
-        raise InputError(
-            "study",
-            f"study {study.study_id} is {study.state}, not DONE{why}.",
-            f"Try `tunewright resume {study.study_id}`.{again}",
-        )
-    report = read_report(report_directory(study))
+    with looking(settings) as desk:
+        report = desk.report(study_id)
     if as_json:
         click.echo(report.model_dump_json())
     else:
         print_report(report, console())
 
 
-def show_explanation(study_id: str, number: int | None, settings: Settings, as_json: bool) -> None:
+def show_explanation(study_id: str | None, number: int | None, settings: Settings, as_json: bool) -> None:
     """Where a trial's configuration came from and how it turned out; the best trial where none is named."""
-    with Store.open(settings.database, read_only=True) as store:
-        study = store.study(study_id)
-        trial = _trial(store, study, number)
-        default = next(iter(store.trials(study_id)), trial)
-        call = next((c for c in store.llm_calls(study_id) if c["id"] == trial.proposal.llm_call_id), None)
-        curve = store.curves(study_id).get(trial.trial_id, ())
-    told = _explanation(study, trial, default, call) | {"curve": curve_digest(curve, run_length(trial, curve))}
+    with looking(settings) as desk:
+        told = desk.explain(study_id, number)
+        call = desk.llm_call(told.study, told.trial)
     if as_json:
-        click.echo(json.dumps(told | {"llm_call": call}))
-        return
-    out = console()
-    for name, value in told.items():
-        if value not in (None, "", {}):
-            shown = ", ".join(f"{k} {_value(v)}" for k, v in value.items()) if isinstance(value, dict) else str(value)
-            out.print(f"[dim]{name.replace('_', ' '):>20}[/]  {shown}", highlight=False, soft_wrap=True)
-
-
-def cancel_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
-    """Ask the process that runs the study to stop."""
-    with Store.open(settings.database) as store:
-        study = chosen_study(store, study_id)
-        pid = store.request_cancel(study.study_id)
-    if as_json:
-        click.echo(json.dumps({"study": study.study_id, "stopping_pid": pid}))
-    elif pid is None:
-        click.echo(f"study {study.study_id} is cancelled; `tunewright resume {study.study_id}` goes on")
+        whole = call.model_dump(mode="json") if call else None
+        click.echo(json.dumps(told.model_dump(mode="json") | {"llm_call": whole}))
     else:
-        click.echo(f"process {pid} was asked to stop study {study.study_id}; `tunewright resume` goes on later")
+        print_rows(_explained(told))
 
 
-def export_study(study_id: str, out: Path | None, merge: bool, settings: Settings, as_json: bool) -> None:
-    """Copy or merge the adapter of a study that is done."""
-    from tools.export import export
-
-    with Store.open(settings.database, read_only=True) as store:
-        study = store.study(study_id)
-    if study.state is not StudyState.DONE:
-        raise InputError(
-            "study", f"study {study_id} is {study.state}, not DONE.", f"Try `tunewright resume {study_id}`."
-        )
-    exported = export(report_directory(study) / "adapter", out or Path(f"tunewright-{study_id}"), merge=merge)
-    if as_json:
-        click.echo(exported.model_dump_json())
-    else:
-        kind = "merged model" if exported.merged else "adapter"
-        click.echo(f"{kind} in {exported.directory} ({exported.megabytes} MB)")
-
-
-def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
-    """Carry out a request that is about an existing study; 2 for those that need a command of their own."""
-    from agent.job import carry_out
-
-    intent, study = plan.spec.intent, plan.study
-    if intent is Intent.STATUS:
-        show_status(study, settings, as_json)
-    elif intent is Intent.EXPLAIN:
-        with Store.open(settings.database, read_only=True) as store:
-            study = chosen_study(store, study).study_id
-        show_explanation(study, plan.trial, settings, as_json)
-    elif intent is Intent.RESUME:
-        return carry_out(study, settings, as_json)
-    elif intent is Intent.CANCEL:
-        cancel_study(study, settings, as_json)
-    else:
-        raise InputError(
-            "request", f"a request to {intent} has a command of its own.", f"Try `tunewright {intent} --help`."
-        )
-    return 0
-
-
-def _summary(study: Study, store: Store) -> dict[str, Any]:
-    trials = store.history(study.study_id).trials
-    best = store.history(study.study_id).best
+def _explained(told: Explanation) -> dict[str, str]:
+    expected = f"{_score(told.predicted_mean)} ± {_score(told.predicted_sd)}"
+    prompt = f"{told.llm_prompt_name} (sha256 {(told.llm_prompt_sha256 or '')[:12]}); in full with --json"
     return {
-        "study": study.study_id,
-        "state": study.state,
-        "request": study.plan.request,
-        "trials_over": sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED) for t in trials),
-        "trials_failed": sum(t.state is TrialState.FAILED for t in trials),
-        "trials_limit": study.spec.budget.trials,
-        "metric": study.spec.objective.metric,
-        "best": best.score if best else None,
-        "default": next((t.score for t in trials if t.number == 0), None),
-        "error": study.error,
-        "running_pid": owner_pid(study.directory),
-        "created_at": study.created_at,
-        "directory": str(study.directory),
+        "study": told.study,
+        "trial": f"{told.trial} ({told.phase})",
+        "proposed by": told.proposed_by,
+        "why": told.why,
+        "differs from default": _changes(told.differs_from_default, "default"),
+        "configuration": _values(told.config),
+        "predicted": expected if told.predicted_mean is not None else "",
+        "outcome": told.outcome_words,
+        "default scored": _score(told.default_scored),
+        "costs": _values(told.costs or {}),
+        "metric": told.metric,
+        "deviations": "; ".join(told.deviations),
+        "curve": told.curve_words,
+        "LLM": f"{told.llm_model}: {prompt}" if told.llm_model else "",
     }
 
 
-def _trial(store: Store, study: Study, number: int | None) -> Trial:
-    if number is None:
-        best = store.history(study.study_id).best
-        if best is None:
-            raise InputError("trial", f"study {study.study_id} has no complete trial yet.", "Name a trial.")
-        return best
-    trials = store.trials(study.study_id)
-    found = next((t for t in trials if t.number == number), None)
-    if found is None:
-        last = f"0 to {trials[-1].number}" if trials else "none"
-        raise InputError(
-            "trial", f"study {study.study_id} has no trial {number}; there are: {last}.", "Name one of them."
-        )
-    return found
+def show_comparison(study_id: str, left: int | None, right: int | None, settings: Settings, as_json: bool) -> None:
+    """Two trials of a study beside each other."""
+    with looking(settings) as desk:
+        compared = desk.compare(study_id, left, right)
+    if as_json:
+        click.echo(compared.model_dump_json())
+    else:
+        print_rows(_compared(compared))
 
 
-def _explanation(study: Study, trial: Trial, default: Trial, call: Mapping[str, Any] | None) -> dict[str, Any]:
-    proposal = trial.proposal
-    changed = {n: v for n, v in trial.config.items() if default.config.get(n) != v}
+def _compared(told: Comparison) -> dict[str, str]:
+    by = f"{told.difference:+.4f}" if told.difference is not None else ""
+    interval = f" (95 % interval {told.ci95[0]:+.4f} to {told.ci95[1]:+.4f})" if told.ci95 else ""
     return {
-        "study": study.study_id,
-        "trial": trial.number,
-        "phase": trial.phase,
-        "proposed_by": proposal.source,
-        "why": proposal.why,
-        "differs_from_default": changed,
-        "configuration": dict(trial.config),
-        "predicted_mean": proposal.predicted_mean,
-        "predicted_sd": proposal.predicted_sd,
-        "outcome": trial.score
-        if trial.score is not None
-        else f"stopped at {trial.rung.share:.0%} of its run, validation loss {trial.rung.eval_loss:.4g} there"
-        if trial.rung is not None
-        else f"{trial.state} {trial.reason or ''} {trial.error or ''}".strip(),
-        "default_scored": default.score,
-        "costs": trial.costs.model_dump() if trial.costs else None,
-        "metric": study.spec.objective.metric,
-        "deviations": "; ".join(trial.deviations),
-        "llm_model": call["model"] if call else None,
-        "llm_prompt": f"{call['prompt_name']} (sha256 {call['prompt_sha256'][:12]}); in full with --json"
-        if call
-        else None,
+        told.left_name: _score(told.left),
+        told.right_name: _score(told.right),
+        "difference": by + interval,
+        "of": f"{told.metric} ({told.direction}), {told.basis}",
+        "verdict": told.verdict,
+        "they differ in": _changes(told.changes, told.right_name),
     }
+
+
+def _changes(changes: Sequence[Change], other: str) -> str:
+    return ", ".join(f"{c.name} {c.value} ({other} {c.other})" for c in changes)
 
 
 def _outcome(trial: Trial) -> str:
@@ -289,5 +245,5 @@ def _score(score: float | None) -> str:
     return "–" if score is None else f"{score:.4f}"
 
 
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _values(values: dict[str, float] | dict[str, bool | int | float | str]) -> str:
+    return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())

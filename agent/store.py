@@ -236,7 +236,9 @@ class Store(TrialRows, Journal, DeskRows):
                 "home", f"{self._path} was written by a newer version ({', '.join(unknown)}).", "Upgrade tunewright."
             )
         if read_only and applied != set(NAMES):
-            raise InputError("home", f"{self._path} has an older schema.", "Run any command that writes, once.")
+            raise InputError(
+                "home", f"{self._path} has an older schema.", "Run any command that writes, once.", code="old_schema"
+            )
         if not read_only:
             self._database.conn.execute("PRAGMA journal_mode = WAL")
             with self.tx():

@@ -67,9 +67,10 @@ class Planned:
 class Desk:
     """The verbs over one home directory. Use as a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, read_only: bool = False) -> None:
+        """`read_only`: only look; raises InputError where there is no database yet, and makes none."""
         self.settings = settings
-        self.store = Store.open(settings.database)
+        self.store = Store.open(settings.database, read_only=read_only)
         self._planning = threading.Lock()
 
     def close(self) -> None:
@@ -141,6 +142,25 @@ class Desk:
                 draft = answered(draft, field, reply)
             return self._planned(request, draft, overrides, llm, calls, edited=True)
 
+    def plan_copy(
+        self, study: str, text: str = "", overrides: Overrides = NO_OVERRIDES, llm: str | None = None
+    ) -> Planned:
+        """Plan what a study was asked for again, edited in words and by flags; a note says what differs from it.
+
+        The same data give the same plan hash where nothing was changed, the output directory apart: it is not copied.
+        The planner is the study's unless `llm` names one.
+        """
+        source = self.study(study)
+        settings = self._with(llm or source.plan.llm)
+        with self._planning:
+            job = Job(text, settings, overrides, copies=source)
+            try:
+                draft = job.read()
+            finally:
+                calls = tuple(self.store.log_llm_call(call) for call in job.calls)
+            plan = job.plan(draft).plan
+            return self.keep(plan, draft, overrides, settings.llm, calls, before=source.plan, edited=True)
+
     def plan_draft(
         self,
         request: str,
@@ -149,10 +169,15 @@ class Desk:
         before: Plan | None = None,
         overrides: Overrides = NO_OVERRIDES,
         llm: str | None = None,
+        calls: tuple[int, ...] = (),
+        edited: bool = True,
     ) -> Planned:
-        """Plan a draft that exists already, such as one with answers or a copy of a study's."""
+        """Plan a draft that exists already, such as one with answers or a copy of a study's.
+
+        `calls`: the LLM calls that it took; `edited`: the words of `request` alone do not give it.
+        """
         with self._planning:
-            return self._planned(request, draft, overrides, llm, (), before=before, edited=True)
+            return self._planned(request, draft, overrides, llm, calls, before=before, edited=edited)
 
     def _planned(
         self,
@@ -166,12 +191,26 @@ class Desk:
     ) -> Planned:
         settings = self._with(llm)
         plan = resolve(request, draft, settings, overrides).plan
+        return self.keep(plan, draft, overrides, settings.llm, calls, before=before, edited=edited)
+
+    def keep(
+        self,
+        plan: Plan,
+        draft: Draft,
+        overrides: Overrides,
+        llm: str,
+        calls: tuple[int, ...] = (),
+        *,
+        before: Plan | None = None,
+        edited: bool = False,
+    ) -> Planned:
+        """Keep a plan, if it is ready, for its approval. `edited`: its words alone do not give its draft."""
         if plan.ready:
             kept = StoredPlan(
                 plan_hash=plan.plan_hash,
                 at=now(),
-                request=request,
-                llm=settings.llm,
+                request=plan.request,
+                llm=llm,
                 draft=draft,
                 overrides=overrides,
                 plan=plan,
@@ -252,6 +291,10 @@ class Desk:
         """All studies, newest first."""
         return [study_cards.study_card(study, self.store) for study in reversed(self.store.studies())]
 
+    def queue(self) -> list[StudyCard]:
+        """The studies that are to be worked off, in order; the one that runs and those that are paused included."""
+        return [self.status(entry.study_id) for entry in self.store.queue()]
+
     def events(
         self, study: str | None = None, after: int = 0, limit: int = 100, kinds: Sequence[EventKind] = ()
     ) -> EventPage:
@@ -319,10 +362,12 @@ class Desk:
         found = self.study(study)
         if found.state is not StudyState.DONE:
             why = f" ({found.error})" if found.error else ""
+            card = self.status(found.study_id)
+            again = f" If it fails again, start anew: {found.command}" if found.error and found.command else ""
             raise InputError(
                 "study",
-                f"study {found.study_id} is {self.status(found.study_id).state_words}, not done{why}.",
-                "Wait for it, or resume it.",
+                f"study {found.study_id} is {card.state_words}, not done{why}.",
+                f"Resume it: `tunewright resume {found.study_id}`.{again}" if card.over else "Wait for it.",
                 code="not_done",
             )
         return found
@@ -409,10 +454,18 @@ class Desk:
         """The study when it is over, or as it stands after `timeout` seconds (`over` says which)."""
         study_id = self.study(study).study_id
         until = None if timeout is None else time.monotonic() + timeout
-        while not (card := self.status(study_id)).over and (until is None or time.monotonic() < until):
-            ensure_dispatcher(self.settings.home)
-            time.sleep(POLL_SECONDS)
+        while not (card := self.status(study_id)).over:
+            left = POLL_SECONDS if until is None else until - time.monotonic()
+            if left <= 0:
+                break
+            self._keep_going(card)
+            time.sleep(min(left, POLL_SECONDS))
         return card
+
+    def _keep_going(self, card: StudyCard) -> None:
+        """Whoever waits for a queued study sees to it that somebody works on the queue."""
+        if card.queue_place is not None:
+            ensure_dispatcher(self.settings.home)
 
     def stream(self, study: str | None = None, after: int = 0) -> Iterator[StudyEvent]:
         """Events as they come, until the study is over."""
@@ -424,6 +477,7 @@ class Desk:
             if page.over and not page.more:
                 return
             if not page.events:
+                self._keep_going(self.status(study_id))
                 time.sleep(POLL_SECONDS)
 
     # -- the model ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from typing import Any
 from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
 from agent.request.plan import Plan
 from agent.request.plan_view import SPEC_ROWS, data_rows, row_of, searched_rows
+from agent.study import Study
 
 
 def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
@@ -82,3 +83,28 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_shown, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def with_copy_note(plan: Plan, study: Study) -> Plan:
+    """`plan`, made from a copy of `study`'s, with a note that says what differs between the two."""
+    if not plan.ready:
+        return plan
+    told = f"Copied from study {study.study_id}: the very same plan."
+    if plan.plan_hash != study.plan_hash:
+        fields = [f"{line.name} is {line.value}, was {line.origin}" for line in _changed(plan, study.plan)]
+        differs = [*fields, *_found_otherwise(plan, study.plan)] or ["something differs"]
+        told = f"Copied from study {study.study_id}; {'; '.join(differs)}."
+    return plan.model_copy(update={"notes": (told, *plan.notes)})
+
+
+def _found_otherwise(plan: Plan, previous: Plan) -> list[str]:
+    """What differs without anybody having asked for it."""
+    pairs = (
+        ("the rows of the data", plan.data and plan.data.splits, previous.data and previous.data.splits),
+        ("the search space", plan.space, previous.space),
+        ("the base model", plan.base and plan.base.fingerprint, previous.base and previous.base.fingerprint),
+        ("the machine", (plan.device, plan.precision), (previous.device, previous.precision)),
+        ("the planner", plan.llm, previous.llm),
+    )
+    found = [name for name, now, before in pairs if now != before]
+    return [f"different: {', '.join(found)}"] if found else []

@@ -9,7 +9,7 @@ from agent.request.patterns import Lazy
 from agent.request.scope import out_of_scope
 from trainers.spec import Intent
 
-_FIELD_WORDS: dict[str, str] = {
+FIELD_WORDS: dict[str, str] = {
     "budget.seconds": r"time(?: limit| budget)?|hours?|minutes?|days?|deadline|duration",
     "budget.trials": r"trials?(?: limit| budget)?|number of trials",
     "budget.llm_usd": r"cost(?: limit| cap)?|dollar(?: limit)?|money|usd|llm budget|spending (?:limit|cap)",
@@ -66,12 +66,12 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         stated.pop("intent", None)
     if edit.spec.intent is Intent.EXPORT and edit.study is None and any(name.startswith("output.") for name in stated):
         stated.pop("intent", None)  # "save it to out/ and merge" says what the study is to hand back
-    values = _flat(previous.spec)
+    values = flat(previous.spec)
     quotes = {quote.field: quote for quote in previous.quotes}
     for name in dropped | asked | {r.field for r in edit.rejected}:
         values.pop(name, None)
         quotes.pop(name, None)
-    edited = _flat(edit.spec)
+    edited = flat(edit.spec)
     stated = {name: quote for name, quote in stated.items() if name not in answer}
     values |= {name: edited[name] for name in stated if name in edited} | answer
     quotes |= stated | {name: Quote(field=name, quote=request.strip()) for name in answer}
@@ -117,7 +117,7 @@ def _refusal(previous: Draft, edit: Draft) -> tuple[Refusal | None, tuple[Reject
 def _dropped(request: str) -> set[str]:
     low = request.lower()
     found = set()
-    for name, words in _FIELD_WORDS.items():
+    for name, words in FIELD_WORDS.items():
         if re.search(
             rf"(?<!\w){_DROP}\s+(?:the |any |all |my |our |that |a )*(?:{words})(?!\w)(?!\s*[:=]?\s*\d)", low
         ) or re.search(
@@ -153,12 +153,12 @@ _ADDS = Lazy(
 
 def _scaled(previous: Draft, request: str) -> dict[str, Any]:
     """ "double the trials", "5 more trials": what numbers were, and by how much they change."""
-    low, values = request.lower(), _flat(previous.spec)
+    low, values = request.lower(), flat(previous.spec)
     changed: dict[str, Any] = {}
     times = list(_SCALES.finditer(low))
     for match in [*times, *_ADDS.finditer(low)]:
         noun = match["noun"].strip()
-        name = next((n for n, words in _FIELD_WORDS.items() if re.match(rf"(?:{words})(?!\w)", noun)), "")
+        name = next((n for n, words in FIELD_WORDS.items() if re.match(rf"(?:{words})(?!\w)", noun)), "")
         old = values.get(name)
         if isinstance(old, bool) or not isinstance(old, (int, float)):
             continue
@@ -176,7 +176,7 @@ def _unit(name: str, noun: str) -> int:
     return units.get(noun[:4], 1) if name == "budget.seconds" else 1
 
 
-def _flat(spec: DraftSpec) -> dict[str, Any]:
+def flat(spec: DraftSpec) -> dict[str, Any]:
     """Set values by dotted field."""
     flat: dict[str, Any] = {}
 
