@@ -102,6 +102,8 @@ class LiveView:
             return f"  note: {escape(str(next(iter(data.values()), '')))}"
         if event.kind is EventKind.PLANNER and data["kind"] != "votes":
             return f"  planner: {escape(str(data['message']))}"
+        if event.kind is EventKind.WATCHER:
+            return f"  {escape(str(data['name']))}: {escape(str(data['message']))}"
         if event.kind is EventKind.CHOSEN:
             return f"  {escape(str(data.get('why', '')))}"
         return self._take_trial(event, row) if row else None

@@ -28,6 +28,7 @@ from agent.chat_model import (
 from agent.errors import PlannerFailed
 from agent.llm_call import Ledger, LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, redacted
 from agent.reply_json import MAX_REPLY_CHARACTERS, extract_json, inlined_schema, readable
+from agent.watch import gen_ai
 from prompts import Rendered, render
 
 T = TypeVar("T", bound=BaseModel)
@@ -250,7 +251,7 @@ class Planner:
             lost = self._lost(blank, sent, "stopped before the reply came.")
             try:
                 with outbox.under_way(lost):
-                    reply = self._chat.complete(sent, question.shape, self._decoding, max_tokens, self._timeout_seconds)
+                    reply = self._complete(sent, question, max_tokens)
             except TransportError as error:
                 self._failed(blank, sent, error, started, outbox)
                 self._wait(attempt, error, outbox)
@@ -268,6 +269,14 @@ class Planner:
                 call = self._charged(blank, sent, reply, time.monotonic() - started)
                 return call, Reply(reply.text, cut_off=call.completion_tokens >= max_tokens)
         raise AssertionError("unreachable: the last attempt raises")
+
+    def _complete(self, sent: Sequence[Message], question: _Question[Any], max_tokens: int) -> Reply:
+        with gen_ai.llm_span(self.model, question.name, max_tokens) as span:
+            reply = self._chat.complete(sent, question.shape, self._decoding, max_tokens, self._timeout_seconds)
+            gen_ai.replied(span, reply.prompt_tokens, reply.completion_tokens)
+            if span.with_content:
+                gen_ai.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
+        return reply
 
     def _room(self, sent: Sequence[Message], wanted: int, outbox: Outbox) -> int:
         try:

@@ -281,6 +281,7 @@ class EventKind(StrEnum):
     DEVIATION = "deviation"  # something was done otherwise than planned; data: sentence
     TEST_OPENED = "test_opened"  # the sealed rows are being scored; data: opening, trial_ids
     REPORT_WRITTEN = "report_written"  # the report exists; data: directory
+    WATCHER = "watcher"  # a tracker, the webhook or the traces failed; the study goes on; data: name, message
     PLANNER = "planner"  # about the planner LLM: a retry, a cap, a batch that failed; data: kind, message, count
     STUDY_ENDED = "study_ended"  # the process let go of the study; data: state, error
 

@@ -188,6 +188,15 @@ class TrialRows(Rows):
             curves.setdefault(row["trial_id"], []).append(point_from(row))
         return {trial_id: tuple(points) for trial_id, points in curves.items()}
 
+    def curve(self, trial_id: str, after: int = -1) -> tuple[CurvePoint, ...]:
+        """The learning curve of a trial's last attempt, from the step behind `after`."""
+        rows = self.query(
+            "SELECT metrics.* FROM metrics JOIN trials ON metrics.attempt_id = trials.id || '-' || trials.attempts"
+            " WHERE trials.id = ? AND step > ? ORDER BY step",
+            (trial_id, after),
+        )
+        return tuple(point_from(row) for row in rows)
+
     def results(self, study_id: str) -> dict[str, TrainResult]:
         """Trial id to what its run measured, for COMPLETE trials; the curve is in `curves`."""
         rows = self.query("SELECT id, result FROM trials WHERE study_id = ? AND result IS NOT NULL", (study_id,))

@@ -1,0 +1,123 @@
+"""The process that keeps one experiment tracker in step with one study: `python -P -m agent.watch.export_process`.
+
+It has a process of its own because trackers' clients print, ask questions, start threads and wait: here they can
+neither spoil the output of a study nor hold it up. Its job comes as one line of JSON on standard input, whose end says
+that the study's process is done or dead; what it has to tell goes to standard output as one JSON object a line.
+"""
+
+import json
+import os
+import select
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from agent.errors import InputError
+from agent.watch.config import TrackerName
+from agent.watch.in_thread import MAX_FAILURES, said
+from trainers.spec import Closed
+
+if TYPE_CHECKING:
+    from agent.watch.follow import Follower
+
+POLL_SECONDS = 1.0
+"""How late a tracker may be; PROGRESS events come once a second."""
+
+FAILURE_SECONDS = 1.0
+"""Wait after the first failure, doubled with each."""
+
+FLUSH_SECONDS = 20.0
+"""How long the end of a study waits for what is still to be sent."""
+
+
+class ExportJob(Closed):
+    """What one such process is to do."""
+
+    tracker: TrackerName
+    place: bool | str
+    database: Path
+    study_id: str
+
+
+class Trouble(Closed):
+    """Something that failed, for people; secrets are blotted out."""
+
+    message: str
+    last: bool = False
+    """The tracker is switched off."""
+
+
+def main() -> int:
+    """Follow the study until standard input ends; 1 where the tracker had to be switched off."""
+    out = _own_output()
+    job = ExportJob.model_validate_json(sys.stdin.readline())
+    failures, over = 0, False
+    follower = None
+    while True:
+        try:
+            follower = follower or _opened(job)
+            follower.catch_up()
+            failures = 0
+            if over:
+                follower.close()
+                return 0
+        except InputError as error:
+            _tell(out, Trouble(message=str(error), last=True))
+            return 1
+        except Exception as error:  # a tracker's client may raise anything
+            failures += 1
+            _tell_failure(out, error, failures)
+            if failures == MAX_FAILURES:
+                return 1
+            time.sleep(FAILURE_SECONDS * 2 ** (failures - 1))
+        over = over or _closed(0.0 if failures else POLL_SECONDS)
+
+
+def _opened(job: ExportJob) -> "Follower":
+    from agent.store import Store
+    from agent.watch.follow import Follower
+    from agent.watch.tracker import facts_of, open_tracker
+
+    store = Store.open(job.database, read_only=True)
+    study = store.study(job.study_id)
+    tracker = open_tracker(job.tracker, job.place, facts_of(study), job.database.parent)
+    return Follower(store, study, tracker, study.directory / "watch" / f"{job.tracker}.json")
+
+
+def _own_output() -> TextIO:
+    """Standard output for us alone; whatever clients print goes to the log, which is standard error."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    return out
+
+
+def _closed(seconds: float) -> bool:
+    """Wait for the end of standard input; once it has come, this process does not outlive its time either."""
+    if not select.select([sys.stdin], [], [], seconds)[0]:
+        return False
+    watchdog = threading.Timer(FLUSH_SECONDS + 5.0, os._exit, (1,))
+    watchdog.daemon = True
+    watchdog.start()
+    return True
+
+
+def _tell_failure(out: TextIO, error: Exception, failures: int) -> None:
+    """The first of a row of failures and the last; those between say nothing new."""
+    line = said(error)
+    print(line, file=sys.stderr, flush=True)
+    if failures == MAX_FAILURES:
+        _tell(out, Trouble(message=f"failed {failures} times and is switched off: {line}", last=True))
+    elif failures == 1:
+        _tell(out, Trouble(message=f"failed, and is tried again: {line}"))
+
+
+def _tell(out: TextIO, trouble: Trouble) -> None:
+    print(json.dumps(trouble.model_dump()), file=out)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # all is sent; what clients left running (trackio's does) must not keep the process alive

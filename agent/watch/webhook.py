@@ -1,0 +1,156 @@
+"""Tells a webhook that a study is over, or that a plan waits for approval; counts and scores, never rows."""
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from agent.request.plan import Plan
+from agent.rows import now
+from agent.study import EventKind, Study, StudyEvent, StudyState, TrialState
+from agent.watch.config import Webhook, WebhookEvent
+from agent.watch.delivery import NotDelivered, post
+from agent.watch.in_thread import ThreadWatcher
+from trainers.spec import Closed
+
+if TYPE_CHECKING:
+    from agent.store import Store
+
+SECRET_VARIABLE = "TUNEWRIGHT_WEBHOOK_SECRET"  # noqa: S105 - its name, not the secret
+
+PAUSES_SECONDS = (1.0, 3.0)
+"""Before the second and third attempt; with their time limits that fits into what the end of a study waits."""
+
+UNATTENDED = ("http", "openai", "mcp", "web")
+"""Faces whose user may not be looking when a plan is ready."""
+
+_EVENT_OF: dict[str, WebhookEvent] = {
+    StudyState.DONE: "done",
+    StudyState.FAILED: "failed",
+    StudyState.CANCELLED: "cancelled",
+}
+
+
+class Scores(Closed):
+    """One configuration's scores."""
+
+    validation: float | None = None
+    test: float | None = Field(None, description="mean over seeds, only of a study that is done")
+
+
+class Notice(Closed):
+    """What is delivered, as JSON."""
+
+    event: WebhookEvent
+    at: str
+    text: str = Field(description="everything in one sentence, for chat rooms")
+    study: str | None = None
+    state: StudyState | None = None
+    plan_hash: str
+    metric: str | None = None
+    best: Scores | None = None
+    default: Scores | None = None
+    verdict: str | None = None
+    failures: dict[str, int] = Field({}, description="reasons of failed trials, with counts")
+    report: str | None = Field(None, description="directory of the report, on the machine of the study")
+    url: str | None = Field(None, description="where to look at it, if `link` is configured")
+
+
+def webhook_watcher(hook: Webhook, database: Path, study_id: str) -> ThreadWatcher:
+    """A watcher that tells the webhook how the study ended."""
+
+    def take(event: StudyEvent) -> None:
+        from agent.store import Store
+
+        kind = _EVENT_OF.get(str(event.data.get("state")))
+        if kind in hook.events:
+            with Store.open(database, read_only=True) as store:
+                notice = notice_of(store.study(study_id), store, hook)
+            deliver(hook, notice, f"study-{study_id}-{event.seq}")
+
+    return ThreadWatcher("webhook", (EventKind.STUDY_ENDED,), take)
+
+
+def tell_ended(hook: Webhook | None, study: Study, store: "Store") -> None:
+    """Tell of a study that ended without a process that watched it, such as one that failed before it began.
+
+    Returns when that is done or given up; what fails is logged.
+    """
+    if hook is not None and _EVENT_OF.get(study.state) in hook.events:
+        _quietly(lambda: deliver(hook, notice_of(study, store, hook), f"study-{study.study_id}-{study.finished_at}"))
+
+
+def tell_approval(hook: Webhook | None, plan: Plan, face: str | None) -> None:
+    """Tell that a plan waits for approval, where its face is one that may be left alone. Returns at once."""
+    if hook is not None and "approval" in hook.events and plan.ready and face in UNATTENDED:
+        notice = _approval_notice(plan)
+        send = lambda: deliver(hook, notice, f"plan-{plan.plan_hash[:16]}")  # noqa: E731
+        threading.Thread(target=_quietly, args=(send,), name="webhook", daemon=True).start()
+
+
+def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
+    """Up to three attempts with back-off. Raises NotDelivered with the last one's reason."""
+    body = notice.model_dump_json(exclude_none=True).encode()
+    secret = os.environ.get(SECRET_VARIABLE)
+    for pause in (*PAUSES_SECONDS, None):
+        try:
+            return post(hook, body, message_id, secret)
+        except NotDelivered as error:
+            if pause is None or not error.again:
+                raise
+            time.sleep(pause)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def notice_of(study: Study, store: "Store", hook: Webhook) -> Notice:
+    """What is told of a study that is over."""
+    from agent.desk.study_cards import study_card
+
+    card = study_card(study, store)
+    failed = [t for t in store.trials(study.study_id) if t.state is TrialState.FAILED]
+    result = card.result
+    event = _EVENT_OF[study.state]
+    best = Scores(validation=card.best.score if card.best else None, test=result.best_test if result else None)
+    default = Scores(validation=card.default, test=result.default_test if result else None)
+    told = result.verdict if result else f"{card.trials_over} of {card.trials_limit} trials were run."
+    return Notice(
+        event=event,
+        at=now(),
+        text=f"Study {study.study_id} is {event}. {told}",
+        study=study.study_id,
+        state=study.state,
+        plan_hash=study.plan_hash,
+        metric=card.metric,
+        best=best,
+        default=default,
+        verdict=result.verdict if result else None,
+        failures=dict(Counter(str(t.reason) for t in failed)),
+        report=card.report_dir,
+        url=hook.link.replace("{study}", study.study_id) if hook.link else None,
+    )
+
+
+def _approval_notice(plan: Plan) -> Notice:
+    spec, seconds = plan.spec, plan.estimate.seconds_p50
+    expected = f", about {max(1, round(seconds / 60))} min" if seconds else ""
+    what = f"{spec.task} with {spec.base_model}, {spec.budget.trials} trials{expected}"
+    return Notice(
+        event="approval",
+        at=now(),
+        text=f"Plan {plan.plan_hash[:12]} waits for approval: {what}.",
+        plan_hash=plan.plan_hash,
+        metric=spec.objective.metric if spec.objective else None,
+    )
+
+
+def _quietly(send: Callable[[], None]) -> None:
+    try:
+        send()
+    except Exception as error:
+        logging.getLogger("tunewright").warning("webhook: %s", error)
