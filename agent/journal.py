@@ -70,6 +70,15 @@ class Journal(Rows):
         )
         return [_event(row) for row in rows]
 
+    def events_before(self, study_id: str, before: int | None, limit: int) -> list[StudyEvent]:
+        """The latest events of a study, newest first, at most `limit`; with `before`, of those with a lower `seq`."""
+        rows = self.query(
+            "SELECT seq, at, kind, trial_id, data FROM events WHERE study_id = ? AND seq < coalesce(?, seq + 1)"
+            " ORDER BY seq DESC LIMIT ?",
+            (study_id, before, limit),
+        )
+        return [_event(row) for row in rows]
+
     def last_progress(self, study_id: str, trial_id: str) -> StudyEvent | None:
         """What a trial last told of its training; None before it did."""
         rows = self.query(

@@ -169,6 +169,28 @@ class DeskRows(Rows):
         rows = self.query("SELECT state, count(*) AS n FROM trials GROUP BY state ORDER BY state")
         return {row["state"]: row["n"] for row in rows}
 
+    def study_ids(self) -> list[str]:
+        """The ids of all studies, oldest first."""
+        return [str(row["id"]) for row in self.query("SELECT id FROM studies ORDER BY id")]
+
+    def trained_tokens(self, study_id: str) -> int | None:
+        """Tokens that the complete trials of a study were trained on; None before the first."""
+        sql = (
+            "SELECT sum(json_extract(result, '$.tokens_per_second') * json_extract(result, '$.train_seconds')) AS n"
+            " FROM trials WHERE study_id = ? AND result IS NOT NULL"
+        )
+        found = self.query(sql, (study_id,))[0]["n"]
+        return None if found is None else round(found)
+
+    def finish_times(self, study_id: str) -> dict[int, str]:
+        """Trial number to when its last attempt ended, for trials that have ended."""
+        rows = self.query(
+            "SELECT trials.number AS number, max(attempts.finished_at) AS at FROM trials JOIN attempts"
+            " ON attempts.trial_id = trials.id WHERE study_id = ? AND finished_at IS NOT NULL GROUP BY trials.id",
+            (study_id,),
+        )
+        return {row["number"]: row["at"] for row in rows}
+
     def record_submission(
         self, study_id: str, face: str, plan_hash: str, key: str | None, job: dict[str, Any] | None
     ) -> None:

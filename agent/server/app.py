@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -39,6 +40,9 @@ def build_api(service: Service) -> FastAPI:
     from agent.server.conversations import conversation_routes
     from agent.server.downloads import download_routes
     from agent.server.health import health_routes
+    from agent.server.openai_files import file_routes
+    from agent.server.openai_jobs import job_routes
+    from agent.server.openai_models import model_routes
     from agent.server.pages import login_routes, page_routes
     from agent.server.plans import plan_routes
     from agent.server.studies import study_routes
@@ -73,6 +77,9 @@ def build_api(service: Service) -> FastAPI:
         study_routes(service),
         download_routes(service),
         conversation_routes(service, turns),
+        file_routes(service),
+        job_routes(service),
+        model_routes(service),
         login_routes(service),
         health_routes(service),
         page_routes(service, api),
@@ -101,20 +108,33 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """The first thing that is wrong with a request's form; what was sent is not told back."""
+    """The first field of a request's form that is wrong, with all that is wrong with it; what was sent is not told."""
     assert isinstance(error, RequestValidationError)
-    first: Any = next(iter(error.errors()), {})
-    place = [str(part) for part in first.get("loc", ())]
-    where, name = (place[0], ".".join(place[1:])) if place else ("body", "")
-    said = str(first.get("msg", "is not valid"))
-    if first.get("type") == "json_invalid":
+    found = [(_field(one), one) for one in error.errors()]
+    (where, name), first = found[0]
+    if first["type"] == "json_invalid":
         return problem(InputError("body", "must be valid JSON.", "Check brackets and quotes."))
-    if first.get("type") == "extra_forbidden":
-        said = "is not known here"
+    said = dict.fromkeys(_said(one) for field, one in found if field == (where, name))
+    rule = f"{', or '.join(said)}."
     if where == "path":
-        return problem(InputError(name, f"there is nothing here: {said[:1].lower()}{said[1:]}.", "", "not_found"))
-    param = name or where
-    return problem(InputError(param, f"{said[:1].lower()}{said[1:]}.", "See /docs for what is expected."))
+        return problem(InputError(name, f"there is nothing here: {rule}", "See /docs.", "not_found"))
+    return problem(InputError(name or where, rule, "See /docs for what is expected."))
+
+
+def _field(one: Any) -> tuple[str, str]:
+    """(path, query, header or body; the dotted field), without the branches of a choice of types."""
+    where, *parts = map(str, one["loc"])
+    return where, ".".join(part for part in parts if re.fullmatch(r"[A-Za-z0-9_-]+", part) and part not in BRANCHES)
+
+
+def _said(one: Any) -> str:
+    if one["type"] == "extra_forbidden":
+        return "is not known here"
+    words = str(one["msg"]).removeprefix("Value error, ")
+    return words[:1].lower() + words[1:]
+
+
+BRANCHES = frozenset({"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"})
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -243,8 +243,15 @@ async def event_stream(service: Service, study: str, after: int, last_event_id: 
 
 
 async def _events(service: Service, study: str, after: int) -> AsyncIterator[bytes]:
-    seen: int | None = None
     yield b"retry: 2000\n\n"
+    async for found in followed(service, study, after):
+        yield model_event(found, found.seq)
+    yield event('{"over": true}', name="end")
+
+
+async def followed(service: Service, study: str, after: int) -> AsyncIterator[StudyEvent]:
+    """Events as they come, until the study is over. Costs a look at the database only when that has changed."""
+    seen: int | None = None
     while True:
         version = await service.statuses.version()
         over = (await service.statuses.entry(study)).card.over
@@ -254,14 +261,13 @@ async def _events(service: Service, study: str, after: int) -> AsyncIterator[byt
             seen = version
         for one in found:
             after = one.seq
-            yield model_event(one, one.seq)
+            yield one
         if over and not found:
-            yield event('{"over": true}', name="end")
             return
-        if len(found) == PAGE:
-            seen = None
-        else:
+        if len(found) < PAGE and not over:
             await asyncio.sleep(FRESH_SECONDS)
+        else:
+            seen = None
 
 
 def _control(routes: APIRouter, service: Service) -> None:
