@@ -134,7 +134,7 @@ class Conversation:
             self.desk.store.add_turn(self.conversation_id, "tool", happening.summary, data)
 
     def _answered(self, exchange: Exchange) -> Iterator[Happening]:
-        from agent.chat.words import is_no, is_yes
+        from agent.chat.yes_no import is_no, is_yes
 
         waiting = exchange.memory.waiting
         if waiting is not None and is_yes(exchange.text):

@@ -1,13 +1,31 @@
 """One turn under way: what the engine that answers it may see, use and change."""
 
+import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
+
+from pydantic import BaseModel
 
 from agent.chat.happenings import ApprovalAsked, Happening, ToolDone, ToolStarted
 from agent.chat.memory import Memory
 from agent.desk.desk import Desk
+from agent.watch import gen_ai
+
+Permit = Callable[[str, str | None], bool]
+"""Whether the person wants the action (a tool's name) on the study with this id."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a tool found: whole (for replies made by code), in a line, and as the small JSON that everybody sees."""
+
+    card: BaseModel
+    summary: str
+    result: dict[str, Any]
+    ok: bool = True
 
 
 class Exchange:
@@ -15,9 +33,10 @@ class Exchange:
 
     def __init__(self, desk: Desk, memory: Memory, said: Sequence[str], turn_id: int = 0) -> None:
         self.desk, self.memory, self.said, self._turn_id = desk, memory, tuple(said), turn_id
-        self.results: list[ToolDone] = []
+        self.told: list[Told] = []
         self.asked: ApprovalAsked | None = None
-        self._calls = count(1)
+        self.permits: Permit = lambda action, study: False
+        self._calls, self._one_at_a_time = count(1), threading.Lock()
 
     @property
     def text(self) -> str:
@@ -28,23 +47,36 @@ class Exchange:
         """Change the memory."""
         self.memory = self.memory.model_copy(update=changes)
 
-    def use(self, name: str, **arguments: Any) -> Generator[Happening, None, ToolDone]:
-        """Call a tool, with what happens; the outcome is also this generator's value."""
-        call_id = f"call-{self._turn_id}-{next(self._calls)}"
-        yield ToolStarted(call_id=call_id, name=name, arguments=arguments)
-        done = self.carry_out(call_id, name, arguments)
-        yield done
-        if self.asked is not None and done.ok and name == "start_study":
+    def study(self, named: str | None) -> str:
+        """The id of the study named, of the one the conversation is about, or of the latest; from now on it is the one
+        that the conversation is about. Raises InputError where there is none."""
+        study_id = self.desk.study(named or self.memory.study).study_id
+        self.remember(study=study_id)
+        return study_id
+
+    def use(self, name: str, **arguments: Any) -> Generator[Happening, None, Told]:
+        """Call a tool, with what happens; what it told is this generator's value."""
+        call_id = self.new_call_id()
+        given = {key: value for key, value in arguments.items() if value is not None}
+        yield ToolStarted(call_id=call_id, name=name, arguments=given)
+        yield self.carry_out(call_id, name, given)
+        if self.asked is not None and name == "start_study":
             yield self.asked
-        return done
+        return self.told[-1]
+
+    def new_call_id(self) -> str:
+        """An id for a tool call, of its own in the conversation."""
+        return f"call-{self._turn_id}-{next(self._calls)}"
 
     def carry_out(self, call_id: str, name: str, arguments: dict[str, Any]) -> ToolDone:
-        """Call a tool. A failure is a result as well, {code, message, hint}."""
+        """Call a tool, one at a time. A failure is a result as well: {code, message, hint}."""
         from agent.chat.toolbox import call_tool
 
-        began = time.monotonic()
-        ok, summary, result = call_tool(self, name, arguments)
+        with self._one_at_a_time, gen_ai.tool_span(name, call_id, arguments):
+            began = time.monotonic()
+            told = call_tool(self, name, arguments)
+            self.told.append(told)
         seconds = round(time.monotonic() - began, 3)
-        done = ToolDone(call_id=call_id, name=name, ok=ok, summary=summary, result=result, seconds=seconds)
-        self.results.append(done)
-        return done
+        return ToolDone(
+            call_id=call_id, name=name, ok=told.ok, summary=told.summary, result=told.result, seconds=seconds
+        )

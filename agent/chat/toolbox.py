@@ -1,47 +1,143 @@
-"""The tools of a conversation: small typed arguments, small results. Grows from here."""
+"""The tools of a conversation, by name: typed functions over the desk with small results, for rules and LLM alike.
 
+None of them changes anything by itself but `cancel`, `resume` and `export`, and these only where the person asked for
+it in their own words (`Exchange.permits`). `start_study` starts nothing: it asks the person.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from agent.chat.exchange import Exchange
-from agent.chat.happenings import ApprovalAsked
+from pydantic import ValidationError
+
+from agent.chat import arguments, doing, looking, planning
+from agent.chat.compact import short
+from agent.chat.exchange import Exchange, Told
 from agent.desk.cards import Problem
 from agent.errors import InputError, TunewrightError
+from trainers.spec import Closed
 
-Outcome = tuple[bool, str, dict[str, Any]]
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool: what it is for, what it takes, what carries it out."""
+
+    name: str
+    description: str
+    takes: type[Closed]
+    run: Callable[[Exchange, Any], Told]
 
 
-def call_tool(exchange: Exchange, name: str, arguments: dict[str, Any]) -> Outcome:
-    """Call the tool `name`: (whether it worked, the result in a line, the result as JSON)."""
+TOOLS = (
+    Tool(
+        "profile_data",
+        "What a data file or hub data set holds: rows, columns, classes, lengths, by counts. Reads, changes nothing.",
+        arguments.ProfileData,
+        looking.profile_data,
+    ),
+    Tool(
+        "plan_study",
+        "Plan a fine-tuning study from the person's own words, change the current plan, answer one of its open "
+        "questions, or (with an empty request) show it. Spends nothing and starts nothing.",
+        arguments.PlanStudy,
+        planning.plan_study,
+    ),
+    Tool(
+        "start_study",
+        "Put the current plan up for the person's approval. It only asks: nothing starts before the person has said "
+        "yes, and your turn ends with the call. Takes the hash that plan_study told.",
+        arguments.StartStudy,
+        planning.start_study,
+    ),
+    Tool(
+        "status",
+        "Where a study stands: state, trials, best score against the default, time used and left, result when done.",
+        arguments.Status,
+        looking.status,
+    ),
+    Tool("events", "What happened in a study, the latest last.", arguments.Events, looking.events),
+    Tool(
+        "explain",
+        "Why a trial (the best, unless one is named) has its configuration: who proposed it and why, prediction and "
+        "outcome, what differs from the default; with `parameter` also what was searched and tried of that one.",
+        arguments.Explain,
+        looking.explain,
+    ),
+    Tool(
+        "compare",
+        "Two trials beside each other; without numbers the best against the default, on test rows once it is done.",
+        arguments.Compare,
+        looking.compare,
+    ),
+    Tool(
+        "cancel",
+        "Stop a study (or pause it). Works only if the person asked for it; what is finished is kept.",
+        arguments.Cancel,
+        doing.cancel,
+    ),
+    Tool(
+        "resume",
+        "Go on with a stopped or paused study. Works only if the person asked for it.",
+        arguments.Resume,
+        doing.resume,
+    ),
+    Tool(
+        "evaluate",
+        "Score a finished study's model on labelled data. Takes up to minutes.",
+        arguments.Evaluate,
+        doing.evaluate,
+    ),
+    Tool(
+        "generate",
+        "Ask a finished study's tuned model; gives its text, or class probabilities. About ten seconds.",
+        arguments.Generate,
+        doing.generate,
+    ),
+    Tool(
+        "export",
+        "Copy a finished study's adapter to a new directory, or merge it into a full model. Works only if the person "
+        "asked for it.",
+        arguments.Export,
+        doing.export,
+    ),
+    Tool(
+        "budget",
+        "What a study has spent and may spend: trials, time, LLM tokens and dollars; and this conversation's tokens.",
+        arguments.Budget,
+        looking.budget,
+    ),
+)
+BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+def call_tool(exchange: Exchange, name: str, given: dict[str, Any]) -> Told:
+    """Call the tool `name`. Whatever goes wrong with it is told as {code, message, hint}, never raised."""
+    tool = BY_NAME.get(name)
+    if tool is None:
+        known = ", ".join(BY_NAME)
+        return _problem(
+            Problem(code="no_tool", message=f"there is no tool {short(name, 40)!r}.", hint=f"There are: {known}.")
+        )
     try:
-        if name == "plan_study":
-            return True, *_plan(exchange, **arguments)
-        if name == "start_study":
-            return True, *_ask(exchange)
-        if name == "status":
-            card = exchange.desk.status(exchange.memory.study)
-            return True, f"study {card.study}: {card.state_words}", card.model_dump(mode="json")
+        return tool.run(exchange, tool.takes.model_validate(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or None
+        return _problem(
+            Problem(code="bad_arguments", message=short(first["msg"]), param=where, hint=f"Arguments: {_names(tool)}.")
+        )
     except TunewrightError as error:
-        problem = Problem(code=error.code, message=str(error), hint=getattr(error, "hint", None))
-        return False, problem.message, problem.model_dump(mode="json", exclude_none=True)
-    return False, f"no tool {name}", {"code": "no_tool", "message": f"there is no tool {name}."}
+        return _problem(Problem.of(error))
+    except OSError as error:  # a file that went away meanwhile, a full disk
+        return _problem(Problem.of(InputError("file", f"{short(str(error))}.", "Look at the file.", code="os_error")))
 
 
-def _plan(exchange: Exchange, request: str) -> tuple[str, dict[str, Any]]:
-    memory, desk = exchange.memory, exchange.desk
-    if memory.draft is None:
-        planned = desk.plan(request, llm=memory.llm)
-    else:
-        planned = desk.edit(memory.request, memory.draft, request, llm=memory.llm)
-    card = planned.card
-    exchange.remember(request=card.request, draft=planned.draft, plan=card, waiting=None, started=None)
-    shown = card.plan_hash[:12] if card.plan_hash else "not ready"
-    return f"plan {shown}", card.model_dump(mode="json", exclude_none=True)
+def _names(tool: Tool) -> str:
+    return ", ".join(tool.takes.model_fields)
 
 
-def _ask(exchange: Exchange) -> tuple[str, dict[str, Any]]:
-    plan = exchange.memory.plan
-    if plan is None or plan.plan_hash is None:
-        raise InputError("plan_hash", "there is no plan that is ready.", "Plan first.")
-    exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
-    exchange.asked = ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
-    return f"plan {plan.plan_hash[:12]} waits for approval", {"plan_hash": plan.plan_hash, "waits_for": "the person"}
+def _problem(problem: Problem) -> Told:
+    found = problem.model_dump(exclude_none=True, exclude_defaults=True)
+    shown = {key: short(value) if isinstance(value, str) else value for key, value in found.items()}
+    where = f"{problem.param}: " if problem.param else ""
+    return Told(problem, short(f"{where}{problem.message}", 160), shown, ok=False)
