@@ -7,7 +7,8 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from agent.chat_model import (
     AccessError,
@@ -25,6 +26,9 @@ from agent.llm_name import SPELLINGS, LlmName, parse_llm
 from agent.planner import Planner, Reserve
 from trainers.errors import InputError
 
+if TYPE_CHECKING:
+    from agent.vllm_server import VllmServer
+
 __all__ = [
     "SPELLINGS",
     "LlmCall",
@@ -34,7 +38,9 @@ __all__ = [
     "LlmName",
     "Planner",
     "Price",
+    "ToolModel",
     "open_planner",
+    "open_tool_model",
     "parse_llm",
 ]
 
@@ -85,6 +91,18 @@ def _open_chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float
         from agent.llm_hf import TransformersChat
 
         return TransformersChat(name.model)
+    chat, variable = _model(name, environ, timeout_seconds)
+    weaker: tuple[Decoding, ...] = ("json_schema", "plain")
+    return LangChainChat(
+        chat,
+        name,
+        variable,
+        weaker if name.kind in ("anthropic", "langchain") else ("json_schema", "json_mode", "plain"),
+    )
+
+
+def _model(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> tuple[Any, str | None]:
+    """The LangChain model, and the variable that holds its key if there is one."""
     variable = KEY_VARIABLES.get(name.kind)
     key = environ.get(variable, "") if variable else ""
     if not key and name.kind in ("openai", "anthropic"):
@@ -92,10 +110,9 @@ def _open_chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float
     if name.kind == "anthropic":
         from langchain_anthropic import ChatAnthropic
 
-        chat = ChatAnthropic(model=name.model, api_key=key, max_retries=0, timeout=timeout_seconds)
-        return LangChainChat(chat, name, variable, ("json_schema", "plain"))
+        return ChatAnthropic(model=name.model, api_key=key, max_retries=0, timeout=timeout_seconds), variable
     if name.kind == "langchain":
-        return LangChainChat(_any_provider(name), name, None, ("json_schema", "plain"))
+        return _any_provider(name), None
     from langchain_openai import ChatOpenAI
 
     # an endpoint without a key must not be sent the user's OpenAI key or organisation, which are the SDK's defaults
@@ -108,21 +125,79 @@ def _open_chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float
         use_responses_api=False,
         **own,
     )
-    return LangChainChat(chat, name, variable, ("json_schema", "json_mode", "plain"))
+    return chat, variable
+
+
+@dataclass(frozen=True)
+class ToolModel:
+    """A LangChain chat model for an agent with tools, and what its calls must be accounted and told with."""
+
+    model: Any
+    name: LlmName
+    price: Price | None
+    secrets: tuple[str, ...]
+    mapped: Callable[[Exception], Exception]
+    """What went wrong in a call, as one of the errors of `agent.chat_model`."""
+
+
+def open_tool_model(
+    llm: str | LlmName, *, environ: Mapping[str, str] = os.environ, timeout_seconds: float = 120.0
+) -> ToolModel:
+    """The chat model that `llm` names, for an agent. A vLLM server of ours is started first (minutes).
+
+    Raises InputError as `open_planner` does, and for what has no tool calls (`embedded`, `hf:`).
+    """
+    name = parse_llm(llm) if isinstance(llm, str) else llm
+    if name.kind in ("embedded", "hf"):
+        raise InputError(
+            "llm", f"{name.spelling} cannot call tools.", "Talk with --llm embedded, or name another model."
+        )
+    secrets = secrets_of(environ)
+    if name.kind == "vllm":
+        server, open_model = _vllm(name, environ, timeout_seconds, tools=True)
+        chat, variable = open_model(_started(server), server.key), None
+        secrets = (server.key, *secrets)
+    else:
+        chat, variable = _model(name, environ, timeout_seconds)
+    if "stream_usage" in type(chat).model_fields:
+        chat = chat.model_copy(update={"stream_usage": True})
+    return ToolModel(chat, name, price_of(name.local, environ), secrets, lambda error: mapped(error, name, variable))
+
+
+def _started(server: "VllmServer") -> str:
+    from agent.vllm_server import ServerFailed
+
+    try:
+        return server.start()
+    except ServerFailed as error:
+        raise InputError("llm", f"the model's server cannot be used: {error}", "See its log.") from error
 
 
 def _open_vllm(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> tuple[ChatModel, str]:
     """The chat model and the key of its server, which must never be written anywhere. Starts nothing yet."""
     from agent.llm_vllm import VllmChat
+
+    server, open_model = _vllm(name, environ, timeout_seconds)
+
+    def open_chat(base_url: str, key: str) -> ChatModel:
+        return LangChainChat(open_model(base_url, key), name, None, ("json_schema",))
+
+    return VllmChat(server, open_chat), server.key
+
+
+def _vllm(
+    name: LlmName, environ: Mapping[str, str], timeout_seconds: float, tools: bool = False
+) -> "tuple[VllmServer, Callable[[str, str], Any]]":
+    """The server of a model, not started yet, and what opens a LangChain model on its address and key."""
     from agent.settings import load_settings
     from agent.vllm_server import server_for
     from agent.vllm_setup import SERVED_NAME
 
-    def open_chat(base_url: str, key: str) -> ChatModel:
+    def open_model(base_url: str, key: str) -> Any:
         import httpx
         from langchain_openai import ChatOpenAI
 
-        chat = ChatOpenAI(
+        return ChatOpenAI(
             model=SERVED_NAME,
             api_key=key,
             base_url=base_url,
@@ -132,10 +207,8 @@ def _open_vllm(name: LlmName, environ: Mapping[str, str], timeout_seconds: float
             use_responses_api=False,
             http_client=httpx.Client(trust_env=False, timeout=timeout_seconds),  # a proxy would see prompts and key
         )
-        return LangChainChat(chat, name, None, ("json_schema",))
 
-    server = server_for(name.model, load_settings().home, environ)
-    return VllmChat(server, open_chat), server.key
+    return server_for(name.model, load_settings().home, environ, tools=tools), open_model
 
 
 def _any_provider(name: LlmName) -> Any:
@@ -191,28 +264,30 @@ class LangChainChat:
         """The partial reply of a model stopped at its token limit (it was paid for); any other error is raised."""
         completion = getattr(error, "completion", None)
         if completion is None:
-            raise self._mapped(error) from error
+            raise mapped(error, self._name, self._key_variable) from error
         usage = completion.usage
         text = completion.choices[0].message.content or ""
         return Reply(text, usage and usage.prompt_tokens, usage and usage.completion_tokens)
 
-    def _mapped(self, error: Exception) -> Exception:
-        status = getattr(error, "status_code", None)
-        detail = " ".join(str(error).split())[:500]
-        if status in (401, 403):
-            variable = f" Check {self._key_variable}." if self._key_variable else ""
-            return AccessError(f"{self._name.spelling} refuses access (HTTP {status}): {detail}{variable}")
-        if status == 404:
-            return AccessError(f"{self._name.spelling} is not there (HTTP 404): {detail} Check the model's name.")
-        if status == 429:
-            return TransportError(f"rate limit or quota reached (HTTP 429): {detail}", _retry_after(error))
-        if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
-            words = ("response_format", "json_schema", "json_object", "schema", "structured", "guided", "grammar")
-            refused = any(word in detail.lower() for word in words)
-            return SchemaRefused(detail) if refused else RequestError(f"HTTP {status}: {detail}")
-        kind = f"HTTP {status}" if status else type(error).__name__
-        late = "Timeout" in kind and "Connect" not in kind
-        return TransportError(f"{kind}: {detail}", _retry_after(error), timed_out=late)
+
+def mapped(error: Exception, name: LlmName, key_variable: str | None) -> Exception:
+    """An error of a client library as one of `agent.chat_model`."""
+    status = getattr(error, "status_code", None)
+    detail = " ".join(str(error).split())[:500]
+    if status in (401, 403):
+        variable = f" Check {key_variable}." if key_variable else ""
+        return AccessError(f"{name.spelling} refuses access (HTTP {status}): {detail}{variable}")
+    if status == 404:
+        return AccessError(f"{name.spelling} is not there (HTTP 404): {detail} Check the model's name.")
+    if status == 429:
+        return TransportError(f"rate limit or quota reached (HTTP 429): {detail}", _retry_after(error))
+    if isinstance(status, int) and 400 <= status < 500 and status not in (408, 409):
+        words = ("response_format", "json_schema", "json_object", "schema", "structured", "guided", "grammar")
+        refused = any(word in detail.lower() for word in words)
+        return SchemaRefused(detail) if refused else RequestError(f"HTTP {status}: {detail}")
+    kind = f"HTTP {status}" if status else type(error).__name__
+    late = "Timeout" in kind and "Connect" not in kind
+    return TransportError(f"{kind}: {detail}", _retry_after(error), timed_out=late)
 
 
 def _response_format(schema: JsonSchema, decoding: Decoding) -> dict[str, Any]:

