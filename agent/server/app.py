@@ -40,6 +40,7 @@ def build_api(service: Service) -> FastAPI:
     from agent.server.conversations import conversation_routes
     from agent.server.downloads import download_routes
     from agent.server.health import health_routes
+    from agent.server.openai_chat import chat_routes
     from agent.server.openai_files import file_routes
     from agent.server.openai_jobs import job_routes
     from agent.server.openai_models import model_routes
@@ -80,6 +81,7 @@ def build_api(service: Service) -> FastAPI:
         file_routes(service),
         job_routes(service),
         model_routes(service),
+        chat_routes(service, turns),
         login_routes(service),
         health_routes(service),
         page_routes(service, api),

@@ -8,9 +8,12 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 from starlette.responses import Response as AnyResponse
 
+from agent.chat.conversation import Conversation
 from agent.chat.happenings import Happening
 from agent.desk.cards import PlanCard
+from agent.desk.desk import Desk
 from agent.desk.rows import ConversationRow, Turn
+from agent.errors import InputError
 from agent.server.guard import BY_COOKIE
 from agent.server.plans import Words
 from agent.server.problems import Told
@@ -63,10 +66,18 @@ class OnPlan(Closed):
     plan_hash: str = Field(min_length=1, max_length=80)
 
 
+def opened(desk: Desk, conversation_id: str, face: str) -> Conversation:
+    """The conversation of that id. Raises InputError where there is none."""
+    try:
+        return Conversation(desk, conversation_id, face=face)
+    except InputError as error:
+        if error.param == "conversation":
+            error.code = "not_found"
+        raise
+
+
 def conversation_routes(service: Service, turns: Turns) -> APIRouter:
     """The routes over one desk."""
-    from agent.chat.conversation import Conversation
-
     routes = APIRouter(prefix="/v1/conversations", tags=["conversations"])
     desk = service.desk
 
@@ -74,7 +85,7 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
         request: Request, conversation_id: str, turn: Callable[[Conversation], Iterator[Happening]]
     ) -> AnyResponse:
         face = "web" if request.scope.get(BY_COOKIE) else "http"
-        listener = turns.start(Conversation(desk, conversation_id, face=face), turn)
+        listener = turns.start(opened(desk, conversation_id, face), turn)
         return stream(service, happening_events(listener))
 
     @routes.get("", summary="Conversations, newest first")
@@ -85,14 +96,14 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
     @routes.post("", status_code=201, summary="Begin a conversation")
     def open_conversation(asked: OpenConversation, response: Response) -> Opened:
         """It can be gone on with from the terminal: `tunewright chat --resume ID`."""
-        opened = Conversation(desk, llm=service.planner(asked.llm), face="http").conversation_id
-        response.headers["location"] = f"/v1/conversations/{opened}"
-        return Opened(conversation_id=opened)
+        begun = Conversation(desk, llm=service.planner(asked.llm), face="http").conversation_id
+        response.headers["location"] = f"/v1/conversations/{begun}"
+        return Opened(conversation_id=begun)
 
     @routes.get("/{conversation_id}", summary="All that was said")
     def look_at_conversation(conversation_id: ConversationId) -> Whole:
         """And the plan that waits for approval, if any."""
-        found = Conversation(desk, conversation_id)
+        found = opened(desk, conversation_id, "http")
         title = next(row.title for row in desk.store.conversations() if row.conversation_id == conversation_id)
         return Whole(
             conversation_id=conversation_id,
