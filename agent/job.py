@@ -85,7 +85,9 @@ class Job:
         if self.settings.llm == "embedded":  # opening another planner costs a second
             return read_request(words, previous=previous)
         from agent.llm import open_planner
+        from agent.watch import traces
 
+        traces.use(self.settings.watching.telemetry)
         planner = open_planner(self.settings.llm, on_call=self.calls.append)
         return read_request(words, planner=planner, previous=previous)
 
@@ -116,6 +118,8 @@ def exit_code(plan: Plan) -> int:
 
 def run_job(job: Job, approval: Approval, as_json: bool) -> int:
     """Plan, approve, carry out, report. Requests about an existing study are answered instead."""
+    from agent.watch.watched import require_watchers
+
     resolved = settled(job, approval).resolved
     plan = resolved.plan
     if plan.spec.intent not in (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None) and not plan.refusal:
@@ -126,6 +130,7 @@ def run_job(job: Job, approval: Approval, as_json: bool) -> int:
     if not plan.ready or plan.spec.intent is Intent.PLAN:
         return exit_code(plan)
     open_study_planner(plan)  # a missing key or price is told before there is a study
+    require_watchers(job.settings)
     approve(plan, approval)
     return carry_out(_create(resolved, job), job.settings, as_json)
 
@@ -204,6 +209,7 @@ def _run(study: Study, store: "Store", settings: Settings, observe: Callable[[Ex
     from agent.run.local import LocalExecutor, local_slots
     from agent.run.opening import open_test_in_child
     from agent.vllm_server import close_servers
+    from agent.watch.watched import watched
     from tools.fetch_base import fetch_base
 
     with ExitStack() as stack:
@@ -211,7 +217,7 @@ def _run(study: Study, store: "Store", settings: Settings, observe: Callable[[Ex
         if study.plan.base is not None:
             fetch_base(study.plan.base)
         _take_data(study, settings)
-        observer = observe(stack)
+        observer = stack.enter_context(watched(observe(stack), study, store, settings))
         executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
         stack.callback(executor.close)
         build = _proposers(study, store, observer)
