@@ -406,6 +406,38 @@ def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
         serve_until_stopped(load_settings(llm), Serving.model_validate(serving), as_json)
 
 
+@cli.command()
+@click.argument("request", metavar="REQUEST|SPEC.yaml")
+@data_option
+@trials_option
+@seconds_option
+@llm_option
+@click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
+@click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@click.option("--wait", is_flag=True, help="print what happens until the study is over; Ctrl-C leaves it running")
+@json_option
+@guarded
+def submit(
+    request: str,
+    data: str | None,
+    trials: int | None,
+    seconds: float | None,
+    llm: str | None,
+    yes: bool,
+    approve: str | None,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Hand the approved plan to the running server (`tunewright serve`)."""
+    from agent.job import Approval, overrides
+    from agent.server.submit import submit as submit_to_server
+    from agent.settings import load_settings
+
+    approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
+    flags = overrides(data, trials, seconds)
+    return submit_to_server(request, flags, llm, approval, load_settings(), wait, as_json)
+
+
 @cli.group()
 def bench() -> None:
     """The benchmarks of evals/."""

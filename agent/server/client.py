@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +14,10 @@ from agent.settings import Settings
 
 PLAN_SECONDS = 600.0
 """Reading a large data set may take minutes."""
+
+
+STREAM_TIMEOUT = httpx.Timeout(10.0, read=60.0)
+"""Streams send something every 15 s."""
 
 
 class NoServer(TunewrightError):
@@ -60,15 +65,37 @@ class ServerClient:
         headers = {} if key is None else {"Idempotency-Key": key}
         return self._told(self._ask("POST", path, body, headers))
 
+    def stream(self, path: str, query: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """(name, data) of the events at `path`, until the server ends the stream."""
+        headers = {"Accept": "text/event-stream"}
+        try:
+            with self._http.stream("GET", path, params=query, headers=headers, timeout=STREAM_TIMEOUT) as response:
+                if not response.is_success:
+                    response.read()
+                    self._told(response)
+                name = "message"
+                for line in response.iter_lines():
+                    field, _, value = line.partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data":
+                        yield name, value
+                        name = "message"
+        except httpx.TransportError as error:
+            raise self._gone(error) from error
+
+    def _gone(self, error: Exception) -> NoServer:
+        return NoServer(
+            f"the server at {self.address.url} does not answer ({error}). Start it with `tunewright serve`."
+        )
+
     def _ask(
         self, verb: str, path: str, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         try:
             return self._http.request(verb, path, json=body, headers=headers)
         except httpx.TransportError as error:
-            raise NoServer(
-                f"the server at {self.address.url} does not answer ({error}). Start it with `tunewright serve`."
-            ) from error
+            raise self._gone(error) from error
 
     def _told(self, response: httpx.Response) -> Any:
         """The body. Raises the error that the server tells."""

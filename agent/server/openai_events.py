@@ -38,22 +38,28 @@ def words_of(event: StudyEvent) -> str:
         EventKind.TRIAL_PROPOSED: f"Trial {trial} was proposed by {data.get('source')}.",
         EventKind.ATTEMPT_STARTED: f"Trial {trial} is being trained.",
         EventKind.PROGRESS: f"Trial {trial}, step {data.get('step')}/{data.get('total_steps')}{_losses(data)}",
-        EventKind.TRIAL_COMPLETE: f"Trial {trial} is complete: score {data.get('score')}.",
+        EventKind.TRIAL_COMPLETE: f"Trial {trial} is complete: score {_score(data)}.",
         EventKind.TRIAL_PRUNED: f"Trial {trial} was stopped early.",
         EventKind.TRIAL_FAILED: f"Trial {trial} failed: {data.get('reason')}.{_error(data)}",
         EventKind.TRIAL_RETRIED: f"Trial {trial} was interrupted and runs again.",
-        EventKind.NEW_BEST: f"Trial {trial} is the best so far: {data.get('score')}.",
+        EventKind.NEW_BEST: f"Trial {trial} is the best so far: {_score(data)}.",
         EventKind.CHOSEN: f"Trial {trial} is handed back.",
         EventKind.TEST_OPENED: "The sealed test rows are being scored.",
         EventKind.REPORT_WRITTEN: "The report is written.",
         EventKind.STUDY_ENDED: f"The study has ended: {str(data.get('state', '')).lower()}.{_error(data)}",
     }
-    why = data.get("why") or data.get("message") or data.get("sentence") or ""
-    return known.get(event.kind) or f"{str(event.kind).replace('_', ' ').capitalize()}. {why}".strip()
+    why = str(data.get("why") or data.get("message") or data.get("sentence") or "")
+    head = str(event.kind).replace("_", " ").capitalize()
+    return known.get(event.kind) or (f"{head}: {why}" if why else f"{head}.")
 
 
 def _error(data: dict[str, Any]) -> str:
     return f" {data['error']}" if data.get("error") else ""
+
+
+def _score(data: dict[str, Any]) -> str:
+    score = data.get("score")
+    return f"{score:.4f}" if isinstance(score, float) else str(score)
 
 
 def _losses(data: dict[str, Any]) -> str:

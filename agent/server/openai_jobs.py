@@ -154,7 +154,8 @@ def _inside(routes: APIRouter, service: Service) -> None:
         job_id: JobId, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
     ) -> CheckpointList:
         """One a trial, with what it reached; the best is the job's model."""
-        study = desk.study(job(service, job_id).tunewright.study)
+        whole = job(service, job_id)
+        study = desk.study(whole.tunewright.study)
         curves, at = desk.curves(study.study_id), desk.store.finish_times(study.study_id)
         found = []
         for trial in sorted(desk.trials(study.study_id), key=lambda t: -t.trial):
@@ -172,7 +173,7 @@ def _inside(routes: APIRouter, service: Service) -> None:
                 Checkpoint(
                     id=f"ftckpt-{study.study_id}-{trial.trial}",
                     created_at=epoch(at.get(trial.trial) or study.created_at),
-                    fine_tuned_model_checkpoint=f"{model_name(study, None)}:trial-{trial.trial}",
+                    fine_tuned_model_checkpoint=f"{model_name(study, whole.suffix)}:trial-{trial.trial}",
                     fine_tuning_job_id=job_id,
                     metrics=metrics,
                     step_number=step,
