@@ -17,6 +17,7 @@ from agent.errors import InputError, TunewrightError
 from agent.server.guard import App, Guard, Hosts
 from agent.server.problems import INTERNAL, ErrorBody, problem, response_of
 from agent.server.service import Service
+from agent.server.signed_out import refusal
 from agent.server.status import StatusRoute
 
 log = logging.getLogger("uvicorn.error")
@@ -106,7 +107,7 @@ async def keep_dispatcher(service: Service) -> None:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, TunewrightError)
-    return problem(error)
+    return refusal(error, request.scope)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -14,7 +14,8 @@ from typing import Any
 from agent.errors import InputError
 from agent.server.access import Access
 from agent.server.measures import Measures
-from agent.server.problems import INTERNAL, problem, response_of
+from agent.server.problems import INTERNAL, response_of
+from agent.server.signed_out import refusal
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -111,7 +112,7 @@ class Guard:
         except InputError as error:
             if answer.status:
                 raise
-            await problem(error)(scope, receive, answer)
+            await refusal(error, scope)(scope, receive, answer)
         except Exception:
             if not answer.status:
                 await response_of(INTERNAL, 500)(scope, receive, answer)
