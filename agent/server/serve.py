@@ -54,16 +54,10 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
 
     Raises InputError for an address that may not or cannot be listened on, StoreConflict where this home is served.
     """
-    if serving.host not in LOOPBACK and not serving.allowed_hosts:
-        raise InputError(
-            "--host",
-            f"{serving.host} can be reached from other machines, so the names it is called by must be given.",
-            "Add --allowed-host NAME, and put a proxy with TLS before it.",
-        )
-    with _only_one(settings.home), _listening(serving) as listener:
+    check_host(serving)
+    with _only_one(settings.home), listening(serving) as listener:
         port = listener.getsockname()[1]
-        name = serving.host if serving.host in LOOPBACK else serving.allowed_hosts[0]
-        url = f"http://{_in_url(name, port)}"
+        url = url_of(serving, port)
         access = Access(server_token(settings.home, serving.new_token))
         os.environ.pop(TOKEN_VARIABLE, None)  # no child needs it
         hosts = Hosts.of(port, serving.allowed_hosts)
@@ -106,8 +100,25 @@ def _only_one(home: Path) -> Iterator[None]:
         ) from error
 
 
+def check_host(serving: Serving) -> None:
+    """Raises InputError for an address beyond loopback without the names that the server may be called by."""
+    if serving.host not in LOOPBACK and not serving.allowed_hosts:
+        raise InputError(
+            "--host",
+            f"{serving.host} can be reached from other machines, so the names it is called by must be given.",
+            "Add --allowed-host NAME, and put a proxy with TLS before it.",
+        )
+
+
+def url_of(serving: Serving, port: int) -> str:
+    """Where the server is, by a name that it answers to."""
+    name = serving.host if serving.host in LOOPBACK else serving.allowed_hosts[0]
+    return f"http://{_in_url(name, port)}"
+
+
 @contextmanager
-def _listening(serving: Serving) -> Iterator[socket.socket]:
+def listening(serving: Serving) -> Iterator[socket.socket]:
+    """A socket that listens. Raises InputError for an address that cannot be listened on."""
     if not 0 <= serving.port <= 65535:
         raise InputError("--port", f"must be between 0 and 65535, got {serving.port}.", "0 takes a free one.")
     family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
