@@ -98,19 +98,18 @@ class Failed(AssertionError):
 
 
 class Session:
-    """A reader at work: one shell and one Python, in one directory, with a home directory of their own."""
+    """A reader at work: one shell and one Python, in one working directory, with a home directory of their own."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.home = directory / "work", directory / "tunewright-home"
-        self._notes = directory / "notes"
-        for made in (self.directory, self._notes, directory / "user"):
+        self.directory, self.home, self._notes = directory / "work", directory / "user", directory / "notes"
+        for made in (self.directory, self.home, self._notes):
             made.mkdir(parents=True)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TUNEWRIGHT_") and not k.endswith("_API_KEY")}
+        own = re.compile(r"(TUNEWRIGHT_|XDG_).*|.*_API_KEY")
+        kept = {name: value for name, value in os.environ.items() if not own.fullmatch(name)}
         scripts = str(Path(sys.executable).parent)
         self._environment = kept | {
             "PATH": os.pathsep.join((scripts, kept.get("PATH", ""))),
-            "HOME": str(directory / "user"),
-            "TUNEWRIGHT_HOME": str(self.home),
+            "HOME": str(self.home),
             "HF_HUB_OFFLINE": "1",
             "COLUMNS": "80",
         }
@@ -167,8 +166,17 @@ class Session:
     def _say_python(self, script: Path, out: Path, background: bool) -> str:
         assert not background, "only shell commands go on in the background"
         if self._python is None:
+            self._take_exports()
             self._python = self._start([sys.executable, "-P", str(Path(__file__).with_name("reader.py"))])
         return self._tell(self._python, f"{script}\t{out}", answer=True)
+
+    def _take_exports(self) -> None:
+        """What the shell has exported so far, Python sees when it starts."""
+        if self._shell is not None:
+            told = self._notes / "environment"
+            self._tell(self._shell, f"env -0 > {told}; echo said 0", answer=True)
+            pairs = told.read_text(encoding="utf-8").split("\0")
+            self._environment = dict(pair.split("=", 1) for pair in pairs if pair)
 
     def _start(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -202,7 +210,7 @@ class Session:
         """End everything that the page started, studies included."""
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if process.environ().get("TUNEWRIGHT_HOME") == str(self.home):
+                if process.environ().get("HOME") == str(self.home):
                     process.send_signal(signal.SIGKILL)
         for started in (self._shell, self._python):
             if started is not None:
