@@ -45,6 +45,8 @@ from agent.rows import now
 from agent.settings import Settings
 from agent.store import Store
 from agent.study import EventKind, Study, StudyEvent, StudyState
+from agent.watch.watched import require_watchers
+from agent.watch.webhook import Approvals
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
@@ -67,9 +69,13 @@ class Planned:
 class Desk:
     """The verbs over one home directory. Use as a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings, read_only: bool = False) -> None:
-        """`read_only`: only look; raises InputError where there is no database yet, and makes none."""
+    def __init__(self, settings: Settings, read_only: bool = False, unattended: bool = False) -> None:
+        """`read_only`: only look; raises InputError where there is no database yet, and makes none.
+
+        `unattended`: nobody may be looking when a plan is ready, so the webhook is told of those that wait.
+        """
         self.settings = settings
+        self._approvals = Approvals(settings.watching.webhook if unattended else None)
         self.store = Store.open(settings.database, read_only=read_only)
         self._planning = threading.Lock()
 
@@ -218,6 +224,7 @@ class Desk:
                 edited=edited,
             )
             self.store.keep_plan(kept)
+            self._approvals.waits(plan)
         return Planned(card=plan_card(plan, before), plan=plan, draft=draft)
 
     def _with(self, llm: str | None) -> Settings:
@@ -244,6 +251,8 @@ class Desk:
                 "it was made. Plan again and look at what differs."
             )
         open_study_planner(resolved.plan)  # a missing key or price is told before there is a study
+        require_watchers(settings)
+        self._approvals.started(kept.plan_hash)
         command = "tunewright run --from-study {study} --yes"
         if not kept.edited:
             command = command_of(kept.request, kept.overrides, kept.llm)
@@ -287,9 +296,10 @@ class Desk:
         """Where a study stands; the latest where none is named."""
         return study_cards.study_card(self.study(study), self.store)
 
-    def studies(self) -> list[StudyCard]:
-        """All studies, newest first."""
-        return [study_cards.study_card(study, self.store) for study in reversed(self.store.studies())]
+    def studies(self, limit: int | None = None) -> list[StudyCard]:
+        """Studies, newest first; all of them, or at most `limit`."""
+        newest = self.store.studies()[::-1][:limit]
+        return [study_cards.study_card(study, self.store) for study in newest]
 
     def queue(self) -> list[StudyCard]:
         """The studies that are to be worked off, in order; the one that runs and those that are paused included."""

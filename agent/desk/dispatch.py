@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.desk.rows import Queued
-from agent.errors import StoreConflict, TunewrightError
+from agent.errors import InputError, StoreConflict, TunewrightError
 from agent.owner import owner_pid, owning
 from agent.rows import now
 from agent.study import Study, StudyState
@@ -97,7 +97,7 @@ def _work_on(study_id: str, store: "Store", home: Path) -> None:
     if entry.starts > MAX_STARTS:
         store.interrupt_attempts(study_id)
         error = f"the process that ran it died {MAX_STARTS} times; see {queue_directory(home) / 'log'}"
-        store.set_state(study_id, StudyState.FAILED, error)
+        _fail(study_id, store, error)
     elif study.state is not StudyState.DONE:
         _tell(f"study {study_id}: start {entry.starts}")
         _carry_out(study, store, home)
@@ -123,7 +123,17 @@ def _carry_out(study: Study, store: "Store", home: Path) -> None:
         if not isinstance(error, TunewrightError):
             traceback.print_exc()
         if store.study(study.study_id).state is not StudyState.FAILED:  # it failed before it began
-            store.set_state(study.study_id, StudyState.FAILED, str(error) or type(error).__name__)
+            _fail(study.study_id, store, str(error) or type(error).__name__)
+
+
+def _fail(study_id: str, store: "Store", error: str) -> None:
+    """Write down that a study failed without a process that watched it, and tell the webhook."""
+    from agent.settings import load_settings
+    from agent.watch.webhook import tell_ended
+
+    store.set_state(study_id, StudyState.FAILED, error)
+    with suppress(InputError):  # a config file with a mistake may be what it failed for
+        tell_ended(load_settings().watching.webhook, store.study(study_id), store)
 
 
 def _entry(study_id: str, store: "Store") -> Queued | None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from agent.request.plan import Plan
 from agent.rows import now
 from agent.study import EventKind, Study, StudyEvent, StudyState, TrialState
 from agent.watch.config import Webhook, WebhookEvent
-from agent.watch.delivery import NotDelivered, post
 from agent.watch.in_thread import ThreadWatcher
 from trainers.spec import Closed
 
@@ -27,8 +27,8 @@ SECRET_VARIABLE = "TUNEWRIGHT_WEBHOOK_SECRET"  # noqa: S105 - its name, not the 
 PAUSES_SECONDS = (1.0, 3.0)
 """Before the second and third attempt; with their time limits that fits into what the end of a study waits."""
 
-UNATTENDED = ("http", "openai", "mcp", "web")
-"""Faces whose user may not be looking when a plan is ready."""
+APPROVAL_SECONDS = 10.0
+"""A plan is told of when it has waited so long: many are started by the very program that made them."""
 
 _EVENT_OF: dict[str, WebhookEvent] = {
     StudyState.DONE: "done",
@@ -86,16 +86,42 @@ def tell_ended(hook: Webhook | None, study: Study, store: "Store") -> None:
         _quietly(lambda: deliver(hook, notice_of(study, store, hook), f"study-{study.study_id}-{study.finished_at}"))
 
 
-def tell_approval(hook: Webhook | None, plan: Plan, face: str | None) -> None:
-    """Tell that a plan waits for approval, where its face is one that may be left alone. Returns at once."""
-    if hook is not None and "approval" in hook.events and plan.ready and face in UNATTENDED:
-        notice = _approval_notice(plan)
-        send = lambda: deliver(hook, notice, f"plan-{plan.plan_hash[:16]}")  # noqa: E731
-        threading.Thread(target=_quietly, args=(send,), name="webhook", daemon=True).start()
+class Approvals:
+    """Tells the webhook of plans that wait for approval, each once and only if nobody starts it at once."""
+
+    def __init__(self, hook: Webhook | None, after_seconds: float = APPROVAL_SECONDS) -> None:
+        self._hook = hook if hook is not None and "approval" in hook.events else None
+        self._after_seconds = after_seconds
+        self._waiting: dict[str, threading.Timer] = {}
+        self._told: set[str] = set()
+
+    def waits(self, plan: Plan) -> None:
+        """A plan is ready. Returns at once; nothing is told where no webhook is configured."""
+        plan_hash = plan.plan_hash
+        if self._hook is None or plan_hash in self._told:
+            return
+        self._told.add(plan_hash)
+        hook, notice = self._hook, _approval_notice(plan)
+        send = partial(deliver, hook, notice, f"plan-{plan_hash[:16]}")
+        timer = threading.Timer(self._after_seconds, self._send, (plan_hash, send))
+        timer.daemon = True
+        self._waiting[plan_hash] = timer
+        timer.start()
+
+    def started(self, plan_hash: str) -> None:
+        """It has been approved."""
+        if (timer := self._waiting.pop(plan_hash, None)) is not None:
+            timer.cancel()
+
+    def _send(self, plan_hash: str, send: Callable[[], None]) -> None:
+        self._waiting.pop(plan_hash, None)
+        _quietly(send)
 
 
 def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
     """Up to three attempts with back-off. Raises NotDelivered with the last one's reason."""
+    from agent.watch.delivery import NotDelivered, post
+
     body = notice.model_dump_json(exclude_none=True).encode()
     secret = os.environ.get(SECRET_VARIABLE)
     for pause in (*PAUSES_SECONDS, None):
