@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -38,17 +38,6 @@ def build_app(service: Service, hosts: Hosts) -> App:
 
 def build_api(service: Service) -> FastAPI:
     """All routes, with nothing in front of them."""
-    from agent.server.conversations import conversation_routes
-    from agent.server.downloads import download_routes
-    from agent.server.health import health_routes
-    from agent.server.openai_chat import chat_routes
-    from agent.server.openai_files import file_routes
-    from agent.server.openai_jobs import job_routes
-    from agent.server.openai_models import model_routes
-    from agent.server.pages import login_routes, page_routes
-    from agent.server.plans import plan_routes
-    from agent.server.studies import study_routes
-    from agent.server.turns import Turns
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -73,8 +62,27 @@ def build_api(service: Service) -> FastAPI:
     api.add_exception_handler(TunewrightError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
+    for routes in routers(service, api):
+        api.include_router(routes)
+    return api
+
+
+def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
+    """All routes there are, by what they are about."""
+    from agent.server.conversations import conversation_routes
+    from agent.server.downloads import download_routes
+    from agent.server.health import health_routes
+    from agent.server.openai_chat import chat_routes
+    from agent.server.openai_files import file_routes
+    from agent.server.openai_jobs import job_routes
+    from agent.server.openai_models import model_routes
+    from agent.server.pages import login_routes, page_routes
+    from agent.server.plans import plan_routes
+    from agent.server.studies import study_routes
+    from agent.server.turns import Turns
+
     turns = Turns(service)
-    for routes in (
+    return (
         plan_routes(service),
         study_routes(service),
         download_routes(service),
@@ -86,9 +94,7 @@ def build_api(service: Service) -> FastAPI:
         login_routes(service),
         health_routes(service),
         page_routes(service, api),
-    ):
-        api.include_router(routes)
-    return api
+    )
 
 
 async def keep_dispatcher(service: Service) -> None:

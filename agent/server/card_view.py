@@ -19,8 +19,9 @@ def print_card(card: PlanCard, console: "Console") -> None:
             console.print(f"[bold]{title}[/]")
             console.print(_rows(lines))
             console.print()
-    console.print("[bold]Estimate[/]")
-    console.print(_rows(_estimate(card)))
+    if estimate := list(_estimate(card)):
+        console.print("[bold]Estimate[/]")
+        console.print(_rows(estimate))
     if notes := [*card.notes, *(f"Not obeyed or not understood: “{words}”" for words in card.not_obeyed)]:
         console.print("\n[bold]Notes[/]")
         console.print(_rows(Line(name="·", value=note) for note in notes))

@@ -9,7 +9,10 @@ import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
+
+from starlette.responses import Response
 
 from agent.errors import InputError
 from agent.server.access import Access
@@ -84,6 +87,7 @@ class _Seen:
     length: bytes | None = None
     chunked: bool = False
     fetch_site: bytes = b""
+    accept: bytes = b""
     twice: bool = False
 
 
@@ -104,8 +108,8 @@ class Guard:
             return
         started = time.perf_counter()
         answer = _Answer(send, str(scope["path"]).startswith("/v1/"))
+        seen = _seen(scope["headers"])
         try:
-            seen = _seen(scope["headers"])
             scope[BY_COOKIE] = self._check(scope, seen)
             receive = await self._body(scope, seen, receive)
             await self.app(scope, receive, answer)
@@ -197,6 +201,18 @@ class Guard:
         return _replayed(bytes(body), receive)
 
 
+SIGNED_OUT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"
+)
+
+
+def signed_out() -> Response:
+    """The page for a browser without a cookie: says how to get one. Always the same, whoever asks for what."""
+    page = files("agent.server").joinpath("web", "signed_out.html").read_bytes()
+    return Response(page, 401, {"content-security-policy": SIGNED_OUT_POLICY}, media_type="text/html")
+
+
 HOW_TO_KNOW = "Send Authorization: Bearer TOKEN with the token in server.token of the server's home directory."
 
 
@@ -219,6 +235,8 @@ def _seen(headers: list[tuple[bytes, bytes]]) -> _Seen:
             seen.chunked = True
         elif name == b"sec-fetch-site":
             seen.fetch_site = value
+        elif name == b"accept":
+            seen.accept = value
     return seen
 
 

@@ -3,12 +3,12 @@
 from importlib.resources import files
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi import Path as InPath
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from agent.errors import InputError
-from agent.server.guard import LOGIN
+from agent.server.guard import LOGIN, signed_out
 from agent.server.service import Service
 from trainers.spec import Closed
 
@@ -55,15 +55,15 @@ def page_routes(service: Service, api: FastAPI) -> APIRouter:
         return JSONResponse(api.openapi())
 
     @routes.get(LOGIN)
-    def login(code: Annotated[str, Query(max_length=200)] = "") -> Response:
+    def login(request: Request, code: Annotated[str, Query(max_length=200)] = "") -> Response:
         """The one route without a token: a code that `tunewright serve` printed becomes a cookie."""
         if not service.access.take_code(code):
-            raise InputError(
-                "code",
-                "this login link was used already, or is not of this server.",
-                "Get another one: tunewright serve --link",
-                "bad_token",
-            )
+            if service.access.cookie_fits(request.cookies.get(service.cookie_name, "").encode()):
+                return RedirectResponse("/", status_code=303)  # the link that signed this browser in, opened again
+            if "text/html" in request.headers.get("accept", ""):
+                return signed_out()
+            rule = "this login link was used already, or is not of this server."
+            raise InputError("code", rule, "Get another one: tunewright serve --link", "bad_token")
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
             service.cookie_name, service.access.cookie, httponly=True, samesite="strict", path="/", max_age=90 * 86400

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from agent.owner import owner_pid, owning
 from agent.server.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, write_private
 from agent.server.app import build_app
 from agent.server.guard import LOGIN, Hosts
+from agent.server.openai_files import unfinished_uploads
 from agent.server.service import Service
 from agent.server.status import Statuses
 from agent.settings import Settings
@@ -65,6 +67,8 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
             statuses = Statuses(settings.database)
             service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}")
             service.max_upload = serving.max_upload_mb * 1024 * 1024
+            for left in unfinished_uploads(settings.home):
+                shutil.rmtree(left, ignore_errors=True)
             address = Address(url=url, pid=os.getpid(), cwd=str(Path.cwd()))
             try:
                 write_private(settings.home / ADDRESS_FILE, address.model_dump_json() + "\n")
