@@ -2,13 +2,17 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from agent.errors import InputError
 from agent.settings import Settings
 from trainers.spec import Closed
 
@@ -38,6 +42,7 @@ def examine(settings: Settings) -> list[Finding]:
         _hub(),
         _planner(settings),
         _vllm(settings),
+        *_watchers(settings),
         _home(settings),
     ]
 
@@ -52,8 +57,8 @@ def print_findings(findings: list[Finding], console: Console, as_json: bool) -> 
     table = Table(box=None, show_header=False, pad_edge=False)
     marks = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "error": "[red]✗[/]"}
     for finding in findings:
-        hint = f"\n[dim]→ {finding.hint}[/]" if finding.hint else ""
-        table.add_row(marks[finding.level], finding.what, finding.value + hint)
+        hint = f"\n[dim]→ {escape(finding.hint)}[/]" if finding.hint else ""
+        table.add_row(marks[finding.level], finding.what, escape(finding.value) + hint)
     console.print(table)
 
 
@@ -150,13 +155,40 @@ def _planner(settings: Settings) -> Finding:
 
 
 def _vllm(settings: Settings) -> Finding:
-    from agent.errors import InputError
     from agent.vllm_setup import find_python
 
     try:
         return Finding(level="ok", what="vLLM", value=f"{find_python(settings.home)} (for --llm vllm:MODEL)")
     except InputError as error:
         return Finding(level="note", what="vLLM", value="no environment for --llm vllm:MODEL", hint=error.hint)
+
+
+def _watchers(settings: Settings) -> list[Finding]:
+    """Trackers, webhook and traces that are switched on, and whether they can work; one line where none are."""
+    from agent.watch import traces
+    from agent.watch.tracker import require
+
+    watching, found = settings.watching, []
+    for name, place in watching.export.chosen.items():
+        shown = f"runs go to {place}" if place is not True else "runs go to the home directory"
+        found.append(_needing(name, shown, partial(require, name)))
+    if (hook := watching.webhook) is not None:
+        signed = "signed" if os.environ.get("TUNEWRIGHT_WEBHOOK_SECRET") else "unsigned: set TUNEWRIGHT_WEBHOOK_SECRET"
+        told = f"{', '.join(hook.events)} → {hook.shown}"
+        found.append(Finding(level="ok", what="webhook", value=f"{told} ({signed})"))
+    if watching.traced:
+        found.append(
+            _needing("traces", f"sent to {watching.telemetry.otlp}", partial(traces.require, watching.telemetry))
+        )
+    return found or [Finding(level="ok", what="watchers", value="none (config.toml: [export], [webhook], [telemetry])")]
+
+
+def _needing(what: str, value: str, check: Callable[[], None]) -> Finding:
+    try:
+        check()
+    except InputError as error:
+        return Finding(level="error", what=what, value=error.rule, hint=error.hint)
+    return Finding(level="ok", what=what, value=value)
 
 
 def _home(settings: Settings) -> Finding:

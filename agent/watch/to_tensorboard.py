@@ -83,7 +83,7 @@ class TensorBoardTracker:
         facts = self._facts.model_dump(include={"request", "task", "base_model", "metric", "plan_hash"})
         table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())])
         self._write(self._facts.key, text_pb("study", table), 0, at)
-        self._writers.pop(self._facts.key).close()
+        self._writers[self._facts.key].flush()
 
     def _scalars(self, key: str, values: Mapping[str, float], step: int, at: float) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary
