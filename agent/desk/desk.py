@@ -7,6 +7,7 @@ itself is done by the process of `agent/desk/dispatch.py`. Every method may be c
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,6 +46,7 @@ from agent.rows import now
 from agent.settings import Settings
 from agent.store import Store
 from agent.study import EventKind, Study, StudyEvent, StudyState
+from agent.watch import traces
 from agent.watch.watched import require_watchers
 from agent.watch.webhook import Approvals
 from tools.evaluate import Evaluation
@@ -76,6 +78,9 @@ class Desk:
         """
         self.settings = settings
         self._approvals = Approvals(settings.watching.webhook if unattended else None)
+        if not read_only:
+            with suppress(InputError):  # without the package there are no traces; `start` says so
+                traces.use(settings.watching.telemetry)
         self.store = Store.open(settings.database, read_only=read_only)
         self._planning = threading.Lock()
 
