@@ -48,9 +48,11 @@ def _small(value: Any, text_characters: int) -> Any:
         return [_small(item, text_characters) for item in value[:LIST_ITEMS]]
     if isinstance(value, str):
         return short(value, text_characters)
-    return rounded(value) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return rounded(value) if math.isfinite(value) else str(value)
+    return value
 
 
 def rounded(value: float) -> float:
     """`value` to six significant digits."""
-    return value if value == 0 or not math.isfinite(value) else float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.{DIGITS}g}")

@@ -4,13 +4,23 @@ The faces (terminal, web page, HTTP) give it words and show what happens. A yes 
 shown, and it is this code that starts the study, whoever answers.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
+from agent.chat.compact import compact
 from agent.chat.exchange import Exchange
-from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, StudyStarted, ToolDone, TurnOver
+from agent.chat.happenings import (
+    ApprovalAsked,
+    Happening,
+    Retracted,
+    Said,
+    StudyStarted,
+    ToolDone,
+    ToolStarted,
+    TurnOver,
+)
 from agent.chat.memory import Memory, remembered
-from agent.desk.cards import PlanCard
+from agent.desk.cards import PlanCard, Problem
 from agent.desk.desk import Desk
 from agent.desk.rows import Turn
 from agent.errors import InputError, TunewrightError
@@ -50,6 +60,8 @@ class Conversation:
             )
         self.conversation_id = conversation_id
         self._llm = llm
+        self._engines: dict[str, Engine] = {}
+        self._arguments: dict[str, dict[str, Any]] = {}
 
     @property
     def memory(self) -> Memory:
@@ -93,6 +105,23 @@ class Conversation:
         waiting = self._waiting(plan_hash)
         return self._turn(f"No, not plan {waiting[:12]}.", lambda exchange: self._declined(exchange))
 
+    def do(self, tool: str, **arguments: Any) -> Iterator[Happening]:
+        """Call a tool on the person's own command (a slash command, a button); the reply is made by code."""
+        given = " ".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
+        return self._turn(f"/{tool} {given}".strip(), lambda exchange: self._done(exchange, tool, arguments))
+
+    def switch(self, llm: str) -> None:
+        """Have another LLM answer, or rules (`embedded`). Raises InputError for a bad spelling."""
+        parse_llm(llm)
+        self._llm = llm
+
+    def _done(self, exchange: Exchange, tool: str, arguments: dict[str, Any]) -> Iterator[Happening]:
+        from agent.chat.replies import reply_to
+
+        exchange.permits = lambda action, study: True
+        told = yield from exchange.use(tool, **arguments)
+        yield Said(text=reply_to(told))
+
     def _first_llm(self) -> str:
         rows = self.desk.store.conversations()
         return next(row.llm for row in rows if row.conversation_id == self.conversation_id)
@@ -110,8 +139,7 @@ class Conversation:
         if not earlier:
             store.name_conversation(self.conversation_id, " ".join(words.split())[:TITLE_CHARACTERS])
         turn = store.add_turn(self.conversation_id, "user", words)
-        said = [turn.text for turn in earlier if turn.role == "user"] + [words]
-        exchange = Exchange(self.desk, memory, said, turn.turn_id)
+        exchange = Exchange(self.desk, memory, words, earlier, turn.turn_id)
         reply: list[str] = []
         try:
             for happening in answer(exchange):
@@ -121,7 +149,7 @@ class Conversation:
             asked = exchange.asked.plan_hash if exchange.asked else None
             data = {"memory": exchange.memory.model_dump(mode="json"), "approval": asked}
             store.add_turn(self.conversation_id, "assistant", "".join(reply), data)
-        yield TurnOver(conversation_id=self.conversation_id)
+        yield TurnOver(conversation_id=self.conversation_id, problem=exchange.problem)
 
     def _note(self, happening: Happening, reply: list[str]) -> None:
         """Keep what happens: text for the assistant's turn, each tool call as a turn of its own."""
@@ -129,20 +157,25 @@ class Conversation:
             reply.append(happening.text)
         elif isinstance(happening, Retracted):
             reply.clear()
+        elif isinstance(happening, ToolStarted):
+            self._arguments[happening.call_id] = compact(happening.arguments)
         elif isinstance(happening, ToolDone):
             data = happening.model_dump(mode="json", exclude={"kind"})
+            data["arguments"] = self._arguments.pop(happening.call_id, {})
             self.desk.store.add_turn(self.conversation_id, "tool", happening.summary, data)
 
     def _answered(self, exchange: Exchange) -> Iterator[Happening]:
-        from agent.chat.yes_no import is_no, is_yes
+        from agent.chat.yes_no import is_no, is_yes, names_the_start
 
-        waiting = exchange.memory.waiting
-        if waiting is not None and is_yes(exchange.text):
-            yield from self._approved(exchange, waiting)
-        elif waiting is not None and is_no(exchange.text):
+        memory, text = exchange.memory, exchange.text
+        if memory.waiting is None or not (is_yes(text) or is_no(text)):
+            yield from self._engine(memory.llm).answer(exchange)
+        elif is_no(text):
             yield from self._declined(exchange)
+        elif names_the_start(text) or self._just_asked(exchange.earlier, memory.waiting):
+            yield from self._approved(exchange, memory.waiting)
         else:
-            yield from _engine(exchange.memory.llm).answer(exchange)
+            yield from self._asked_again(exchange)
 
     def _approved(self, exchange: Exchange, plan_hash: str) -> Iterator[Happening]:
         memory = exchange.memory
@@ -150,6 +183,7 @@ class Conversation:
         try:
             study = self.desk.start(plan_hash, face=self.face, key=key)
         except TunewrightError as error:
+            exchange.problem = Problem.of(error)
             exchange.remember(waiting=None)
             yield Said(text=f"Plan `{plan_hash[:12]}` was not started: {error}")
             return
@@ -164,12 +198,29 @@ class Conversation:
         exchange.remember(waiting=None)
         yield Said(text="Not started. Say what to change, or say start it when it is right.")
 
+    def _just_asked(self, turns: Sequence[Turn], waiting: str) -> bool:
+        """Whether the reply before put this plan up: a bare yes to anything later may mean something else."""
+        latest = next((turn for turn in reversed(turns) if turn.role == "assistant"), None)
+        return latest is not None and latest.data.get("approval") == waiting
 
-def _engine(llm: str) -> Engine:
-    """Who answers: rules for `embedded`, else a LangChain agent."""
-    from agent.chat.rules import RulesEngine
+    def _asked_again(self, exchange: Exchange) -> Iterator[Happening]:
+        plan = exchange.memory.plan
+        if plan is not None and plan.plan_hash is not None:
+            exchange.asked = ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
+            yield exchange.asked
+            yield Said(text=f"Do you mean that plan `{plan.plan_hash[:12]}` starts? Say **yes** or **no**.")
 
-    return RulesEngine()
+    def _engine(self, llm: str) -> Engine:
+        """Who answers: rules for `embedded`, else a LangChain agent, which is opened once."""
+        if llm == "embedded":
+            from agent.chat.rules import RulesEngine
+
+            return RulesEngine()
+        if llm not in self._engines:
+            from agent.chat.llm_engine import LlmEngine
+
+            self._engines[llm] = LlmEngine()
+        return self._engines[llm]
 
 
 __all__ = ["ApprovalAsked", "Conversation", "Engine"]

@@ -51,11 +51,10 @@ def _wanted(exchange: Exchange, action: str, named: str | None) -> str:
     """The study to act on. Raises InputError where the person has not asked for this: a model's wish is not enough."""
     study = exchange.study(named)
     if not exchange.permits(action, study):
-        exchange.remember(offered=f"{action} {study}")
         raise InputError(
             "study",
             f"only the person can have study {study} be changed, and they have not asked to {action} it.",
-            f'Ask them: they can say yes, or "{action} study {study}".',
+            f'Tell them: if they want it, they say "{action} study {study}".',
             code="ask_the_person",
         )
     return study

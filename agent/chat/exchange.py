@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -11,7 +11,9 @@ from pydantic import BaseModel
 
 from agent.chat.happenings import ApprovalAsked, Happening, ToolDone, ToolStarted
 from agent.chat.memory import Memory
+from agent.desk.cards import Problem
 from agent.desk.desk import Desk
+from agent.desk.rows import Turn
 from agent.watch import gen_ai
 
 Permit = Callable[[str, str | None], bool]
@@ -26,32 +28,35 @@ class Told:
     summary: str
     result: dict[str, Any]
     ok: bool = True
+    name: str = ""
 
 
 class Exchange:
-    """The desk, the memory, what the person has said so far (this turn's words last), and the results of this turn."""
+    """The desk, the memory, what was said so far, and what the tools tell in this turn."""
 
-    def __init__(self, desk: Desk, memory: Memory, said: Sequence[str], turn_id: int = 0) -> None:
-        self.desk, self.memory, self.said, self._turn_id = desk, memory, tuple(said), turn_id
+    def __init__(self, desk: Desk, memory: Memory, text: str, earlier: Sequence[Turn] = (), turn_id: int = 0) -> None:
+        """`text`: what the person says now; `earlier`: the turns before."""
+        self.desk, self.memory, self.text, self._turn_id = desk, memory, text, turn_id
+        self.earlier = tuple(earlier)
+        self.said = (*(turn.text for turn in earlier if turn.role == "user"), text)
         self.told: list[Told] = []
         self.asked: ApprovalAsked | None = None
+        self.problem: Problem | None = None
         self.permits: Permit = lambda action, study: False
-        self._calls, self._one_at_a_time = count(1), threading.Lock()
-
-    @property
-    def text(self) -> str:
-        """What the person says now."""
-        return self.said[-1] if self.said else ""
+        self.follows = True
+        self._calls, self._one_at_a_time, self._remembering = count(1), threading.Lock(), threading.Lock()
 
     def remember(self, **changes: Any) -> None:
         """Change the memory."""
-        self.memory = self.memory.model_copy(update=changes)
+        with self._remembering:
+            self.memory = self.memory.model_copy(update=changes)
 
     def study(self, named: str | None) -> str:
-        """The id of the study named, of the one the conversation is about, or of the latest; from now on it is the one
-        that the conversation is about. Raises InputError where there is none."""
+        """The id of the study named, of the one the conversation is about, or of the latest. Where tools are called on
+        the person's words only (`follows`), the conversation is about it from now on. Raises InputError for none."""
         study_id = self.desk.study(named or self.memory.study).study_id
-        self.remember(study=study_id)
+        if self.follows:
+            self.remember(study=study_id)
         return study_id
 
     def use(self, name: str, **arguments: Any) -> Generator[Happening, None, Told]:
@@ -74,7 +79,7 @@ class Exchange:
 
         with self._one_at_a_time, gen_ai.tool_span(name, call_id, arguments):
             began = time.monotonic()
-            told = call_tool(self, name, arguments)
+            told = replace(call_tool(self, name, arguments), name=name)
             self.told.append(told)
         seconds = round(time.monotonic() - began, 3)
         return ToolDone(

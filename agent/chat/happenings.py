@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from agent.desk.cards import PlanCard, StudyCard
+from agent.desk.cards import PlanCard, Problem, StudyCard
 from trainers.spec import Closed
 
 
@@ -63,6 +63,7 @@ class TurnOver(Closed):
 
     kind: Literal["done"] = "done"
     conversation_id: str
+    problem: Problem | None = Field(None, description="why there is no proper reply, such as an LLM out of reach")
 
 
 Happening = Annotated[

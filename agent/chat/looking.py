@@ -106,7 +106,7 @@ def _told_by(data: dict[str, Any]) -> dict[str, Any]:
 def explain(exchange: Exchange, given: Explain) -> Told:
     """Why a trial has its configuration, with a hyperparameter in view where one is named."""
     study = exchange.study(given.study)
-    found = exchange.desk.explain(study, given.trial)
+    found = exchange.desk.explain(study, given.trial if given.trial is not None else _in_view(exchange, study))
     view = ExplanationView(explanation=found, parameter=_parameter(exchange, found, given.parameter))
     shown = found.model_dump(
         mode="json", exclude={"curve", "llm_prompt_name", "llm_prompt_sha256", "why", "deviations"}
@@ -116,6 +116,12 @@ def explain(exchange: Exchange, given: Explain) -> Told:
     if view.parameter is not None:
         shown["parameter"] = view.parameter.model_dump(mode="json")
     return Told(view, f"trial {found.trial} of study {study}: {found.outcome_words}", compact(shown))
+
+
+def _in_view(exchange: Exchange, study: str) -> int | None:
+    """None for the best trial; while no trial has a score, the latest there is."""
+    trials = exchange.desk.trials(study)
+    return trials[-1].trial if trials and not any(t.score is not None for t in trials) else None
 
 
 def _parameter(exchange: Exchange, found: Explanation, name: str | None) -> ParameterView | None:

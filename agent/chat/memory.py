@@ -19,7 +19,6 @@ class Memory(Closed):
     asks: int = Field(0, description="how often plans were put up for approval: one yes starts one study")
     study: str | None = Field(None, description="the study that `it` means")
     started: str | None = Field(None, description="the study that the draft has become; an edit of it is a new study")
-    offered: str | None = Field(None, description="what an LLM wanted to do and may after a yes, such as `cancel 3`")
     introduced: bool = Field(False, description="whether it was said that the answers come by rules")
     tokens_used: int = Field(0, description="of this conversation's own LLM calls")
     usd_used: float = 0.0

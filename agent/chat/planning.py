@@ -8,12 +8,14 @@ from agent.chat.compact import compact, quoted, short
 from agent.chat.exchange import Exchange, Told
 from agent.chat.happenings import ApprovalAsked
 from agent.chat.results import DATA_NOTE, Asked
+from agent.chat.wishes import names_a_job
 from agent.desk.cards import PlanCard
 from agent.errors import InputError
 from agent.request.answer import answered
 from agent.request.copied import copied
 from agent.request.draft import Draft
 from agent.request.plan import Plan
+from agent.request.read import read_request
 from trainers.spec import Intent
 
 JOBS = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
@@ -27,7 +29,8 @@ def plan_study(exchange: Exchange, given: PlanStudy) -> Told:
         if memory.plan is None:
             raise InputError("request", "there is no plan yet.", 'Say what to do, such as "classify tickets.csv".')
         return _told(memory.plan)
-    previous, said_before = (None, "") if given.new else _stands(exchange)
+    new = given.new or (given.answers is None and names_a_job(read_request(given.request)))
+    previous, said_before = (None, "") if new else _stands(exchange)
     draft, calls = _drafted(exchange, given, previous)
     if draft.spec.intent not in JOBS:
         rule = f"this asks for {draft.spec.intent}, not for a new job."

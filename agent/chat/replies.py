@@ -33,7 +33,7 @@ def _reply(card: BaseModel) -> str:
 
 @_reply.register
 def _(card: Problem) -> str:
-    where = f"{card.param}: " if card.param and card.param not in ("request", "study") else ""
+    where = f"{card.param}: " if card.param and card.param not in ("request", "study", "trial") else ""
     hint = f" {card.hint}" if card.hint else ""
     return _line(f"{where}{card.message}{hint}")
 
@@ -64,11 +64,15 @@ def _(card: PlanCard) -> str:
     if card.questions:
         return "\n".join([*(_question(q.question, q.suggestion) for q in card.questions[:1])]) + _left_out(card)
     said = f"Plan `{(card.plan_hash or '')[:HASH_SHOWN]}`"
-    told = f"{said}: {card.trials:,} trials{_expected(card)}." if card.trials else f"{said}."
+    told = f"{said}: {_trials(card.trials)}{_expected(card)}." if card.trials else f"{said}."
     if card.changed:
         changes = "; ".join(f"{_field(c.name)} {short(c.value, 60)} (was {short(c.origin, 60)})" for c in card.changed)
         told += f" Changed: {changes}."
     return told + _left_out(card)
+
+
+def _trials(number: int) -> str:
+    return f"{number:,} trial{'' if number == 1 else 's'}"
 
 
 def _expected(card: PlanCard) -> str:
@@ -97,7 +101,7 @@ def _(card: Asked) -> str:
 
 @_reply.register
 def _(card: StudyCard) -> str:
-    told = f"**Study {card.study}** is {card.state_words}: {card.trials_over} of {card.trials_limit} trials over"
+    told = f"**Study {card.study}** is {card.state_words}: {card.trials_over} of {_trials(card.trials_limit)} over"
     lost = [f"{n} {word}" for n, word in ((card.trials_failed, "failed"), (card.trials_pruned, "stopped early")) if n]
     parts = [told + (f" ({', '.join(lost)})." if lost else ".")]
     if card.result is None and card.best is not None:

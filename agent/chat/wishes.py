@@ -176,7 +176,7 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
     """What the rules reader makes of it, alone or as an edit of the draft."""
     alone = read_request(text)
     spec, intent = alone.spec, alone.spec.intent
-    if spec.data.train and _LOOK.match(low) and not _names_a_job(alone):
+    if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
     if intent in _BY_INTENT:
         kind = _BY_INTENT[intent]
@@ -192,7 +192,7 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
         )
     if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
-    if (standing.draft is None and standing.study is None) or _names_a_job(alone):
+    if (standing.draft is None and standing.study is None) or names_a_job(alone):
         return Wish(kind=Kind.NOTHING if intent is Intent.UNSUPPORTED else Kind.JOB)
     return _edit(text, alone, standing)
 
@@ -230,7 +230,7 @@ _JOB_VERBS = re.compile(
 _NOT_NEW = re.compile(r"\b(?:instead|rather|make (?:it|that)|change|switch|also|too)\b")
 
 
-def _names_a_job(draft: Draft) -> bool:
+def names_a_job(draft: Draft) -> bool:
     """Whether a request stands on its own: it says what to do, and on what data."""
     said = _fields(draft)
     words = " ".join(quote.quote for quote in draft.quotes).lower()

@@ -29,3 +29,8 @@ def is_yes(text: str) -> bool:
 def is_no(text: str) -> bool:
     """Whether the whole utterance is a no."""
     return _NO.fullmatch(text) is not None
+
+
+def names_the_start(text: str) -> bool:
+    """Whether a yes says what it is a yes to: "start it", "approve"."""
+    return is_yes(text) and re.search(r"\b(?:start|run|launch|approved?|carry)\b", text, re.IGNORECASE) is not None
