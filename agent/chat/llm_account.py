@@ -11,6 +11,7 @@ from agent.chat.looking import MAX_CHAT_TOKENS
 from agent.llm import LlmCall, LlmCaps, ToolModel
 from agent.llm_call import Ledger, redacted
 from agent.reply_json import MAX_REPLY_CHARACTERS
+from prompts import Rendered
 
 MAX_REPLY_TOKENS = 4096
 
@@ -29,9 +30,8 @@ class Ticket:
 class Account:
     """The ledger of one conversation, kept in its memory. One call at a time."""
 
-    def __init__(self, exchange: Exchange, opened: ToolModel, prompt_name: str, prompt_sha256: str) -> None:
-        self._exchange, self._opened = exchange, opened
-        self._prompt = {"prompt_name": prompt_name, "prompt_sha256": prompt_sha256}
+    def __init__(self, exchange: Exchange, opened: ToolModel, prompt: Rendered) -> None:
+        self._exchange, self._opened, self._prompt = exchange, opened, prompt
         memory = exchange.memory
         caps = LlmCaps(tokens=MAX_CHAT_TOKENS, tokens_used=memory.tokens_used, usd_used=memory.usd_used)
         self._ledger = Ledger(caps, opened.price)
@@ -64,7 +64,8 @@ class Account:
             self._ledger.learn(ticket.characters, prompt)
         completion = self._ledger.estimate(len(said)) if completion is None else completion
         call = LlmCall(
-            **self._prompt,
+            prompt_name=self._prompt.name,
+            prompt_sha256=self._prompt.sha256,
             text=ticket.text,
             reply=self._clean(said[:MAX_REPLY_CHARACTERS]),
             model=self._opened.name.spelling,

@@ -4,8 +4,8 @@ A figure that is in no tool result of the turn withdraws the reply; it is made o
 is shown instead. Starting a study is not the LLM's: its turn ends where a plan goes up for approval.
 """
 
-import hashlib
 from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 from agent.chat.background import Background, Stopped
 from agent.chat.compact import quoted, short
@@ -65,7 +65,7 @@ class LlmEngine:
             opened, exchange, account, chat_messages(f"{system.text}\n\n{state.text}", _history(exchange))
         )
         for _ in range(ATTEMPTS):
-            reply = Reply(exchange, [state.text])
+            reply = Reply(exchange, [state])
             unknown = yield from reply.relay(agent)
             if not unknown:
                 yield from _closing(exchange, reply)
@@ -78,7 +78,7 @@ class LlmEngine:
 class Reply:
     """One attempt at a reply: what the agent does, passed on once its sentences hold."""
 
-    def __init__(self, exchange: Exchange, facts: list[str]) -> None:
+    def __init__(self, exchange: Exchange, facts: list[dict[str, Any]]) -> None:
         self._exchange, self._facts = exchange, facts
         self._sentences, self._tools_open = Sentences(), 0
         self.text = self.said = ""
@@ -148,7 +148,7 @@ def asked_for(exchange: Exchange) -> Callable[[str, str | None], bool]:
     return lambda wanted, study: wanted == action and study == meant
 
 
-def _state(exchange: Exchange) -> dict[str, object]:
+def _state(exchange: Exchange) -> dict[str, Any]:
     memory = exchange.memory
     plan = memory.plan
     opened = ""
