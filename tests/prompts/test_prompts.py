@@ -14,8 +14,7 @@ HYPERPARAMETER = {"name": "learning_rate", "range": "between 1e-05 and 0.003 (lo
 CONTEXTS: dict[str, dict[str, Any]] = {
     "read_request": {"metrics": ["accuracy", "f1_macro"], "hyperparameters": ["learning_rate"], "previous": None},
     "request": {"request": "classify tickets.csv"},
-    "chat_system": {},
-    "chat_state": {"plan_hash": "0123456789ab", "plan_open": "", "waiting": True, "started": None, "study": "3"},
+    "chat_system": {"plan_hash": "0123456789ab", "plan_open": "", "waiting": True, "started": None, "study": "3"},
     "chat_figures": {"figures": ["0.93", "7"]},
     "repair": {"problem": "n: must be whole.", "schema": "{}"},
     "json_only": {"schema": "{}"},
