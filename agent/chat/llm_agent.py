@@ -14,6 +14,7 @@ from agent.chat.exchange import Exchange
 from agent.chat.happenings import ToolDone, ToolStarted
 from agent.chat.llm_account import Account
 from agent.chat.toolbox import TOOLS
+from agent.chat_model import TransportError
 from agent.llm import ToolModel
 from agent.watch import gen_ai
 
@@ -26,6 +27,14 @@ MAX_TOOL_CALLS = 24
 
 class TooManyRounds(Exception):
     """The model goes on and on calling tools."""
+
+
+class LlmFailed(Exception):
+    """A call of the model gave no reply; `reason` is one of the errors of `agent.chat_model`."""
+
+    def __init__(self, reason: Exception) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class ChatAgent:
         self._lock = threading.Lock()
 
     def run(self, put: Callable[[Raw], None]) -> None:
-        """Answer. Raises what the model's client raises, LlmCapReached, TooManyRounds and Stopped."""
+        """Answer. Raises LlmFailed, LlmCapReached, TooManyRounds and Stopped."""
         from langchain.agents import create_agent
 
         self._put = put
@@ -108,14 +117,14 @@ class ChatAgent:
                 reply = response.result[0]
                 usage = reply.usage_metadata or {}
                 gen_ai.replied(span, usage.get("input_tokens"), usage.get("output_tokens"))
-        except (Exception, Stopped) as error:
-            stopped = isinstance(error, Stopped)
-            why = "withdrawn or stopped before its end."
-            if isinstance(error, Exception):
-                why = str(self._opened.mapped(error))
-            reached = stopped or bool(self._partial) or "Timeout" in type(error).__name__
-            self._account.fail(ticket, why, self._partial, sent=reached)
+        except Stopped:
+            self._account.fail(ticket, "withdrawn or stopped before its end.", self._partial)
             raise
+        except Exception as error:
+            reason = self._opened.mapped(error)
+            reached = bool(self._partial) or (isinstance(reason, TransportError) and reason.timed_out)
+            self._account.fail(ticket, str(reason), self._partial, sent=reached)
+            raise LlmFailed(reason) from error
         self._account.end(ticket, reply)
         _repair(reply)
         self._put(ModelDone(str(reply.text), bool(reply.tool_calls), self._cut_off(reply)))

@@ -13,7 +13,7 @@ from agent.chat.exchange import Exchange
 from agent.chat.figures import Known
 from agent.chat.happenings import Happening, Retracted, Said, ToolDone, ToolStarted
 from agent.chat.llm_account import Account
-from agent.chat.llm_agent import ChatAgent, ModelDone, Raw, Token, TooManyRounds, chat_messages
+from agent.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, TooManyRounds, chat_messages
 from agent.chat.replies import reply_to
 from agent.chat.rules import standing_of
 from agent.chat.sentences import Sentences
@@ -53,17 +53,15 @@ class LlmEngine:
             yield from self._answered(exchange, self._opened)
         except TooManyRounds:
             yield from _instead(exchange, "I was going round in circles. This is what the tools told:")
-        except Exception as error:  # of any client library, timeouts and caps included
+        except (LlmFailed, TimeoutError, TunewrightError) as error:
             exchange.problem = _trouble(error, self._opened)
             yield Said(text=f"{exchange.problem.message} {exchange.problem.hint}")
 
     def _answered(self, exchange: Exchange, opened: ToolModel) -> Iterator[Happening]:
-        system, state = render("chat_system"), render("chat_state", **_state(exchange))
-        sha256 = hashlib.sha256(f"{system.sha256}{state.sha256}".encode()).hexdigest()
-        account = Account(exchange, opened, f"{system.name}+{state.name}", sha256)
-        agent = ChatAgent(
-            opened, exchange, account, chat_messages(f"{system.text}\n\n{state.text}", _history(exchange))
-        )
+        state = _state(exchange)
+        system = render("chat_system", **state)
+        account = Account(exchange, opened, system)
+        agent = ChatAgent(opened, exchange, account, chat_messages(system.text, _history(exchange)))
         for _ in range(ATTEMPTS):
             reply = Reply(exchange, [state])
             unknown = yield from reply.relay(agent)
@@ -198,7 +196,7 @@ def _instead(exchange: Exchange, opening: str) -> Iterator[Happening]:
     yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(told) for told in found)]))
 
 
-def _trouble(error: Exception, opened: ToolModel) -> Problem:
+def _trouble(error: LlmFailed | TimeoutError | TunewrightError, opened: ToolModel) -> Problem:
     """What went wrong with the LLM, and what to do."""
     who = opened.name.spelling
     if isinstance(error, TunewrightError):
@@ -206,12 +204,11 @@ def _trouble(error: Exception, opened: ToolModel) -> Problem:
     if isinstance(error, TimeoutError):
         message = f"{who} has not answered for {STALL_SECONDS:.0f} s."
         return Problem(code="llm_unreachable", message=message, hint=f"{_AGAIN} {BY_RULES}", retryable=True)
-    mapped = opened.mapped(error)
-    told = redacted(short(str(mapped), 400), opened.secrets)
-    if isinstance(mapped, TransportError):
+    told = redacted(short(str(error.reason), 400), opened.secrets)
+    if isinstance(error.reason, TransportError):
         message = f"{who} did not answer ({told})."
         return Problem(code="llm_unreachable", message=message, hint=f"{_AGAIN} {BY_RULES}", retryable=True)
-    if "tool" in told.lower() and not isinstance(mapped, AccessError):
+    if "tool" in told.lower() and not isinstance(error.reason, AccessError):
         message = f"{who} does not call tools, which this conversation needs ({told})."
         return Problem(code="llm_without_tools", message=message, hint=BY_RULES)
     return Problem(code="llm_refuses", message=f"{who} refuses: {told}", hint=BY_RULES)
