@@ -54,7 +54,8 @@ class Entry:
 class Statuses:
     """The cards of studies over a connection of its own, read by one thread of its own."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, max_studies: int = MAX_STUDIES) -> None:
+        self._max_studies = max_studies
         self._store = Store.open(database, read_only=True)
         self._thread = ThreadPoolExecutor(1, "statuses")
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -71,6 +72,11 @@ class Statuses:
         """Something was changed through this server: whoever asks next must see it."""
         self._written = time.monotonic()
         self._version_at = 0.0
+
+    @property
+    def known(self) -> list[str]:
+        """The studies whose answers are kept, the latest last."""
+        return list(self._entries)
 
     async def read(self, read: Callable[[Store], T]) -> T:
         """What `read` finds in the database, off the event loop."""
@@ -104,7 +110,7 @@ class Statuses:
         entry = await self.read(lambda store: _looked_up(store, study, found, looked))
         self._entries[study] = entry
         self._entries.move_to_end(study)
-        while len(self._entries) > MAX_STUDIES:
+        while len(self._entries) > self._max_studies:
             self._entries.popitem(last=False)
         return entry
 
