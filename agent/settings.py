@@ -48,15 +48,16 @@ class ConfigFile(Closed):
 SECTIONS: dict[str, type[Closed]] = {"export": Export, "webhook": Webhook, "telemetry": Telemetry}
 
 
-def load_settings(llm: str | None = None, cwd: Path | None = None) -> Settings:
+def load_settings(llm: str | None = None, cwd: Path | None = None, home: Path | None = None) -> Settings:
     """Settings for this process.
 
-    home: $TUNEWRIGHT_HOME, else the nearest `.tunewright/` at or above `cwd`, else the platform's user data
-    directory. llm: the argument, else $TUNEWRIGHT_LLM, else `config.toml`, else `embedded`. roots: `cwd`, home, and
-    those of $TUNEWRIGHT_ROOTS (separated like $PATH) and `config.toml`. Raises InputError for a bad config file.
+    home: the argument, else $TUNEWRIGHT_HOME, else the nearest `.tunewright/` at or above `cwd`, else the platform's
+    user data directory. llm: the argument, else $TUNEWRIGHT_LLM, else `config.toml`, else `embedded`. roots: `cwd`,
+    home, and those of $TUNEWRIGHT_ROOTS (separated like $PATH) and `config.toml`. Raises InputError for a bad config
+    file.
     """
     here = (cwd or Path.cwd()).resolve()
-    home = _home(here)
+    home = _home(here) if home is None else home.expanduser().resolve()
     config = _config(home / "config.toml")
     extra = [Path(p) for p in os.environ.get("TUNEWRIGHT_ROOTS", "").split(os.pathsep) if p]
     roots = tuple(dict.fromkeys(p.expanduser().resolve() for p in (here, home, *config.roots, *extra)))

@@ -33,12 +33,17 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
 
     Raises InputError where `adapter` is not a saved adapter, and for a prompt or a length that cannot be answered.
     """
-    _check(prompt, max_new_tokens)
-    import torch
-
+    check_prompt(prompt, max_new_tokens)
     from trainers.saved import load_saved
 
-    saved = load_saved(adapter)
+    return answer(load_saved(adapter), prompt, max_new_tokens)
+
+
+def answer(saved: "Saved", prompt: str, max_new_tokens: int = 128) -> Answer:
+    """`generate` of a model that is open already. Raises InputError as it does."""
+    check_prompt(prompt, max_new_tokens)
+    import torch
+
     facts, tokenizer, model = saved.facts, saved.tokenizer, saved.model
     model.eval()
     with torch.inference_mode():
@@ -50,7 +55,8 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
         return Answer(text=_continued(saved, prompt, max_new_tokens))
 
 
-def _check(prompt: str, max_new_tokens: int) -> None:
+def check_prompt(prompt: str, max_new_tokens: int) -> None:
+    """Raises InputError for a prompt or a length that cannot be answered."""
     if not prompt.strip():
         raise InputError("prompt", f"must hold text, got {prompt!r}.", "Give the text to answer or to classify.")
     if any("\ud800" <= character <= "\udfff" for character in prompt):

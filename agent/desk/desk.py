@@ -482,18 +482,20 @@ class Desk:
         if card.queue_place is not None:
             ensure_dispatcher(self.settings.home)
 
-    def stream(self, study: str | None = None, after: int = 0) -> Iterator[StudyEvent]:
-        """Events as they come, until the study is over."""
+    def stream(self, study: str | None = None, after: int = 0, timeout: float | None = None) -> Iterator[StudyEvent]:
+        """Events as they come, until the study is over or `timeout` seconds have passed."""
         study_id = self.study(study).study_id
+        until = None if timeout is None else time.monotonic() + timeout
         while True:
             page = self.events(study_id, after, MAX_EVENTS)
             yield from page.events
             after = page.after
-            if page.over and not page.more:
+            left = POLL_SECONDS if until is None else until - time.monotonic()
+            if (page.over and not page.more) or left <= 0:
                 return
             if not page.events:
                 self._keep_going(self.status(study_id))
-                time.sleep(POLL_SECONDS)
+                time.sleep(min(left, POLL_SECONDS))
 
     # -- the model ---------------------------------------------------------------------------------------------
 

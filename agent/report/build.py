@@ -54,7 +54,7 @@ def build_report(material: Material, directory: Path) -> Report:
         shipped=_shipped(material),
         test_openings=material.test_openings,
         trials=_counts(material, search),
-        trial_rows=tuple(_trial_row(t) for t in sorted(material.trials, key=lambda t: t.number)),
+        trial_rows=tuple(trial_row(t) for t in sorted(material.trials, key=lambda t: t.number)),
         free_hyperparameters=material.plan.space.free if material.plan.space else (),
         budget=material.spending,
         search_best_score=material.search_best_score,
@@ -166,7 +166,8 @@ def _counts(material: Material, search: list[Trial]) -> TrialCounts:
     )
 
 
-def _trial_row(trial: Trial) -> TrialRow:
+def trial_row(trial: Trial) -> TrialRow:
+    """A trial as reports and plots see it."""
     return TrialRow(
         number=trial.number,
         phase=trial.phase,

@@ -15,6 +15,7 @@ from trainers.spec import CurvePoint, Direction, Scalar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 N_CURVES = 5
 LOG_FACTOR = 30.0
@@ -25,15 +26,31 @@ def history(report: Report) -> Plot:
     """Score by trial, best so far, the default's level, failures at the lower edge, colour by source."""
     name, title = "history", "Optimisation history"
     rows = [row for row in report.trial_rows if row.phase is Phase.SEARCH]
-    scored = [row for row in rows if row.score is not None and row.state is TrialState.COMPLETE]
-    if not scored:
+    figure = history_figure(rows, report.metric, report.direction)
+    if figure is None:
         return Plot(name=name, title=title, missing="No search trial was scored.")
+    scored = _scored(rows)
+    default = next((row.score for row in scored if row.number == 0), None)
+    failed = sum(row.state is TrialState.FAILED for row in rows)
+    better = "highest" if report.direction is Direction.MAXIMIZE else "lowest"
+    alt = (
+        f"Validation {report.metric} of {len(scored)} complete search trials by trial number; the {better} is "
+        f"{number(_best_so_far(scored, report.direction)[-1])}, the default {number(default)}; {failed} failed."
+    )
+    return finished(figure, name, title, alt)
+
+
+def history_figure(rows: Sequence[TrialRow], metric: str, direction: Direction) -> "Figure | None":
+    """The search trials so far; None where none of them has a score."""
+    scored = _scored(rows)
+    if not scored:
+        return None
     figure = new_figure()
     axes = figure.add_subplot()
     default = next((row.score for row in scored if row.number == 0), None)
     if default is not None:
         axes.axhline(default, color=GREY, linestyle="--", linewidth=1.2, label=f"default {number(default)}")
-    best = _best_so_far(scored, report.direction)
+    best = _best_so_far(scored, direction)
     edges = [row.number for row in scored] + [max(row.number for row in rows)]
     axes.step(edges, [*best, best[-1]], where="post", color=INK, linewidth=1.1, alpha=0.7, label="best so far")
     for colour, source in zip(_cycle(COLOURS), dict.fromkeys(row.source for row in scored), strict=False):
@@ -42,16 +59,14 @@ def history(report: Report) -> Plot:
         axes.scatter(xs, ys, s=34, color=colour, label=source, zorder=3, edgecolors="none")
     _scale(axes, [row.score or 0.0 for row in scored])
     _unscored(axes, rows)
-    axes.set(xlabel="search trial", ylabel=f"validation {report.metric}")
+    axes.set(xlabel="search trial", ylabel=f"validation {metric}")
     _whole_numbers(axes.xaxis)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, handletextpad=0.4)
-    failed = sum(row.state is TrialState.FAILED for row in rows)
-    better = "highest" if report.direction is Direction.MAXIMIZE else "lowest"
-    alt = (
-        f"Validation {report.metric} of {len(scored)} complete search trials by trial number; the {better} is "
-        f"{number(best[-1])}, the default {number(default)}; {failed} failed."
-    )
-    return finished(figure, name, title, alt)
+    return figure
+
+
+def _scored(rows: Sequence[TrialRow]) -> list[TrialRow]:
+    return [row for row in rows if row.score is not None and row.state is TrialState.COMPLETE]
 
 
 def _best_so_far(scored: Sequence[TrialRow], direction: Direction) -> list[float]:

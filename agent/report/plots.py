@@ -2,6 +2,7 @@
 
 import io
 import re
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -42,11 +43,27 @@ class Plot(Closed):
 
 def draw_plots(material: Material, report: Report) -> list[Plot]:
     """All plots in the order of the report, drawn by matplotlib without a display. About a second each."""
-    import matplotlib as mpl
-
     from agent.report import plot_costs, plot_models, plot_search
 
-    style = {
+    pareto = report.pareto
+    with style():
+        weighed = [plot_costs.quality_against_costs(report, pareto)] if pareto and pareto.weighed else []
+        return [
+            plot_models.default_vs_best(report),
+            plot_search.history(report),
+            *weighed,
+            plot_search.learning_curves(material, report),
+            plot_search.parallel_coordinates(material, report),
+            plot_search.importance(material, report),
+            plot_models.rows(material, report),
+        ]
+
+
+def style() -> AbstractContextManager[None]:
+    """How all plots look; nothing global stays changed."""
+    import matplotlib as mpl
+
+    look = {
         "svg.fonttype": "path",
         "text.parse_math": False,
         "font.size": 9.5,
@@ -63,25 +80,14 @@ def draw_plots(material: Material, report: Report) -> list[Plot]:
         "grid.color": GREY,
         "savefig.dpi": 160,
     }
-    pareto = report.pareto
-    with mpl.rc_context(style):
-        weighed = [plot_costs.quality_against_costs(report, pareto)] if pareto and pareto.weighed else []
-        return [
-            plot_models.default_vs_best(report),
-            plot_search.history(report),
-            *weighed,
-            plot_search.learning_curves(material, report),
-            plot_search.parallel_coordinates(material, report),
-            plot_search.importance(material, report),
-            plot_models.rows(material, report),
-        ]
+    return mpl.rc_context(look)
 
 
 def new_figure(inches: tuple[float, float] = (WIDTH, 3.3)) -> "Figure":
-    """A figure without pyplot, so that nothing global is touched."""
-    from matplotlib.figure import Figure
+    """A figure without pyplot, so that nothing global is touched. A notebook shows it all the same."""
+    from agent.report.notebook_figure import NotebookFigure
 
-    return Figure(figsize=inches, layout="constrained")
+    return NotebookFigure(figsize=inches, layout="constrained")
 
 
 def finished(figure: "Figure", name: str, title: str, alt: str) -> Plot:

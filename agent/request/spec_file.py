@@ -54,7 +54,11 @@ def is_spec_file(text: str) -> bool:
 
 def load_spec(path: Path) -> Draft:
     """The draft that a spec file holds. Raises InputError naming key, line or rule; nothing in the file is executed."""
-    tree = _parse(path, _text(path))
+    return spec_draft(_parse(path, _text(path)), str(path))
+
+
+def spec_draft(tree: dict[str, Any], path: str) -> Draft:
+    """The draft that a spec in the shape of `trainers.spec.TaskSpec` gives, of plain values; `path` is for messages."""
     _check_keys(tree, DraftSpec, "", path)
     try:
         spec = DraftSpec.model_validate(tree)
@@ -100,7 +104,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return tree
 
 
-def _check_keys(tree: dict[Any, Any], model: type[BaseModel], prefix: str, path: Path) -> None:
+def _check_keys(tree: dict[Any, Any], model: type[BaseModel], prefix: str, path: str) -> None:
     """Raise for the first key that `model` does not have, with the names that are near it."""
     for key, value in tree.items():
         if key not in model.model_fields:
@@ -116,7 +120,7 @@ def _check_keys(tree: dict[Any, Any], model: type[BaseModel], prefix: str, path:
             _check_keys(value, inner, f"{prefix}{key}.", path)
 
 
-def _first_problem(error: ValidationError, path: Path) -> InputError:
+def _first_problem(error: ValidationError, path: str) -> InputError:
     problems = error.errors(include_url=False)
     problem = max(problems, key=lambda p: (p["type"] == "value_error", len(p["loc"])))
     field = ".".join(str(part) for part in problem["loc"] if str(part) in _FIELD_NAMES) or "spec"
@@ -134,7 +138,7 @@ def _first_problem(error: ValidationError, path: Path) -> InputError:
     return InputError(field, f"{message}, got {shown} in {path}.", hint, code="bad_value")
 
 
-def _search_problem(name: str, value: object, path: Path) -> InputError:
+def _search_problem(name: str, value: object, path: str) -> InputError:
     """Of a hyperparameter, whose value has three forms: pydantic says of each why it is not that one."""
     shown = _flow(value)[:200]
     rule = "must be a value, a range {low: 1, high: 2} or a list {choices: [1, 2]}"
