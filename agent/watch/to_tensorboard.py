@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from agent.desk.cards import Result
 from agent.study import TrialState
@@ -25,11 +25,11 @@ class TensorBoardTracker:
         from tensorboard.plugins.hparams import summary_v2
 
         self._describe(at)
-        values = {name: value for name, value in run.config.items() if value is not None}
-        facts = {"phase": str(run.phase), "source": run.source, "seed": run.seed}
-        self._write(
-            run.key, summary_v2.hparams_pb(_plain(values | facts), run.key, at), 0, at, f"trial-{run.number:03d}"
-        )
+        told = run.config | {"phase": str(run.phase), "source": run.source, "seed": run.seed}
+        numbers = [name for name, sort in self._columns.items() if sort == "number"]
+        values = {name: value if name in numbers else str(value) for name, value in told.items() if value is not None}
+        session = summary_v2.hparams_pb(values, run.key, at)
+        self._write(run.key, session, 0, at, f"trial-{run.number:03d}")
 
     def points(self, run: Run, points: Sequence[CurvePoint], at: float) -> None:
         """Scalars `loss`, `eval_loss` and `learning_rate` by step."""
@@ -39,7 +39,7 @@ class TensorBoardTracker:
 
     def end(self, run: Run, ending: Ending, at: float) -> None:
         """The score as `validation/METRIC`, the state as text, the end of the session."""
-        from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+        from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
         from tensorboard.plugins.text.summary_v2 import text_pb
 
         if ending.score is not None:
@@ -49,7 +49,8 @@ class TensorBoardTracker:
         failed = ending.state is TrialState.FAILED
         status = api_pb2.Status.Value("STATUS_FAILURE" if failed else "STATUS_SUCCESS")
         over = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=at)
-        self._write(run.key, _session_end(plugin_data_pb2.HParamsPluginData(session_end_info=over)), 0, at)
+        data = plugin_data_pb2.HParamsPluginData(session_end_info=over)
+        self._write(run.key, _hparams_summary(metadata.SESSION_END_INFO_TAG, data), 0, at)
         self._writers.pop(run.key).close()
 
     def finish(self, result: Result, at: float) -> None:
@@ -68,18 +69,29 @@ class TensorBoardTracker:
             self._writers.popitem()[1].close()
 
     @property
+    def _columns(self) -> dict[str, Literal["number", "text"]]:
+        return {**self._facts.hyperparameters, "phase": "text", "source": "text", "seed": "number"}
+
+    @property
     def _score_tag(self) -> str:
         return f"validation/{self._facts.metric}"
 
     def _describe(self, at: float) -> None:
         """What the hyperparameters dashboard compares; once for a study."""
-        from tensorboard.plugins.hparams import summary_v2
+        from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
         from tensorboard.plugins.text.summary_v2 import text_pb
 
         if self._directory.exists():
             return
-        metric = summary_v2.Metric(self._score_tag, display_name=str(self._facts.metric))
-        self._write(self._facts.key, summary_v2.hparams_config_pb([], [metric], at), 0, at, "")
+        types = {"number": api_pb2.DATA_TYPE_FLOAT64, "text": api_pb2.DATA_TYPE_STRING}
+        score = api_pb2.MetricInfo(name=api_pb2.MetricName(tag=self._score_tag), display_name=str(self._facts.metric))
+        experiment = api_pb2.Experiment(
+            hparam_infos=[api_pb2.HParamInfo(name=name, type=types[sort]) for name, sort in self._columns.items()],
+            metric_infos=[score],
+            time_created_secs=at,
+        )
+        data = plugin_data_pb2.HParamsPluginData(experiment=experiment)
+        self._write(self._facts.key, _hparams_summary(metadata.EXPERIMENT_TAG, data), 0, at)
         facts = self._facts.model_dump(include={"request", "task", "base_model", "metric", "plan_hash"})
         table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())])
         self._write(self._facts.key, text_pb("study", table), 0, at)
@@ -100,19 +112,14 @@ class TensorBoardTracker:
         self._writers[key].add_event(Event(wall_time=at, step=step, summary=summary))
 
 
-def _plain(values: Mapping[str, object]) -> dict[str, bool | float | int | str]:
-    """What the hyperparameters dashboard can hold."""
-    return {n: v if isinstance(v, bool | float | int | str) else str(v) for n, v in values.items()}
-
-
-def _session_end(data: Any) -> Any:
+def _hparams_summary(tag: str, data: Any) -> Any:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import metadata
 
     return Summary(
         value=[
             Summary.Value(
-                tag=metadata.SESSION_END_INFO_TAG,
+                tag=tag,
                 metadata=metadata.create_summary_metadata(data),
                 tensor=metadata.NULL_TENSOR,
             )

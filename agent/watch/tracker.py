@@ -4,7 +4,7 @@ import hashlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from agent.desk.cards import Result
 from agent.errors import InputError
 from agent.study import Phase, Study, Trial, TrialState
 from agent.watch.config import TrackerName
+from trainers.space import CategoricalParameter, Parameter
 from trainers.spec import Closed, Config, CurvePoint, Direction, FailureReason, Metric
 
 
@@ -28,6 +29,7 @@ class StudyFacts(Closed):
     metric: Metric
     direction: Direction
     seed: int
+    hyperparameters: dict[str, Literal["number", "text"]] = Field({}, exclude=True, description="those of the space")
 
 
 class Run(Closed):
@@ -84,7 +86,7 @@ class Tracker(Protocol):
 
 def facts_of(study: Study) -> StudyFacts:
     """What trackers may know of a study."""
-    spec = study.spec
+    spec, space = study.spec, study.plan.space
     told = f"{study.plan_hash} {study.created_at} {study.study_id}"
     return StudyFacts(
         key=f"tw-{hashlib.sha256(told.encode()).hexdigest()[:8]}",
@@ -97,7 +99,13 @@ def facts_of(study: Study) -> StudyFacts:
         metric=spec.objective.metric,
         direction=spec.objective.direction,
         seed=spec.seed,
+        hyperparameters={name: _sort(parameter) for name, parameter in space.parameters.items()} if space else {},
     )
+
+
+def _sort(parameter: Parameter) -> Literal["number", "text"]:
+    values = parameter.choices if isinstance(parameter, CategoricalParameter) else (0,)
+    return "number" if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values) else "text"
 
 
 def run_of(facts: StudyFacts, trial: Trial) -> Run:

@@ -55,11 +55,17 @@ class Watched:
         self._observer.on_event(event)
         self.tell_troubles()
 
-    def close(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Give the watchers that long, all together, to finish."""
+    def close(self, seconds: float) -> None:
+        """Give the watchers that long, all together, to finish. Never raises: the study is over."""
         until = time.monotonic() + seconds
         for watcher in self._watchers:
             watcher.close(until)
+        self.tell_last_troubles()
+
+    def tell_last_troubles(self) -> None:
+        """The same as `tell_troubles`, where nobody may be left to be told."""
+        with suppress(Exception, SystemExit):  # rich ends the program when its pipe is closed
+            self.tell_troubles()
 
     def tell_troubles(self) -> None:
         """Turn what went wrong since the last call into events."""
@@ -77,8 +83,12 @@ class Watched:
 
 
 @contextmanager
-def watched(observer: Observer, study: Study, store: "Store", settings: Settings) -> Iterator[Observer]:
+def watched(
+    observer: Observer, study: Study, store: "Store", settings: Settings, flush_seconds: float = FLUSH_SECONDS
+) -> Iterator[Observer]:
     """`observer` with the watchers that `settings` switch on; itself where there are none.
+
+    At the end they have `flush_seconds`, all together, to send the rest.
 
     A watcher that cannot be opened is told of and left out: a study that runs unattended must not fail for it.
     """
@@ -103,10 +113,10 @@ def watched(observer: Observer, study: Study, store: "Store", settings: Settings
             finally:
                 with suppress(Exception):  # the store may be what ended the study
                     span.set({"tunewright.state": store.study(study.study_id).state})
-                everyone.close()
+                everyone.close(flush_seconds)
     finally:
         traces.flush()
-        everyone.tell_troubles()
+        everyone.tell_last_troubles()
 
 
 def require_watchers(settings: Settings) -> None:
