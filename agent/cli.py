@@ -407,6 +407,28 @@ def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
 
 
 @cli.command()
+@click.option("--http", "over_http", is_flag=True, help="serve streamable HTTP instead of stdin and stdout")
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", default=8322, show_default=True, help="0 takes a free one")
+@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME[:PORT]", help="name it is called by, too")
+@click.option("--new-token", is_flag=True, help="let nobody in who has the old one")
+@llm_option
+@guarded
+def mcp(over_http: bool, llm: str | None, **serving: Any) -> None:
+    """The MCP server, for Claude Code, Cursor, Codex and other agents that call tools."""
+    from agent.mcp_server.over_stdio import serve_stdio, settings_away_from_root
+
+    settings = settings_away_from_root(llm)
+    if not over_http:
+        serve_stdio(settings)
+        return
+    from agent.mcp_server.over_http import serve_http
+    from agent.server.serve import Serving
+
+    serve_http(settings, Serving.model_validate(serving))
+
+
+@cli.command()
 @click.argument("request", metavar="REQUEST|SPEC.yaml")
 @data_option
 @trials_option

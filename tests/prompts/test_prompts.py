@@ -43,6 +43,9 @@ CONTEXTS |= {
     "llambo_candidates": {"history": TABLE, "pending": "", "target": "72", "n": 10},
     "llambo_discriminative": {"history": TABLE, "pool": "id,learning_rate\nc1,5e-4"},
     "llambo_generative": {"history": TABLE, "pool": "id,learning_rate\nc1,5e-4"},
+    "mcp_instructions": {"roots": "/data, /home/me/work"},
+    "mcp_tune": {"goal": "classify tickets.csv", "data": ""},
+    "mcp_explain": {"study": "3"},
 }
 
 
