@@ -11,7 +11,7 @@ from agent.chat.compact import quoted, short
 from agent.chat.exchange import Told
 from agent.chat.looking import trial_of
 from agent.chat.results import Asked, BudgetView, ExplanationView, LatestEvents, ParameterView, StudyList
-from agent.desk.cards import Comparison, DataCard, PlanCard, Problem, Result, StudyCard
+from agent.desk.cards import Comparison, DataCard, Explanation, PlanCard, Problem, Result, StudyCard
 from agent.request.plan_view import duration
 from agent.study import StudyEvent
 from tools.evaluate import Evaluation
@@ -127,7 +127,7 @@ def _so_far(card: StudyCard) -> str:
 
 
 def _left(card: StudyCard) -> str:
-    if card.seconds_left_p50 is None:
+    if card.seconds_left_p50 is None or card.running_pid is None or card.state_words == "stopping":
         return ""
     return (
         f", about {duration(card.seconds_left_p50)} to go" if card.seconds_left_p50 >= 1 else ", longer than expected"
@@ -188,7 +188,7 @@ def _happened(event: StudyEvent) -> str:
 @_reply.register
 def _(view: ExplanationView) -> str:
     found = view.explanation
-    rows = [f"**Trial {found.trial}** of study {found.study} {found.outcome_words} ({found.metric}, validation rows)."]
+    rows = [f"**Trial {found.trial}** of study {found.study} {_came_to(found)}."]
     rows.append(f"- proposed by {short(found.proposed_by, 40)}{': ' + quoted(found.why, 240) if found.why else ''}")
     if view.parameter is not None:
         rows += _about(view.parameter)
@@ -203,6 +203,12 @@ def _(view: ExplanationView) -> str:
     if found.default_scored is not None and found.trial != 0:
         rows.append(f"- the default scored {found.default_scored:.4f}")
     return "\n".join(rows)
+
+
+def _came_to(found: Explanation) -> str:
+    if found.outcome is not None:
+        return f"{found.outcome_words} ({found.metric}, validation rows)"
+    return f"is {found.outcome_words}" if found.state in ("WAITING", "RUNNING") else found.outcome_words
 
 
 def _about(parameter: ParameterView) -> list[str]:
