@@ -460,6 +460,29 @@ def submit(
     return submit_to_server(request, flags, llm, approval, load_settings(), wait, as_json)
 
 
+@cli.command()
+@click.argument("text", required=False)
+@click.option(
+    "--resume", metavar="[ID]", is_flag=False, flag_value="latest", help="go on with a conversation, the latest"
+)
+@click.option("--list", "listed", is_flag=True, help="list earlier conversations")
+@click.option("--yes", "-y", is_flag=True, help="with TEXT or a pipe: approve plans without asking")
+@llm_option
+@json_option
+@guarded
+def chat(text: str | None, resume: str | None, listed: bool, yes: bool, llm: str | None, as_json: bool) -> int:
+    """Talk about studies: plan, change, approve, watch, ask why. With TEXT: one reply, for scripts.
+
+    Exit code 3: something waits for a yes or an answer. --json prints what happens, one object a line.
+    """
+    from agent.chat.terminal import ChatOptions
+    from agent.chat.terminal import chat as talk
+    from agent.settings import load_settings
+
+    options = ChatOptions(text=text, resume=resume, listed=listed, yes=yes, as_json=as_json)
+    return talk(options, llm, load_settings())
+
+
 @cli.group()
 def bench() -> None:
     """The benchmarks of evals/."""
