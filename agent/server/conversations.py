@@ -1,6 +1,5 @@
 """`/v1/conversations`: talk to it. Replies are streams of happenings, the same that the terminal shows."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
@@ -16,9 +15,8 @@ from agent.desk.rows import ConversationRow, Turn
 from agent.errors import InputError
 from agent.server.guard import BY_COOKIE
 from agent.server.plans import Words
-from agent.server.problems import Told
 from agent.server.service import Service
-from agent.server.sse import event, model_event, stream
+from agent.server.sse import model_event, stream
 from agent.server.turns import Listener, Turns
 from trainers.spec import Closed
 
@@ -138,9 +136,6 @@ STREAM: dict[int | str, dict[str, Any]] = {
 
 
 async def happening_events(listener: Listener) -> AsyncIterator[bytes]:
-    """Each happening as an event; an error that ended the turn as {"kind": "error", "error": {...}}."""
-    async for piece in listener.pieces():
-        if isinstance(piece, Told):
-            yield event(json.dumps({"kind": "error", "error": piece.model_dump()}))
-        else:
-            yield model_event(piece)
+    """Each happening as an event; the last one says whether a problem ended the turn."""
+    async for happening in listener.pieces():
+        yield model_event(happening)

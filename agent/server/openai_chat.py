@@ -16,10 +16,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said
+from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
 from agent.errors import InputError
 from agent.server.openai_models import AGENT_MODEL
-from agent.server.problems import STATUS_OF_CODE, Told, response_of
+from agent.server.problems import Told, response_of
 from agent.server.service import Service
 from agent.server.sse import event, stream
 from agent.server.transcripts import Transcripts, plan_words
@@ -160,13 +160,13 @@ class _Telling:
 
     def whole(self, listener: Listener) -> Response:
         """The answer when it is complete."""
-        for piece in listener:
-            if isinstance(piece, Told):
-                return response_of(piece, STATUS_OF_CODE.get(piece.code, 500))
-            if isinstance(piece, Retracted):
+        for happening in listener:
+            if isinstance(happening, Retracted):
                 self._text.clear()
-            elif words := _words(piece):
+            elif words := _words(happening):
                 self._text.append(words)
+            elif (why := self._unanswered(happening)) is not None:
+                return response_of(why, 502 if why.retryable else 500)
         self._remember()
         text = "".join(self._text)
         done = Completion(
@@ -182,12 +182,11 @@ class _Telling:
     async def chunks(self, listener: Listener) -> AsyncIterator[bytes]:
         """The answer as it comes about."""
         yield self._chunk({"role": "assistant", "content": ""})
-        async for piece in listener.pieces():
-            if isinstance(piece, Told):
-                yield event(json.dumps({"error": piece.model_dump()}))
+        async for happening in listener.pieces():
+            if (why := self._unanswered(happening)) is not None:
+                yield event(json.dumps({"error": why.model_dump()}))
                 return
-            words = CORRECTED if isinstance(piece, Retracted) else _words(piece)
-            if words:
+            if words := CORRECTED if isinstance(happening, Retracted) else _words(happening):
                 self._text.append(words)
                 yield self._chunk({"content": words})
         await asyncio.to_thread(self._remember)
@@ -196,6 +195,12 @@ class _Telling:
             used = usage([words for _, words in self._said], "".join(self._text))
             yield self._event([], used.model_dump())
         yield b"data: [DONE]\n\n"
+
+    def _unanswered(self, happening: Happening) -> Told | None:
+        """Why the turn ended without a word, if it did."""
+        if not isinstance(happening, TurnOver) or happening.problem is None or self._text:
+            return None
+        return Told(**happening.problem.model_dump(), type="server_error")
 
     def _remember(self) -> None:
         self._transcripts.bind([*self._said, ("assistant", "".join(self._text))], self._conversation_id)

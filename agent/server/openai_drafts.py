@@ -136,7 +136,9 @@ def _task(asked: JobRequest, training: StoredFile) -> Task | None:
         raise InputError("method", rule, 'Use method {"type": "dpo"}.')
     if pairs:
         return Task.PREFERENCE
-    return Task.SFT if "messages" in row else None
+    if "messages" in row:
+        return Task.SFT
+    return Task.CLASSIFICATION if {"text", "label"} <= set(row) else None
 
 
 def _first_row(path: Path) -> dict[str, Any]:

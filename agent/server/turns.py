@@ -6,14 +6,15 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from agent.chat.conversation import Conversation
-from agent.chat.happenings import Happening
+from agent.chat.happenings import Happening, TurnOver
+from agent.desk.cards import Problem
 from agent.errors import TunewrightError
-from agent.server.problems import INTERNAL, Told, TurnRunning, told
+from agent.server.problems import INTERNAL, TurnRunning
 from agent.server.service import Service
 
 log = logging.getLogger("uvicorn.error")
-Piece = Happening | Told | None
-"""What a listener gets: a happening, an error that ended the turn, or the end."""
+Piece = Happening | None
+"""What a listener gets: a happening, or the end."""
 
 
 class Turns:
@@ -52,20 +53,20 @@ class Turns:
         return conversation_id in self._busy
 
     def _run(self, conversation_id: str, happenings: Iterator[Happening], listener: "Listener") -> None:
-        ended: Told | None = None
+        broken: Problem | None = None
         try:
             for happening in happenings:
                 listener.hear(happening)
         except TunewrightError as error:
-            ended = told(error)
+            broken = Problem.of(error)
         except Exception:
             log.exception("conversation %s: the turn failed", conversation_id)
-            ended = INTERNAL
+            broken = Problem(**INTERNAL.model_dump(exclude={"type"}))
         finally:
             self._service.statuses.written()
             self._over(conversation_id)  # before the listener knows: it may speak again at once
-            if ended is not None:
-                listener.hear(ended)
+            if broken is not None:
+                listener.hear(TurnOver(conversation_id=conversation_id, problem=broken))
             listener.hear(None)
 
     def _over(self, conversation_id: str) -> None:
@@ -90,7 +91,7 @@ class Listener:
             if self._wake is not None:
                 self._wake()
 
-    def __iter__(self) -> Iterator[Happening | Told]:
+    def __iter__(self) -> Iterator[Happening]:
         """What happens, waiting for it; for threads."""
         heard = 0
         while True:
@@ -102,7 +103,7 @@ class Listener:
                 return
             yield piece
 
-    async def pieces(self) -> AsyncIterator[Happening | Told]:
+    async def pieces(self) -> AsyncIterator[Happening]:
         """What happens, waiting for it; on the event loop."""
         loop, woken, heard = asyncio.get_running_loop(), asyncio.Event(), 0
 
