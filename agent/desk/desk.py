@@ -405,9 +405,8 @@ class Desk:
                 seed=0,
             ).profile
         except Undecided as open_question:
-            raise InputError(
-                open_question.field, open_question.question, f"Suggestion: {open_question.suggestion}"
-            ) from open_question
+            hint = f"Suggestion: {open_question.suggestion}" if open_question.suggestion else "Say which."
+            raise InputError(open_question.field, open_question.question, hint) from open_question
         source, splits, lengths = found.sources[0], found.splits, found.lengths
         return DataCard(
             data=data,

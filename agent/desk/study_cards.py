@@ -115,7 +115,7 @@ def _in_queue(study: Study, store: Store, pid: int | None) -> tuple[int | None, 
     """(place among those that wait, paused); (None, False) for a study that runs or is not queued."""
     queue = store.queue()
     entry = next((e for e in queue if e.study_id == study.study_id), None)
-    if entry is None:
+    if entry is None or study.state is StudyState.DONE:  # it is taken off the queue in a moment
         return None, False
     if entry.paused:
         return None, True

@@ -60,6 +60,14 @@ def test_places_in_the_queue_are_told(desk, lab):
     assert [desk.status(i).state_words for i in ids] == ["queued, next", "queued, place 2", "queued, place 3"]
 
 
+def test_a_done_study_is_done_before_it_is_off_the_queue(desk, lab):
+    """The moment between the two does not read as waiting."""
+    [study] = queued(desk, lab)
+    lab.run(desk.store, study)
+    card = desk.status(study)
+    assert (card.state_words, card.queue_place, card.over) == ("done", None, True)
+
+
 def test_a_study_that_goes_wrong_does_not_stop_the_queue(desk, lab, capsys):
     """Each is FAILED with its error, and the queue is empty."""
     ids = queued(desk, lab, 2)
