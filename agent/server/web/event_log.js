@@ -41,7 +41,7 @@ function told(event) {
 /** {node, add(events), words(event), last}; `earlier` gets all events from the first. */
 export function eventLog(href, earlier) {
   const events = new Map();
-  let limit = SHOWN, whole = false;
+  let limit = SHOWN, whole = false, drawing = 0;
   const list = h("ol", { class: "events" }), more = h("button", { type: "button", class: "button small", onclick: older }, "Show earlier events");
   const log = { node: h("div", {}, list, h("p", { class: "events-more" }, more)), last: 0, add, words: (e) => { const { text, trial } = told(e); return trial ? `Trial ${trial} ${text}` : text; } };
 
@@ -50,7 +50,8 @@ export function eventLog(href, earlier) {
       log.last = Math.max(log.last, event.seq);
       if (event.kind !== "progress") events.set(event.seq, event);
     }
-    draw();
+    cancelAnimationFrame(drawing);
+    drawing = requestAnimationFrame(draw); // many come at once when the page opens
   }
 
   async function older() {

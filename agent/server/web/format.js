@@ -48,3 +48,6 @@ export function differences(config, other) {
 
 export const configLine = (config, other) =>
   differences(config, other).map(([name, v]) => `${words(name)} ${v}`).join(" · ") || "as the default";
+
+/** Words as a sentence: a capital first, a full stop last. */
+export const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[.!?)]$/.test(text) ? "" : "."}`;

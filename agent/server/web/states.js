@@ -1,5 +1,6 @@
 // Loading, empty and error states; all pages use these.
 import { h, icon } from "./dom.js";
+import { sentence } from "./format.js";
 
 /** Grey bars where something is about to be. */
 export const loading = (n = 4) => h("div", { class: "skeletons", role: "status" }, h("span", { class: "unseen" }, "Loading"), [...Array(n)].map((_, i) => h("div", { class: `skeleton s${i % 3}` })));
@@ -7,7 +8,7 @@ export const loading = (n = 4) => h("div", { class: "skeletons", role: "status" 
 /** What the server says went wrong, and its hint; `retry` is offered as a button. */
 export function errorPanel(error, retry = null) {
   return h("div", { class: "callout bad error", role: "alert" }, icon("warning"), h("div", {},
-    h("strong", {}, error.message), error.hint ? h("p", {}, error.hint) : null,
+    h("strong", {}, sentence(error.message)), error.hint ? h("p", {}, error.hint) : null,
     retry ? h("p", {}, h("button", { type: "button", class: "button small", onclick: retry }, "Try again")) : null));
 }
 

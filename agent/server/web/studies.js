@@ -48,11 +48,10 @@ function row(card) {
 }
 
 function scores(card) {
-  const tested = card.result?.best_test !== null && card.result?.best_test !== undefined;
-  const [best, base] = tested ? [card.result.best_test, card.result.default_test] : [card.best?.score ?? null, card.default];
-  if (best === null || best === undefined) return h("span", { class: "soft" }, "no score yet");
-  const gain = base === null || base === undefined ? null : best - base;
-  const better = gain === null ? 0 : card.direction === "maximize" ? gain : -gain;
-  return [h("span", { class: "row-best num" }, score(best)), h("span", { class: "soft" }, `${card.metric}, ${tested ? "test" : "validation"}`),
-    gain !== null ? h("span", { class: `num ${better > 0 && tested ? "better" : "soft"}` }, gain === 0 ? "as the default" : `${signed(gain)} against the default`) : null];
+  const r = card.result;
+  const [best, gain] = r ? [r.best_test, r.gain] : [card.best?.score ?? null, card.best && card.default !== null ? card.best.score - card.default : null];
+  if (best === null) return h("span", { class: "soft" }, "no score yet");
+  const sure = r?.gain_ci95 && (card.direction === "maximize" ? r.gain_ci95[0] > 0 : r.gain_ci95[1] < 0);
+  return [h("span", { class: "row-best num" }, score(best)), h("span", { class: "soft" }, `${card.metric}, ${r ? "test" : "validation"}`),
+    gain !== null ? h("span", { class: `num ${sure ? "better" : "soft"}` }, gain === 0 || r?.best_is_default ? "as the default" : `${signed(gain)} against the default`) : null];
 }

@@ -11,6 +11,7 @@ import { studyHead } from "./study_head.js";
 import { trialsChart } from "./trials_chart.js";
 import { trialsTable } from "./trials_table.js";
 
+const ANNOUNCED = new Set(["trial_complete", "new_best", "report_written"]);
 const RECENT = 600, SETTLE_MS = 250, CARD_MS = 3000;
 
 export function studyView(main, id, shell) {
@@ -30,12 +31,14 @@ class StudyPage {
 
   async load() {
     try {
+      this.card = await get(this.path); // alone first: a study that is not there is told of once
       [this.card, this.trials, this.curves, this.budget] = await this.fetch();
     } catch (error) {
       if (!this.gone) this.main.replaceChildren(h("div", { class: "page" }, h("h1", { tabindex: "-1" }, `Study ${this.id}`), errorPanel(error, () => this.load()), h("p", {}, h("a", { href: "#/studies" }, "All studies"))));
       return;
     }
     if (this.gone) return;
+    this.seen = this.announced = this.card.last_event;
     this.build();
     this.draw();
     this.drawCurves();
@@ -94,13 +97,15 @@ class StudyPage {
 
   took(events) {
     this.log.add(events);
-    for (const event of events) if (event.kind === "progress" && event.seq > this.card.last_event) this.progressed(event);
-    if (events.some((e) => e.kind !== "progress" && e.seq > this.card.last_event)) {
+    const fresh = events.filter((event) => event.seq > this.seen);
+    this.seen = Math.max(this.seen, ...events.map((event) => event.seq));
+    for (const event of fresh) if (event.kind === "progress") this.progressed(event);
+    if (fresh.some((event) => event.kind !== "progress")) {
       clearTimeout(this.settling);
       this.settling = setTimeout(() => this.refresh(), SETTLE_MS);
     }
-    const told = events.findLast((e) => e.seq > this.card.last_event && ["trial_complete", "new_best", "report_written"].includes(e.kind));
-    if (told) say(this.log.words(told));
+    const told = events.findLast((event) => event.seq > this.announced && ANNOUNCED.has(event.kind));
+    if (told) { this.announced = told.seq; say(this.log.words(told)); }
   }
 
   /** A running trial's step, put to its curve without asking for all curves again. */
@@ -120,7 +125,7 @@ class StudyPage {
     try {
       const [card, trials, curves, budget] = await this.fetch();
       if (this.gone) return;
-      Object.assign(this, { card, trials, curves, budget });
+      Object.assign(this, { card, trials, curves, budget, seen: Math.max(this.seen, card.last_event) });
       this.draw();
       this.drawCurves();
     } catch { /* the stream or the next tick asks again */ }
@@ -132,17 +137,16 @@ class StudyPage {
     try {
       const card = await get(this.path);
       if (this.gone) return;
-      if (card.last_event !== this.card.last_event || card.over !== this.card.over) { this.changed(card); return; }
-      this.card = card;
-      this.head.update(card, this.trials, this.budget);
+      if (card.last_event > this.seen || card.over !== this.card.over) this.changed(card);
+      else this.head.update((this.card = card), this.trials, this.budget);
     } catch (error) { if (!this.gone && error.status === 0) this.head.connection("lost"); }
   }
 
   /** After a button, or when something has happened unheard. */
   changed(card) {
     const again = this.card.over && !card.over;
-    this.card = { ...card, last_event: this.card.last_event };
-    this.head.update(this.card, this.trials, this.budget);
+    this.card = card;
+    this.head.update(card, this.trials, this.budget);
     if (again) this.listen();
     this.refresh();
   }

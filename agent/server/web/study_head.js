@@ -2,7 +2,7 @@
 import { post } from "./api.js";
 import { confirmed } from "./confirm.js";
 import { h, icon, notice, swap } from "./dom.js";
-import { score, seconds, signed, usd } from "./format.js";
+import { score, seconds, sentence, signed, usd } from "./format.js";
 import { studyPill } from "./marks.js";
 import { errorPanel } from "./states.js";
 
@@ -35,7 +35,7 @@ export function studyHead(id, onchange) {
     swap(steps, stepper(card));
     running = new Map(card.running.map((r) => [r.trial, r]));
     drawTiles(budget);
-    if (card.error && !problem.firstChild) problem.replaceChildren(h("div", { class: "callout bad" }, icon("warning"), h("div", {}, h("strong", {}, "The study could not go on"), h("p", {}, card.error))));
+    if (card.error && !problem.firstChild) problem.replaceChildren(h("div", { class: "callout bad" }, icon("warning"), h("div", {}, h("strong", {}, "The study could not go on"), h("p", {}, sentence(card.error)))));
     if (!card.error && problem.querySelector(".callout:not(.error)")) problem.replaceChildren();
     clearInterval(timer);
     timer = card.running_pid ? setInterval(() => (node.isConnected ? drawTiles(budget) : clearInterval(timer)), 1000) : 0;
@@ -67,7 +67,8 @@ function buttons(card, act) {
 }
 
 function stepper(card) {
-  const at = card.state === "DONE" ? STEPS.length : STEPS.findIndex(([state]) => state === card.state);
+  const stopped = card.started_at && ["CANCELLED", "FAILED"].includes(card.state) ? Number(card.confirm_over > 0) : -1;
+  const at = card.state === "DONE" ? STEPS.length : Math.max(stopped, STEPS.findIndex(([state]) => state === card.state));
   return h("ol", { class: "steps", "aria-label": "Progress" }, STEPS.map(([, name], i) => {
     const kind = i < at ? "past" : i === at ? (card.running_pid ? "present" : "held") : "future";
     return h("li", { class: kind, "aria-current": i === at ? "step" : null }, h("span", { class: "step-dot", "aria-hidden": "true" }, kind === "past" ? icon("check", 10) : null), name);

@@ -2,7 +2,7 @@
 import { get, listed } from "./api.js";
 import { curvesChart, curvesTable } from "./curves_chart.js";
 import { h, icon } from "./dom.js";
-import { megabytes, score, seconds, signed, usd, value, words } from "./format.js";
+import { megabytes, score, seconds, sentence, signed, usd, value, words } from "./format.js";
 import { intervalChart } from "./interval_chart.js";
 import { inlineMark, sourceMeaning, sourceName, trialPill } from "./marks.js";
 import { panel, switcher } from "./panel.js";
@@ -52,7 +52,7 @@ function head(id, number, trial, card, trials) {
   return h("header", { class: "study-head" },
     h("nav", { class: "crumbs", "aria-label": "Breadcrumb" }, h("a", { href: "#/studies" }, "Studies"), h("span", { "aria-hidden": "true" }, "/"), h("a", { href: `#/studies/${id}` }, `Study ${id}`)),
     h("div", { class: "head-row" }, h("div", {}, h("h1", { tabindex: "-1" }, `Trial ${number}`), h("div", { class: "title-row" }, trialPill({ ...trial, reason: card.reason }), h("span", { class: "who soft" }, inlineMark(trial.phase === "confirm" ? "confirm" : trial.proposed_by), trial.phase === "confirm" ? "confirmation on a fresh seed" : sourceName(trial.proposed_by)))),
-      h("div", { class: "buttons" }, step(number - 1, "Previous", "left"), step(number + 1, "Next", "chevron"))));
+      h("div", { class: "buttons pager" }, step(number - 1, "Previous", "left"), step(number + 1, "Next", "chevron"))));
 }
 
 function prediction(trial, compared) {
@@ -71,6 +71,7 @@ function prediction(trial, compared) {
 }
 
 function verdict(trial, known, sd) {
+  if (trial.state === "FAILED") return sentence(trial.outcome_words.replace(/^failed [A-Z_]+ /, "failed: "));
   if (trial.outcome === null) return sentence(trial.outcome_words);
   if (!known) return `Scored ${score(trial.outcome)}. Its proposer makes no predictions.`;
   const off = trial.outcome - trial.predicted_mean;
@@ -78,11 +79,9 @@ function verdict(trial, known, sd) {
   return `Expected ${score(trial.predicted_mean)}, scored ${score(trial.outcome)} (${signed(off)})${sd ? `; ${inside ? "within" : "outside"} the 95 % interval` : ""}.`;
 }
 
-const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}${/[.!?)]$/.test(words) ? "" : "."}`;
-
 const why = (trial) => panel("Why this configuration", [
   h("p", { class: "lead" }, sentence(trial.why || "its proposer gives no reason")),
-  h("p", { class: "soft" }, `Proposed by ${trial.phase === "confirm" ? "the confirmation: a fresh seed, after the search" : sourceMeaning(trial.proposed_by)}.`, trial.llm_model ? ` The LLM was ${trial.llm_model}.` : ""),
+  trial.proposed_by === "default" ? null : h("p", { class: "soft" }, `Proposed by ${trial.phase === "confirm" ? "the confirmation: a fresh seed, after the search" : sourceMeaning(trial.proposed_by)}.`, trial.llm_model ? ` The LLM was ${trial.llm_model}.` : ""),
   trial.deviations?.length ? h("div", { class: "callout warn" }, icon("warning"), h("div", {}, h("strong", {}, "Done otherwise than planned"), h("ul", {}, trial.deviations.map((d) => h("li", {}, d))))) : null,
 ]);
 

@@ -111,14 +111,15 @@ const confirmBand = (box, left, width) => s("g", {},
   s("text", { x: left + 6, y: box.top + 5, class: "band-name" }, "confirmation"));
 
 function legendItems(trials, clipped) {
-  const sources = [...new Set(trials.filter((t) => t.phase === "search").map((t) => t.source))];
+  const scored = trials.filter((t) => t.score !== null);
+  const sources = [...new Set(scored.filter((t) => t.phase === "search").map((t) => t.source))];
   const item = (picture, text) => h("li", {}, picture, text);
   const line = (name) => s("svg", { viewBox: "0 0 22 16", width: 22, height: 16, "aria-hidden": "true" }, s("line", { x1: 1, x2: 21, y1: 8, y2: 8, class: name }));
   return [
     ...sources.map((source) => item(inlineMark(source), sourceName(source))),
-    trials.some((t) => t.phase === "confirm") ? item(inlineMark("confirm"), "confirmation") : null,
+    scored.some((t) => t.phase === "confirm") ? item(inlineMark("confirm"), "confirmation") : null,
     clipped ? item(s("svg", { viewBox: "-8 -2 16 16", width: 16, height: 16, class: "inline-mark", "aria-hidden": "true" }, s("path", { d: "M-4 4l4 4 4-4", class: "off" })), "outside the range shown") : null,
-    trials.length ? [item(line("best-line"), "best so far"), item(line("default-line"), "default")] : null,
+    scored.length ? [item(line("best-line"), "best so far"), item(line("default-line"), "default")] : null,
   ];
 }
 
