@@ -472,11 +472,11 @@ class Desk:
             left = POLL_SECONDS if until is None else until - time.monotonic()
             if left <= 0:
                 break
-            self._keep_going(card)
+            self.keep_going(card)
             time.sleep(min(left, POLL_SECONDS))
         return card
 
-    def _keep_going(self, card: StudyCard) -> None:
+    def keep_going(self, card: StudyCard) -> None:
         """Whoever waits for a queued study sees to it that somebody works on the queue."""
         if card.queue_place is not None:
             ensure_dispatcher(self.settings.home)
@@ -493,7 +493,7 @@ class Desk:
             if (page.over and not page.more) or left <= 0:
                 return
             if not page.events:
-                self._keep_going(self.status(study_id))
+                self.keep_going(self.status(study_id))
                 time.sleep(min(left, POLL_SECONDS))
 
     # -- the model ---------------------------------------------------------------------------------------------
