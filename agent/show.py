@@ -70,12 +70,13 @@ def told_of(name: str, cards: Sequence[StudyCard]) -> str:
 def print_studies(cards: Sequence[StudyCard]) -> None:
     """One line each."""
     table = Table(box=None, pad_edge=False)
-    for column in ("study", "state", "trials", "best", "default", "request"):
-        table.add_column(column, justify="right" if column in ("trials", "best", "default") else "left")
+    for column in ("study", "state", "trials", "best", "default"):
+        table.add_column(column, justify="left" if column in ("study", "state") else "right", no_wrap=True)
+    table.add_column("request", no_wrap=True, overflow="ellipsis")
     for card in cards:
         counts = f"{card.trials_over}/{card.trials_limit}"
         best = card.best.score if card.best else None
-        words = escape(card.request[:60])
+        words = escape(card.request if len(card.request) <= 60 else f"{card.request[:59]}…")
         table.add_row(card.study, card.state_words, counts, _score(best), _score(card.default), words)
     console().print(table)
 
