@@ -483,6 +483,20 @@ def chat(text: str | None, resume: str | None, listed: bool, yes: bool, llm: str
     return talk(options, llm, load_settings())
 
 
+@cli.command()
+@click.option("--install", "directory", metavar="DIR", type=click.Path(path_type=Path), help="copy it there instead")
+@json_option
+@guarded
+def skill(directory: Path | None, as_json: bool) -> None:
+    """Print how a coding agent uses tunewright (SKILL.md).
+
+    With --install it becomes DIR/tunewright/SKILL.md, where DIR is the skills directory of the coding agent.
+    """
+    from agent.skill import show_skill
+
+    show_skill(directory, as_json)
+
+
 @cli.group()
 def bench() -> None:
     """The benchmarks of evals/."""

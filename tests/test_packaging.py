@@ -66,6 +66,23 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
         assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)}
 
 
+def test_the_skill_for_coding_agents_is_in_the_wheel(wheel: Path) -> None:
+    """`tunewright skill` prints it there as well."""
+    done = in_wheel(wheel, "-m", "agent", "skill")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (ROOT / "agent" / "SKILL.md").read_text(encoding="utf-8")
+
+
+def test_the_python_interface_opens_from_the_wheel(wheel: Path) -> None:
+    """`from agent import Tunewright` finds the shipped package, and an empty home."""
+    code = (
+        "import sys; from agent import Tunewright as T; print(T(sys.argv[1]).studies(), sys.modules['agent'].__file__)"
+    )
+    done = in_wheel(wheel, "-c", code, str(wheel.parent / "home"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["[]", str(wheel / "agent" / "__init__.py")]
+
+
 def test_no_other_distribution_owns_our_names() -> None:
     """A package like Mako 1.4.0, which shipped a top-level `tools`, would be imported in place of ours."""
     owners = importlib.metadata.packages_distributions()
