@@ -51,7 +51,7 @@ def _code(happening: Happening) -> int:
     if isinstance(happening, StudyStarted):
         return DONE
     if isinstance(happening, TurnOver) and happening.problem is not None:
-        return FAILED
+        return BAD_INPUT if happening.problem.code == "bad_input" else FAILED
     if isinstance(happening, ToolDone) and happening.name == "plan_study":
         return (
             NEEDS_ANSWER if happening.result.get("questions") else BAD_INPUT if "problem" in happening.result else DONE

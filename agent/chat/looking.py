@@ -16,11 +16,11 @@ from agent.chat.results import (
     StudyList,
     Tried,
 )
-from agent.desk.cards import Explanation, StudyCard
+from agent.desk.cards import DataCard, Explanation, StudyCard
 from agent.errors import InputError
 from agent.request.plan_view import searched_rows
 from agent.study import EventKind
-from trainers.spec import Scalar
+from trainers.spec import Scalar, Task
 
 MAX_CHAT_TOKENS = 400_000
 """Prompt and reply tokens of one conversation's own LLM calls, all turns together."""
@@ -32,7 +32,7 @@ QUIET = (EventKind.PROGRESS, EventKind.ATTEMPT_STARTED)
 
 def profile_data(exchange: Exchange, given: ProfileData) -> Told:
     """What a data set holds, by counts."""
-    card = exchange.desk.profile_data(given.data, given.task)
+    card = _profile(exchange, given)
     shown = card.model_dump(mode="json", exclude={"sha256", "columns", "used_columns", "classes", "notes"})
     shown["columns"] = [quoted(name) for name in card.columns]
     shown["used_columns"] = {line.name: quoted(line.value) for line in card.used_columns}
@@ -41,6 +41,20 @@ def profile_data(exchange: Exchange, given: ProfileData) -> Told:
     shown["classes"] = {quoted(label): count for label, count in largest[:12]}
     shown["notes"] = [quoted(note, 200) for note in card.notes]
     return Told(card, f"{card.rows:,} rows, {card.task}", compact(shown | {"about_quotes": DATA_NOTE}))
+
+
+def _profile(exchange: Exchange, given: ProfileData) -> DataCard:
+    """Read as the task that is named, else as the first that the columns allow."""
+    tasks = [given.task] if given.task is not None else list(Task)
+    problems: list[InputError] = []
+    for task in tasks:
+        try:
+            return exchange.desk.profile_data(given.data, task)
+        except InputError as error:
+            problems.append(error)
+            if error.param in ("data", "data.train"):
+                break  # the file itself cannot be read, whatever it is for
+    raise problems[0]
 
 
 def status(exchange: Exchange, given: Status) -> Told:

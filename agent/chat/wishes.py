@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 
 from agent.chat.yes_no import is_yes
-from agent.request.draft import Draft
+from agent.request.draft import Draft, RefusalClass
 from agent.request.edits import FIELD_WORDS
 from agent.request.read import read_request
 from agent.request.scope import out_of_scope
@@ -66,8 +66,10 @@ class Standing(Closed):
 def wish_of(text: str, standing: Standing) -> Wish:
     """What `text` asks for. Milliseconds; never raises on any text of a sensible length."""
     low = " ".join(text.lower().replace("’", "'").split())
+    if (prompt := _about_the_model(text)) is not None:
+        return prompt
     named = {"study": _study(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
-    asked = _about_the_model(text) or _plain_question(low, standing)
+    asked = _plain_question(low, standing)
     if asked is not None:
         return asked.model_copy(update={k: v for k, v in named.items() if v is not None})
     return _by_reading(text, low, standing, named)
@@ -154,7 +156,8 @@ def _about_the_model(text: str) -> Wish | None:
     if found is None:
         return None
     prompt = (found["rest"] or found["quote"]).strip()
-    return Wish(kind=Kind.GENERATE, text=prompt.strip('"“”') or prompt)
+    before = text[: found.start("rest" if found["rest"] else "quote")]
+    return Wish(kind=Kind.GENERATE, study=_study(before.lower()), text=prompt.strip('"“”') or prompt)
 
 
 _LOOK = re.compile(
@@ -176,6 +179,8 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
     """What the rules reader makes of it, alone or as an edit of the draft."""
     alone = read_request(text)
     spec, intent = alone.spec, alone.spec.intent
+    if alone.refusal is not None and alone.refusal.kind is RefusalClass.UNSAFE_PATH:
+        return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
     if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
     if intent in _BY_INTENT:
