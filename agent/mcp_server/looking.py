@@ -67,7 +67,7 @@ def study_events(
     desk = desk_of(ctx)
     page = desk.events(study, after, limit, kinds=() if progress else WITHOUT_PROGRESS)
     card = more_than(EventsReply, page, budget=desk.budget(page.study))
-    return told(card, lines([events_words(card), budget_words(card.budget)]))
+    return told(card, events_words(card, card.budget))
 
 
 def list_trials(
@@ -79,7 +79,8 @@ def list_trials(
     """The trials of a study by number: configuration, validation score, who proposed it, how it ended."""
     desk = desk_of(ctx)
     found = desk.study(study)
-    trials = [t for t in desk.trials(found.study_id) if t.trial > after]
+    everything = desk.trials(found.study_id)
+    trials = [t for t in everything if t.trial > after]
     objective, page = found.spec.objective, tuple(trials[:limit])
     card = TrialsReply(
         study=found.study_id,
@@ -91,7 +92,8 @@ def list_trials(
         budget=desk.budget(found.study_id),
     )
     more = f"There are more: after={card.after}" if card.more else None
-    return told(card, lines([trials_words(page, card.metric), more, budget_words(card.budget)]))
+    default = everything[0].config if everything else {}
+    return told(card, lines([more, budget_words(card.budget), trials_words(page, card.metric, default)]))
 
 
 def explain_trial(

@@ -169,28 +169,32 @@ def studies_words(studies: Iterable[StudyLine], more: bool) -> str:
     return lines([f"{len(rows)} studies, newest first" + ("; there are older ones." if more else "."), *rows])
 
 
-def events_words(page: EventPage) -> str:
-    """Events, one a line, and how to get the next."""
+def events_words(page: EventPage, budget: BudgetCard) -> str:
+    """How to get the next events, the budget, and these, one a line."""
     more = "there are more now" if page.more else "nothing more will come" if page.over else "no more yet"
-    rows = [event_words(event) for event in page.events]
-    return lines([f"{len(rows)} events of study {page.study}; {more}. Next: after={page.after}", *rows])
+    head = f"{len(page.events)} events of study {page.study}; {more}. Next: after={page.after}"
+    return lines([head, budget_words(budget), *map(event_words, page.events)])
 
 
 def event_words(event: StudyEvent) -> str:
     """One event: number, time, kind, trial, data."""
     trial = f" trial {event.trial_id.rpartition('-')[2]}" if event.trial_id else ""
-    data = short(json.dumps(event.data, ensure_ascii=False), 160) if event.data else ""
+    data = short(json.dumps(event.data, ensure_ascii=False), 80) if event.data else ""
     return f"#{event.seq} {event.at[11:19]} {event.kind}{trial} {data}".rstrip()
 
 
-def trials_words(trials: Iterable[TrialCard], metric: str) -> str:
-    """Trials, one a line."""
+def trials_words(trials: Iterable[TrialCard], metric: str, default: Config) -> str:
+    """Trials, one a line, by what differs from the default configuration."""
     rows = [
         f"{t.trial}: {t.phase} {t.state.lower()}{f' ({t.reason})' if t.reason else ''} {metric} {_dash(t.score)}, "
-        f"{t.source}, {duration(t.seconds)} [{config_words(t.config)}]"
+        f"{t.source}, {duration(t.seconds)} [{_unlike(t.config, default)}]"
         for t in trials
     ]
     return lines(rows or ["No trials yet."])
+
+
+def _unlike(config: Config, default: Config) -> str:
+    return config_words({k: v for k, v in config.items() if default.get(k) != v}) or "the default"
 
 
 def explanation_words(card: Explanation) -> str:
