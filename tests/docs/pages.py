@@ -6,6 +6,8 @@ A block may be preceded by a comment that Markdown does not show:
     <!-- background: TEXT -->            it goes on; the next block starts when it has printed TEXT
     <!-- output of the block above -->   the words of this text occur in what was printed
     <!-- exact output of the block above -->   its lines do
+
+Lines of a console block that begin with `› ` are typed into the command above them, at its own prompt; `^C` is Ctrl-C.
 """
 
 import os
@@ -19,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pexpect
 import psutil
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,6 +37,8 @@ _FENCE = re.compile(
 )
 _COMMENT = re.compile(r"<!-- ([^\n]*?) -->\s*$")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{2,}")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>78]|\x1b\][^\x07]*\x07|\r")
+TYPED = "› "
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,16 @@ def blocks(page: Path) -> list[Block]:
 
 
 def missing(shown: str, printed: str, exact: bool = False) -> list[str]:
-    """What a page shows and the command did not print: words, or whole lines; digits and hashes may differ."""
+    """What a page shows and the command did not print: words, and lines that are one number; or all lines (`exact`).
+
+    Numbers within lines may differ: hashes, times, scores.
+    """
+    lines = {" ".join(line.split()) for line in printed.splitlines()}
+    wanted = [" ".join(line.split()) for line in shown.splitlines() if exact or line.strip().isdigit()]
+    if lost := [line for line in wanted if line and line not in lines]:
+        return lost
     if exact:
-        lines = {" ".join(line.split()) for line in printed.splitlines()}
-        return [line for line in map(str.strip, shown.splitlines()) if line and " ".join(line.split()) not in lines]
+        return []
     words = set(_WORD.findall(printed))
     return [word for word in dict.fromkeys(_WORD.findall(shown)) if word not in words]
 
@@ -135,10 +146,30 @@ class Session:
     def _console(self, block: Block) -> None:
         commands = block.commands
         for (command, shown), (after, _) in zip(commands, [*commands[1:], ("", "")], strict=True):
+            if TYPED in shown:
+                self._converse(block, command, shown)
+                continue
             self._do(block, self._say_shell, command, may_fail=after.strip() == "echo $?")
             exact = command.strip() == "echo $?"
             if lost := missing(shown, self.printed, exact):
                 raise Failed(f"{block.place}: `{command.strip()}` did not print {lost}\n{self.printed}")
+
+    def _converse(self, block: Block, command: str, shown: str) -> None:
+        """Type the lines of `shown` into a program in a terminal, each once what stands above it has been printed."""
+        self._take_exports()
+        first, *turns = re.split(rf"^{TYPED}", shown, flags=re.MULTILINE)
+        terminal = Terminal(command, self.directory, self._environment)
+        try:
+            terminal.await_words(first, block.place)
+            for turn in turns:
+                line, _, reply = turn.partition("\n")
+                terminal.type(line.strip())
+                terminal.await_words(reply, block.place)
+            if (code := terminal.end()) != 0:
+                raise Failed(f"{block.place}: `{command.strip()}` ended with {code}\n{terminal.printed}")
+        finally:
+            self.transcript += f"$ {command}{terminal.printed}"
+            terminal.close()
 
     def _do(self, block: Block, say, text: str, may_fail: bool = False) -> None:
         self._count += 1
@@ -217,6 +248,58 @@ class Session:
                 with suppress(ProcessLookupError):
                     os.killpg(started.pid, signal.SIGKILL)
                 started.wait()
+
+
+class Terminal:
+    """A program in a terminal of its own, and somebody who types."""
+
+    def __init__(self, command: str, cwd: Path, environment: dict[str, str]) -> None:
+        script = ["--noprofile", "--norc", "-c", command]
+        self._child = pexpect.spawn(
+            "bash", script, cwd=str(cwd), env=environment | {"TERM": "xterm-256color"},
+            encoding="utf-8", codec_errors="replace", dimensions=(40, 100), timeout=1,
+        )  # fmt: skip
+        self.printed = ""
+        self._read = 0
+
+    def type(self, line: str) -> None:
+        """A line, once the program has been quiet for a moment; or Ctrl-C at once."""
+        if line == "^C":
+            self._read = len(self.printed)
+            self._child.sendintr()
+            return
+        until = time.monotonic() + PATIENCE_SECONDS
+        while self._more(1.0) or TYPED.strip() not in self.printed[self._read :]:
+            if time.monotonic() > until:
+                raise Failed(f"no prompt for {line!r}\n{self.printed}")
+        self._read = len(self.printed)
+        self._child.send(line + "\r")
+
+    def await_words(self, shown: str, place: str) -> None:
+        """Wait until all words of `shown` have been printed since the last line was typed. Raises Failed."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while lost := missing(shown, self.printed[self._read :]):
+            if not self._more(1.0) and (time.monotonic() > until or not self._child.isalive()):
+                raise Failed(f"{place}: not printed: {lost}\n{self.printed}")
+
+    def end(self) -> int:
+        """The exit code of the program, which must be about to end."""
+        while self._more(30.0):
+            pass
+        self.close()
+        return -1 if self._child.exitstatus is None else int(self._child.exitstatus)
+
+    def close(self) -> None:
+        """End it."""
+        self._child.close(force=True)
+
+    def _more(self, seconds: float) -> bool:
+        """Read what comes within so many seconds; False where nothing does."""
+        try:
+            self.printed += _CONTROL.sub("", self._child.read_nonblocking(65536, seconds))
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return False
+        return True
 
 
 def main(page: Path) -> None:

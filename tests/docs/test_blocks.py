@@ -80,7 +80,8 @@ def test_a_made_up_option_is_found() -> None:
 
 
 def test_missing_words_are_found() -> None:
-    """What a page shows is held against what was printed: words by themselves, lines as a whole, numbers not at all."""
+    """What a page shows is held against what was printed: words, lines that are a number, or all lines."""
     assert missing("study 1 is DONE in 3 s", "study  7 is\nDONE") == []
     assert missing("study 1 is DONE", "study 1 is FAILED") == ["DONE"]
+    assert missing("401\n", "200\n") == ["401"]
     assert missing("a 1\n", "a 2\n", exact=True) == ["a 1"]
