@@ -69,14 +69,14 @@ def told_of(name: str, cards: Sequence[StudyCard]) -> str:
 
 def print_studies(cards: Sequence[StudyCard]) -> None:
     """One line each."""
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, expand=True)
     for column in ("study", "state", "trials", "best", "default"):
-        table.add_column(column, justify="left" if column in ("study", "state") else "right", no_wrap=True)
-    table.add_column("request", no_wrap=True, overflow="ellipsis")
+        table.add_column(column, justify="left" if column in ("study", "state") else "right")
+    table.add_column("request", no_wrap=True, overflow="ellipsis", ratio=1, min_width=16)
     for card in cards:
         counts = f"{card.trials_over}/{card.trials_limit}"
         best = card.best.score if card.best else None
-        words = escape(card.request if len(card.request) <= 60 else f"{card.request[:59]}…")
+        words = escape(" ".join(card.request.split()))
         table.add_row(card.study, card.state_words, counts, _score(best), _score(card.default), words)
     console().print(table)
 
