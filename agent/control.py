@@ -49,7 +49,12 @@ def wait_for(study: str | None, timeout: float | None, settings: Settings, as_js
     if timeout is not None and timeout < 0:
         raise InputError("timeout", f"must be 0 or more seconds, got {timeout:g}.", "Leave it out to wait to the end.")
     with looking(settings) as desk:
-        card = desk.wait(study, timeout)
+        waited_for = desk.study(study).study_id
+        try:
+            card = desk.wait(waited_for, timeout)
+        except KeyboardInterrupt:
+            click.echo(f"not waiting any more; study {waited_for} goes on", err=True)
+            raise
     _tell(card, as_json, "" if card.over else "It goes on; wait again, or look at `tunewright status`.")
     return code_of(card)
 
