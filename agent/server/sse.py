@@ -10,7 +10,8 @@ from agent.server.service import Service
 
 HEARTBEAT_SECONDS = 15.0
 CLOSING_SECONDS = 0.5
-HEARTBEAT = b": still here\n\n"
+HEARTBEAT = b": still here\n"
+"""A comment and no empty line: OpenAI's client takes an empty line after an event with an id for an event of its own."""
 MEDIA_TYPE = "text/event-stream"
 
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.server.sse import beating
+from agent.server.sse import HEARTBEAT, beating, event
 from agent.study import EventKind, StudyState
 
 
@@ -131,3 +131,11 @@ def test_a_quiet_stream_is_kept_alive_and_ends_with_the_server(service):
     began = time.monotonic()
     assert asyncio.run(listen()) == []
     assert time.monotonic() - began < 2
+
+
+def test_comments_are_no_events_to_openais_client():
+    """A long silence between two events leaves just these two."""
+    from openai._streaming import SSEDecoder
+
+    text = event('{"n": 1}', 7) + HEARTBEAT + HEARTBEAT + event('{"n": 2}', 8) + b"data: [DONE]\n\n"
+    assert [sse.data for sse in SSEDecoder().iter_bytes(iter([text]))] == ['{"n": 1}', '{"n": 2}', "[DONE]"]
