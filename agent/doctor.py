@@ -166,11 +166,12 @@ def _vllm(settings: Settings) -> Finding:
 def _watchers(settings: Settings) -> list[Finding]:
     """Trackers, webhook and traces that are switched on, and whether they can work; one line where none are."""
     from agent.watch import traces
+    from agent.watch.in_thread import without_login
     from agent.watch.tracker import require
 
     watching, found = settings.watching, []
     for name, place in watching.export.chosen.items():
-        shown = f"runs go to {place}" if place is not True else "runs go to the home directory"
+        shown = f"runs go to {without_login(str(place))}" if place is not True else "runs go to the home directory"
         found.append(_needing(name, shown, partial(require, name)))
     if (hook := watching.webhook) is not None:
         signed = "signed" if os.environ.get("TUNEWRIGHT_WEBHOOK_SECRET") else "unsigned: set TUNEWRIGHT_WEBHOOK_SECRET"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from agent.errors import InputError
+from agent.owner import one_at_a_time
 from agent.watch.config import TrackerName
 from agent.watch.in_thread import MAX_FAILURES, said
 from trainers.spec import Closed
@@ -39,6 +40,8 @@ class ExportJob(Closed):
     place: bool | str
     database: Path
     study_id: str
+    directory: Path
+    """Where its cursor and its log lie, within the study's."""
 
 
 class Trouble(Closed):
@@ -53,6 +56,11 @@ def main() -> int:
     """Follow the study until standard input ends; 1 where the tracker had to be switched off."""
     out = _own_output()
     job = ExportJob.model_validate_json(sys.stdin.readline())
+    with one_at_a_time(job.directory / f"{job.tracker}.lock"):  # that of the study's last process may still be sending
+        return _follow(job, out)
+
+
+def _follow(job: ExportJob, out: TextIO) -> int:
     failures, over = 0, False
     follower = None
     while True:
@@ -83,7 +91,7 @@ def _opened(job: ExportJob) -> "Follower":
     store = Store.open(job.database, read_only=True)
     study = store.study(job.study_id)
     tracker = open_tracker(job.tracker, job.place, facts_of(study), job.database.parent)
-    return Follower(store, study, tracker, study.directory / "watch" / f"{job.tracker}.json")
+    return Follower(store, study, tracker, job.directory / f"{job.tracker}.json")
 
 
 def _own_output() -> TextIO:

@@ -45,7 +45,7 @@ class ExportProcess:
                 env=tracker_environment(name),
                 start_new_session=True,
             )
-        job = ExportJob(tracker=name, place=place, database=database, study_id=study.study_id)
+        job = ExportJob(tracker=name, place=place, database=database, study_id=study.study_id, directory=directory)
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(job.model_dump_json().encode() + b"\n")

@@ -93,4 +93,9 @@ class ThreadWatcher:
 def said(error: Exception) -> str:
     """An error in one line, without secrets."""
     line = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return redacted(_LOGIN.sub("://", line), secrets_of(os.environ))[:MAX_MESSAGE]
+    return redacted(without_login(line), secrets_of(os.environ))[:MAX_MESSAGE]
+
+
+def without_login(text: str) -> str:
+    """`text` without the user names and passwords of addresses in it."""
+    return _LOGIN.sub("://", text)
