@@ -77,10 +77,12 @@ class Exchange:
         """Call a tool, one at a time. A failure is a result as well: {code, message, hint}."""
         from agent.chat.toolbox import call_tool
 
-        with self._one_at_a_time, gen_ai.tool_span(name, call_id, arguments):
+        with self._one_at_a_time, gen_ai.tool_span(name, call_id, arguments) as span:
             began = time.monotonic()
             told = replace(call_tool(self, name, arguments), name=name)
             self.told.append(told)
+            if not told.ok:
+                span.failed(str(told.result.get("code", "failed")))
         seconds = round(time.monotonic() - began, 3)
         return ToolDone(
             call_id=call_id, name=name, ok=told.ok, summary=told.summary, result=told.result, seconds=seconds
