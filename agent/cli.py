@@ -43,7 +43,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
             with suppress(BrokenPipeError):
                 print_error(error, bool(kwargs.get("as_json")))
             code = error.exit_code
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):  # Abort: Ctrl-C at a question
             click.echo("interrupted", err=True)
             code = 130
         except BrokenPipeError:  # the reader of a pipe went away
@@ -582,4 +582,19 @@ def main() -> None:
             f"another package owns the name `tools`: {tools.__file__}. Install tunewright in a fresh venv.", err=True
         )
         sys.exit(1)
-    cli()
+    if "--json" in sys.argv[1:]:
+        for_programs()
+    else:
+        cli()
+
+
+def for_programs() -> None:
+    """The command line for programs: a wrong option or argument is told as JSON as well."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        named = getattr(getattr(error, "param", None), "name", None) or getattr(error, "option_name", None)
+        hint = f"See `{error.ctx.command_path} --help`." if error.ctx else "See `tunewright --help`."
+        print_error(InputError(str(named or "arguments"), error.format_message(), hint, code="usage"), as_json=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,13 +1,18 @@
 """The command line for scripts: JSON of every view, queueing without waiting, exit codes."""
 
 import json
+import os
 import shutil
+import signal
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from agent.cli import cli
+from agent.cli import cli, main
 from agent.control import code_of
 from agent.desk.cards import PlanCard, StudyCard
 from agent.desk.desk import Desk
@@ -200,3 +205,42 @@ def test_a_plan_card_and_the_plan_json_name_the_same_hash(place):
         card = desk.plan(REQUEST).card
     assert isinstance(card, PlanCard)
     assert told("plan", REQUEST)["plan_hash"] == card.plan_hash
+
+
+@pytest.mark.parametrize(
+    ("arguments", "param"),
+    [
+        (("wait", "--timeout", "soon"), "timeout"),
+        (("compare",), "study"),
+        (("status", "--nope"), "--nope"),
+        (("nope",), "arguments"),
+    ],
+)
+def test_a_wrong_command_is_told_as_json_too(monkeypatch, capsys, arguments, param):
+    """A program that made a mistake in its arguments reads the same form of error."""
+    monkeypatch.setattr(sys, "argv", ["tunewright", *arguments, "--json"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (caught.value.code, error["param"], error["code"]) == (2, param, "usage")
+
+
+@pytest.mark.usefixtures("nobody_works")
+def test_ctrl_c_ends_the_waiting_and_not_the_study():
+    """Exit code 130, and a sentence that says so."""
+    told("run", REQUEST, "--yes", "--detach")
+    waiting = threading.get_ident()
+
+    def interrupt_when_it_waits():
+        frame = None
+        while frame is None:
+            frame = sys._current_frames()[waiting]
+            while frame is not None and frame.f_code is not Desk.wait.__code__:
+                frame = frame.f_back
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt_when_it_waits, daemon=True).start()
+    result = CliRunner().invoke(cli, ["wait"])
+    assert (result.exit_code, "study 1 goes on" in result.stderr) == (130, True)
+    assert told("status", "1")["queue_place"] == 1
