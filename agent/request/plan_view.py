@@ -123,7 +123,7 @@ def row_of(plan: Plan, label: str, fields: tuple[str, ...]) -> tuple[str, str, s
     cells = [_value(f, values.get(f), plan.provenance.get(f))[0] for f in shown]
     if not cells:
         return None
-    return label, _clean(", ".join(cells)), _clean(_origin(shown, plan.provenance).strip())
+    return label, _clean(", ".join(filter(None, cells))), _clean(_origin(shown, plan.provenance).strip())
 
 
 def data_rows(plan: Plan) -> list[tuple[str, str]]:
