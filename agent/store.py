@@ -82,8 +82,9 @@ class Store(TrialRows, Journal, DeskRows):
         return store
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._database.conn.close()
+        """Let go of the file. Waits for what another thread is writing: closing under it would crash the process."""
+        with self._lock:
+            self._database.conn.close()
 
     def __enter__(self) -> "Store":
         return self

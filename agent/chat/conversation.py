@@ -4,6 +4,7 @@ The faces (terminal, web page, HTTP) give it words and show what happens. A yes 
 shown, and it is this code that starts the study, whoever answers.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from agent.desk.cards import PlanCard, Problem
 from agent.desk.desk import Desk
 from agent.desk.rows import Turn
 from agent.errors import InputError, TunewrightError
+from agent.llm_call import redacted, secrets_of
 from agent.llm_name import parse_llm
 
 TITLE_CHARACTERS = 80
@@ -87,7 +89,7 @@ class Conversation:
     def say(self, text: str) -> Iterator[Happening]:
         """Answer the person's words. "yes" and "no" to a plan that waits are `approve` and `decline` of it.
 
-        Raises InputError at once for nothing, or too much.
+        Keys in them are blotted out. Raises InputError at once for nothing, or too much.
         """
         words = text.strip()
         if not words or len(words) > MAX_UTTERANCE_CHARACTERS:
@@ -136,6 +138,7 @@ class Conversation:
 
     def _turn(self, words: str, answer: Callable[[Exchange], Iterator[Happening]]) -> Iterator[Happening]:
         store, memory, earlier = self.desk.store, self.memory, self.turns()
+        words = redacted(words, secrets_of(os.environ))
         if not earlier:
             store.name_conversation(self.conversation_id, " ".join(words.split())[:TITLE_CHARACTERS])
         turn = store.add_turn(self.conversation_id, "user", words)

@@ -69,7 +69,7 @@ class ChatAgent:
         self._tools = [_as_langchain(tool.name, tool.description, tool.takes) for tool in TOOLS]
         schemas = [json.dumps(tool.takes.model_json_schema()) + tool.description for tool in TOOLS]
         self._tools_characters = sum(map(len, schemas))
-        self._lock = threading.Lock()
+        self._in_turn, self._order = threading.Condition(), list[str]()
 
     def run(self, put: Callable[[Raw], None]) -> None:
         """Answer. Raises LlmFailed, LlmCapReached, TooManyRounds and Stopped."""
@@ -127,6 +127,7 @@ class ChatAgent:
             raise LlmFailed(reason) from error
         self._account.end(ticket, reply)
         _repair(reply)
+        self._order = [call["id"] for call in reply.tool_calls]
         self._put(ModelDone(str(reply.text), bool(reply.tool_calls), self._cut_off(reply)))
         return response
 
@@ -139,9 +140,13 @@ class ChatAgent:
     def _tool_call(self, call: dict[str, Any]) -> Any:
         from langchain_core.messages import ToolMessage
 
-        with self._lock:
+        with self._in_turn:  # LangGraph calls them side by side, in any order
+            self._in_turn.wait_for(lambda: call["id"] not in self._order or self._order[0] == call["id"])
             self._calls += 1
             done = self._carried_out(str(call["name"]), dict(call["args"]))
+            if call["id"] in self._order:
+                self._order.remove(call["id"])
+            self._in_turn.notify_all()
         content = json.dumps(done.result, ensure_ascii=False)
         status = "success" if done.ok else "error"
         return ToolMessage(content=content, tool_call_id=call["id"], name=done.name, status=status)

@@ -17,7 +17,7 @@ from agent.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, To
 from agent.chat.replies import reply_to
 from agent.chat.rules import standing_of
 from agent.chat.sentences import Sentences
-from agent.chat.wishes import Kind, wish_of
+from agent.chat.wishes import Kind, study_in, wish_of
 from agent.chat_model import AccessError, TransportError
 from agent.desk.cards import PlanCard, Problem
 from agent.errors import TunewrightError
@@ -63,7 +63,7 @@ class LlmEngine:
         account = Account(exchange, opened, system)
         agent = ChatAgent(opened, exchange, account, chat_messages(system.text, _history(exchange)))
         for _ in range(ATTEMPTS):
-            reply = Reply(exchange, [state])
+            reply = Reply(exchange, state, opened.secrets)
             unknown = yield from reply.relay(agent)
             if not unknown:
                 yield from _closing(exchange, reply)
@@ -76,8 +76,8 @@ class LlmEngine:
 class Reply:
     """One attempt at a reply: what the agent does, passed on once its sentences hold."""
 
-    def __init__(self, exchange: Exchange, facts: list[dict[str, Any]]) -> None:
-        self._exchange, self._facts = exchange, facts
+    def __init__(self, exchange: Exchange, facts: dict[str, Any], secrets: tuple[str, ...]) -> None:
+        self._exchange, self._facts, self._secrets = exchange, facts, secrets
         self._sentences, self._tools_open = Sentences(), 0
         self.text = self.said = ""
         self.cut_off = False
@@ -124,11 +124,12 @@ class Reply:
 
     def _checked(self, sentences: list[str]) -> Generator[Happening, None, list[str]]:
         for sentence in sentences:
-            known = Known.of([*(told.result for told in self._exchange.told), *self._facts])
+            known = Known.of([*(told.result for told in self._exchange.told), self._facts])
             if unknown := known.unknown(sentence):
                 return unknown
-            self.said += sentence
-            yield Said(text=sentence)
+            shown = redacted(sentence, self._secrets)
+            self.said += shown
+            yield Said(text=shown)
         return []
 
 
@@ -139,10 +140,9 @@ def asked_for(exchange: Exchange) -> Callable[[str, str | None], bool]:
     studies = exchange.desk.store.studies()
     known = {study.study_id for study in studies}
     meant = wish.study or exchange.memory.study or (studies[-1].study_id if studies else None)
-    if wish.study in known:
-        exchange.remember(
-            study=wish.study
-        )  # what the person speaks of; a model that looks elsewhere does not change it
+    spoken = study_in(exchange.text.lower()) if wish.kind is not Kind.GENERATE else None
+    if spoken in known:  # what the person speaks of; a model that looks elsewhere does not change it
+        exchange.remember(study=spoken)
     return lambda wanted, study: wanted == action and study == meant
 
 

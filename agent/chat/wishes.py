@@ -68,7 +68,7 @@ def wish_of(text: str, standing: Standing) -> Wish:
     low = " ".join(text.lower().replace("’", "'").split())
     if (prompt := _about_the_model(text)) is not None:
         return prompt
-    named = {"study": _study(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
+    named = {"study": study_in(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
     asked = _plain_question(low, standing)
     if asked is not None:
         return asked.model_copy(update={k: v for k, v in named.items() if v is not None})
@@ -157,7 +157,7 @@ def _about_the_model(text: str) -> Wish | None:
         return None
     prompt = (found["rest"] or found["quote"]).strip()
     before = text[: found.start("rest" if found["rest"] else "quote")]
-    return Wish(kind=Kind.GENERATE, study=_study(before.lower()), text=prompt.strip('"“”') or prompt)
+    return Wish(kind=Kind.GENERATE, study=study_in(before.lower()), text=prompt.strip('"“”') or prompt)
 
 
 _LOOK = re.compile(
@@ -243,7 +243,8 @@ def names_a_job(draft: Draft) -> bool:
     return "data.train" in said and verbs and _NOT_NEW.search(words) is None
 
 
-def _study(low: str) -> str | None:
+def study_in(low: str) -> str | None:
+    """The study that is spoken of, by its number; `low` in small letters."""
     found = re.search(r"\b(?:study|studies|run|job)\s*(?:number |no\.? ?|nr\.? ?)?#?(\d+)\b", low)
     return found[1] if found else None
 

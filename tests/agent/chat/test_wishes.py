@@ -40,8 +40,18 @@ EVERYWHERE = [
     ("train an image classifier on cats/", Kind.UNSUPPORTED),
     ("what is in ../../etc/passwd.csv?", Kind.UNSUPPORTED),
 ]
-EDITS = ["use rank 32 instead", "make it 20 trials", "drop the time limit", "on train2.csv", "double the trials", "seed 7",
-         "use f1 instead", "without early stopping", "learning rate between 1e-5 and 1e-3", "the text column is body"]  # fmt: skip
+EDITS = [
+    "use rank 32 instead",
+    "make it 20 trials",
+    "drop the time limit",
+    "on train2.csv",
+    "double the trials",
+    "seed 7",
+    "use f1 instead",
+    "without early stopping",
+    "learning rate between 1e-5 and 1e-3",
+    "the text column is body",
+]
 
 
 @pytest.mark.parametrize("standing", [NEW, PLANNED, STARTED], ids=["new", "planned", "started"])
