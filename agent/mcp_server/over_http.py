@@ -1,6 +1,9 @@
 """The MCP server over streamable HTTP: for those who know the token, under its own names only."""
 
+import logging
 import os
+import signal
+from contextlib import suppress
 
 import click
 import uvicorn
@@ -36,7 +39,11 @@ def serve_http(settings: Settings, serving: Serving) -> None:
             "Ctrl-C stops the server; running and queued studies go on.",
             err=True,
         )
-        uvicorn.Server(_config(app)).run(sockets=[listener])
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it is done
+            uvicorn.Server(_config(app)).run(sockets=[listener])
+    click.echo("The server has stopped.", err=True)
 
 
 def guarded(server: DeskServer, access: Access, hosts: Hosts) -> App:
@@ -52,6 +59,11 @@ def guarded(server: DeskServer, access: Access, hosts: Hosts) -> App:
         max_sessions=MAX_SESSIONS,
     )
     return Guard(app, access, hosts, cookie_name="tunewright_mcp", max_upload=MAX_JSON_BYTES, measures=Measures())
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that an event stream was cut off: stopping the server does that."""
+    return "without completing response" not in record.getMessage()
 
 
 def _config(app: App) -> uvicorn.Config:

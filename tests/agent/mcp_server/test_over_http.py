@@ -35,8 +35,8 @@ def server(rows, desk):
         for _ in range(2):
             process.stderr.readline()
         yield url, (desk.settings.home / "server.token").read_text().strip()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) in (0, -signal.SIGINT, 130)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
         assert process.stdout.read() == ""
 
 

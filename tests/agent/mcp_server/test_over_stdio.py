@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from mcp.client.stdio import StdioServerParameters
@@ -48,15 +47,12 @@ def tell(process, *messages):
 
 
 @pytest.fixture
-def talk(rows, desk):
-    """The official client, which starts the server itself."""
-    from importlib.util import module_from_spec, spec_from_file_location
-
-    spec = spec_from_file_location("talking", Path(__file__).with_name("conftest.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=dict(os.environ), cwd=rows.parent)
-    return module.Talk(lambda: server)
+def over_stdio(talk, rows):
+    """The official client, which starts the server itself, in the directory of the rows."""
+    command, *arguments = COMMAND
+    server = StdioServerParameters(command=command, args=arguments, env=dict(os.environ), cwd=rows.parent)
+    talk.server = lambda: server
+    return talk
 
 
 def test_nothing_but_the_protocol_is_printed(by_hand):
@@ -93,36 +89,38 @@ def test_a_signal_ends_it_at_once(by_hand, sign):
     assert by_hand.wait(10) == 128 + sign
 
 
-def test_a_client_that_starts_it_in_the_root_does_not_open_the_machine(tmp_path, talk):
+def test_a_client_that_starts_it_in_the_root_does_not_open_the_machine(tmp_path, over_stdio):
     """Some desktop clients do: then only the home directory may be read."""
-    talk.server().cwd = "/"
-    error = talk.error("profile_data", data=str(tmp_path / "tickets.csv"))
+    over_stdio.server().cwd = "/"
+    error = over_stdio.error("profile_data", data=str(tmp_path / "tickets.csv"))
     assert error["code"] == "unsafe_path"
 
 
-def test_the_official_client_plans_starts_polls_cancels_and_resumes(talk, desk, idle):
+def test_the_official_client_plans_starts_polls_cancels_and_resumes(over_stdio, desk, idle):
     """In one connection to one process; the study is there for everybody else."""
 
     async def script(client):
         tools = {tool.name for tool in (await client.list_tools()).tools}
-        plan = await talk.call(client, "plan_study", request="classify tickets.csv with MiniLM, 2 trials, 1 epoch")
-        wrong = await talk.call(client, "start_study", plan_hash="f" * 64)
+        plan = await over_stdio.call(
+            client, "plan_study", request="classify tickets.csv with MiniLM, 2 trials, 1 epoch"
+        )
+        wrong = await over_stdio.call(client, "start_study", plan_hash="f" * 64)
         plan_hash = plan.structured_content["plan_hash"]
-        started = await talk.call(client, "start_study", plan_hash=plan_hash)
-        again = await talk.call(client, "start_study", plan_hash=plan_hash)
+        started = await over_stdio.call(client, "start_study", plan_hash=plan_hash)
+        again = await over_stdio.call(client, "start_study", plan_hash=plan_hash)
         study = started.structured_content["study"]
-        events = await talk.call(client, "study_events", study=study)
-        more = await talk.call(client, "study_events", study=study, after=events.structured_content["after"])
+        events = await over_stdio.call(client, "study_events", study=study)
+        more = await over_stdio.call(client, "study_events", study=study, after=events.structured_content["after"])
         words = [
-            (await talk.call(client, name, study=study)).structured_content["state_words"]
+            (await over_stdio.call(client, name, study=study)).structured_content["state_words"]
             for name in ("cancel_study", "resume_study")
         ]
         return tools, wrong, study, again.structured_content, more.structured_content["events"], words
 
-    tools, wrong, study, again, more, words = talk.run(script)
+    tools, wrong, study, again, more, words = over_stdio.run(script)
     assert {"plan_study", "start_study", "wait_study"} <= tools
     assert wrong.is_error
     assert (study, again["study"], again["already"], more) == ("1", "1", True, [])
     assert words == ["cancelled", "queued, next"]
     assert desk.status("1").request.startswith("classify tickets.csv")
-    assert "planning, 0 s" in talk.said
+    assert "planning, 0 s" in over_stdio.said

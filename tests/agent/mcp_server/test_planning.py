@@ -4,6 +4,9 @@ import pytest
 from mcp.client import ClientRequestContext
 from mcp_types import ElicitRequestParams, ElicitResult
 
+from agent.mcp_server.server import DeskServer
+from agent.mcp_server.work import Work
+
 REQUEST = "classify tickets.csv with MiniLM, 2 trials, 1 epoch"
 ERAS = ("legacy", "auto")
 """The handshake of 2025, and its stateless successor where the server speaks it."""
@@ -151,3 +154,15 @@ def test_without_the_persons_yes_nothing_starts(talk, plan, desk, era, action, c
     talk.options = {"elicitation_callback": Person(action, content), "mode": era}
     error = talk.error("start_study", plan_hash=plan["plan_hash"])
     assert (error["code"], desk.studies()) == ("needs_answer", [])
+
+
+def test_planning_that_takes_long_holds_nobody_up_and_is_got_by_asking_again(talk, desk):
+    """Other calls are answered meanwhile; the error says that the same call will get the plan."""
+    work = Work(patience_seconds=0.3)
+    talk.server = lambda: DeskServer(desk, work)
+    with desk._planning:  # somebody plans something large
+        late = talk.error("plan_study", request=REQUEST)
+        assert talk("list_studies").structured_content["studies"] == []
+    assert (late["code"], late["retryable"]) == ("still_working", True)
+    work.patience_seconds = 60
+    assert talk("plan_study", request=REQUEST).structured_content["ready"]
