@@ -13,8 +13,8 @@ from agent.desk.cards import PlanCard
 from agent.desk.desk import Desk
 from agent.desk.rows import ConversationRow, Turn
 from agent.errors import InputError
+from agent.server.fields import Name, Words
 from agent.server.guard import BY_COOKIE
-from agent.server.plans import Words
 from agent.server.service import Service
 from agent.server.sse import model_event, stream
 from agent.server.turns import Listener, Turns
@@ -32,7 +32,7 @@ class Opened(Closed):
 class OpenConversation(Closed):
     """Begin one."""
 
-    llm: str | None = Field(None, max_length=500, description="who answers; default: the server's planner")
+    llm: Name | None = Field(None, description="who answers; default: the server's planner")
 
 
 class ConversationList(Closed):
@@ -61,7 +61,7 @@ class Message(Closed):
 class OnPlan(Closed):
     """Which plan is meant."""
 
-    plan_hash: str = Field(min_length=1, max_length=80)
+    plan_hash: Name
 
 
 def opened(desk: Desk, conversation_id: str, face: str) -> Conversation:

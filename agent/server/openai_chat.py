@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
 from agent.errors import InputError
+from agent.server.fields import Text
 from agent.server.openai_models import AGENT_MODEL
 from agent.server.problems import Told, response_of
 from agent.server.service import Service
@@ -35,7 +36,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     type: str
-    text: str = ""
+    text: Text = ""
 
 
 class ChatMessage(BaseModel):
@@ -43,7 +44,7 @@ class ChatMessage(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[Part] | None = None
+    content: Text | list[Part] | None = None
 
     @property
     def words(self) -> str:

@@ -6,11 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.desk.cards import StudyCard
 from agent.errors import InputError
+from agent.server.fields import Name, Text, Words
 from trainers.spec import Closed, Loss, Metric
 
 Auto = Literal["auto"]
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 AUTO: Auto = "auto"
+Key = Annotated[Text, Field(max_length=64)]
+Value = Annotated[Text, Field(max_length=512)]
 
 
 class Hyperparameters(Closed):
@@ -48,27 +51,25 @@ class Method(Closed):
 class Beyond(Closed):
     """What OpenAI's API has no field for; send it by `extra_body={"tunewright": {...}}`."""
 
-    request: str | None = Field(None, min_length=1, max_length=20_000, description="more wishes, in plain language")
+    request: Words | None = Field(None, description="more wishes, in plain language")
     trials: int | None = Field(None, description="how many configurations to try")
     seconds: float | None = Field(None, description="wall time of the whole job")
     metric: Metric | None = Field(None, description="what to optimise")
     loss: Loss | None = Field(None, description="preference loss; default: sigmoid")
-    llm: str | None = Field(None, max_length=500, description="planner")
+    llm: Name | None = Field(None, description="planner")
 
 
 class JobRequest(Closed):
     """A fine-tuning job that is asked for."""
 
-    model: str = Field(min_length=1, max_length=500, description="hub id, local path, or embedded:tiny-causal")
-    training_file: str = Field(min_length=1, max_length=500, description="id of an uploaded file")
-    validation_file: str | None = Field(None, max_length=500)
+    model: Name = Field(description="hub id, local path, or embedded:tiny-causal")
+    training_file: Name = Field(description="id of an uploaded file")
+    validation_file: Name | None = None
     method: Method | None = None
     hyperparameters: Hyperparameters | None = Field(None, description="the older place of those of `method`")
     suffix: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     seed: int | None = Field(None, ge=0, le=2**31 - 1)
-    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None = Field(
-        None, max_length=16
-    )
+    metadata: dict[Key, Value] | None = Field(None, max_length=16)
     integrations: tuple[()] | None = Field(None, description="none here; see the configuration file")
     tunewright: Beyond = Beyond()
 

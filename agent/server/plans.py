@@ -9,13 +9,12 @@ from agent.desk.cards import PlanCard
 from agent.desk.desk import Planned
 from agent.desk.plans import plan_card
 from agent.request.overrides import Overrides
+from agent.server.fields import Answers, Name, PathName, Words
 from agent.server.service import Service
 from agent.settings import Settings
 from tools.paths import confined
 from trainers.spec import Closed
 
-MAX_WORDS = 20_000
-Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS)]
 PlanHash = Annotated[str, Path(max_length=80, description="the plan's hash, or its first 8 characters or more")]
 
 
@@ -23,11 +22,11 @@ class PlanRequest(Closed):
     """What is to be planned."""
 
     request: Words = Field(description="in plain language, or the path of a spec file in the server's roots")
-    data: str | None = Field(None, max_length=4096, description="training data, where the request names none")
+    data: PathName | None = Field(None, description="training data, where the request names none")
     trials: int | None = Field(None, description="how many configurations to try")
     seconds: float | None = Field(None, description="wall time of the whole study")
-    llm: str | None = Field(None, max_length=500, description="planner; default: the server's")
-    answers: dict[str, str] = Field({}, max_length=20, description="answers to open questions, by their field")
+    llm: Name | None = Field(None, description="planner; default: the server's")
+    answers: Answers = Field({}, description="answers to open questions, by their field")
 
 
 class Edit(Closed):

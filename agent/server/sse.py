@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from agent.server.service import Service
 
 HEARTBEAT_SECONDS = 15.0
 CLOSING_SECONDS = 0.5
 HEARTBEAT = b": still here\n"
-"""A comment and no empty line: OpenAI's client takes an empty line after an event with an id for an event of its own."""
+"""A comment and no empty line, which OpenAI's client would take for an event once there was an id."""
 MEDIA_TYPE = "text/event-stream"
 
 
@@ -29,15 +30,7 @@ def model_event(model: BaseModel, number: int | None = None) -> bytes:
 def stream(service: Service, events: AsyncIterator[bytes]) -> StreamingResponse:
     """`events` as a response, one of the server's limited number of streams. Raises Busy."""
     service.streams.take()
-
-    async def limited() -> AsyncIterator[bytes]:
-        try:
-            async for piece in beating(service, events):
-                yield piece
-        finally:
-            service.streams.free()
-
-    return _Stream(limited(), media_type=MEDIA_TYPE, headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    return _Stream(service, events)
 
 
 async def beating(service: Service, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -66,4 +59,16 @@ async def beating(service: Service, events: AsyncIterator[bytes]) -> AsyncIterat
 
 
 class _Stream(StreamingResponse):
-    """One that is not compressed or cached on its way."""
+    """Gives its place back, also where the client is gone before the first event."""
+
+    def __init__(self, service: Service, events: AsyncIterator[bytes]) -> None:
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        super().__init__(beating(service, events), media_type=MEDIA_TYPE, headers=headers)
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See Starlette."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._service.streams.free()

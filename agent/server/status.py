@@ -19,11 +19,14 @@ from agent.desk.study_cards import study_card
 from agent.errors import TunewrightError
 from agent.server.problems import problem
 from agent.store import Store
+from agent.study import StudyState
 
 FRESH_SECONDS = 0.3
 """For so long an answer is given without looking at the database."""
 LOCK_SECONDS = 2.0
 """After so long a study is looked at even where the database has not changed: a process that died writes nothing."""
+DONE_SECONDS = 60.0
+"""A study that is done changes no more, whatever else the database tells."""
 MAX_STUDIES = 256
 
 T = TypeVar("T")
@@ -117,9 +120,11 @@ class Statuses:
 
 def _looked_up(store: Store, study: str, found: Entry | None, looked: float) -> Entry:
     version = store.version()
-    if found is not None and found.version == version and looked - found.built < LOCK_SECONDS:
-        found.looked = looked
-        return found
+    if found is not None:
+        age, done = looked - found.built, found.card.state is StudyState.DONE
+        if (found.version == version and age < LOCK_SECONDS) or (done and age < DONE_SECONDS):
+            found.looked = looked
+            return found
     card = study_card(store.study(study), store)
     body = card.model_dump_json().encode()
     etag = b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'

@@ -22,7 +22,8 @@ from agent.desk.cards import (
 )
 from agent.errors import InputError
 from agent.report.model import Report
-from agent.server.plans import PlanRequest, Words, planned
+from agent.server.fields import Answers, Name, PathName, Words
+from agent.server.plans import PlanRequest, planned
 from agent.server.problems import Told
 from agent.server.service import Service
 from agent.server.sse import MEDIA_TYPE, event, model_event, stream
@@ -45,13 +46,13 @@ PAGE = 500
 class StartRequest(Closed):
     """A plan that is approved by its hash; or a request that is planned first."""
 
-    plan_hash: str | None = Field(None, max_length=80)
+    plan_hash: Name | None = None
     request: Words | None = None
-    data: str | None = Field(None, max_length=4096)
+    data: PathName | None = None
     trials: int | None = None
     seconds: float | None = None
-    llm: str | None = Field(None, max_length=500)
-    answers: dict[str, str] = Field({}, max_length=20)
+    llm: Name | None = None
+    answers: Answers = {}
     yes: bool = Field(False, description="with `request`: approve whatever plan it gives")
 
 
@@ -97,8 +98,8 @@ class Prompt(Closed):
 class Scoring(Closed):
     """What a finished study's model is scored on."""
 
-    data: str = Field(min_length=1, max_length=4096)
-    metric: str | None = Field(None, max_length=40)
+    data: PathName
+    metric: Name | None = None
     max_rows: int | None = Field(None, ge=1)
 
 
@@ -158,7 +159,7 @@ def _starting(routes: APIRouter, service: Service) -> None:
     @routes.get("", summary="Studies, newest first")
     def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyList:
         """Where each stands."""
-        return StudyList(data=tuple(desk.studies()[:limit]))
+        return StudyList(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
 
 
 STARTED: dict[int | str, dict[str, Any]] = {
