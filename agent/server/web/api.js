@@ -71,6 +71,8 @@ async function* events(body) {
         if (event) yield event;
       }
     }
+  } catch (error) {
+    throw error instanceof TypeError ? new ApiError(0, UNREACHABLE) : error; // the connection broke
   } finally {
     reader.cancel().catch(() => {});
   }

@@ -56,11 +56,18 @@ function tree(data, depth = 0) {
 }
 
 /** The result of a tool. */
-export function resultCard(name, ok, result) {
+export function resultCard(ok, result) {
   if (!ok) return h("div", { class: "callout bad" }, icon("warning"), h("div", {}, h("strong", {}, result.message ?? "It did not work."), result.hint ? h("p", {}, result.hint) : null));
   if (result.understood) return planCard(result);
-  if (result.state_words && result.study) return studyLine(result);
-  return tree(result);
+  if (result.state_words && result.study && result.request) return studyLine(result);
+  return [tree(result), placeOf(result)];
+}
+
+/** Where more about a result is found. */
+function placeOf({ study, trial }) {
+  if (!/^\d+$/.test(study ?? "")) return null;
+  const one = Number.isInteger(trial);
+  return h("p", {}, h("a", { href: `#/studies/${study}${one ? `/trials/${trial}` : ""}` }, one ? `Open trial ${trial}` : `Open study ${study}`));
 }
 
 const DOING = {
@@ -78,12 +85,13 @@ export function toolCall(name, args) {
   const body = h("div", { class: "tool-body" }, args && Object.values(args).some((v) => v !== null) ? [h("p", { class: "label" }, "Asked"), tree(Object.fromEntries(Object.entries(args).filter(([, v]) => v !== null)))] : null);
   const node = h("details", { class: "tool" }, h("summary", {}, status, title, summary, time, icon("chevron")), body);
   function finish(done) {
-    status.className = `tool-state ${done.ok ? "good" : "bad"}`;
-    status.replaceChildren(icon(done.ok ? "check" : "cross", 12));
+    const open = done.ok && done.result?.ready === false; // a plan with a question or a problem
+    status.className = `tool-state ${open ? "warn" : done.ok ? "good" : "bad"}`;
+    status.replaceChildren(icon(open ? "pencil" : done.ok ? "check" : "cross", 12));
     title.replaceChildren(done.ok ? did : `${doing} did not work`);
     summary.replaceChildren(done.summary ?? "");
     time.replaceChildren(done.seconds >= 0.1 ? seconds(done.seconds) : "");
-    body.append(h("p", { class: "label" }, "Answer"), resultCard(name, done.ok, done.result ?? {}));
+    body.append(h("p", { class: "label" }, "Answer"), resultCard(done.ok, done.result ?? {}));
   }
   const interrupt = () => { status.className = "tool-state"; title.replaceChildren(`${doing} was interrupted`); };
   return { node, finish, interrupt };

@@ -115,7 +115,17 @@ export function chatView(main, id, shell) {
     (reply?.node ?? thread).append(errorPanel(error));
     say(error.message);
     input.restore(words);
-    if (id !== null) await refreshPending();
+    if (id === null) return;
+    if (error.status === 0) recover();
+    else await refreshPending();
+  }
+
+  /** The connection broke: the reply goes on at the server, and is shown once that answers again. */
+  async function recover() {
+    await new Promise((wake) => { setTimeout(wake, 2 * POLL_MS); });
+    if (gone || busy) return;
+    try { await get(`/v1/conversations/${encodeURIComponent(id)}`); } catch (error) { if (error.status === 0) recover(); return; }
+    load();
   }
 
   /** After a reply that was cut off, or an approval that was refused: what waits now is the server's to say. */

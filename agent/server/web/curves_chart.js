@@ -71,7 +71,7 @@ export function curvesChart({ field = "loss", name = "training loss", onpick = (
 export function curvesTable(curves, field, href) {
   const rows = Object.entries(curves).map(([trial, curve]) => [trial, points(curve, field)]).filter(([, p]) => p.length);
   const cell = (v) => h("td", { class: "number" }, v);
-  return h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "Learning curves as a table" }, h("table", {},
+  return h("div", { class: "table-scroll tall", tabindex: "0", role: "group", "aria-label": "Learning curves as a table" }, h("table", {},
     h("thead", {}, h("tr", {}, ["trial", "points", "first", "lowest", "last", "last step"].map((c, i) => h("th", { scope: "col", class: i ? "number" : null }, c)))),
     h("tbody", {}, rows.map(([trial, p]) => h("tr", {}, h("td", {}, h("a", { href: href(trial) }, `trial ${trial}`)), cell(p.length), cell(score(p[0][1])), cell(score(Math.min(...p.map((q) => q[1])))), cell(score(p.at(-1)[1])), cell(p.at(-1)[0]))))));
 }

@@ -39,13 +39,15 @@ const ICONS = {
 export const icon = (name, size = 16) =>
   s("svg", { viewBox: "0 0 24 24", width: size, height: size, class: "icon", "aria-hidden": "true" }, s("path", { d: ICONS[name] }));
 
-/** Replace what is in `container`, keeping the focus on the element with the same data-key. */
+/** Replace what is in `container`, keeping focus (by data-key), open details and how far tables are scrolled. */
 export function swap(container, ...children) {
   const key = container.contains(document.activeElement) ? document.activeElement.dataset?.key : undefined;
+  const scrolled = [...container.querySelectorAll(".table-scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
   const open = new Set([...container.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key));
   container.replaceChildren();
   append(container, children);
   for (const details of container.querySelectorAll("details[data-key]")) if (open.has(details.dataset.key)) details.open = true;
+  container.querySelectorAll(".table-scroll").forEach((box, i) => { [box.scrollLeft, box.scrollTop] = scrolled[i] ?? [0, 0]; });
   if (key !== undefined) container.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
 }
 

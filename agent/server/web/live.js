@@ -10,18 +10,27 @@ const POLL_MS = 2000, PAGE = 500, GIVE_UP_AFTER = 2;
 export function follow(study, after, onevents, onstate) {
   const stopped = new AbortController();
   const path = `/v1/studies/${encodeURIComponent(study)}/events`;
-  let cursor = after, failures = 0;
+  let cursor = after, failures = 0, current = null;
+  const hangUp = () => { if (document.hidden || stopped.signal.aborted) current?.abort(); };
+  document.addEventListener("visibilitychange", hangUp);
   const take = (events) => { if (events.length) { cursor = Math.max(cursor, ...events.map((e) => e.seq)); onevents(events); } };
   const pause = () => new Promise((wake) => { setTimeout(wake, POLL_MS); });
+  const ended = (error) => stopped.signal.aborted || error.status === 401;
 
+  /** Until it ends. A stream that gives nothing twice in a row is not asked for again, unless the server was away. */
   async function stream() {
     let some = false;
-    for await (const { data } of getStream(`${path}?after=${cursor}&stream=1`, stopped.signal)) {
-      if (!some) onstate("live");
-      some = true;
-      if (data.seq) take([data]);
+    current = new AbortController();
+    try {
+      for await (const { data } of getStream(`${path}?after=${cursor}&stream=1`, current.signal)) {
+        if (!some) { some = true; failures = 0; onstate("live"); }
+        if (data.seq) take([data]);
+      }
+      if (!some) failures += 1;
+    } catch (error) {
+      if (ended(error)) throw error;
+      if (error.name !== "AbortError") failures += 1;
     }
-    return some;
   }
 
   async function poll() {
@@ -31,23 +40,35 @@ export function follow(study, after, onevents, onstate) {
   }
 
   async function loop() {
-    while (!stopped.signal.aborted) {
+    for (let away = false; !stopped.signal.aborted; await pause()) {
       try {
-        if (failures < GIVE_UP_AFTER) { onstate("live"); if (!(await stream())) failures += 1; }
-        else onstate("polling");
+        await shown();
+        if (failures < GIVE_UP_AFTER) await stream();
+        if (document.hidden) continue;
         if (await poll()) { onstate("over"); return; }
+        if (away) failures = 0;
+        away = false;
+        onstate(failures < GIVE_UP_AFTER ? "live" : "polling");
       } catch (error) {
-        if (stopped.signal.aborted || error.status === 401) return;
-        failures += 1;
+        if (ended(error)) return;
+        away = true;
         onstate(error.status === 0 ? "lost" : "polling");
       }
-      await pause();
-      if (failures > 30) failures = 0; // a stream may work again after a while
     }
   }
   loop();
-  return () => stopped.abort();
+  return () => {
+    stopped.abort();
+    hangUp();
+    document.removeEventListener("visibilitychange", hangUp);
+  };
 }
+
+/** When the page is looked at. Tabs in the background hold no connection: a browser has six for all of them. */
+const shown = () => new Promise((go) => {
+  if (document.hidden) document.addEventListener("visibilitychange", () => go(), { once: true });
+  else go();
+});
 
 /** Events of a study in (after, until], oldest first. */
 export async function pastEvents(study, after) {

@@ -8,7 +8,7 @@ import { panel, switcher } from "./panel.js";
 import { resultSection } from "./result.js";
 import { errorPanel, loading } from "./states.js";
 import { studyHead } from "./study_head.js";
-import { trialsChart } from "./trials_chart.js";
+import { scoresTable, trialsChart } from "./trials_chart.js";
 import { trialsTable } from "./trials_table.js";
 
 const ANNOUNCED = new Set(["trial_complete", "new_best", "report_written"]);
@@ -62,13 +62,12 @@ class StudyPage {
     this.curveTable = h("div", {});
     this.kinds = h("div", {});
     this.field = "loss";
-    const scoresAsTable = h("p", { class: "soft" }, "The table of trials below has every score. ", h("a", { href: "#trials", onclick: (e) => { e.preventDefault(); this.tablePanel.scrollIntoView(); this.tablePanel.querySelector("h2").focus(); } }, "Go to the table"));
-    this.tablePanel = panel("Trials", this.table.node, { wide: true });
+    this.scoreTable = h("div", {});
     this.main.replaceChildren(h("div", { class: "page study" }, this.head.node, this.result,
       h("div", { class: "grid-two" },
-        panel("Scores", this.scores.box, { table: scoresAsTable }),
+        panel("Scores", this.scores.box, { table: this.scoreTable }),
         panel("Learning curves", this.losses.box, { table: this.curveTable, tools: this.kinds })),
-      this.tablePanel, panel("Events", this.log.node, { wide: true })));
+      panel("Trials", this.table.node, { wide: true }), panel("Events", this.log.node, { wide: true })));
   }
 
   draw() {
@@ -76,6 +75,7 @@ class StudyPage {
     this.head.update(card, trials, this.budget);
     this.scores.update(card, trials);
     this.table.update(card, trials);
+    swap(this.scoreTable, scoresTable(card, trials, this.href));
     if (card.result && this.result.dataset.verdict !== card.result.verdict) {
       this.result.dataset.verdict = card.result.verdict;
       this.result.replaceChildren(resultSection(card, trials[0]?.config));

@@ -123,6 +123,15 @@ function legendItems(trials, clipped) {
   ];
 }
 
+/** The plot as a table. */
+export function scoresTable(card, trials, href) {
+  const best = new Map(bestSoFar(trials, card.direction === "maximize"));
+  const row = (t) => h("tr", {}, h("td", {}, h("a", { href: href(t.trial) }, `trial ${t.trial}`)), h("td", {}, t.phase === "confirm" ? "confirmation" : sourceName(t.source)),
+    h("td", { class: "number" }, t.score === null ? (t.state === "PRUNED" ? "stopped early" : t.state.toLowerCase()) : score(t.score)), h("td", { class: "number" }, score(best.get(t.trial))));
+  return h("div", { class: "table-scroll tall", tabindex: "0", role: "group", "aria-label": "Scores as a table" }, h("table", {},
+    h("thead", {}, h("tr", {}, ["trial", "proposed by", card.metric, "best so far"].map((c, i) => h("th", { scope: "col", class: i > 1 ? "number" : null }, c)))), h("tbody", {}, trials.map(row))));
+}
+
 /** The plot in a sentence. */
 export function summary(card, trials) {
   const over = trials.filter((t) => t.score !== null).length;

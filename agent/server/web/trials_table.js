@@ -66,9 +66,7 @@ export function trialsTable(href, onpick) {
 
   function draw() {
     if (!card || (!node.isConnected && seen)) return;
-    const scrolled = node.querySelector(".table-scroll")?.scrollLeft ?? 0;
     swap(node, !trials.length ? h("p", { class: "soft pad" }, "No trial yet.") : narrow.matches ? asCards() : asTable());
-    if (scrolled) node.querySelector(".table-scroll").scrollLeft = scrolled;
   }
 
   return {
