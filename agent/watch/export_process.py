@@ -10,14 +10,13 @@ import os
 import select
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from agent.errors import InputError
 from agent.owner import one_at_a_time
 from agent.watch.config import TrackerName
-from agent.watch.in_thread import MAX_FAILURES, said
+from agent.watch.in_thread import said
 from trainers.spec import Closed
 
 if TYPE_CHECKING:
@@ -26,8 +25,11 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 """How late a tracker may be; PROGRESS events come once a second."""
 
-FAILURE_SECONDS = 1.0
-"""Wait after the first failure, doubled with each."""
+MAX_FAILURES = 8
+"""In a row; then the tracker is switched off for this run of the study. Nothing is lost by waiting: it catches up."""
+
+MAX_PAUSE_SECONDS = 60.0
+"""The wait after a failure is a second, doubled with each, at most so long: a server may restart in the meantime."""
 
 FLUSH_SECONDS = 20.0
 """How long the end of a study waits for what is still to be sent."""
@@ -76,11 +78,11 @@ def _follow(job: ExportJob, out: TextIO) -> int:
             return 1
         except Exception as error:  # a tracker's client may raise anything
             failures += 1
-            _tell_failure(out, error, failures)
-            if failures == MAX_FAILURES:
+            last = over or failures == MAX_FAILURES
+            _tell_failure(out, error, failures, last)
+            if last:
                 return 1
-            time.sleep(FAILURE_SECONDS * 2 ** (failures - 1))
-        over = over or _closed(0.0 if failures else POLL_SECONDS)
+        over = _closed(min(2.0 ** (failures - 1), MAX_PAUSE_SECONDS) if failures else POLL_SECONDS)
 
 
 def _opened(job: ExportJob) -> "Follower":
@@ -111,12 +113,13 @@ def _closed(seconds: float) -> bool:
     return True
 
 
-def _tell_failure(out: TextIO, error: Exception, failures: int) -> None:
+def _tell_failure(out: TextIO, error: Exception, failures: int, last: bool) -> None:
     """The first of a row of failures and the last; those between say nothing new."""
     line = said(error)
     print(line, file=sys.stderr, flush=True)
-    if failures == MAX_FAILURES:
-        _tell(out, Trouble(message=f"failed {failures} times and is switched off: {line}", last=True))
+    if last:
+        times = "once" if failures == 1 else f"{failures} times in a row"
+        _tell(out, Trouble(message=f"failed {times} and is switched off: {line}", last=True))
     elif failures == 1:
         _tell(out, Trouble(message=f"failed, and is tried again: {line}"))
 

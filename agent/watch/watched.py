@@ -88,9 +88,8 @@ def watched(
 ) -> Iterator[Observer]:
     """`observer` with the watchers that `settings` switch on; itself where there are none.
 
-    At the end they have `flush_seconds`, all together, to send the rest.
-
-    A watcher that cannot be opened is told of and left out: a study that runs unattended must not fail for it.
+    At the end they have `flush_seconds`, all together, to send the rest. A watcher that cannot be opened is told of
+    and left out: a study that runs unattended must not fail for it.
     """
     if not settings.watching.any:
         yield observer
