@@ -22,7 +22,7 @@ ANSWER_CHARACTERS = 3000
 async def wait_study(
     ctx: Ctx,
     study: Study = None,
-    timeout_seconds: Annotated[float, Field(gt=0, le=LONGEST_WAIT)] = 45.0,
+    timeout_seconds: Annotated[float, Field(gt=0, le=LONGEST_WAIT)] = 30.0,
 ) -> Annotated[CallToolResult, WaitReply]:
     """Wait until a study is over, 50 seconds at most. "Still running" is a normal answer: call again.
 

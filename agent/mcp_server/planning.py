@@ -1,7 +1,7 @@
 """The tools that lead to a study: look at data, plan, change the plan, start it."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Elicit, Resolve
@@ -162,6 +162,3 @@ def _follow(card: StartReply) -> str:
     if card.over:
         return "It is over: study_report, or resume_study where it was stopped."
     return f'Follow it with wait_study(study="{card.study}") or study_events(study="{card.study}", after=...).'
-
-
-PLANNING: tuple[Any, ...] = (profile_data, plan_study, edit_plan)

@@ -11,8 +11,8 @@ import anyio
 
 from agent.errors import TunewrightError
 
-PATIENCE_SECONDS = 45.0
-"""Clients give a call up after 60 s or less."""
+PATIENCE_SECONDS = 30.0
+"""Clients give a call up after a minute or less; one that gave up earlier can ask again as well."""
 KEEP_SECONDS = 600.0
 MAX_AT_ONCE = 8
 POLL_SECONDS = 0.05

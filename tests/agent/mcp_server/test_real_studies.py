@@ -49,7 +49,7 @@ async def _queue_three(url, token):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_three_studies_run_in_order_though_the_server_is_killed(killed, talk, desk, rows):
     """Another server, over stdio, follows them to their ends; the report and the model can be had from there."""
     arguments = ["-P", "-m", "agent", "mcp"]
