@@ -116,7 +116,7 @@ class Completion(Closed):
 
 def chat_routes(service: Service, turns: Turns) -> APIRouter:
     """The route over one desk."""
-    routes = APIRouter(prefix="/v1/chat", tags=["openai models and chat"])
+    routes = APIRouter(prefix="/v1/chat", tags=["OpenAI: models and chat"])
     transcripts = Transcripts(service.desk)
 
     @routes.post("/completions", summary="Talk to the agent, or to a tuned model", response_model=Completion)

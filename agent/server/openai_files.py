@@ -95,7 +95,7 @@ def folder_of(home: Path, file_id: str) -> Path:
 
 def file_routes(service: Service) -> APIRouter:
     """The routes over one desk."""
-    routes = APIRouter(prefix="/v1/files", tags=["openai files"])
+    routes = APIRouter(prefix="/v1/files", tags=["OpenAI: files"])
     desk, home = service.desk, service.settings.home
 
     @routes.post("", summary="Upload a file", openapi_extra=UPLOAD_SCHEMA)

@@ -31,7 +31,7 @@ After = Annotated[str | None, Query(max_length=64)]
 
 def job_routes(service: Service) -> APIRouter:
     """The routes over one desk."""
-    routes = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["openai fine-tuning"])
+    routes = APIRouter(prefix="/v1/fine_tuning/jobs", tags=["OpenAI: fine-tuning"])
     _jobs(routes, service)
     _inside(routes, service)
     return routes

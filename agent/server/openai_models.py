@@ -36,7 +36,7 @@ class ModelList(Closed):
 
 def model_routes(service: Service) -> APIRouter:
     """The routes over one desk."""
-    routes = APIRouter(prefix="/v1/models", tags=["openai models and chat"])
+    routes = APIRouter(prefix="/v1/models", tags=["OpenAI: models and chat"])
 
     @routes.get("", summary="Models")
     def list_models() -> ModelList:

@@ -32,14 +32,38 @@ function table(head, rows) {
   return make("table", {}, make("thead", {}, line(head, "th")), make("tbody", {}, ...rows.map((row) => line(row, "td"))));
 }
 
-function shown(schema) {
+function namesIn(schema, found = new Set()) {
+  for (const [key, value] of Object.entries(schema ?? {})) {
+    if (key === "$ref") found.add(value.split("/").pop());
+    else if (value && typeof value === "object") namesIn(value, found);
+  }
+  return found;
+}
+
+/** A model that a field has, to be opened. */
+function nested(name, above) {
+  const inside = make("div", { class: "inside" });
+  const details = make("details", {}, make("summary", {}, make("code", {}, name)), inside);
+  details.addEventListener("toggle", () => {
+    if (!inside.childElementCount) inside.append(shown({ $ref: `#/components/schemas/${name}` }, above));
+  });
+  return details;
+}
+
+function shown(schema, above = []) {
   const found = resolved(schema);
-  if (!found.properties) return make("p", {}, make("code", {}, typeOf(schema)));
+  if (!found.properties) {
+    const inner = [...namesIn(schema)].filter((name) => !above.includes(name));
+    return make("div", {}, make("p", {}, make("code", {}, typeOf(schema))), ...inner.map((name) => nested(name, [...above, name])));
+  }
   const required = new Set(found.required ?? []);
   const rows = Object.entries(found.properties).map(([name, field]) => [
     make("code", {}, name), `${typeOf(field)}${required.has(name) ? ", required" : ""}`, field.description ?? "",
   ]);
-  return make("div", {}, make("p", {}, make("code", {}, found.name ?? "object")), table(["field", "type", "meaning"], rows));
+  const inner = [...namesIn(found.properties)].filter((name) => name !== found.name && !above.includes(name));
+  const more = inner.map((name) => nested(name, [...above, found.name]));
+  const title = above.length ? null : make("p", {}, make("code", {}, found.name ?? "object"));
+  return make("div", {}, title, table(["field", "type", "meaning"], rows), ...more);
 }
 
 function section(title, ...content) {
