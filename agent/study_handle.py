@@ -167,8 +167,8 @@ class StudyHandle:
                     if on_event is not None:
                         on_event(event)
         except KeyboardInterrupt:
-            told = f"Not waiting any more. Study {self.id} goes on; find it again with Tunewright().study({self.id!r})."
-            print(told, file=sys.stderr)
+            again = f"Tunewright({str(self._desk.settings.home)!r}).study({self.id!r})"
+            print(f"Not waiting any more. Study {self.id} goes on; find it again with {again}.", file=sys.stderr)
             raise
         return self.status()
 

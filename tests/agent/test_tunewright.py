@@ -344,7 +344,8 @@ def test_ctrl_c_ends_the_waiting_and_not_the_study(tw, capsys):
 
     with pytest.raises(KeyboardInterrupt):
         study.wait(on_event=interrupt, after=0)
-    assert "Study 1 goes on; find it again with Tunewright().study('1')" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"Study 1 goes on; find it again with Tunewright('{tw.settings.home}').study('1')." in told
     assert (study.over, tw.desk.store.cancel_requested("1")) == (False, False)
 
 
