@@ -15,7 +15,10 @@ const UNREACHABLE = {
 
 async function problem(response) {
   const body = await response.json().catch(() => ({}));
-  return new ApiError(response.status, body.error ?? (body.message ? body : { message: body.detail?.message ?? body.detail }));
+  return new ApiError(
+    response.status,
+    body.error ?? (body.message ? body : { message: body.detail?.message ?? body.detail }),
+  );
 }
 
 async function call(path, options = {}) {
@@ -34,13 +37,16 @@ async function call(path, options = {}) {
 export const get = async (path, signal) => (await call(path, { signal })).json();
 
 const posting = (body, signal) => ({
-  method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}), signal,
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body ?? {}),
+  signal,
 });
 
 export const post = async (path, body) => (await call(path, posting(body))).json();
 
 /** A list, whether it comes bare or in an envelope. */
-export const listed = (answer) => (Array.isArray(answer) ? answer : answer.data ?? []);
+export const listed = (answer) => (Array.isArray(answer) ? answer : (answer.data ?? []));
 
 /** What a POST answers as server-sent events: yields each event's JSON. */
 export async function* postStream(path, body, signal) {

@@ -18,7 +18,8 @@ const ROUTES = [
 ];
 
 const main = document.getElementById("main");
-let leave = null, first = true;
+let leave = null,
+  first = true;
 
 function show() {
   if (location.hash === "#main") return; // the skip link
@@ -30,27 +31,53 @@ function show() {
   main.scrollTop = 0;
   scrollTo(0, 0);
   shell.at(hash);
-  if (!found) { nowhere(); return; }
+  if (!found) {
+    nowhere();
+    return;
+  }
   const [[, ...parts], , view] = found;
   leave = view(main, ...parts);
-  if (!first && document.activeElement?.id !== "composer") (main.querySelector("h1") ?? main).focus({ preventScroll: true });
+  if (!first && document.activeElement?.id !== "composer")
+    (main.querySelector("h1") ?? main).focus({ preventScroll: true });
   first = false;
 }
 
 function nowhere() {
   shell.title("Not found");
-  main.replaceChildren(h("div", { class: "page narrow" }, h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "There is no such page"),
-    h("div", { class: "buttons" }, h("a", { class: "button", href: "#/studies" }, "Studies"), h("a", { class: "button", href: "#/" }, "Chat")))));
+  main.replaceChildren(
+    h(
+      "div",
+      { class: "page narrow" },
+      h(
+        "div",
+        { class: "empty" },
+        h("h1", { tabindex: "-1" }, "There is no such page"),
+        h(
+          "div",
+          { class: "buttons" },
+          h("a", { class: "button", href: "#/studies" }, "Studies"),
+          h("a", { class: "button", href: "#/" }, "Chat"),
+        ),
+      ),
+    ),
+  );
 }
 
+let out = false;
 document.addEventListener("signed-out", () => {
+  if (out) return;
+  out = true;
+  removeEventListener("hashchange", show);
   leave?.();
   leave = null;
   shell.title("Not signed in");
   main.className = "";
   main.replaceChildren(signedOut(() => location.reload()));
 });
-document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", show);
 shell.start();
 show();

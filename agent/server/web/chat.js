@@ -16,21 +16,58 @@ const SUGGESTIONS = [
 
 /** The chat page; `id` is null for a conversation that has not begun. Returns a function that leaves it. */
 export function chatView(main, id, shell) {
-  let busy = false, gone = false;
+  let busy = false,
+    gone = false;
   const log = h("div", { class: "turns" });
   const slot = h("div", { class: "waiting-slot" });
   const thread = h("div", { class: "thread" }, log, slot);
-  const scroller = h("div", { class: "chat-scroll" }, h("div", { class: "chat-column" }, h("h1", { class: "unseen", tabindex: "-1" }, "Chat"), thread));
+  const scroller = h(
+    "div",
+    { class: "chat-scroll" },
+    h("div", { class: "chat-column" }, h("h1", { class: "unseen", tabindex: "-1" }, "Chat"), thread),
+  );
   const input = composer({ onsend: send });
-  main.replaceChildren(h("div", { class: "chat" }, scroller, h("div", { class: "chat-foot" }, h("div", { class: "chat-column" }, input.node))));
-  if (id === null) empty(); else load();
+  main.replaceChildren(
+    h(
+      "div",
+      { class: "chat" },
+      scroller,
+      h("div", { class: "chat-foot" }, h("div", { class: "chat-column" }, input.node)),
+    ),
+  );
+  if (id === null) empty();
+  else load();
 
   function empty() {
     scroller.classList.add("is-empty");
-    thread.prepend(h("div", { class: "hello" },
-      h("p", { class: "hello-title" }, "What should be fine-tuned?"),
-      h("p", { class: "soft" }, "Describe the job in plain words. You get a plan with its costs; nothing starts before you approve it."),
-      h("ul", { class: "suggestions", "aria-label": "Suggestions" }, SUGGESTIONS.map(([title, text]) => h("li", {}, h("button", { type: "button", class: "suggestion", onclick: () => input.fill(text) }, h("strong", {}, title), h("span", {}, text)))))));
+    thread.prepend(
+      h(
+        "div",
+        { class: "hello" },
+        h("p", { class: "hello-title" }, "What should be fine-tuned?"),
+        h(
+          "p",
+          { class: "soft" },
+          "Describe the job in plain words. You get a plan with its costs; nothing starts before you approve it.",
+        ),
+        h(
+          "ul",
+          { class: "suggestions", "aria-label": "Suggestions" },
+          SUGGESTIONS.map(([title, text]) =>
+            h(
+              "li",
+              {},
+              h(
+                "button",
+                { type: "button", class: "suggestion", onclick: () => input.fill(text) },
+                h("strong", {}, title),
+                h("span", {}, text),
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
     input.focus();
   }
 
@@ -44,16 +81,24 @@ export function chatView(main, id, shell) {
       shell.title(title || "Chat");
       showPending(answering ? null : pending);
       input.busy(answering);
-      if (answering) { log.append(new Reply().node); setTimeout(load, POLL_MS); }
+      if (answering) {
+        log.append(new Reply().node);
+        setTimeout(load, POLL_MS);
+      }
       bottom(true);
       requestAnimationFrame(() => bottom(true));
-    } catch (error) { if (!gone) log.replaceChildren(errorPanel(error, load)); }
+    } catch (error) {
+      if (!gone) log.replaceChildren(errorPanel(error, load));
+    }
   }
 
   const showPending = (plan) => swap(slot, plan ? approvalCard(plan, act) : null);
 
   function act(verb, hash) {
-    if (verb === "edit") { input.ask("What should be different? For example: use rank 32 instead"); return; }
+    if (verb === "edit") {
+      input.ask("What should be different? For example: use rank 32 instead");
+      return;
+    }
     const words = verb === "approve" ? `Yes, start plan ${hash.slice(0, 12)}.` : `No, not plan ${hash.slice(0, 12)}.`;
     run(words, (conversation) => postStream(`/v1/conversations/${conversation}/${verb}`, { plan_hash: hash }));
   }
@@ -87,15 +132,23 @@ export function chatView(main, id, shell) {
       bottom(true);
       say("tunewright is answering");
       await take(open(id), reply);
-    } catch (error) { failed(error, reply, words); } finally {
+    } catch (error) {
+      failed(error, reply, words);
+    } finally {
       busy = false;
       slot.inert = false;
-      if (!gone) { reply?.over(); input.busy(false); bottom(); shell.conversations(); }
+      if (!gone) {
+        reply?.over();
+        input.busy(false);
+        bottom();
+        shell.conversations();
+      }
     }
   }
 
   async function take(happenings, reply) {
-    let approval = null, done = false;
+    let approval = null,
+      done = false;
     for await (const happening of happenings) {
       if (gone) return;
       if (happening.kind === "approval") approval = happening.plan;
@@ -105,7 +158,10 @@ export function chatView(main, id, shell) {
       bottom();
     }
     if (gone) return;
-    if (approval) { showPending(approval); bottom(); }
+    if (approval) {
+      showPending(approval);
+      bottom();
+    }
     if (!done) await refreshPending();
     say(`${reply.words}${approval ? " A plan waits for your approval." : ""}`);
   }
@@ -122,9 +178,16 @@ export function chatView(main, id, shell) {
 
   /** The connection broke: the reply goes on at the server, and is shown once that answers again. */
   async function recover() {
-    await new Promise((wake) => { setTimeout(wake, 2 * POLL_MS); });
+    await new Promise((wake) => {
+      setTimeout(wake, 2 * POLL_MS);
+    });
     if (gone || busy) return;
-    try { await get(`/v1/conversations/${encodeURIComponent(id)}`); } catch (error) { if (error.status === 0) recover(); return; }
+    try {
+      await get(`/v1/conversations/${encodeURIComponent(id)}`);
+    } catch (error) {
+      if (error.status === 0) recover();
+      return;
+    }
     load();
   }
 
@@ -133,7 +196,9 @@ export function chatView(main, id, shell) {
     try {
       const { pending } = await get(`/v1/conversations/${encodeURIComponent(id)}`);
       if (!gone) showPending(pending);
-    } catch { /* the error is shown already */ }
+    } catch {
+      /* the error is shown already */
+    }
   }
 
   function bottom(force = false) {
@@ -141,6 +206,7 @@ export function chatView(main, id, shell) {
     if (force || near) scroller.scrollTop = scroller.scrollHeight;
   }
 
-  return () => { gone = true; }; // a reply goes on at the server, and is there when one comes back
+  return () => {
+    gone = true;
+  }; // a reply goes on at the server, and is there when one comes back
 }
-

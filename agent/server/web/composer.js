@@ -5,9 +5,25 @@ const HINT = "Describe a job, or ask about a study";
 
 export function composer({ onsend }) {
   let working = false;
-  const box = h("textarea", { id: "composer", rows: "1", maxlength: "20000", placeholder: HINT, "aria-label": "Message", "aria-describedby": "composer-help", autocomplete: "off", oninput: grow, onkeydown: key });
+  const box = h("textarea", {
+    id: "composer",
+    rows: "1",
+    maxlength: "20000",
+    placeholder: HINT,
+    "aria-label": "Message",
+    "aria-describedby": "composer-help",
+    autocomplete: "off",
+    oninput: grow,
+    onkeydown: key,
+  });
   const button = h("button", { type: "submit", class: "send", "aria-label": "Send" }, icon("send", 18));
-  const node = h("form", { class: "composer", onsubmit: submit }, box, button, h("p", { id: "composer-help", class: "composer-help" }, "Enter sends, Shift+Enter starts a new line."));
+  const node = h(
+    "form",
+    { class: "composer", onsubmit: submit },
+    box,
+    button,
+    h("p", { id: "composer-help", class: "composer-help" }, "Enter sends, Shift+Enter starts a new line."),
+  );
 
   function grow() {
     box.style.height = "auto";
@@ -16,7 +32,10 @@ export function composer({ onsend }) {
   }
 
   function key(event) {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); submit(event); }
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      submit(event);
+    }
   }
 
   function submit(event) {
@@ -29,14 +48,25 @@ export function composer({ onsend }) {
     onsend(text);
   }
 
-  function fill(text) { box.value = text; grow(); box.focus(); box.setSelectionRange(text.length, text.length); }
+  function fill(text) {
+    box.value = text;
+    grow();
+    box.focus();
+    box.setSelectionRange(text.length, text.length);
+  }
 
   requestAnimationFrame(grow);
   return {
-    node, fill,
+    node,
+    fill,
     focus: () => box.focus({ preventScroll: true }),
-    ask(hint) { box.placeholder = hint; box.focus(); },
-    restore(text) { if (!box.value && !text.startsWith("Yes, start plan") && !text.startsWith("No, not plan")) fill(text); },
+    ask(hint) {
+      box.placeholder = hint;
+      box.focus();
+    },
+    restore(text) {
+      if (!box.value && !text.startsWith("Yes, start plan") && !text.startsWith("No, not plan")) fill(text);
+    },
     busy(on) {
       working = on;
       button.classList.toggle("working", on);

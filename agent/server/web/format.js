@@ -1,8 +1,10 @@
 // Numbers and names as people read them.
 
-export const score = (value) => (value === null || value === undefined ? "–" : Math.abs(value) >= 100 ? value.toPrecision(5) : value.toFixed(4));
+export const score = (value) =>
+  value === null || value === undefined ? "–" : Math.abs(value) >= 100 ? value.toPrecision(5) : value.toFixed(4);
 
-export const signed = (value) => (value === null || value === undefined ? "–" : (value >= 0 ? "+" : "−") + score(Math.abs(value)));
+export const signed = (value) =>
+  value === null || value === undefined ? "–" : (value >= 0 ? "+" : "−") + score(Math.abs(value));
 
 /** A hyperparameter's value: short, but never rounded to something else. */
 export function value(v) {
@@ -21,13 +23,19 @@ export function seconds(total) {
   return whole % 60 && minutes < 10 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
 }
 
-export const megabytes = (mb) => (mb === null || mb === undefined ? "–" : mb >= 1000 ? `${(mb / 1000).toFixed(1)} GB` : `${mb < 10 ? mb.toFixed(1) : Math.round(mb)} MB`);
+export const megabytes = (mb) =>
+  mb === null || mb === undefined
+    ? "–"
+    : mb >= 1000
+      ? `${(mb / 1000).toFixed(1)} GB`
+      : `${mb < 10 ? mb.toFixed(1) : Math.round(mb)} MB`;
 
 export const usd = (v) => (v ? `$${v < 0.1 ? v.toFixed(4) : v.toFixed(2)}` : "$0");
 
 export const count = (n, one, many = `${one}s`) => `${(n ?? 0).toLocaleString("en")} ${n === 1 ? one : many}`;
 
-export const clock = (iso) => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+export const clock = (iso) =>
+  new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
 export function ago(iso) {
   const past = (Date.now() - new Date(iso)) / 1000;
@@ -47,7 +55,9 @@ export function differences(config, other) {
 }
 
 export const configLine = (config, other) =>
-  differences(config, other).map(([name, v]) => `${words(name)} ${v}`).join(" · ") || "as the default";
+  differences(config, other)
+    .map(([name, v]) => `${words(name)} ${v}`)
+    .join(" · ") || "as the default";
 
 /** Words as a sentence: a capital first, a full stop last. */
 export const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}${/[.!?)]$/.test(text) ? "" : "."}`;

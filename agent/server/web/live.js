@@ -1,7 +1,9 @@
 // A study's events as they come: server-sent events, and every two seconds by asking where that fails.
 import { get, getStream } from "./api.js";
 
-const POLL_MS = 2000, PAGE = 500, GIVE_UP_AFTER = 2;
+const POLL_MS = 2000,
+  PAGE = 500,
+  GIVE_UP_AFTER = 2;
 
 /**
  * Tell `onevents(list)` of everything after `after`, until the study is over or the returned function is called.
@@ -10,11 +12,23 @@ const POLL_MS = 2000, PAGE = 500, GIVE_UP_AFTER = 2;
 export function follow(study, after, onevents, onstate) {
   const stopped = new AbortController();
   const path = `/v1/studies/${encodeURIComponent(study)}/events`;
-  let cursor = after, failures = 0, current = null;
-  const hangUp = () => { if (document.hidden || stopped.signal.aborted) current?.abort(); };
+  let cursor = after,
+    failures = 0,
+    current = null;
+  const hangUp = () => {
+    if (document.hidden || stopped.signal.aborted) current?.abort();
+  };
   document.addEventListener("visibilitychange", hangUp);
-  const take = (events) => { if (events.length) { cursor = Math.max(cursor, ...events.map((e) => e.seq)); onevents(events); } };
-  const pause = () => new Promise((wake) => { setTimeout(wake, POLL_MS); });
+  const take = (events) => {
+    if (events.length) {
+      cursor = Math.max(cursor, ...events.map((e) => e.seq));
+      onevents(events);
+    }
+  };
+  const pause = () =>
+    new Promise((wake) => {
+      setTimeout(wake, POLL_MS);
+    });
   const ended = (error) => stopped.signal.aborted || error.status === 401;
 
   /** Until it ends. A stream that gives nothing twice in a row is not asked for again, unless the server was away. */
@@ -23,7 +37,11 @@ export function follow(study, after, onevents, onstate) {
     current = new AbortController();
     try {
       for await (const { data } of getStream(`${path}?after=${cursor}&stream=1`, current.signal)) {
-        if (!some) { some = true; failures = 0; onstate("live"); }
+        if (!some) {
+          some = true;
+          failures = 0;
+          onstate("live");
+        }
         if (data.seq) take([data]);
       }
       if (!some) failures += 1;
@@ -45,7 +63,10 @@ export function follow(study, after, onevents, onstate) {
         await shown();
         if (failures < GIVE_UP_AFTER) await stream();
         if (document.hidden) continue;
-        if (await poll()) { onstate("over"); return; }
+        if (await poll()) {
+          onstate("over");
+          return;
+        }
         if (away) failures = 0;
         away = false;
         onstate(failures < GIVE_UP_AFTER ? "live" : "polling");
@@ -65,15 +86,16 @@ export function follow(study, after, onevents, onstate) {
 }
 
 /** When the page is looked at. Tabs in the background hold no connection: a browser has six for all of them. */
-const shown = () => new Promise((go) => {
-  if (document.hidden) document.addEventListener("visibilitychange", () => go(), { once: true });
-  else go();
-});
+const shown = () =>
+  new Promise((go) => {
+    if (document.hidden) document.addEventListener("visibilitychange", () => go(), { once: true });
+    else go();
+  });
 
 /** Events of a study in (after, until], oldest first. */
 export async function pastEvents(study, after) {
   const found = [];
-  for (let page = { more: true, after }; page.more;) {
+  for (let page = { more: true, after }; page.more; ) {
     page = await get(`/v1/studies/${encodeURIComponent(study)}/events?after=${page.after}&limit=${PAGE}`);
     found.push(...page.events);
   }

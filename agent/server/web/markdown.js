@@ -1,11 +1,13 @@
 // A small, safe Markdown: text becomes DOM nodes, never HTML. Links lead to http(s) or into this page only.
 import { h } from "./dom.js";
 
-const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|__(.+?)__|\*([^\s*][^*]*?)\*|(?<![\w_])_([^\s_][^_]*?)_(?![\w_])|\[([^\]]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>)"']+[^\s<>)"'.,;:!?])/;
+const INLINE =
+  /(`+)(.+?)\1|\*\*(.+?)\*\*|__(.+?)__|\*([^\s*][^*]*?)\*|(?<![\w_])_([^\s_][^_]*?)_(?![\w_])|\[([^\]]+)\]\(([^)\s]+)\)|(https?:\/\/[^\s<>)"']+[^\s<>)"'.,;:!?])/;
 
 function link(target, label) {
   if (target.startsWith("#/")) return h("a", { href: target }, label);
-  if (/^https?:\/\//i.test(target)) return h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, label);
+  if (/^https?:\/\//i.test(target))
+    return h("a", { href: target, target: "_blank", rel: "noopener noreferrer" }, label);
   return [label, ` (${target})`];
 }
 
@@ -27,9 +29,20 @@ export function inline(text) {
   return out;
 }
 
-const FENCE = /^\s*(```|~~~)/, HEADING = /^(#{1,6})\s+(.*)$/, ITEM = /^(\s*)([-*+]|\d+[.)])\s+(.*)$/, RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
-const ROW = /^\s*\|.*\|\s*$/, DIVIDER = /^\s*\|[\s:|-]+\|\s*$/;
-const special = (line) => !line.trim() || FENCE.test(line) || HEADING.test(line) || ITEM.test(line) || /^>/.test(line) || ROW.test(line) || RULE.test(line);
+const FENCE = /^\s*(```|~~~)/,
+  HEADING = /^(#{1,6})\s+(.*)$/,
+  ITEM = /^(\s*)([-*+]|\d+[.)])\s+(.*)$/,
+  RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
+const ROW = /^\s*\|.*\|\s*$/,
+  DIVIDER = /^\s*\|[\s:|-]+\|\s*$/;
+const special = (line) =>
+  !line.trim() ||
+  FENCE.test(line) ||
+  HEADING.test(line) ||
+  ITEM.test(line) ||
+  /^>/.test(line) ||
+  ROW.test(line) ||
+  RULE.test(line);
 
 /** Markdown as a list of block elements. */
 export function markdown(text) {
@@ -54,11 +67,25 @@ function block(lines, at) {
   if (/^>/.test(line)) {
     let end = at;
     while (end < lines.length && /^>/.test(lines[end])) end += 1;
-    return [h("blockquote", {}, markdown(lines.slice(at, end).map((l) => l.replace(/^>\s?/, "")).join("\n"))), end];
+    return [
+      h(
+        "blockquote",
+        {},
+        markdown(
+          lines
+            .slice(at, end)
+            .map((l) => l.replace(/^>\s?/, ""))
+            .join("\n"),
+        ),
+      ),
+      end,
+    ];
   }
   let end = at + 1;
   while (end < lines.length && !special(lines[end])) end += 1;
-  const rows = lines.slice(at, end).flatMap((l, i) => [i ? (lines[at + i - 1].endsWith("  ") ? h("br") : " ") : "", ...inline(l.trim())]);
+  const rows = lines
+    .slice(at, end)
+    .flatMap((l, i) => [i ? (lines[at + i - 1].endsWith("  ") ? h("br") : " ") : "", ...inline(l.trim())]);
   return [h("p", {}, rows), end];
 }
 
@@ -66,7 +93,14 @@ function fence(lines, at) {
   const mark = FENCE.exec(lines[at])[1];
   let end = at + 1;
   while (end < lines.length && !lines[end].trim().startsWith(mark)) end += 1;
-  return [h("pre", { tabindex: "0", role: "group", "aria-label": "code" }, h("code", {}, lines.slice(at + 1, end).join("\n"))), end + 1];
+  return [
+    h(
+      "pre",
+      { tabindex: "0", role: "group", "aria-label": "code" },
+      h("code", {}, lines.slice(at + 1, end).join("\n")),
+    ),
+    end + 1,
+  ];
 }
 
 function list(lines, at) {
@@ -78,21 +112,50 @@ function list(lines, at) {
     if (found && found[1].length <= indent.length) {
       if (/\d/.test(found[2]) !== ordered) break;
       items.push([found[3]]);
-    } else if (items.length && lines[at].trim() && /^\s/.test(lines[at])) items.at(-1).push(lines[at].slice(Math.min(indent.length + 2, /^\s*/.exec(lines[at])[0].length)));
+    } else if (items.length && lines[at].trim() && /^\s/.test(lines[at]))
+      items.at(-1).push(lines[at].slice(Math.min(indent.length + 2, /^\s*/.exec(lines[at])[0].length)));
     else break;
     at += 1;
   }
   const start = ordered && parseInt(mark, 10) !== 1 ? parseInt(mark, 10) : null;
-  return [h(ordered ? "ol" : "ul", { start }, items.map(([first, ...more]) => h("li", {}, inline(first), more.length ? markdown(more.join("\n")) : null))), at];
+  return [
+    h(
+      ordered ? "ol" : "ul",
+      { start },
+      items.map(([first, ...more]) => h("li", {}, inline(first), more.length ? markdown(more.join("\n")) : null)),
+    ),
+    at,
+  ];
 }
 
-const cells = (row) => row.trim().replace(/^\||\|$/g, "").split("|").map((c) => c.trim());
+const cells = (row) =>
+  row
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split("|")
+    .map((c) => c.trim());
 
 function table(lines, at) {
   const align = cells(lines[at + 1]).map((c) => (/^-+:$/.test(c) ? "number" : null));
-  const row = (line, tag) => h("tr", {}, cells(line).map((c, i) => h(tag, { class: align[i], scope: tag === "th" ? "col" : null }, inline(c))));
+  const row = (line, tag) =>
+    h(
+      "tr",
+      {},
+      cells(line).map((c, i) =>
+        tag === "th" && c
+          ? h("th", { class: align[i], scope: "col" }, inline(c))
+          : h("td", { class: align[i] }, inline(c)),
+      ),
+    );
   let end = at + 2;
   while (end < lines.length && ROW.test(lines[end])) end += 1;
   const body = lines.slice(at + 2, end).map((line) => row(line, "td"));
-  return [h("div", { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "table" }, h("table", {}, h("thead", {}, row(lines[at], "th")), h("tbody", {}, body))), end];
+  return [
+    h(
+      "div",
+      { class: "table-scroll", tabindex: "0", role: "group", "aria-label": "table" },
+      h("table", {}, h("thead", {}, row(lines[at], "th")), h("tbody", {}, body)),
+    ),
+    end,
+  ];
 }

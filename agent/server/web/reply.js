@@ -16,7 +16,11 @@ export class Reply {
   constructor(streaming = true) {
     this.work = h("div", { class: "tools" });
     this.thinking = h("p", { class: "thinking" }, h("span", { class: "unseen" }, "Working"), h("i"), h("i"), h("i"));
-    this.node = h("article", { class: "turn reply", "aria-label": "tunewright", "aria-busy": streaming ? "true" : null }, streaming ? this.thinking : null);
+    this.node = h(
+      "article",
+      { class: "turn reply", "aria-label": "tunewright", "aria-busy": streaming ? "true" : null },
+      streaming ? this.thinking : null,
+    );
   }
 
   /** A happening of the stream. */
@@ -29,7 +33,11 @@ export class Reply {
   }
 
   text(piece) {
-    if (!this.#text) { this.#text = h("div", { class: "prose" }); this.#text.source = ""; this.#put(this.#text); }
+    if (!this.#text) {
+      this.#text = h("div", { class: "prose" });
+      this.#text.source = "";
+      this.#put(this.#text);
+    }
     const place = this.#text;
     place.source += piece;
     this.words += piece;
@@ -47,14 +55,20 @@ export class Reply {
   }
 
   done(happening) {
-    const call = this.#calls.get(happening.call_id) ?? this.started({ ...happening, arguments: happening.arguments ?? {} });
+    const call =
+      this.#calls.get(happening.call_id) ?? this.started({ ...happening, arguments: happening.arguments ?? {} });
     call.finish(happening);
     this.#calls.delete(happening.call_id);
   }
 
-  study(card) { this.#text = null; this.#put(liveStudy(card)); }
+  study(card) {
+    this.#text = null;
+    this.#put(liveStudy(card));
+  }
 
-  note(text) { this.#put(h("p", { class: "soft" }, text)); }
+  note(text) {
+    this.#put(h("p", { class: "soft" }, text));
+  }
 
   over() {
     for (const call of this.#calls.values()) call.interrupt();
@@ -63,7 +77,7 @@ export class Reply {
   }
 
   #retract() {
-    this.node.querySelectorAll(".prose").forEach((node) => node.remove());
+    for (const node of this.node.querySelectorAll(".prose")) node.remove();
     this.#text = null;
     this.words = "";
   }
@@ -78,10 +92,29 @@ export class Reply {
 export function storedTurns(turns) {
   const nodes = [];
   let reply = null;
-  const current = () => { if (!reply) { reply = new Reply(false); nodes.push(reply.node); } return reply; };
+  const current = () => {
+    if (!reply) {
+      reply = new Reply(false);
+      nodes.push(reply.node);
+    }
+    return reply;
+  };
   for (const turn of turns) {
-    if (turn.role === "user") { nodes.push(userBubble(turn.text)); reply = null; continue; }
-    if (turn.role === "tool") { current().done({ ok: true, result: {}, ...turn.data, call_id: turn.data.call_id ?? turn.turn_id, summary: turn.text }); continue; }
+    if (turn.role === "user") {
+      nodes.push(userBubble(turn.text));
+      reply = null;
+      continue;
+    }
+    if (turn.role === "tool") {
+      current().done({
+        ok: true,
+        result: {},
+        ...turn.data,
+        call_id: turn.data.call_id ?? turn.turn_id,
+        summary: turn.text,
+      });
+      continue;
+    }
     const started = turn.data?.memory?.started;
     const before = nodes.findLast((node) => node.dataset?.started)?.dataset.started;
     if (started && started !== before) placeStudy(current(), started);
@@ -95,5 +128,8 @@ export function storedTurns(turns) {
 function placeStudy(reply, id) {
   const box = h("div", { class: "live-study" });
   reply.node.append(box);
-  get(`/v1/studies/${encodeURIComponent(id)}`).then((card) => box.replaceChildren(liveStudy(card)), () => box.remove());
+  get(`/v1/studies/${encodeURIComponent(id)}`).then(
+    (card) => box.replaceChildren(liveStudy(card)),
+    () => box.remove(),
+  );
 }

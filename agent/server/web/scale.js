@@ -2,7 +2,10 @@
 import { h, s } from "./dom.js";
 
 /** value to pixel. */
-export const linear = ([d0, d1], [r0, r1]) => (v) => (d1 === d0 ? (r0 + r1) / 2 : r0 + ((v - d0) / (d1 - d0)) * (r1 - r0));
+export const linear =
+  ([d0, d1], [r0, r1]) =>
+  (v) =>
+    d1 === d0 ? (r0 + r1) / 2 : r0 + ((v - d0) / (d1 - d0)) * (r1 - r0);
 
 /** About `n` round numbers from low to high. */
 export function ticks(low, high, n = 5) {
@@ -11,11 +14,13 @@ export function ticks(low, high, n = 5) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((x) => x >= rough);
   const out = [];
-  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) out.push(Number(t.toPrecision(12)));
+  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step)
+    out.push(Number(t.toPrecision(12)));
   return out;
 }
 
-export const whole = (low, high, n) => [...new Set(ticks(low, high, n).map(Math.round))].filter((t) => t >= low && t <= high);
+export const whole = (low, high, n) =>
+  [...new Set(ticks(low, high, n).map(Math.round))].filter((t) => t >= low && t <= high);
 
 /** [low, high] of the values with a little room around them. */
 export function extent(values, room = 0.08) {
@@ -35,22 +40,33 @@ export function robustExtent(values, always = []) {
   return extent([...sorted.filter((v) => v >= at(0.25) - reach && v <= at(0.75) + reach), ...always]);
 }
 
-const label = (v, step) => { const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step || 1)))); return v.toFixed(digits); };
+const label = (v, step) => {
+  const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step || 1))));
+  return v.toFixed(digits);
+};
 
 /** Horizontal grid lines with their numbers. */
 export function yAxis(box, y, values) {
   const step = values.length > 1 ? values[1] - values[0] : values[0] || 1;
-  return s("g", { class: "axis" }, values.map((v) => [
-    s("line", { x1: box.left, x2: box.right, y1: y(v), y2: y(v), class: "grid" }),
-    s("text", { x: box.left - 8, y: y(v) + 4, "text-anchor": "end" }, label(v, step)),
-  ]));
+  return s(
+    "g",
+    { class: "axis" },
+    values.map((v) => [
+      s("line", { x1: box.left, x2: box.right, y1: y(v), y2: y(v), class: "grid" }),
+      s("text", { x: box.left - 8, y: y(v) + 4, "text-anchor": "end" }, label(v, step)),
+    ]),
+  );
 }
 
 /** Numbers along the bottom. */
-export const xAxis = (box, x, values, name) => s("g", { class: "axis" },
-  s("line", { x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom, class: "base" }),
-  values.map((v) => s("text", { x: x(v), y: box.bottom + 17, "text-anchor": "middle" }, String(v))),
-  s("text", { x: box.right, y: box.bottom + 34, "text-anchor": "end", class: "axis-name" }, name));
+export const xAxis = (box, x, values, name) =>
+  s(
+    "g",
+    { class: "axis" },
+    s("line", { x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom, class: "base" }),
+    values.map((v) => s("text", { x: x(v), y: box.bottom + 17, "text-anchor": "middle" }, String(v))),
+    s("text", { x: box.right, y: box.bottom + 34, "text-anchor": "end", class: "axis-name" }, name),
+  );
 
 export const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 
@@ -60,10 +76,15 @@ export function frame(draw, attributes = {}) {
   const stage = h("div", { class: "stage" });
   const box = h("div", { ...attributes, class: "chart" }, stage, tip);
   let width = 0;
-  const redraw = () => { if (width) draw(stage, width); };
+  const redraw = () => {
+    if (width) draw(stage, width);
+  };
   new ResizeObserver(([entry]) => {
     const now = Math.floor(entry.contentRect.width);
-    if (now && now !== width) { width = now; redraw(); }
+    if (now && now !== width) {
+      width = now;
+      redraw();
+    }
   }).observe(box);
   const showTip = (x, y, ...content) => {
     tip.replaceChildren(...content);

@@ -3,5 +3,7 @@
   try {
     const chosen = localStorage.getItem("tunewright-theme");
     if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-  } catch { /* storage may be forbidden; the system's theme holds then */ }
+  } catch {
+    /* storage may be forbidden; the system's theme holds then */
+  }
 })();
