@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.chat.exchange import Exchange
-from agent.chat.looking import MAX_CHAT_TOKENS
 from agent.llm import LlmCall, LlmCaps, ToolModel
 from agent.llm_call import Ledger, redacted
 from agent.reply_json import MAX_REPLY_CHARACTERS
@@ -30,10 +29,10 @@ class Ticket:
 class Account:
     """The ledger of one conversation, kept in its memory. One call at a time."""
 
-    def __init__(self, exchange: Exchange, opened: ToolModel, prompt: Rendered) -> None:
+    def __init__(self, exchange: Exchange, opened: ToolModel, prompt: Rendered, max_tokens: int) -> None:
         self._exchange, self._opened, self._prompt = exchange, opened, prompt
         memory = exchange.memory
-        caps = LlmCaps(tokens=MAX_CHAT_TOKENS, tokens_used=memory.tokens_used, usd_used=memory.usd_used)
+        caps = LlmCaps(tokens=max_tokens, tokens_used=memory.tokens_used, usd_used=memory.usd_used)
         self._ledger = Ledger(caps, opened.price)
 
     def begin(self, sent: Sequence[Any], tools_characters: int) -> Ticket:

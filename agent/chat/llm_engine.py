@@ -14,6 +14,7 @@ from agent.chat.figures import Known
 from agent.chat.happenings import Happening, Retracted, Said, ToolDone, ToolStarted
 from agent.chat.llm_account import Account
 from agent.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, TooManyRounds, chat_messages
+from agent.chat.looking import MAX_CHAT_TOKENS
 from agent.chat.replies import reply_to
 from agent.chat.rules import standing_of
 from agent.chat.sentences import Sentences
@@ -22,7 +23,7 @@ from agent.chat_model import AccessError, TransportError
 from agent.desk.cards import PlanCard, Problem
 from agent.errors import TunewrightError
 from agent.llm import ToolModel, open_tool_model
-from agent.llm_call import redacted
+from agent.llm_call import LlmCapReached, redacted
 from prompts import render
 
 ATTEMPTS = 2
@@ -34,10 +35,12 @@ _ACTIONS = {Kind.CANCEL: "cancel", Kind.PAUSE: "cancel", Kind.RESUME: "resume", 
 
 
 class LlmEngine:
-    """Answers with the LLM that the conversation has. Keeps the opened model."""
+    """Answers with the LLM that the conversation has, of at most `max_tokens` in all. Keeps the opened model."""
 
-    def __init__(self) -> None:
+    def __init__(self, stall_seconds: float = STALL_SECONDS, max_tokens: int = MAX_CHAT_TOKENS) -> None:
+        """A model that gives nothing for `stall_seconds` is given up for this turn."""
         self._opened: ToolModel | None = None
+        self._stall_seconds, self._max_tokens = stall_seconds, max_tokens
 
     def answer(self, exchange: Exchange) -> Iterator[Happening]:
         """See `Engine.answer`. Whatever goes wrong with the LLM is said, and the conversation goes on."""
@@ -54,16 +57,23 @@ class LlmEngine:
         except TooManyRounds:
             yield from _instead(exchange, "I was going round in circles. This is what the tools told:")
         except (LlmFailed, TimeoutError, TunewrightError) as error:
-            exchange.problem = _trouble(error, self._opened)
+            exchange.problem = (
+                self._capped(exchange) if isinstance(error, LlmCapReached) else _trouble(error, self._opened)
+            )
             yield Said(text=f"{exchange.problem.message} {exchange.problem.hint}")
+
+    def _capped(self, exchange: Exchange) -> Problem:
+        used = f"{exchange.memory.tokens_used:,} of {self._max_tokens:,} LLM tokens"
+        message = f"This conversation has used {used}, which leaves no room for another reply."
+        return Problem(code=LlmCapReached.code, message=message, hint=f"A new one starts from nothing. {BY_RULES}")
 
     def _answered(self, exchange: Exchange, opened: ToolModel) -> Iterator[Happening]:
         state = _state(exchange)
         system = render("chat_system", **state)
-        account = Account(exchange, opened, system)
+        account = Account(exchange, opened, system, self._max_tokens)
         agent = ChatAgent(opened, exchange, account, chat_messages(system.text, _history(exchange)))
         for _ in range(ATTEMPTS):
-            reply = Reply(exchange, state, opened.secrets)
+            reply = Reply(exchange, state, opened.secrets, self._stall_seconds)
             unknown = yield from reply.relay(agent)
             if not unknown:
                 yield from _closing(exchange, reply)
@@ -76,8 +86,11 @@ class LlmEngine:
 class Reply:
     """One attempt at a reply: what the agent does, passed on once its sentences hold."""
 
-    def __init__(self, exchange: Exchange, facts: dict[str, Any], secrets: tuple[str, ...]) -> None:
-        self._exchange, self._facts, self._secrets = exchange, facts, secrets
+    def __init__(
+        self, exchange: Exchange, facts: dict[str, Any], secrets: tuple[str, ...], stall_seconds: float
+    ) -> None:
+        """`facts`: what the prompt says of the conversation; their figures are known as well."""
+        self._exchange, self._facts, self._secrets, self._stall_seconds = exchange, facts, secrets, stall_seconds
         self._sentences, self._tools_open = Sentences(), 0
         self.text = self.said = ""
         self.cut_off = False
@@ -86,7 +99,7 @@ class Reply:
         """Pass on what happens; the figures that end this attempt, none where it went well."""
         run: Background[Raw] = Background(agent.run)
         try:
-            for raw in run.products(lambda: None if self._tools_open else STALL_SECONDS):
+            for raw in run.products(lambda: None if self._tools_open else self._stall_seconds):
                 unknown = yield from self._take(raw)
                 if unknown:
                     return unknown
@@ -202,7 +215,7 @@ def _trouble(error: LlmFailed | TimeoutError | TunewrightError, opened: ToolMode
     if isinstance(error, TunewrightError):
         return Problem(code=error.code, message=str(error), hint=BY_RULES)
     if isinstance(error, TimeoutError):
-        message = f"{who} has not answered for {STALL_SECONDS:.0f} s."
+        message = f"{who} has not answered for too long."
         return Problem(code="llm_unreachable", message=message, hint=f"{_AGAIN} {BY_RULES}", retryable=True)
     told = redacted(short(str(error.reason), 400), opened.secrets)
     if isinstance(error.reason, TransportError):

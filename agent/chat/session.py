@@ -34,6 +34,10 @@ class Reader(Protocol):
         ...
 
 
+Watch = Callable[[Desk, str, Console, Callable[[str], None]], bool]
+"""Shows a study until it is over or the person looks away; see `agent.chat.following.follow`."""
+
+
 class Leave(Exception):
     """The person is done."""
 
@@ -41,8 +45,10 @@ class Leave(Exception):
 class Session:
     """One person at one terminal."""
 
-    def __init__(self, desk: Desk, conversation: Conversation, console: Console, reader: Reader) -> None:
-        self.desk, self.conversation = desk, conversation
+    def __init__(
+        self, desk: Desk, conversation: Conversation, console: Console, reader: Reader, watch: Watch = follow
+    ) -> None:
+        self.desk, self.conversation, self._watch = desk, conversation, watch
         self._console, self._reader = console, reader
         self._shown: str | None = None
         self._commands: dict[str, Callable[[str], None]] = {
@@ -105,10 +111,10 @@ class Session:
             if hasattr(happenings, "close"):
                 happenings.close()
         if started is not None:
-            self._watch(started)
+            self._look_at(started)
 
-    def _watch(self, study: str) -> None:
-        follow(self.desk, study, self._console, self._say)
+    def _look_at(self, study: str) -> None:
+        self._watch(self.desk, study, self._console, self._say)
 
     def _command(self, command: Slash, rest: str) -> None:
         if command.tool is not None:
@@ -165,7 +171,7 @@ class Session:
         self._tell(self.conversation.say(rest))
 
     def _follow(self, rest: str) -> None:
-        self._watch(self.desk.study(rest.removeprefix("#") or self.conversation.memory.study).study_id)
+        self._look_at(self.desk.study(rest.removeprefix("#") or self.conversation.memory.study).study_id)
 
     def _report(self, rest: str) -> None:
         print_report(self.desk.report(rest.removeprefix("#") or self.conversation.memory.study), self._console)

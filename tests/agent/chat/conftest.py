@@ -99,10 +99,10 @@ def scripted(desk, tmp_path):
     """`scripted(step, ...)`: a conversation with an LLM server that follows these steps."""
     with ExitStack() as stack:
 
-        def start(*steps, reader=None):
+        def start(*steps, reader=None, kind=Conversation):
             without_tools = None if reader is None else list(reader)
             served = stack.enter_context(serve(tmp_path, *steps, without_tools=without_tools))
-            opened = Talk(Conversation(desk, llm=f"{served.base_url}#fake"))
+            opened = Talk(kind(desk, llm=f"{served.base_url}#fake"))
             opened.served = served
             return opened
 

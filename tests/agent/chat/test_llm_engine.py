@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from agent.chat import llm_engine, looking
 from agent.chat.conversation import Conversation
+from agent.chat.llm_engine import LlmEngine
 from tests.agent.chat.conftest import READ_REQUEST, REQUEST, Talk, claims
 
 PLAN = {"calls": [{"name": "plan_study", "arguments": {"request": REQUEST}}]}
@@ -162,10 +162,23 @@ def test_an_empty_reply_is_told(scripted, finished):
     assert "no reply" in talk.say("how is it?")
 
 
-def test_a_server_that_stalls_is_given_up(scripted, monkeypatch):
+class Impatient(Conversation):
+    """Gives a model half a second."""
+
+    def _engine(self, llm):
+        return LlmEngine(stall_seconds=0.5)
+
+
+class Thrifty(Conversation):
+    """Gives a model five hundred tokens."""
+
+    def _engine(self, llm):
+        return LlmEngine(max_tokens=500)
+
+
+def test_a_server_that_stalls_is_given_up(scripted):
     """The person gets the line back."""
-    monkeypatch.setattr(llm_engine, "STALL_SECONDS", 0.5)
-    talk = scripted({"sleep": 30, "text": "late"})
+    talk = scripted({"sleep": 30, "text": "late"}, kind=Impatient)
     began = time.monotonic()
     assert "has not answered" in talk.say("hi")
     assert time.monotonic() - began < 10
@@ -196,14 +209,12 @@ def test_every_call_is_in_the_log_with_its_cost(scripted, desk, monkeypatch):
     assert "120 LLM tokens" in talk.do("budget")
 
 
-def test_the_cap_on_tokens_ends_the_llm_not_the_conversation(scripted, monkeypatch):
-    """The rules go on."""
-    monkeypatch.setattr("agent.chat.llm_account.MAX_CHAT_TOKENS", 500)
-    talk = scripted({"text": "Hello."})
-    assert "cap is reached" in talk.say("hi")
+def test_the_cap_on_tokens_ends_the_llm_not_the_conversation(scripted):
+    """Nothing is sent any more; the rules go on."""
+    talk = scripted({"text": "Hello."}, kind=Thrifty)
+    assert "0 of 500 LLM tokens" in talk.say("hi")
     assert talk.served.requests == []
     assert talk.happened[-1].problem.code == "llm_cap_reached"
-    assert looking.MAX_CHAT_TOKENS == 400_000
 
 
 def test_keys_are_in_no_log_and_no_turn(scripted, desk, monkeypatch, tmp_path):
