@@ -29,6 +29,8 @@ from trainers.spec import Closed
 
 DEFAULT_PORT = 8321
 ADDRESS_FILE = "server.json"
+SWITCH_SECONDS = 0.0005
+"""A plan that is being made in a thread gives way this soon (Python's default is 0.005): polls wait for less."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -188,6 +190,7 @@ class _Server(uvicorn.Server):
 
 def _run(server: _Server, listener: socket.socket) -> None:
     """Until a signal; the server has ended in good order when this returns."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     before = signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises the signal again when it is done
     try:
         with suppress(KeyboardInterrupt):
