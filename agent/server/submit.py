@@ -14,7 +14,7 @@ from agent.errors import NeedsAnswer
 from agent.job import SHORTEST_PREFIX, Approval
 from agent.request.overrides import Overrides
 from agent.server.card_view import print_card
-from agent.server.client import ServerClient
+from agent.server.client import NoServer, ServerClient
 from agent.server.openai_events import words_of
 from agent.settings import Settings
 from agent.study import EventKind, StudyEvent
@@ -101,14 +101,14 @@ def _tell(study: StudyCard, as_json: bool) -> None:
 
 
 def _follow(server: ServerClient, study: StudyCard, as_json: bool) -> int:
-    """Print what happens until the study is over; Ctrl-C stops the printing only."""
+    """Print what happens until the study is over; Ctrl-C, and a server that ends, stop the printing only."""
     try:
         for event in _events(server, study.study):
             if as_json:
                 click.echo(event.model_dump_json())
             elif event.kind is not EventKind.PROGRESS:
                 click.echo(words_of(event))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, NoServer):
         click.echo(f"\nStudy {study.study} goes on. `tunewright wait {study.study}` waits for it.", err=True)
         raise
     over = StudyCard.model_validate(server.get(f"/v1/studies/{study.study}"))

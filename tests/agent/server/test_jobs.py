@@ -87,6 +87,15 @@ def test_beta_is_kept(client, service, upload):
     assert (spec.search.beta, spec.loss, spec.budget.trials, spec.search.lora_rank) == (0.2, "ipo", 2, 16)
 
 
+def test_a_validation_file_is_used(client, service, upload):
+    """Instead of a part of the training rows."""
+    files = {"training_file": upload(ROWS), "validation_file": upload(ROWS[:20])}
+    job = create(client, model=MINILM, **files)
+    assert {name: job[name] for name in files} == files
+    study = service.desk.study("1")
+    assert study.spec.data.validation == service.desk.store.file(files["validation_file"]).path
+
+
 REFUSED = {
     "training_file": {"training_file": "file-0123456789abcdef"},
     "method": {"method": {"type": "reinforcement"}},
