@@ -85,7 +85,7 @@ def _line(text: str) -> str:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> str:
-    left = ' style="text-align:left"'
+    left = ' style="text-align:left;vertical-align:top"'
     told = "".join(
         "<tr>" + f"<th{left}>{escape(row[0])}</th>" + "".join(f"<td{left}>{escape(c)}</td>" for c in row[1:]) + "</tr>"
         for row in rows

@@ -391,6 +391,7 @@ def test_asyncio_streams_what_a_plain_loop_streams(done):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_real_study_from_a_data_frame_to_predictions(tw):
     """One call trains; the model is then used in this process, and scored on another frame."""
     kinds = []
