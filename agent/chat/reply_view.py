@@ -19,7 +19,7 @@ from agent.chat.happenings import (
 )
 from agent.chat.plan_shown import plan_shown
 
-ARGUMENT_CHARACTERS = 40
+ARGUMENT_CHARACTERS = 28
 
 
 class ReplyView:
@@ -90,14 +90,10 @@ class ReplyView:
         mark = ("✓ ", "green") if happening.ok else ("✗ ", "red")
         took = f" {happening.seconds:.1f} s" if happening.seconds >= 1 else ""
         arguments = self._arguments.pop(happening.call_id, "")
-        return Text.assemble(
-            "  ",
-            mark,
-            (happening.name, "cyan"),
-            (arguments, "dim"),
-            ("  " + short(happening.summary, 120), "" if happening.ok else "red"),
-            (took, "dim"),
-        )
+        told = (f"  {short(happening.summary, 120)}", "" if happening.ok else "red")
+        line = Text.assemble("  ", mark, (happening.name, "cyan"), (arguments, "dim"), told, (took, "dim"))
+        line.no_wrap, line.overflow = happening.ok, "ellipsis"
+        return line
 
     def _print(self, part: RenderableType) -> None:
         self._console.print(part)

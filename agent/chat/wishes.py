@@ -143,7 +143,7 @@ def _plain_question(low: str, standing: Standing) -> Wish | None:
 _FILE = re.compile(r"\.(?:csv|tsv|jsonl?|parquet|txt)\b|stdlib:")
 _ASK = re.compile(
     r"\s*(?:please\s+)?(?:(?:ask|prompt|query|tell|try|test|use|run)\b(?:\s+(?:the|my|our|this|that|your|best|tuned|new|"
-    r"trained|fine-tuned|final|model|adapter|classifier|it|on|with|out|study|\#?\d+))*|generate|predict|"
+    r"trained|fine-tuned|final|model|adapter|classifier|it|on|of|with|out|study|\#?\d+))*|generate|predict|"
     r"classify(?:\s+(?:this|the following|the text))?|what (?:does|would|will) (?:it|the (?:tuned |best )?model) "
     r"(?:say|answer|predict|give)(?:\s+(?:to|for|about|on))?)\s*(?::\s*(?P<rest>\S.*)|[\"“'](?P<quote>[^\"”]+)[\"”'])[\s?.!]*$",
     re.IGNORECASE | re.DOTALL,
@@ -191,7 +191,7 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
         return Wish.model_validate(
             {"kind": kind, "data": data, "out": spec.output.dir, "merge": bool(spec.output.merge), **named}
         )
-    if standing.started and set(_fields(alone)) - {"intent"} <= _OUTPUT and _OUT.match(low):
+    if _hands_out(standing) and set(_fields(alone)) - {"intent"} <= _OUTPUT and _OUT.match(low):
         return Wish.model_validate(
             {"kind": Kind.EXPORT, "out": spec.output.dir, "merge": bool(spec.output.merge), **named}
         )
@@ -207,6 +207,11 @@ _OUT = re.compile(
     r"(?:please )?(?:export|merge|save|download|give|hand|copy|write)\b.*"
     r"\b(?:it|adapter|model|weights|study|results?)\b"
 )
+
+
+def _hands_out(standing: Standing) -> bool:
+    """Whether an output can only be that of a study: no plan is being made."""
+    return standing.started or (standing.draft is None and standing.study is not None)
 
 
 def _edit(text: str, alone: Draft, standing: Standing) -> Wish:

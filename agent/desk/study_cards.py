@@ -173,9 +173,10 @@ def trial_card(trial: Trial) -> TrialCard:
 
 
 def trial_of(store: Store, study: Study, number: int | None) -> Trial:
-    """The trial of that number, the incumbent for None. Raises InputError where there is none."""
+    """The trial of that number; for None the one whose configuration a finished study handed back, the incumbent of
+    another. Raises InputError where there is none."""
     if number is None:
-        best = store.history(study.study_id).best
+        best = _handed_back(store, study) or store.history(study.study_id).best
         if best is None:
             raise InputError("trial", f"study {study.study_id} has no complete trial yet.", "Name a trial.")
         return best
@@ -186,6 +187,15 @@ def trial_of(store: Store, study: Study, number: int | None) -> Trial:
         rule = f"study {study.study_id} has no trial {number}; there are: {last}."
         raise InputError("trial", rule, "Name one of them.", code="not_found")
     return found
+
+
+def _handed_back(store: Store, study: Study) -> Trial | None:
+    """The search trial of the configuration that was best on fresh seeds; None before there is a report."""
+    directory = report_directory(study)
+    if study.state is not StudyState.DONE or not (directory / "report.json").exists():
+        return None
+    config = read_report(directory).best.config
+    return next((t for t in store.history(study.study_id).complete if t.config == config), None)
 
 
 def explanation(store: Store, study: Study, number: int | None) -> Explanation:

@@ -98,6 +98,7 @@ def test_two_trials_are_compared(text):
         ("ask the model: where is my card?", "where is my card?"),
         ('what does the model say to "hello"?', "hello"),
         ("try it on: charged twice", "charged twice"),
+        ("ask the model of my study: hello", "hello"),
         ("classify this: my parcel is lost", "my parcel is lost"),
         ("ask the model: cancel study 3", "cancel study 3"),
     ],
@@ -128,6 +129,8 @@ def test_evaluation_and_export_take_what_they_need():
     assert wish_of("evaluate it on x.csv", STARTED).data == "x.csv"
     exported = wish_of("merge and export it to out/", STARTED)
     assert (exported.kind, exported.out, exported.merge) == (Kind.EXPORT, "out/", True)
+    assert wish_of("export it to out1", Standing(study="3")).out == "out1"
+    assert wish_of("save it to out1", PLANNED).kind is not Kind.GENERATE
 
 
 def test_anything_answers_an_open_question_but_an_order():
