@@ -54,7 +54,8 @@ class Block:
     @property
     def place(self) -> str:
         """Where it stands, for a message."""
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        inside = self.page.is_relative_to(ROOT)
+        return f"{self.page.relative_to(ROOT) if inside else self.page.name}:{self.line}"
 
     @property
     def skipped(self) -> bool:
@@ -263,8 +264,10 @@ class Terminal:
         self._read = 0
 
     def type(self, line: str) -> None:
-        """A line, once the program has been quiet for a moment; or Ctrl-C at once."""
+        """A line, once the program has been quiet for a moment; or Ctrl-C, once somebody has seen what is shown."""
         if line == "^C":
+            self._more(3.0)
+            time.sleep(3.0)  # a program that has just told of Ctrl-C may not listen for it yet
             self._read = len(self.printed)
             self._child.sendintr()
             return
