@@ -13,7 +13,10 @@ from agent.desk.desk import Desk
 from agent.mcp_server.server import DeskServer
 from agent.mcp_server.work import Work
 from agent.server.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token
-from agent.server.guard import MAX_JSON_BYTES, App, Guard, Hosts
+from agent.server.asgi import App
+from agent.server.bodies import MAX_JSON_BYTES
+from agent.server.guard import Guard
+from agent.server.hosts import Hosts
 from agent.server.measures import Measures
 from agent.server.serve import Serving, check_host, listening, url_of
 from agent.settings import Settings

@@ -14,7 +14,9 @@ from starlette.responses import Response
 
 from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
 from agent.errors import InputError, TunewrightError
-from agent.server.guard import App, Guard, Hosts
+from agent.server.asgi import App
+from agent.server.guard import Guard
+from agent.server.hosts import Hosts
 from agent.server.problems import INTERNAL, ErrorBody, problem, response_of
 from agent.server.service import Service
 from agent.server.signed_out import refusal
@@ -78,12 +80,14 @@ def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
     from agent.server.openai_models import model_routes
     from agent.server.pages import login_routes, page_routes
     from agent.server.plans import plan_routes
+    from agent.server.starting import start_routes
     from agent.server.studies import study_routes
     from agent.server.turns import Turns
 
     turns = Turns(service)
     return (
         plan_routes(service),
+        start_routes(service),
         study_routes(service),
         download_routes(service),
         conversation_routes(service, turns),

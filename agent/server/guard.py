@@ -4,37 +4,23 @@ Checked in this order: Host (DNS rebinding), Origin (other web pages), token, co
 Plain ASGI, because polling clients pass here many times a second.
 """
 
-import asyncio
-import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
-
-from starlette.responses import Response
 
 from agent.errors import InputError
 from agent.server.access import Access
+from agent.server.asgi import App, Message, Receive, Scope, Send
+from agent.server.bodies import Length, metered, read_json
+from agent.server.hosts import Hosts
 from agent.server.measures import Measures
 from agent.server.problems import INTERNAL, response_of
 from agent.server.signed_out import refusal
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SAFE_VERBS = frozenset({"GET", "HEAD"})
 LOGIN = "/login"
 UPLOAD = "/v1/files"
 BY_COOKIE = "tunewright.by_cookie"
 """Key of the scope: whether the request is the web page's."""
-MAX_JSON_BYTES = 1024 * 1024
-MAX_DEPTH = 20
-BODY_SECONDS = 30.0
-"""A JSON body must have arrived within this time."""
 
 POLICY = (
     b"default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; frame-ancestors 'none'; "
@@ -46,33 +32,6 @@ ALWAYS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
-_DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Hosts:
-    """The names the server answers to, as in `Host` headers, and the web origins that are its own."""
-
-    names: frozenset[bytes]
-    tls_names: frozenset[bytes] = frozenset()
-    """Names that a proxy may serve by https; their origin then begins with it."""
-
-    @classmethod
-    def of(cls, port: int, allowed: tuple[str, ...] = ()) -> "Hosts":
-        """Loopback with `port`, and what the user allows: `name:port` as it is, `name` with `port` and without one."""
-        local = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost", "[::1]")}
-        extra = set[bytes]()
-        for name in (name.strip().lower() for name in allowed):
-            if not re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?", name):
-                raise InputError("--allowed-host", f"must be NAME or NAME:PORT, got {name!r}.", "Such as box.lan:8321.")
-            bare = re.fullmatch(r".*[^:]:\d+", name) is None or name.endswith("]")
-            extra |= {name.encode(), f"{name}:{port}".encode()} if bare else {name.encode()}
-        return cls(frozenset(local | extra), frozenset(extra))
-
-    def own_origin(self, origin: bytes, host: bytes) -> bool:
-        """Whether a page of `origin` is one of ours, seen under the same name."""
-        origin = origin.lower()
-        return origin == b"http://" + host or (host in self.tls_names and origin == b"https://" + host)
 
 
 @dataclass
@@ -111,7 +70,12 @@ class Guard:
         seen = _seen(scope["headers"])
         try:
             scope[BY_COOKIE] = self._check(scope, seen)
-            receive = await self._body(scope, seen, receive)
+            if scope["method"] not in SAFE_VERBS:
+                length = Length(seen.length, seen.chunked)
+                if scope["path"] == UPLOAD:
+                    receive = metered(receive, length, self.max_upload)
+                else:
+                    receive = await read_json(receive, length)
             await self.app(scope, receive, answer)
         except InputError as error:
             if answer.status:
@@ -171,47 +135,6 @@ class Guard:
                 "bad_content_type",
             )
 
-    async def _body(self, scope: Scope, seen: _Seen, receive: Receive) -> Receive:
-        """`receive` of a body that is small and shallow enough, or that stops once an upload is too large."""
-        if scope["method"] in SAFE_VERBS:
-            return _nothing(receive)
-        upload = scope["path"] == UPLOAD
-        limit = self.max_upload if upload else MAX_JSON_BYTES
-        if seen.length is not None and (not seen.length.isdigit() or int(seen.length) > limit):
-            raise _too_large(limit)
-        if upload:
-            return _metered(receive, limit)
-        body = bytearray()
-        if seen.length not in (None, b"0") or seen.chunked:
-            try:
-                async with asyncio.timeout(BODY_SECONDS):
-                    more = True
-                    while more:
-                        message = await receive()
-                        if message["type"] == "http.disconnect":
-                            return receive
-                        body += message.get("body", b"")
-                        more = message.get("more_body", False)
-                        if len(body) > limit:
-                            raise _too_large(limit)
-            except TimeoutError as error:
-                raise InputError("body", "did not arrive in time.", "Send it at once.", "too_slow") from error
-        if depth(bytes(body)) > MAX_DEPTH:
-            raise InputError("body", f"JSON may be nested {MAX_DEPTH} deep at most.", "Send something flatter.")
-        return _replayed(bytes(body), receive)
-
-
-SIGNED_OUT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'"
-)
-
-
-def signed_out() -> Response:
-    """The page for a browser without a cookie: says how to get one. Always the same, whoever asks for what."""
-    page = files("agent.server").joinpath("web", "signed_out.html").read_bytes()
-    return Response(page, 401, {"content-security-policy": SIGNED_OUT_POLICY}, media_type="text/html")
-
 
 HOW_TO_KNOW = "Send Authorization: Bearer TOKEN with the token in server.token of the server's home directory."
 
@@ -238,57 +161,6 @@ def _seen(headers: list[tuple[bytes, bytes]]) -> _Seen:
         elif name == b"accept":
             seen.accept = value
     return seen
-
-
-def depth(body: bytes) -> int:
-    """How deep the brackets of a JSON text are nested, those inside strings apart. Linear in its length."""
-    deepest = level = 0
-    for found in _DEPTH.finditer(body):
-        first = body[found.start()]
-        if first in b"[{":
-            level += 1
-            deepest = max(deepest, level)
-        elif first in b"]}":
-            level -= 1
-    return deepest
-
-
-def _too_large(limit: int) -> InputError:
-    return InputError("body", f"may have {limit:,} bytes at most.", "Send less.", "body_too_large")
-
-
-def _nothing(receive: Receive) -> Receive:
-    """A request without a body, whatever is sent along."""
-    return receive
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """`receive` that gives a body already read, then what comes after it."""
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _metered(receive: Receive, limit: int) -> Receive:
-    """`receive` that raises once more than `limit` bytes have come."""
-    total = 0
-
-    async def metered() -> Message:
-        nonlocal total
-        message = await receive()
-        total += len(message.get("body", b""))
-        if total > limit:
-            raise _too_large(limit)
-        return message
-
-    return metered
 
 
 class _Answer:

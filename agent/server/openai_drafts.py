@@ -9,6 +9,7 @@ from agent.desk.rows import StoredFile
 from agent.errors import InputError
 from agent.request.draft import Draft, DraftSpec, Quote
 from agent.request.overrides import Overrides
+from agent.request.resolve import resolve
 from agent.server.openai_shapes import AUTO, JobRequest
 from agent.server.plans import check_spec_file
 from agent.server.service import Service
@@ -36,10 +37,11 @@ def planned_job(service: Service, asked: JobRequest) -> Planned:
     multiplier = asked.stated.learning_rate_multiplier
     if not isinstance(multiplier, float | int):
         return desk.plan_draft(request, draft, overrides=flags, llm=llm)
-    first = desk.plan_draft(request, draft, overrides=flags, llm=llm)
-    if first.plan.space is None:
-        return first
-    default = first.plan.space.default()["learning_rate"]
+    settings = service.settings if llm is None else service.settings.model_copy(update={"llm": llm})
+    space = resolve(request, draft, settings, flags).plan.space
+    if space is None:  # something is open that must be told
+        return desk.plan_draft(request, draft, overrides=flags, llm=llm)
+    default = space.default()["learning_rate"]
     rate = float(f"{float(default) * multiplier:.6g}")
     quoted = f"learning_rate_multiplier {multiplier:g}"
     draft = _with(draft, {"search.learning_rate": (rate, quoted)})

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
+from agent.server.following import followed
 from agent.server.openai_drafts import planned_job
 from agent.server.openai_events import event_of
 from agent.server.openai_files import epoch
@@ -22,7 +23,7 @@ from agent.server.openai_shapes import (
 from agent.server.openai_view import job_of, model_name, study_of
 from agent.server.service import Service
 from agent.server.sse import MEDIA_TYPE, event, stream
-from agent.server.studies import Key, followed, open_points
+from agent.server.starting import Key, open_points
 from agent.study import TrialState
 
 JobId = Annotated[str, Path(max_length=64)]

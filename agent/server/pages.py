@@ -8,8 +8,9 @@ from fastapi import Path as InPath
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from agent.errors import InputError
-from agent.server.guard import LOGIN, signed_out
+from agent.server.guard import LOGIN
 from agent.server.service import Service
+from agent.server.signed_out import refusal
 from trainers.spec import Closed
 
 TYPES = {
@@ -60,10 +61,9 @@ def page_routes(service: Service, api: FastAPI) -> APIRouter:
         if not service.access.take_code(code):
             if service.access.cookie_fits(request.cookies.get(service.cookie_name, "").encode()):
                 return RedirectResponse("/", status_code=303)  # the link that signed this browser in, opened again
-            if "text/html" in request.headers.get("accept", ""):
-                return signed_out()
             rule = "this login link was used already, or is not of this server."
-            raise InputError("code", rule, "Get another one: tunewright serve --link", "bad_token")
+            error = InputError("code", rule, "Get another one: tunewright serve --link", "bad_token")
+            return refusal(error, request.scope)
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
             service.cookie_name, service.access.cookie, httponly=True, samesite="strict", path="/", max_age=90 * 86400

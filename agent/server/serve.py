@@ -20,7 +20,8 @@ from agent.errors import InputError, StoreConflict
 from agent.owner import owner_pid, owning
 from agent.server.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, write_private
 from agent.server.app import build_app
-from agent.server.guard import LOGIN, Hosts
+from agent.server.guard import LOGIN
+from agent.server.hosts import Hosts
 from agent.server.openai_files import unfinished_uploads
 from agent.server.service import Service
 from agent.server.status import Statuses

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from agent.desk.desk import Desk
 from agent.server.access import Access
 from agent.server.app import build_app
-from agent.server.guard import Hosts
+from agent.server.hosts import Hosts
 from agent.server.service import Service
 from agent.server.status import Statuses
 from agent.settings import load_settings

@@ -9,7 +9,9 @@ from starlette.testclient import TestClient
 
 from agent.errors import InputError
 from agent.server.access import Access
-from agent.server.guard import MAX_DEPTH, MAX_JSON_BYTES, Guard, Hosts, depth
+from agent.server.bodies import MAX_DEPTH, MAX_JSON_BYTES, depth
+from agent.server.guard import Guard
+from agent.server.hosts import Hosts
 from agent.server.measures import Measures
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40)

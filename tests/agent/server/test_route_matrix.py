@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from agent.server.app import build_api, build_app, routers
-from agent.server.guard import Hosts
+from agent.server.hosts import Hosts
 
 PORT = 8321
 HOST = f"127.0.0.1:{PORT}"

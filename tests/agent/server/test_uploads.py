@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from agent.errors import InputError
 from agent.server.app import build_app
-from agent.server.guard import Hosts
+from agent.server.hosts import Hosts
 from agent.server.openai_files import safe_name
 from agent.server.openai_rows import row_of
 from agent.server.upload import Upload
