@@ -46,7 +46,6 @@ class _Seen:
     length: bytes | None = None
     chunked: bool = False
     fetch_site: bytes = b""
-    accept: bytes = b""
     twice: bool = False
 
 
@@ -158,8 +157,6 @@ def _seen(headers: list[tuple[bytes, bytes]]) -> _Seen:
             seen.chunked = True
         elif name == b"sec-fetch-site":
             seen.fetch_site = value
-        elif name == b"accept":
-            seen.accept = value
     return seen
 
 

@@ -10,108 +10,23 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
 from agent.errors import InputError
-from agent.server.fields import Text
+from agent.server.openai_chat_shapes import ChatRequest, Choice, Completion, Reply, Usage
 from agent.server.openai_models import AGENT_MODEL
 from agent.server.problems import Told, response_of
 from agent.server.service import Service
 from agent.server.sse import event, stream
 from agent.server.transcripts import Transcripts, plan_words
 from agent.server.turns import Listener, Turns
-from trainers.spec import Closed
 
 TUNED = re.compile(r"ft:.{1,500}:tunewright:[A-Za-z0-9._-]{0,64}:(\d{1,18})")
 CORRECTED = "\n\n_(What was said so far in this reply does not hold. Corrected:)_\n\n"
-
-
-class Part(BaseModel):
-    """A piece of a message."""
-
-    model_config = ConfigDict(extra="ignore")
-    type: str
-    text: Text = ""
-
-
-class ChatMessage(BaseModel):
-    """One message."""
-
-    model_config = ConfigDict(extra="ignore")
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Text | list[Part] | None = None
-
-    @property
-    def words(self) -> str:
-        """Its text. Raises InputError where it holds anything else."""
-        if isinstance(self.content, list):
-            if other := next((part.type for part in self.content if part.type != "text"), None):
-                raise InputError("messages", f"only text is understood, got {other[:40]!r}.", "Send text.")
-            return "".join(part.text for part in self.content)
-        return self.content or ""
-
-
-class StreamOptions(BaseModel):
-    """Options of a stream."""
-
-    model_config = ConfigDict(extra="ignore")
-    include_usage: bool = False
-
-
-class ChatRequest(BaseModel):
-    """A chat in OpenAI's shape. Fields that steer a model's sampling are taken and have no effect."""
-
-    model_config = ConfigDict(extra="ignore")
-    model: str = Field(AGENT_MODEL, max_length=600)
-    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=2000)]
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    n: Literal[1] | None = None
-    max_tokens: int | None = Field(None, ge=1, le=32_768)
-    max_completion_tokens: int | None = Field(None, ge=1, le=32_768)
-    metadata: dict[str, str] | None = Field(None, max_length=16, description="conversation_id names a conversation")
-
-
-class Usage(Closed):
-    """Tokens, estimated from the length of the text: four characters each."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
-class Reply(Closed):
-    """What was answered."""
-
-    role: Literal["assistant"] = "assistant"
-    content: str
-    refusal: None = None
-
-
-class Choice(Closed):
-    """The one answer."""
-
-    index: int = 0
-    message: Reply
-    finish_reason: Literal["stop"] = "stop"
-    logprobs: None = None
-
-
-class Completion(Closed):
-    """An answered chat."""
-
-    id: str
-    object: Literal["chat.completion"] = "chat.completion"
-    created: int
-    model: str
-    choices: tuple[Choice, ...]
-    usage: Usage
-    metadata: dict[str, str] = {}
 
 
 def chat_routes(service: Service, turns: Turns) -> APIRouter:
