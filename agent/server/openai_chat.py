@@ -47,7 +47,7 @@ def chat_routes(service: Service, turns: Turns) -> APIRouter:
         named = (asked.metadata or {}).get("conversation_id")
         conversation = transcripts.conversation(named, before)
         listener = turns.start(conversation, lambda one: one.say(words))
-        told = _Telling(asked, [*before, ("user", words)], conversation.conversation_id, transcripts)
+        told = Telling(asked, [*before, ("user", words)], conversation.conversation_id, transcripts)
         if asked.stream:
             return stream(service, told.chunks(listener))
         return told.whole(listener)
@@ -63,7 +63,7 @@ def _last(asked: ChatRequest) -> tuple[str, list[tuple[str, str]]]:
     return said[-1][1], [(str(role), words) for role, words in said[:-1]]
 
 
-class _Telling:
+class Telling:
     """A turn of the agent's as a completion, whole or in chunks."""
 
     def __init__(

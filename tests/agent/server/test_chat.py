@@ -4,6 +4,14 @@ import json
 
 import pytest
 
+from agent.chat.conversation import Conversation
+from agent.chat.happenings import Retracted, Said, TurnOver
+from agent.desk.cards import Problem
+from agent.server.openai_chat import Telling
+from agent.server.openai_chat_shapes import ChatMessage, ChatRequest
+from agent.server.transcripts import Transcripts
+from agent.server.turns import Listener
+
 ASK = {"role": "user", "content": "classify tickets.csv with MiniLM, 2 trials, 1 epoch"}
 YES = {"role": "user", "content": "yes"}
 
@@ -102,3 +110,42 @@ def test_what_cannot_be_answered(client, case):
     body, status, param = REFUSED[case]
     answer = client.post("/v1/chat/completions", json={"model": "tunewright", "messages": [ASK]} | body)
     assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
+
+
+def told(desk, *happenings, stream=False):
+    """A turn in which these happened, as a completion or as the text of its chunks."""
+    import asyncio
+
+    listener = Listener()
+    for happening in (*happenings, None):
+        listener.hear(happening)
+    conversation = Conversation(desk).conversation_id
+    asked = ChatRequest(messages=[ChatMessage(role="user", content="hello")], stream=stream)
+    telling = Telling(asked, [("user", "hello")], conversation, Transcripts(desk))
+    if not stream:
+        return telling.whole(listener)
+
+    async def chunks():
+        return b"".join([chunk async for chunk in telling.chunks(listener)]).decode()
+
+    return asyncio.run(chunks())
+
+
+OVER = TurnOver(conversation_id="1")
+BROKEN = TurnOver(conversation_id="1", problem=Problem(code="planner_failed", message="out of reach", retryable=True))
+
+
+def test_what_was_taken_back_is_not_said(desk):
+    """A whole answer leaves it out; a stream, which cannot unsay it, says that it does not hold."""
+    happened = (Said(text="It is 5."), Retracted(why="no such figure"), Said(text="It is 4."), OVER)
+    assert json.loads(told(desk, *happened).body)["choices"][0]["message"]["content"] == "It is 4."
+    streamed = told(desk, *happened, stream=True)
+    assert streamed.index("It is 5.") < streamed.index("does not hold") < streamed.index("It is 4.")
+
+
+def test_a_turn_without_a_word_is_an_error(desk):
+    """Worth another try where the planner was out of reach; with a word it is an answer all the same."""
+    answer = told(desk, BROKEN)
+    assert (answer.status_code, json.loads(answer.body)["error"]["code"]) == (502, "planner_failed")
+    assert '"error"' in told(desk, BROKEN, stream=True)
+    assert told(desk, Said(text="I cannot."), BROKEN).status_code == 200
