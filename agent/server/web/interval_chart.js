@@ -11,7 +11,7 @@ export function intervalChart(rows, { label, line = null } = {}) {
   function draw(stage, width) {
     const shown = rows.filter((r) => Number.isFinite(r.value) || Number.isFinite(r.dot));
     const domain = extent([...shown.flatMap((r) => [r.low, r.high, r.value, r.dot]), line?.value], 0.12);
-    const narrow = width < 460;
+    const narrow = width < 460 || shown.length === 1; // one row needs no name: its panel has one
     const height = shown.length * ROW + 44;
     const box = { left: narrow ? 8 : 118, right: width - 16, bottom: height - 28 };
     const x = linear(domain, [box.left + 6, box.right]);

@@ -13,7 +13,7 @@ export function prediction(trial, compared) {
   const known = Number.isFinite(trial.predicted_mean),
     sd = trial.predicted_sd ?? 0;
   const row = {
-    name: known ? "predicted" : "outcome",
+    name: "",
     kind: "ours",
     value: known ? trial.predicted_mean : undefined,
     low: known && sd ? trial.predicted_mean - Z95 * sd : undefined,
