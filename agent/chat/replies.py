@@ -34,8 +34,9 @@ def _reply(card: BaseModel) -> str:
 @_reply.register
 def _(card: Problem) -> str:
     where = f"{card.param}: " if card.param and card.param not in ("request", "study", "trial") else ""
+    stop = "" if card.message.rstrip().endswith((".", "?", "!")) else "."
     hint = f" {card.hint}" if card.hint else ""
-    return _line(f"{where}{card.message}{hint}")
+    return _line(f"{where}{card.message}{stop}{hint}")
 
 
 @_reply.register

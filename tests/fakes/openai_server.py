@@ -39,27 +39,28 @@ class Handler(BaseHTTPRequestHandler):
     steps: list[dict[str, Any]] = []
     without_tools: list[dict[str, Any]] | None = None
     requests_file = Path()
+    body: dict[str, Any] = {}
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.body = body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         entry = {"path": self.path, "headers": dict(self.headers), "body": body}
         with self.requests_file.open("a") as file:
             file.write(json.dumps(entry) + "\n")
-        step = self.next_step(body)
+        step = self.next_step()
         for refused, parameter in (("refuse_schema", "response_format"), ("refuse_tools", "tools")):
             if step.get(refused) and parameter in body:
                 self.send(400, json.dumps({"error": {"message": f"{parameter} is not supported", "type": "invalid"}}))
                 return
             if step.get(refused):
-                step = self.next_step(body)
-        self.carry_out(step, body)
+                step = self.next_step()
+        self.carry_out(step)
 
-    def next_step(self, body: dict[str, Any]) -> dict[str, Any]:
-        steps = self.steps if self.without_tools is None or "tools" in body else self.without_tools
+    def next_step(self) -> dict[str, Any]:
+        steps = self.steps if self.without_tools is None or "tools" in self.body else self.without_tools
         return steps.pop(0) if len(steps) > 1 else steps[0]
 
-    def carry_out(self, step: dict[str, Any], body: dict[str, Any]) -> None:
-        step = filled_in(step, body)
+    def carry_out(self, step: dict[str, Any]) -> None:
+        step = filled_in(step, self.body)
         time.sleep(step.get("sleep", 0))
         if step.get("hang_up"):
             self.connection.close()
@@ -70,7 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             text = step.get("text", step.get("repeat", "") * step.get("times", 1))
             finish = "length" if step.get("length") else "tool_calls" if step.get("calls") else "stop"
-            if body.get("stream"):
+            if self.body.get("stream"):
                 self.stream(pieces(text, step.get("calls", ()), finish), step)
             else:
                 self.send(200, completion(text, finish, step.get("calls", ())), drip=step.get("drip", 0))
