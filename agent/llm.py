@@ -138,6 +138,8 @@ class ToolModel:
     secrets: tuple[str, ...]
     mapped: Callable[[Exception], Exception]
     """What went wrong in a call, as one of the errors of `agent.chat_model`."""
+    max_reply_tokens: int = 4096
+    """A vLLM server of ours has a short context, which prompt and reply share."""
 
 
 def open_tool_model(
@@ -161,7 +163,8 @@ def open_tool_model(
         chat, variable = _model(name, environ, timeout_seconds)
     if "stream_usage" in type(chat).model_fields:
         chat = chat.model_copy(update={"stream_usage": True})
-    return ToolModel(chat, name, price_of(name.local, environ), secrets, lambda error: mapped(error, name, variable))
+    price, reply = price_of(name.local, environ), 1024 if name.kind == "vllm" else ToolModel.max_reply_tokens
+    return ToolModel(chat, name, price, secrets, lambda error: mapped(error, name, variable), reply)
 
 
 def _started(server: "VllmServer") -> str:

@@ -12,8 +12,6 @@ from agent.llm_call import Ledger, redacted
 from agent.reply_json import MAX_REPLY_CHARACTERS
 from prompts import Rendered
 
-MAX_REPLY_TOKENS = 4096
-
 
 @dataclass
 class Ticket:
@@ -39,7 +37,7 @@ class Account:
         """A call with these messages is about to be made. Raises LlmCapReached."""
         text = self._clean("\n\n".join(_shown(message) for message in sent))
         size = len(text) + tools_characters
-        return Ticket(text, size, self._ledger.room(size, MAX_REPLY_TOKENS), time.monotonic())
+        return Ticket(text, size, self._ledger.room(size, self._opened.max_reply_tokens), time.monotonic())
 
     def end(self, ticket: Ticket, reply: Any) -> None:
         """The reply came."""

@@ -1,12 +1,15 @@
 """An LLM behind a real server talks: tools, streaming, figures, what goes wrong with it, what it costs."""
 
+import json
 import time
 
 import pytest
 
 from agent.chat.conversation import Conversation
 from agent.chat.llm_engine import LlmEngine
+from agent.vllm_server import close_servers
 from tests.agent.chat.conftest import READ_REQUEST, REQUEST, Talk, claims
+from tests.fakes.vllm_environment import make_environment
 
 PLAN = {"calls": [{"name": "plan_study", "arguments": {"request": REQUEST}}]}
 START = {"calls": [{"name": "start_study", "arguments": {"plan_hash": "$plan_hash"}}]}
@@ -240,6 +243,26 @@ def test_old_results_are_not_sent_again(scripted, finished):
     messages = talk.served.requests[-1]["body"]["messages"]
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert "- study it is about: none yet" in messages[0]["content"]
+
+
+def test_a_vllm_server_of_ours_reads_tool_calls(desk, tmp_path, monkeypatch):
+    """It is started with the parser of the model's family; the key is its own."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps({"model_type": "qwen3", "max_position_embeddings": 4096}))
+    (model / "model.safetensors").touch()
+    environment = make_environment(tmp_path / "vllm", STATUS, {"text": "Nothing yet."})
+    monkeypatch.setenv("TUNEWRIGHT_VLLM_PYTHON", str(environment.python))
+    try:
+        talk = Talk(Conversation(desk, llm=f"vllm:{model}"))
+        assert talk.say("how is it?") == "Nothing yet."
+    finally:
+        close_servers()
+    [start] = environment.starts
+    assert start["argv"][start["argv"].index("--tool-call-parser") + 1] == "hermes"
+    assert "--enable-auto-tool-choice" in start["argv"]
+    assert talk.tools == [("status", False)]
+    assert start["environ"]["VLLM_API_KEY"] not in str([dict(call) for call in desk.store.llm_calls()])
 
 
 def test_the_llm_of_a_conversation_is_remembered(scripted, desk):
