@@ -199,7 +199,10 @@ class Conversation:
 
     def _declined(self, exchange: Exchange) -> Iterator[Happening]:
         exchange.remember(waiting=None)
-        yield Said(text="Not started. Say what to change, or say start it when it is right.")
+        study = exchange.memory.study
+        goes_on = study is not None and not self.desk.status(study).over
+        also = f' Study {study} goes on; to stop it say "cancel study {study}".' if goes_on else ""
+        yield Said(text=f"Not started. Say what to change, or say start it when it is right.{also}")
 
     def _just_asked(self, turns: Sequence[Turn], waiting: str) -> bool:
         """Whether the reply before put this plan up: a bare yes to anything later may mean something else."""

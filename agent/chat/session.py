@@ -11,6 +11,7 @@ from rich.text import Text
 from agent.chat.conversation import Conversation
 from agent.chat.following import follow
 from agent.chat.happenings import ApprovalAsked, Happening, StudyStarted
+from agent.chat.keys import unechoed
 from agent.chat.plan_shown import plan_shown
 from agent.chat.reply_view import ReplyView
 from agent.chat.rules import ABILITIES
@@ -100,7 +101,7 @@ class Session:
         """Show a turn as it happens; Ctrl-C stops the reply. A study that was started is watched."""
         started: str | None = None
         try:
-            with ReplyView(self._console) as view:
+            with unechoed(), ReplyView(self._console) as view:
                 for happening in happenings:
                     view.show(happening)
                     self._shown = happening.plan_hash if isinstance(happening, ApprovalAsked) else self._shown
@@ -114,7 +115,8 @@ class Session:
             self._look_at(started)
 
     def _look_at(self, study: str) -> None:
-        self._watch(self.desk, study, self._console, self._say)
+        with unechoed():
+            self._watch(self.desk, study, self._console, self._say)
 
     def _command(self, command: Slash, rest: str) -> None:
         if command.tool is not None:

@@ -39,6 +39,17 @@ def test_edits_follow_each_other(talk):
     assert hashes[-1] == hashes[-3]
 
 
+def test_what_is_said_of_a_plan_is_in_its_result(talk):
+    """Trials, times, what changed; a no while a study runs says that it goes on."""
+    for text in (REQUEST, "use rank 32 instead", "at most 90 minutes", "make it 20 trials"):
+        reply = talk.say(text)
+        results = [h.result for h in talk.happened if h.kind == "tool_done"]
+        assert Known.of(results).unknown(reply) == []
+    talk.say("yes")
+    talk.say("make it 2 trials")
+    assert 'say "cancel study 1"' in talk.say("stop")
+
+
 def test_an_open_question_is_asked_and_answered(talk, tmp_path):
     """First the question; the answer completes the plan."""
     (tmp_path / "notes.csv").write_text((tmp_path / "tickets.csv").read_text().replace("label", "team", 1))

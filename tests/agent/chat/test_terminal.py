@@ -8,11 +8,13 @@ import pytest
 from rich.console import Console
 
 from agent.chat.conversation import Conversation
+from agent.chat.following import follow
 from agent.chat.headless import speak
 from agent.chat.prompt_reader import SlashCompleter, standing
 from agent.chat.session import Session
 from agent.chat.slash import BY_NAME, COMMANDS, arguments_of, parsed
 from agent.chat.terminal import ChatOptions, chat
+from agent.desk.desk import Desk
 from agent.errors import InputError
 from tests.agent.chat.conftest import REQUEST
 
@@ -180,6 +182,34 @@ def test_markup_and_control_characters_of_data_do_not_steer_the_terminal(typed, 
         '"text","[red]la\x1b[2Jbel[/red]"\n' + "\n".join(f'row {i},"[bold]x" ' for i in range(40))
     )
     assert "\x1b[2J" not in typed("what's in odd.csv?", "classify odd.csv, 2 trials")
+
+
+def test_a_study_that_is_over_shows_its_result_when_watched(desk, finished):
+    """No waiting, no repetition of what happened long ago."""
+    out, said = io.StringIO(), []
+    assert follow(desk, finished, Console(file=out, width=80, color_system=None), said.append) is True
+    assert "study 1 is done" in out.getvalue()
+    assert "test accuracy" in out.getvalue()
+
+
+def test_looking_away_touches_nothing(desk, lab):
+    """Ctrl-C while watching: the study stays where it is."""
+    study = desk.store.create_study(lab.plan()).study_id
+    desk.store.enqueue(study)
+
+    class Watched(Desk):
+        """The person looks away at once."""
+
+        def stream(self, study=None, after=0):
+            raise KeyboardInterrupt
+            yield
+
+    said = []
+    with Watched(desk.settings) as watched:
+        assert follow(watched, study, Console(file=io.StringIO()), said.append) is False
+    assert "Study 1 goes on" in said[-1]
+    assert desk.status(study).queue_place == 1
+    assert not desk.store.cancel_requested(study)
 
 
 @pytest.mark.parametrize(
