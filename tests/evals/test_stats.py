@@ -182,3 +182,19 @@ def test_interval_of_unanimous_rows_is_not_a_point(right: bool) -> None:
     low, high = interval(right_or_wrong([right] * 45, Metric.EXACT_MATCH))
     expected = (1 - 0.07865, 1.0) if right else (0.0, 0.07865)
     assert (low, high) == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_interval_stays_where_the_metric_can_be() -> None:
+    """Few rows and seeds that disagree widen it past 0 and 1 otherwise."""
+    rows = [[1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0]]
+    results = [
+        EvalResult(
+            metric=Metric.ACCURACY,
+            score=sum(values) / 4,
+            items=tuple(Item(reference="1", prediction=str(int(v)), value=v) for v in values),
+            seconds=0.0,
+        )
+        for values in rows
+    ]
+    low, high = interval_over_seeds(results)
+    assert 0.0 <= low < high <= 1.0
