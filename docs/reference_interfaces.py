@@ -41,9 +41,7 @@ def http() -> list[str]:
         "",
     ]
     for tag, routes in tags.items():
-        title = tag.removeprefix("openai ")
-        shape = f"{title[0].upper()}{title[1:]}{'' if title == tag else ', in OpenAI’s shape'}"
-        lines += [f"## {shape}", "", *routes, ""]
+        lines += [f"## {tag[0].upper()}{tag[1:]}", "", *routes, ""]
     lines += ["## Bodies", ""]
     for name in sent:
         lines += [f"### {name}", "", named[name].get("description", ""), "", *field_table(named[name], named)]
