@@ -1,6 +1,8 @@
 """What a conversation remembers from turn to turn; stored with every turn of the assistant's."""
 
-from pydantic import Field
+from contextlib import suppress
+
+from pydantic import Field, ValidationError
 
 from agent.desk.cards import PlanCard
 from agent.desk.rows import Turn
@@ -25,8 +27,10 @@ class Memory(Closed):
 
 
 def remembered(turns: list[Turn], llm: str) -> Memory:
-    """The memory after `turns`; a fresh one where none holds any."""
+    """The memory after `turns`; a fresh one where none holds any, or only one that another version wrote."""
     for turn in reversed(turns):
         if "memory" in turn.data:
-            return Memory.model_validate(turn.data["memory"])
+            with suppress(ValidationError):
+                return Memory.model_validate(turn.data["memory"])
+            break
     return Memory(llm=llm)

@@ -11,7 +11,7 @@ from agent.desk.cards import PlanCard
 
 INTRODUCTION = (
     "_I answer by rules here, without an LLM: requests, changes and questions in plain words, figures from the store "
-    "only. `--llm NAME` (or /model) has an LLM talk instead._"
+    "only. Started with `--llm NAME`, an LLM talks instead._"
 )
 ABILITIES = """I plan, run and explain fine-tuning studies. For instance:
 - **plan**: "classify the topics in tickets.csv, macro-F1", "DPO on pairs.jsonl with gpt2"

@@ -317,8 +317,10 @@ def _verdict(study: Study, names: tuple[str, str], difference: float | None) -> 
     if difference == 0:
         return "They scored the same."
     better = difference > 0 if study.spec.objective.direction == "maximize" else difference < 0
-    soon = "" if study.state is StudyState.DONE else " The report will settle it on test rows."
-    return f"So far {names[0]} is {'better' if better else 'worse'} than {names[1]}.{soon}"
+    word = "better" if better else "worse"
+    if study.state is StudyState.DONE:
+        return f"On validation, {names[0]} was {word} than {names[1]}."
+    return f"So far {names[0]} is {word} than {names[1]}. The report will settle it on test rows."
 
 
 def _tested(study: Study, report: Report) -> Comparison:
