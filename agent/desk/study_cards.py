@@ -122,7 +122,8 @@ def _in_queue(study: Study, store: Store, pid: int | None) -> tuple[int | None, 
     if pid is not None:
         return None, False
     ahead = [e for e in queue if not e.paused and e.position < entry.position]
-    return 1 + len(ahead), False
+    running = [e for e in ahead if owner_pid(study.directory.parent / e.study_id) is not None]
+    return 1 + len(ahead) - len(running), False
 
 
 def _running(trial: Trial, store: Store) -> Running:

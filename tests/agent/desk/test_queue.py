@@ -68,6 +68,13 @@ def test_a_done_study_is_done_before_it_is_off_the_queue(desk, lab):
     assert (card.state_words, card.queue_place, card.over) == ("done", None, True)
 
 
+def test_a_study_that_runs_is_not_counted_as_waiting(desk, lab):
+    """The one behind it is next."""
+    first, second = queued(desk, lab, 2)
+    with owning(desk.study(first).directory):
+        assert desk.status(second).state_words == "queued, next"
+
+
 def test_a_study_that_goes_wrong_does_not_stop_the_queue(desk, lab, capsys):
     """Each is FAILED with its error, and the queue is empty."""
     ids = queued(desk, lab, 2)
