@@ -85,3 +85,23 @@ def test_a_browser_sees_no_error_and_asks_no_other_machine(site, served, width) 
         page.wait_for_selector(".md-search-result__link[href*='statistics']", state="attached")
         browser.close()
     assert troubles == []
+
+
+@pytest.mark.slow
+def test_pages_and_search_work_without_a_server(site) -> None:
+    """The site can be opened as files: links lead on, and the search finds something."""
+    from playwright.sync_api import sync_playwright
+
+    troubles: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+        page = browser.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto((site / "index.html").as_uri())
+        page.click("a[href='statistics.html']")
+        page.wait_for_url("**/statistics.html")
+        page.click(".md-search__input")
+        page.keyboard.type("rebinding")
+        page.wait_for_selector(".md-search-result__link[href*='security']", state="attached")
+        browser.close()
+    assert troubles == []
