@@ -27,7 +27,8 @@ def test_every_command_has_a_sentence_of_help() -> None:
 
 def test_relative_links_lead_somewhere() -> None:
     """A link in a page points at a file in the repository."""
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    pages = (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "examples" / "README.md")
+    for page in pages:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
