@@ -46,7 +46,7 @@ def queue_job(job: Job, approval: Approval, key: str | None, as_json: bool) -> i
 
 def wait_for(study: str | None, timeout: float | None, settings: Settings, as_json: bool) -> int:
     """Wait for a study to end, at most `timeout` seconds; the exit code says how it stands (`code_of`)."""
-    if timeout is not None and timeout < 0:
+    if timeout is not None and not timeout >= 0:  # NaN, too
         raise InputError("timeout", f"must be 0 or more seconds, got {timeout:g}.", "Leave it out to wait to the end.")
     with looking(settings) as desk:
         waited_for = desk.study(study).study_id

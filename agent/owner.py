@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.errors import StoreConflict
+from agent.errors import InputError, StoreConflict
 
 LOCK_FILE = "lock"
 
@@ -15,7 +15,11 @@ LOCK_FILE = "lock"
 @contextmanager
 def owning(directory: Path) -> Iterator[None]:
     """Hold the study in `directory` for this process. Raises StoreConflict naming the process that has it already."""
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        rule = f"{directory} must be a directory that can be written: {error.strerror}."
+        raise InputError("home", rule, "Set TUNEWRIGHT_HOME to a directory you may write.") from error
     handle = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)  # not inherited by children
     try:
         if not _locked(handle):

@@ -45,6 +45,9 @@ def plan_study(exchange: Exchange, given: PlanStudy) -> Told:
         calls=calls,
         edited=previous is not None or honest != draft,
     )
+    if planned.card.problem is not None and memory.plan is not None and memory.plan.ready and previous is not None:
+        stands = "The plan before it still stands: change that one, or start it."  # a slip must not cost the plan
+        return _told(planned.card.model_copy(update={"notes": (stands, *planned.card.notes)}))
     exchange.remember(request=joined, draft=planned.draft, plan=planned.card, waiting=None)
     return _told(planned.card)
 

@@ -436,6 +436,8 @@ class Desk:
     def cancel(self, study: str | None = None) -> StudyCard:
         """Stop a study; what is finished stays, and `resume` goes on. Raises InputError for one that is done."""
         found = self.study(study)
+        if found.state is StudyState.DONE:
+            self.store.dequeue(found.study_id)
         self.store.request_cancel(found.study_id)
         self.store.dequeue(found.study_id)
         return self.status(found.study_id)
@@ -443,10 +445,11 @@ class Desk:
     def pause(self, study: str | None = None) -> StudyCard:
         """Stop a study but keep its place in the queue until `resume`."""
         found = self._unfinished(study)
+        taken_up = any(e.study_id == found.study_id and e.starts > 0 for e in self.store.queue())
         with self.store.tx():
             self.store.enqueue(found.study_id)
             self.store.pause(found.study_id)
-        if owner_pid(found.directory) is not None:
+        if taken_up or owner_pid(found.directory) is not None:  # one that is just starting finds the request
             self.store.request_cancel(found.study_id)
         return self.status(found.study_id)
 

@@ -64,12 +64,16 @@ STARTING = "starting"
 file when it has: one that is just ending must not be taken for one that will look at the queue."""
 
 
+START_SECONDS = 60.0
+"""A process that has not got the lock after so long is not starting any more: its number may be another's by now."""
+
+
 def _alive(path: Path) -> bool:
     try:
         os.kill(int(path.read_text()), 0)
+        return time.time() - path.stat().st_mtime < START_SECONDS
     except (OSError, ValueError):
         return False
-    return True
 
 
 def work_off(home: Path) -> None:
@@ -103,7 +107,8 @@ def _work_on(study_id: str, store: "Store", home: Path) -> None:
         _carry_out(study, store, home)
         _tell(f"study {study_id}: {store.study(study_id).state}")
     after = _entry(study_id, store)
-    if after is not None and not after.paused and after.starts > 0:
+    done = store.study(study_id).state is StudyState.DONE
+    if after is not None and (done or (not after.paused and after.starts > 0)):
         store.dequeue(study_id)
 
 

@@ -21,7 +21,7 @@ from agent.report.model import Report, Side
 from agent.report.write import read_report
 from agent.rungs import curve_digest, run_length
 from agent.store import Store
-from agent.study import Phase, Study, StudyState, Trial, TrialState
+from agent.study import History, Phase, Study, StudyState, Trial, TrialState
 from trainers.spec import Config
 
 ENDED = (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
@@ -32,7 +32,7 @@ def study_card(study: Study, store: Store) -> StudyCard:
     """Where `study` stands now."""
     trials = store.trials(study.study_id)
     search = [t for t in trials if t.phase is Phase.SEARCH]
-    best = store.history(study.study_id).best
+    best = History(direction=study.spec.objective.direction, trials=tuple(search)).best
     used = store.balance(study.study_id, "wall_seconds")
     tokens, usd = store.llm_spending(study.study_id)
     pid = owner_pid(study.directory)

@@ -291,6 +291,8 @@ def _verdict(plan: Plan) -> "list[Text]":
 
 def duration(seconds: float) -> str:
     """Seconds in words: 45 s, 12 min, 3.5 h, 2.1 days."""
+    if 0 < seconds < 1:
+        return "under a second"
     if seconds < 100:
         return f"{seconds:.0f} s"
     if seconds < 100 * 60:

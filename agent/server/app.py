@@ -64,6 +64,7 @@ def build_api(service: Service) -> FastAPI:
     api.add_exception_handler(TunewrightError, _ours)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _unexpected)
     for routes in routers(service, api):
         api.include_router(routes)
     return api
@@ -148,6 +149,11 @@ def _said(one: Any) -> str:
 
 
 BRANCHES = frozenset({"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"})
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """A bug: told without its insides; the server logs it."""
+    return response_of(INTERNAL, 500)
 
 
 async def _http(request: Request, error: Exception) -> Response:

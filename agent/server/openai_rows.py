@@ -29,7 +29,10 @@ def converted(path: Path) -> Path | None:
             row = _parsed(line, number)
             ours = row_of(row, number)
             changed = changed or ours is not row
-            out.write(json.dumps(ours, ensure_ascii=False) + "\n")
+            try:
+                out.write(json.dumps(ours, ensure_ascii=False) + "\n")
+            except UnicodeEncodeError as error:
+                raise _broken(number, "holds half a character (a lone surrogate)") from error
         if number == 0:
             raise InputError("file", "the file has no rows.", "Write one JSON object a line.")
     if changed:

@@ -241,6 +241,10 @@ def test_ctrl_c_ends_the_waiting_and_not_the_study():
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt_when_it_waits, daemon=True).start()
-    result = CliRunner().invoke(cli, ["wait"])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background has it ignored
+    try:
+        result = CliRunner().invoke(cli, ["wait"])
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (result.exit_code, "study 1 goes on" in result.stderr) == (130, True)
     assert told("status", "1")["queue_place"] == 1

@@ -131,7 +131,9 @@ def test_another_number_is_not_known(value, other):
     if math.isclose(value, other, rel_tol=2e-3) or math.isclose(value * 100, other, rel_tol=2e-3):
         return
     shown = f"{other:.4g}"
-    if float(shown) == 0 or math.isclose(float(shown), value, rel_tol=2e-3):
+    if any(math.isclose(float(shown), known, rel_tol=2e-3) for known in (0.0, value, value * 100)):
+        return  # as it is written it may be the value, or a rounder one that would pass for it
+    if len(shown.replace("-", "").lstrip("0.").split("e")[0].replace(".", "").rstrip("0")) < 3:
         return
     assert Known.of([{"x": value}]).unknown(f"It is {shown}!") == [shown]
 

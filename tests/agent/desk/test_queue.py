@@ -7,7 +7,8 @@ import time
 import pytest
 
 from agent.desk.desk import Desk
-from agent.desk.dispatch import MAX_STARTS, dispatcher_pid, ensure_dispatcher, work_off
+from agent.desk.dispatch import MAX_STARTS, STARTING, dispatcher_pid, ensure_dispatcher, work_off
+from agent.errors import InputError
 from agent.owner import owning
 from agent.settings import load_settings
 from agent.study import StudyState
@@ -44,6 +45,35 @@ def test_a_paused_study_keeps_its_place_and_is_not_taken(desk, lab):
     assert desk.store.take_next() == second
     desk.store.enqueue(first)
     assert desk.store.take_next() == first
+
+
+def test_a_study_that_is_just_starting_can_be_paused(desk, lab):
+    """Its process has it already, but not yet its lock: it finds the request and stops."""
+    [study] = queued(desk, lab)
+    desk.store.take_next()
+    desk.pause(study)
+    assert desk.store.cancel_requested(study)
+
+
+def test_a_study_that_got_done_while_it_was_paused_leaves_the_queue(desk, lab):
+    """Also by cancelling it, which says that it is done."""
+    study = desk.store.create_study(lab.plan(trials=1)).study_id
+    lab.run(desk.store, study)
+    desk.store.enqueue(study)
+    desk.store.pause(study)
+    with pytest.raises(InputError, match="done"):
+        desk.cancel(study)
+    assert desk.store.queue() == []
+
+
+def test_a_number_left_by_a_start_that_never_was_does_not_block_the_queue(desk, lab):
+    """It may be another process's by now."""
+    [study] = queued(desk, lab)
+    marker = desk.settings.home / "queue" / STARTING
+    marker.parent.mkdir(parents=True)
+    marker.write_text(str(os.getpid()))
+    os.utime(marker, (1, 1))
+    assert desk.wait(study, timeout=60).state is StudyState.FAILED
 
 
 def test_cancelling_a_queued_study_takes_it_off(desk, lab):
