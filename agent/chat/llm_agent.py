@@ -141,15 +141,21 @@ class ChatAgent:
         from langchain_core.messages import ToolMessage
 
         with self._in_turn:  # LangGraph calls them side by side, in any order
-            self._in_turn.wait_for(lambda: call["id"] not in self._order or self._order[0] == call["id"])
-            self._calls += 1
-            done = self._carried_out(str(call["name"]), dict(call["args"]))
-            if call["id"] in self._order:
-                self._order.remove(call["id"])
-            self._in_turn.notify_all()
+            while not self._in_turn.wait_for(lambda: self._is_next(call["id"]), timeout=1.0):
+                self._put(Token(""))  # raises where the reply was stopped: one that waits must not outlive it
+            try:
+                self._calls += 1
+                done = self._carried_out(str(call["name"]), dict(call["args"]))
+            finally:
+                if call["id"] in self._order:
+                    self._order.remove(call["id"])
+                self._in_turn.notify_all()
         content = json.dumps(done.result, ensure_ascii=False)
         status = "success" if done.ok else "error"
         return ToolMessage(content=content, tool_call_id=call["id"], name=done.name, status=status)
+
+    def _is_next(self, call_id: str) -> bool:
+        return call_id not in self._order or self._order[0] == call_id
 
     def _carried_out(self, name: str, arguments: dict[str, Any]) -> ToolDone:
         call_id = self._exchange.new_call_id()
