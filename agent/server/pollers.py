@@ -9,8 +9,12 @@ import json
 import random
 import sys
 import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar, cast
 
 from trainers.spec import Closed
+
+T = TypeVar("T")
 
 
 class Orders(Closed):
@@ -47,8 +51,7 @@ class _Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server has closed it."""
@@ -123,8 +126,7 @@ class Trivial(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """A request has come, in one piece."""
@@ -143,13 +145,22 @@ async def _answer_all(size: int) -> None:
     server.close()
 
 
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """On the fastest event loop there is, as clients that are no Python would be faster still."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    return uvloop.run(work)
+
+
 def main() -> None:
     """The first line of standard input says what to do: `{"trivial": SIZE}`, or `Orders`."""
     line = json.loads(sys.stdin.readline())
     if "trivial" in line:
-        asyncio.run(_answer_all(line["trivial"]))
+        _run(_answer_all(line["trivial"]))
     else:
-        print(asyncio.run(_poll(Orders.model_validate(line))).model_dump_json(), flush=True)
+        print(_run(_poll(Orders.model_validate(line))).model_dump_json(), flush=True)
 
 
 if __name__ == "__main__":

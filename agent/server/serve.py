@@ -1,5 +1,6 @@
 """`tunewright serve`: one server a home directory, on loopback unless told otherwise."""
 
+import gc
 import json
 import logging
 import os
@@ -192,6 +193,8 @@ class _Server(uvicorn.Server):
 def _run(server: _Server, listener: socket.socket) -> None:
     """Until a signal; the server has ended in good order when this returns."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: looking through it again and again would cost more than the answers
     before = signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises the signal again when it is done
     try:
         with suppress(KeyboardInterrupt):
