@@ -259,6 +259,7 @@ class Terminal:
         self._child = pexpect.spawn(
             "bash", script, cwd=str(cwd), env=environment | {"TERM": "xterm-256color"},
             encoding="utf-8", codec_errors="replace", dimensions=(40, 100), timeout=1,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background has it ignored
         )  # fmt: skip
         self.printed = ""
         self._read = 0
