@@ -8,7 +8,7 @@ useful, 130 interrupted.
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from agent.readable import readable
 from trainers.errors import InputError, TunewrightError
 
 LLM_HELP = "planner: embedded, {openai,anthropic}:MODEL, {hf,vllm}:MODEL_OR_PATH, http://host:port/v1#MODEL"
@@ -38,6 +39,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
+            refuse_broken_text(kwargs)
             code = command(*args, **kwargs) or 0
         except TunewrightError as error:
             with suppress(BrokenPipeError):
@@ -52,6 +54,13 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         sys.exit(code)
 
     return run
+
+
+def refuse_broken_text(arguments: Mapping[str, Any]) -> None:
+    """Raises InputError for an argument that is no text: bytes that are no UTF-8 come as halves of characters."""
+    for name, value in arguments.items():
+        if isinstance(value, str) and not readable(value):
+            raise InputError(name, "must be text in UTF-8.", "Put it in a file in UTF-8, or set the terminal to UTF-8.")
 
 
 def let_go_of_closed_streams() -> None:

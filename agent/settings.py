@@ -54,15 +54,22 @@ def load_settings(llm: str | None = None, cwd: Path | None = None, home: Path | 
     home: the argument, else $TUNEWRIGHT_HOME, else the nearest `.tunewright/` at or above `cwd`, else the platform's
     user data directory. llm: the argument, else $TUNEWRIGHT_LLM, else `config.toml`, else `embedded`. roots: `cwd`,
     home, and those of $TUNEWRIGHT_ROOTS (separated like $PATH) and `config.toml`. Raises InputError for a bad config
-    file.
+    file, and where the working directory is gone.
     """
-    here = (cwd or Path.cwd()).resolve()
+    here = (cwd or _working_directory()).resolve()
     home = _home(here) if home is None else home.expanduser().resolve()
     config = _config(home / "config.toml")
     extra = [Path(p) for p in os.environ.get("TUNEWRIGHT_ROOTS", "").split(os.pathsep) if p]
     roots = tuple(dict.fromkeys(p.expanduser().resolve() for p in (here, home, *config.roots, *extra)))
     chosen = llm or os.environ.get("TUNEWRIGHT_LLM") or config.llm or "embedded"
     return Settings(home=home, llm=chosen, roots=roots, watching=config.watching)
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise InputError("directory", "the working directory is gone.", "Go to one that exists: cd ~") from error
 
 
 def _home(here: Path) -> Path:

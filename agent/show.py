@@ -45,6 +45,7 @@ def show_status(study_id: str | None, settings: Settings, as_json: bool) -> None
     for card in cards:
         if card.over and not card.paused and card.state in _UNFINISHED:
             click.echo(f"Nobody runs study {card.study}; `tunewright resume {card.study}` goes on.")
+    _tell_if_nobody_works(cards, settings)
 
 
 _UNFINISHED = (StudyState.PLANNED, StudyState.SEARCHING, StudyState.CONFIRMING, StudyState.REPORTING)
@@ -58,8 +59,16 @@ def show_queue(settings: Settings, as_json: bool) -> None:
         click.echo(told_of("queue", cards)[:-1] + f', "pid": {json.dumps(pid)}}}')
     elif cards:
         print_studies(cards)
+        _tell_if_nobody_works(cards, settings)
     else:
         click.echo("Nothing is queued; `tunewright run … --detach` queues a study.")
+
+
+def _tell_if_nobody_works(cards: Sequence[StudyCard], settings: Settings) -> None:
+    """A queue stands still after a restart of the machine, until somebody waits for one of its studies."""
+    waiting = next((card.study for card in cards if card.queue_place is not None), None)
+    if waiting is not None and dispatcher_pid(settings.home) is None:
+        click.echo(f"Nobody works on the queue; `tunewright wait {waiting}` starts it again.")
 
 
 def told_of(name: str, cards: Sequence[StudyCard]) -> str:
@@ -113,11 +122,12 @@ def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
     with looking(settings) as desk:
         study = desk.study(study_id)
         trials = desk.store.trials(study.study_id)
+        words = desk.status(study.study_id).state_words
     if as_json:
         click.echo(json.dumps({"study": study.study_id, "trials": [t.model_dump(mode="json") for t in trials]}))
         return
     out, free = console(), study.plan.space.free if study.plan.space else ()
-    out.print(f"[bold]study {study.study_id}[/]  {study.state}  {escape(study.plan.request)}", highlight=False)
+    out.print(f"[bold]study {study.study_id}[/]  {words}  {escape(study.plan.request)}", highlight=False)
     table = Table(box=None, pad_edge=False)
     for column in ("#", "for", "from", study.spec.objective.metric, "s", "configuration"):
         table.add_column(column, justify="right" if column in ("#", "s", study.spec.objective.metric) else "left")

@@ -27,6 +27,7 @@ from agent.desk.rows import Turn
 from agent.errors import InputError, TunewrightError
 from agent.llm_call import redacted, secrets_of
 from agent.llm_name import parse_llm
+from agent.readable import readable
 
 TITLE_CHARACTERS = 80
 MAX_UTTERANCE_CHARACTERS = 20_000
@@ -95,6 +96,8 @@ class Conversation:
         if not words or len(words) > MAX_UTTERANCE_CHARACTERS:
             rule = f"must have 1 to {MAX_UTTERANCE_CHARACTERS:,} characters, got {len(words):,}."
             raise InputError("text", rule, "Put data into a file and name the file.")
+        if not readable(words):
+            raise InputError("text", "must be text: no NUL, no broken characters.", "Send it as UTF-8.")
         return self._turn(words, lambda exchange: self._answered(exchange))
 
     def approve(self, plan_hash: str) -> Iterator[Happening]:

@@ -138,7 +138,7 @@ def _bare(match: re.Match[str]) -> Number:
     decimals = len(digits.partition(".")[2])
     value = float(f"{digits}e{exponent}")
     negative = match["sign"] not in (None, "+")
-    return Number(-value if negative else value, 10.0 ** (exponent - decimals), "", match["sign"] is not None)
+    return Number(-value if negative else value, float(f"1e{exponent - decimals}"), "", match["sign"] is not None)
 
 
 def _decimal_comma(digits: str) -> tuple[tuple[Number, ...], ...]:

@@ -1,41 +1,110 @@
 """The chat without a terminal: each line said in turn, replies as text or as happenings, one JSON object a line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from typing import cast
 
 import click
 
 from agent.chat.conversation import Conversation
 from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, StudyStarted, ToolDone, TurnOver
+from agent.chat.slash import arguments_of, parsed
 from agent.desk.cards import PlanCard
+from agent.errors import InputError
 
 DONE, FAILED, BAD_INPUT, NEEDS_ANSWER = 0, 1, 2, 3
+ENDS = frozenset({"quit"})
+ELSEWHERE = {
+    "follow": "tunewright events STUDY --follow",
+    "report": "tunewright report STUDY",
+    "model": "tunewright chat --llm NAME",
+    "conversations": "tunewright chat --list",
+    "open": "tunewright chat --resume ID",
+    "new": "tunewright chat",
+}
+"""Slash commands of the terminal that are commands of their own outside it."""
 
 
 def speak(conversation: Conversation, lines: Iterable[str], yes: bool, as_json: bool) -> int:
-    """Say the lines; the exit code of the last turn: 3 where something waits for the person, `yes` approves plans."""
+    """Say the lines; the exit code of the last turn: 3 where something waits for the person, `yes` approves plans.
+
+    A line that begins with a slash is a command of the terminal chat; one that is wrong is told, and the next line
+    is read.
+    """
+    from agent.cli import print_error
+
     code = DONE
     for line in lines:
-        code = _turn(conversation, conversation.say(line), as_json)
+        try:
+            happenings = _said(conversation, line)
+        except InputError as error:
+            print_error(error, as_json)
+            code = BAD_INPUT
+            continue
+        if happenings is None:
+            break
+        code = _turn(conversation, happenings, as_json)
         plan = conversation.pending
         if yes and code == NEEDS_ANSWER and plan is not None and plan.plan_hash is not None:
             code = _turn(conversation, conversation.approve(plan.plan_hash), as_json)
     return code
 
 
+def _said(conversation: Conversation, line: str) -> Iterator[Happening] | None:
+    """What a line does; None for the end. Raises InputError for a command that cannot be had here."""
+    if not line.startswith("/"):
+        return conversation.say(line)
+    command, rest = parsed(line)
+    if command.tool is not None:
+        return conversation.do(command.tool, **arguments_of(command, rest))
+    if command.name in ENDS:
+        return None
+    if command.name in ELSEWHERE:
+        raise InputError("command", f"/{command.name} is for the terminal.", f"Outside it: {ELSEWHERE[command.name]}")
+    if command.name in ("approve", "no"):
+        plan = conversation.pending
+        if plan is None or plan.plan_hash is None:
+            raise InputError("plan", "none waits for approval.", "Say start it to put the plan up.")
+        if command.name == "no":
+            return conversation.decline(plan.plan_hash)
+        return conversation.approve(rest or plan.plan_hash)
+    if command.name == "plan":
+        return _plan(conversation)
+    if command.name == "edit" and not rest:
+        raise InputError("edit", "needs words.", "Such as /edit use rank 32.")
+    return conversation.say(rest) if command.name == "edit" else _help()
+
+
+def _plan(conversation: Conversation) -> Iterator[Happening]:
+    """The plan that waits, put up again; one that does not is only shown."""
+    plan = conversation.pending
+    if plan is not None and plan.plan_hash is not None:
+        yield ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
+    else:
+        yield from conversation.do("plan_study", request="")
+
+
+def _help() -> Iterator[Happening]:
+    from agent.chat.rules import ABILITIES
+
+    yield Said(text=ABILITIES)
+
+
 def _turn(conversation: Conversation, happenings: Iterator[Happening], as_json: bool) -> int:
     """One turn, printed; its exit code."""
     reply: list[str] = []
     code = DONE
-    for happening in happenings:
-        code = max(code, _code(happening))
-        if as_json:
-            click.echo(happening.model_dump_json())
-        elif isinstance(happening, Said):
-            reply.append(happening.text)
-        elif isinstance(happening, Retracted):
-            reply.clear()
-        elif isinstance(happening, ApprovalAsked):
-            _print_plan(happening.plan)
+    with closing(cast("Generator[Happening]", happenings)):  # its reader may go away: the turn ends before the desk
+        for happening in happenings:
+            code = max(code, _code(happening))
+            if as_json:
+                click.echo(happening.model_dump_json())
+            elif isinstance(happening, Said):
+                reply.append(happening.text)
+            elif isinstance(happening, Retracted):
+                reply.clear()
+            elif isinstance(happening, ApprovalAsked):
+                _print_plan(happening.plan)
     if not as_json:
         click.echo("".join(reply).strip())
         if conversation.pending is not None and code == NEEDS_ANSWER:

@@ -226,7 +226,7 @@ def _about(parameter: ParameterView) -> list[str]:
 @_reply.register
 def _(card: Comparison) -> str:
     rows = [
-        _line(card.verdict),
+        f"Study {card.study}: {_line(card.verdict)}",
         "",
         f"| | {card.metric} |",
         "|---|---|",

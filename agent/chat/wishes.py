@@ -257,8 +257,8 @@ def study_in(low: str) -> str | None:
 def _trials(low: str) -> tuple[int | None, int | None]:
     """The trials named: "trial 3", "trials 3 and 4", "is trial 3 better than trial 4"."""
     found = re.search(
-        r"\btrials?\s*#?(?P<one>\d{1,6})\b(?:[^.?!]{0,24}?\b(?:and|with|to|vs|versus|against|than|over|or)\b\.?"
-        r"\s*(?:trial\s*)?#?(?P<two>\d{1,6})\b)?",
+        r"\btrials?\s*#?(?P<one>\d{1,18})\b(?:[^.?!]{0,24}?\b(?:and|with|to|vs|versus|against|than|over|or)\b\.?"
+        r"\s*(?:trial\s*)?#?(?P<two>\d{1,18})\b)?",
         low,
     )
     if found is None or re.search(r"\b\d+ trials?\b", low):

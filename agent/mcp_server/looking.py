@@ -6,6 +6,7 @@ from mcp_types import CallToolResult, ContentBlock, ResourceLink
 from pydantic import Field
 
 from agent.desk.cards import BudgetCard
+from agent.desk.desk import MAX_SEQ
 from agent.mcp_server.replies import (
     ComparisonReply,
     EventsReply,
@@ -56,7 +57,9 @@ def study_status(ctx: Ctx, study: Study = None) -> Annotated[CallToolResult, Stu
 def study_events(
     ctx: Ctx,
     study: Study = None,
-    after: Annotated[int, Field(ge=0, description="the `after` of the page before; 0 from the beginning")] = 0,
+    after: Annotated[
+        int, Field(ge=0, le=MAX_SEQ, description="the `after` of the page before; 0 from the beginning")
+    ] = 0,
     limit: Annotated[int, Field(ge=1, le=200)] = 30,
     progress: Annotated[bool, Field(description="also the training steps, about one event a second")] = False,
 ) -> Annotated[CallToolResult, EventsReply]:

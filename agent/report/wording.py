@@ -126,9 +126,10 @@ def notes(report: Report) -> list[str]:
     if report.optimism is not None and report.search_best_score is not None:
         sign = 1 if report.direction is Direction.MAXIMIZE else -1
         again = report.search_best_score - sign * report.optimism
+        flatters = " The best of many trials tends to flatter." if report.optimism > 0 else ""
         found.append(
             f"The best single search score was {number(report.search_best_score)}; on fresh seeds the same "
-            f"configuration reached {number(again)}. The best of many trials tends to flatter."
+            f"configuration reached {number(again)}.{flatters}"
         )
     times = "once" if report.test_openings == 1 else f"{report.test_openings} times"
     return [*found, f"The test split was opened {times}."]

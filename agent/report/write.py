@@ -10,6 +10,8 @@ from agent.report.model import Report
 from agent.report.terminal import print_report
 from trainers.errors import InputError
 
+AGAIN = "tunewright run --from-study STUDY"
+
 __all__ = ["Report", "print_report", "read_report", "write_report"]
 
 
@@ -51,7 +53,7 @@ def read_report(directory: Path) -> Report:
         raise InputError(
             "study",
             f"there must be a report.json in {directory}, and there is none.",
-            "Run `tunewright resume` to have the report written.",
+            f"A study that is done has left it there. Put the directory back, or run it again: {AGAIN}",
         ) from error
     except ValidationError as error:
         raise InputError(

@@ -11,6 +11,8 @@ MAX_JSON_BYTES = 1024 * 1024
 MAX_DEPTH = 20
 BODY_SECONDS = 30.0
 """A JSON body must have arrived within this time."""
+IDLE_SECONDS = 60.0
+"""An upload may stand still for so long."""
 _DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
@@ -61,13 +63,17 @@ async def _whole(receive: Receive) -> bytes:
 
 
 def metered(receive: Receive, length: Length, limit: int) -> Receive:
-    """`receive` that raises InputError once more than `limit` bytes have come."""
+    """`receive` that raises InputError once more than `limit` bytes have come, or none for IDLE_SECONDS."""
     length.check(limit)
     total = 0
 
     async def counted() -> Message:
         nonlocal total
-        message = await receive()
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                message = await receive()
+        except TimeoutError as error:
+            raise InputError("body", "stopped arriving.", "Send it again.", "too_slow") from error
         total += len(message.get("body", b""))
         if total > limit:
             raise _too_large(limit)

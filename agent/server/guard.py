@@ -11,6 +11,7 @@ from agent.errors import InputError
 from agent.server.access import Access
 from agent.server.asgi import App, Message, Receive, Scope, Send
 from agent.server.bodies import Length, metered, read_json
+from agent.server.headers import careful
 from agent.server.hosts import Hosts
 from agent.server.measures import Measures
 from agent.server.problems import INTERNAL, response_of
@@ -21,17 +22,6 @@ LOGIN = "/login"
 UPLOAD = "/v1/files"
 BY_COOKIE = "tunewright.by_cookie"
 """Key of the scope: whether the request is the web page's."""
-
-POLICY = (
-    b"default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; frame-ancestors 'none'; "
-    b"base-uri 'none'; form-action 'self'"
-)
-ALWAYS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-]
 
 
 @dataclass
@@ -171,10 +161,5 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status, self.began = message["status"], time.perf_counter()
-            headers = message["headers"] = [*message.get("headers", ()), *ALWAYS]
-            names = {name for name, _ in headers}
-            if b"content-security-policy" not in names:
-                headers.append((b"content-security-policy", POLICY))
-            if b"cache-control" not in names:
-                headers.append((b"cache-control", b"no-store" if self._api else b"no-cache"))
+            message["headers"] = careful(message.get("headers", ()), self._api)
         await self._send(message)

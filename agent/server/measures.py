@@ -1,7 +1,8 @@
 """Counts and times of requests, in Prometheus' text format."""
 
 import threading
-from collections.abc import Iterator, MutableMapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
@@ -16,7 +17,7 @@ class Measures:
         self._sums: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def count(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
+    def count(self, scope: Mapping[str, Any], status: int, seconds: float) -> None:
         """One request; by the route's pattern, so that nobody fills the memory with paths of their own."""
         route = scope.get("route")
         name = getattr(route, "path", None) or "other"
@@ -25,7 +26,7 @@ class Measures:
             key = (verb, name, status or 499)
             self._requests[key] = self._requests.get(key, 0) + 1
             buckets = self._buckets.setdefault(name, [0] * (len(BUCKETS) + 1))
-            buckets[next((i for i, limit in enumerate(BUCKETS) if seconds <= limit), len(BUCKETS))] += 1
+            buckets[bisect_left(BUCKETS, seconds)] += 1
             self._sums[name] = self._sums.get(name, 0.0) + seconds
 
     def lines(self) -> Iterator[str]:

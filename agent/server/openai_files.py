@@ -200,7 +200,7 @@ def _take_in(service: Service, incoming: Path, filename: str, fields: dict[str, 
     stored = StoredFile(
         file_id=file_id,
         at=now(),
-        filename=filename[-200:],
+        filename="".join(c if c.isprintable() else "_" for c in filename)[-200:],
         purpose=purpose,
         bytes=(folder / name).stat().st_size,
         sha256=_sha256(folder / name),

@@ -24,6 +24,7 @@ from agent.server.app import build_app
 from agent.server.guard import LOGIN
 from agent.server.hosts import Hosts
 from agent.server.openai_files import unfinished_uploads
+from agent.server.repeats import repeating
 from agent.server.service import Service
 from agent.server.status import Statuses
 from agent.settings import Settings
@@ -149,6 +150,7 @@ def _in_url(host: str, port: int) -> str:
 def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(service, hosts),
+        http=repeating(service),
         ws="none",
         lifespan="on",
         access_log=False,  # it would hold login codes; /metrics counts requests

@@ -11,12 +11,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.desk.cards import StudyCard
 from agent.desk.study_cards import study_card
 from agent.errors import TunewrightError
+from agent.server.headers import Headers, careful
 from agent.server.problems import problem
 from agent.store import Store
 from agent.study import StudyState
@@ -25,9 +27,16 @@ FRESH_SECONDS = 0.3
 """For so long an answer is given without looking at the database."""
 LOCK_SECONDS = 2.0
 """After so long a study is looked at even where the database has not changed: a process that died writes nothing."""
+STALE_SECONDS = 1.0
+"""No answer is older."""
 DONE_SECONDS = 60.0
 """A study that is done changes no more, whatever else the database tells."""
 MAX_STUDIES = 256
+
+REPEATABLE = "tunewright.repeatable"
+"""Key of the scope: the study that this request is about, where the very same bytes would be answered alike."""
+SIMPLE = frozenset({b"if-none-match", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
+"""Headers that a request without surprises lacks."""
 
 T = TypeVar("T")
 Receive = Callable[[], Any]
@@ -45,13 +54,19 @@ class Entry:
     looked: float
 
     @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def headers(self) -> Headers:
         """Those of a 200."""
         return [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(self.body)).encode()),
             (b"etag", self.etag),
         ]
+
+    @cached_property
+    def wire(self) -> bytes:
+        """A whole 200 as it is sent, but for the status line and the date."""
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in careful(self.headers, api=True))
+        return lines + b"\r\n" + self.body
 
 
 class Statuses:
@@ -93,18 +108,30 @@ class Statuses:
             self._version = await self.read(Store.version)
         return self._version
 
+    def at_once(self, study: str) -> Entry | None:
+        """The study as it stood within the last second, if that is known; one that is no longer fresh is looked up
+        for the next one who asks. Call it in the event loop."""
+        found = self._entries.get(study)
+        if found is None or found.looked < self._written:
+            return None
+        age = time.monotonic() - found.looked
+        if age >= FRESH_SECONDS:
+            self._looking(study, found)
+        return found if age < STALE_SECONDS else None
+
     async def entry(self, study: str) -> Entry:
         """The study as it stands. Raises InputError where there is none."""
-        now, found = time.monotonic(), self._entries.get(study)
-        if found is not None and now - found.looked < FRESH_SECONDS and found.looked >= self._written:
+        if (found := self.at_once(study)) is not None:
             return found
+        return await asyncio.shield(self._looking(study, self._entries.get(study)))
+
+    def _looking(self, study: str, found: Entry | None) -> asyncio.Task[Entry]:
+        """The look that is under way, or one that begins now."""
         task = self._running.get(study)
         if task is None:
             task = self._running[study] = asyncio.create_task(self._look(study, found))
             task.add_done_callback(lambda done: self._running.pop(study, None))
-        if found is not None and now - found.looked < 1.0 and found.looked >= self._written:
-            return found  # the next one sees what is being looked up now
-        return await asyncio.shield(task)
+        return task
 
     async def _look(self, study: str, found: Entry | None) -> Entry:
         looked = time.monotonic()
@@ -153,7 +180,9 @@ class StatusRoute:
         except TunewrightError as error:
             await problem(error)(scope, receive, send)
             return
-        if any(name == b"if-none-match" and entry.etag in value for name, value in scope["headers"]):
+        if SIMPLE.isdisjoint(name for name, _ in scope["headers"]):
+            scope[REPEATABLE] = study
+        elif any(name == b"if-none-match" and entry.etag in value for name, value in scope["headers"]):
             await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", entry.etag)]})
             await send({"type": "http.response.body", "body": b""})
             return

@@ -15,6 +15,7 @@ from agent.desk.cards import (
     StudyCard,
     TrialCard,
 )
+from agent.desk.desk import MAX_SEQ
 from agent.errors import InputError
 from agent.report.model import Report
 from agent.server.fields import Name, PathName, Words
@@ -96,7 +97,7 @@ def _looking(routes: APIRouter, service: Service) -> None:
     async def events(
         request: Request,
         study: StudyId,
-        after: Annotated[int, Query(ge=0, le=2**62, description="only events with a higher number")] = 0,
+        after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="only events with a higher number")] = 0,
         limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
         as_stream: Annotated[bool, Query(alias="stream")] = False,
         last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,

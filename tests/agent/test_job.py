@@ -68,12 +68,13 @@ def said(place: Path, *arguments: str) -> Any:
     return json.loads(out.splitlines()[-1])
 
 
-def workers() -> set[int]:
-    """Process ids of all worker and test-opening processes of this machine."""
+def workers(place: Path) -> set[int]:
+    """Process ids of the worker and test-opening processes that work below `place`."""
     found = set()
-    for process in psutil.process_iter(["cmdline"]):
+    for process in psutil.process_iter(["cmdline", "cwd"]):
         line = " ".join(process.info["cmdline"] or [])
-        if "tools.worker" in line or "tools.open_test" in line:
+        ours = (process.info["cwd"] or "").startswith(str(place))
+        if ours and ("tools.worker" in line or "tools.open_test" in line):
             found.add(process.pid)
     return found
 
@@ -81,7 +82,6 @@ def workers() -> set[int]:
 @pytest.fixture(scope="module")
 def killed(workplace: Path) -> dict[str, Any]:
     """A study whose command is killed with -9 while its second trial trains, and what was left then."""
-    before = workers()
     process = start(workplace, "run", "spec.yaml", "--yes", "--json")
     assert process.stdout is not None
     seen: list[dict[str, Any]] = []
@@ -94,7 +94,7 @@ def killed(workplace: Path) -> dict[str, Any]:
     process.send_signal(signal.SIGKILL)
     process.wait()
     time.sleep(3.0)
-    return {"orphans": workers() - before, "trials": said(workplace, "show", "1")["trials"]}
+    return {"orphans": workers(workplace), "trials": said(workplace, "show", "1")["trials"]}
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,6 @@ def test_a_planner_that_cannot_be_opened_leaves_no_study(workplace: Path, resume
 
 def test_sigterm_and_a_closed_pipe_leave_a_study_to_resume(workplace: Path, resumed: dict[str, Any]) -> None:
     """Both end the run with exit code 130 and a hint; the study is CANCELLED, not FAILED, and no process is left."""
-    before = workers()
     process = start(workplace, "run", "spec.yaml", "--yes", "--json")
     assert process.stdout is not None
     while "attempt_started" not in process.stdout.readline():
@@ -224,4 +223,4 @@ def test_sigterm_and_a_closed_pipe_leave_a_study_to_resume(workplace: Path, resu
     process.stdout.close()
     assert process.wait(timeout=60) == 130
     assert said(workplace, "status", study["study"])["state"] == "CANCELLED"
-    assert not workers() - before
+    assert not workers(workplace)

@@ -311,6 +311,47 @@ def test_happenings_as_json(desk, capsys):
     assert happened[-1]["kind"] == "done"
 
 
+def test_slash_commands_work_in_a_pipe(desk, capsys):
+    """Approval, edits, tools; what is for the terminal only says what to call instead, and the next line is read."""
+    said = speak(Conversation(desk), [REQUEST, "/edit make it 2 trials", "/plan"], yes=False, as_json=False)
+    assert said == 3
+    assert "budget.trials" in capsys.readouterr().out
+    lines = [REQUEST, "/no", "/no", "/nonsense", "/report", "/follow 1", "/help", "/studies"]
+    assert speak(Conversation(desk), lines, yes=False, as_json=False) == 0
+    shown = capsys.readouterr()
+    assert "Not started" in shown.out
+    assert "I plan, run and explain" in shown.out
+    for part in ("none waits for approval", "Did you mean /no?", "tunewright report STUDY", "events STUDY --follow"):
+        assert part in shown.err
+    assert desk.studies() == []
+
+
+def test_approve_and_quit_in_a_pipe(desk, capsys):
+    """What comes after the end is not said."""
+    assert speak(Conversation(desk), [REQUEST, "/approve", "/quit", "cancel study 1"], yes=False, as_json=False) == 0
+    assert [card.queue_place for card in desk.studies()] == [1]
+    assert speak(Conversation(desk), ["/nonsense"], yes=False, as_json=True) == 2
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"]["param"] == "command"
+
+
+def test_a_reader_that_goes_away_ends_the_turn_before_the_desk(desk, monkeypatch):
+    """`tunewright chat --json … | head -n 1`: what happened until then is kept."""
+    conversation = Conversation(desk)
+    monkeypatch.setattr("agent.chat.headless.click.echo", lambda text: (_ for _ in ()).throw(BrokenPipeError))
+    with pytest.raises(BrokenPipeError):
+        speak(conversation, ["how is it?"], yes=False, as_json=True)
+    assert [turn.role for turn in conversation.turns()][-1] == "assistant"
+
+
+@pytest.mark.parametrize("text", ["classify \0 tickets.csv", "classify \udcff.csv"])
+def test_what_is_no_text_is_not_taken_for_one(desk, text):
+    """No database and no JSON could hold it."""
+    with pytest.raises(InputError, match="must be text"):
+        Conversation(desk).say(text)
+    with pytest.raises(InputError, match="must be text"):
+        desk.plan(text)
+
+
 def test_an_llm_out_of_reach_is_exit_code_1(scripted):
     """A script must notice."""
     talk = scripted({"status": 500})

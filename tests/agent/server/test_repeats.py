@@ -1,0 +1,178 @@
+"""A poll that repeats itself: the answer is the one that the usual way gives, and nothing else is taken for one."""
+
+import socket
+import time
+from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import httpx
+import pytest
+
+from agent.server.status import FRESH_SECONDS
+from agent.settings import load_settings
+from agent.store import Store
+from agent.study import StudyState
+
+
+def _lab():
+    spec = spec_from_file_location("server_lab", Path(__file__).with_name("conftest.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+lab_of_servers = _lab()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """One server; nobody works off its queue."""
+    cwd = tmp_path_factory.mktemp("repeats")
+    (cwd / "home").mkdir()
+    with lab_of_servers.quiet_queue(cwd / "home"), lab_of_servers.serving(cwd / "home", cwd) as server:
+        yield server
+
+
+@pytest.fixture
+def study(running, lab):
+    """A study that is planned."""
+    with Store.open(load_settings(home=running.home).database) as store:
+        return store.create_study(lab.plan(trials=3)).study_id
+
+
+class Wire:
+    """One connection, by the byte."""
+
+    def __init__(self, sock, running):
+        self.sock, self.reader = sock, sock.makefile("rb")
+        self.host, self.token = running.url.removeprefix("http://"), running.token
+
+    def request(self, path, *more, token=None):
+        """The bytes of a GET."""
+        lines = [f"GET {path} HTTP/1.1", f"Host: {self.host}", f"Authorization: Bearer {token or self.token}", *more]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+    def answer(self):
+        """The next response: status, headers, body."""
+        status = int(self.reader.readline().split()[1])
+        headers = {}
+        while (line := self.reader.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode().partition(":")
+            headers[name.lower()] = value.strip()
+        return status, headers, self.reader.read(int(headers.get("content-length", 0)))
+
+    def ask(self, data):
+        """The response to these bytes."""
+        self.sock.sendall(data)
+        return self.answer()
+
+
+@pytest.fixture
+def wire(running):
+    """`with wire() as connection`."""
+
+    @contextmanager
+    def opened():
+        host, _, port = running.url.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as sock:
+            yield Wire(sock, running)
+
+    return opened
+
+
+def test_the_same_bytes_get_the_same_answer(wire, study):
+    """Status, body and headers, but for the date; as often as they come."""
+    with wire() as connection:
+        poll = connection.request(f"/v1/studies/{study}")
+        first, *others = [connection.ask(poll) for _ in range(6)]
+    assert first[0] == 200
+    for status, headers, body in others:
+        assert (status, body) == (200, first[2])
+        assert {**headers, "date": ""} == {**first[1], "date": ""}
+
+
+def test_repeats_are_counted(wire, study, running):
+    """/metrics knows of each."""
+
+    def count():
+        text = httpx.get(f"{running.url}/metrics", headers={"Authorization": f"Bearer {running.token}"}).text
+        line = next(x for x in text.splitlines() if 'route="/v1/studies/{study}",status="200"' in x)
+        return int(line.rpartition(" ")[2])
+
+    with wire() as connection:
+        poll = connection.request(f"/v1/studies/{study}")
+        connection.ask(poll)
+        before = count()
+        for _ in range(5):
+            connection.ask(poll)
+        assert count() - before == 5
+
+
+def test_a_change_is_seen_by_who_repeats_himself(wire, study, running):
+    """Within the time that an answer may be old."""
+    with wire() as connection, Store.open(load_settings(home=running.home).database) as store:
+        poll = connection.request(f"/v1/studies/{study}")
+        connection.ask(poll)
+        store.set_state(study, StudyState.FAILED, "it broke")
+        end = time.monotonic() + 2 * FRESH_SECONDS + 1.0
+        while b"it broke" not in connection.ask(poll)[2]:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def test_other_bytes_on_the_same_connection_are_judged_by_themselves(wire, study):
+    """A wrong token, another route, a tag that is known, and the poll again."""
+    with wire() as connection:
+        poll = connection.request(f"/v1/studies/{study}")
+        _, headers, body = connection.ask(poll)
+        assert connection.ask(connection.request(f"/v1/studies/{study}", token="x" * 43))[0] == 401
+        assert connection.ask(connection.request("/v1/studies/999999"))[0] == 404
+        known = connection.request(f"/v1/studies/{study}", f"If-None-Match: {headers['etag']}")
+        assert [connection.ask(known)[0] for _ in range(3)] == [304] * 3
+        assert connection.ask(poll)[::2] == (200, body)
+
+
+def test_a_refused_request_is_refused_as_often_as_it_comes(wire, study):
+    """Repeating it does not help."""
+    with wire() as connection:
+        wrong = connection.request(f"/v1/studies/{study}", token="x" * 43)
+        assert [connection.ask(wrong)[0] for _ in range(4)] == [401] * 4
+        foreign = connection.request(f"/v1/studies/{study}", "Origin: http://evil.example")
+        assert [connection.ask(foreign)[0] for _ in range(4)] == [403] * 4
+
+
+def test_polls_in_the_body_of_another_request_are_a_body(wire, study):
+    """Also where they come in packets of their own, twice."""
+    with wire() as connection:
+        poll = connection.request(f"/v1/studies/{study}")
+        connection.ask(poll)
+        head = f"POST /v1/studies HTTP/1.1\r\nHost: {connection.host}\r\nAuthorization: Bearer "
+        head += f"{connection.token}\r\nContent-Type: application/json\r\nContent-Length: {3 * len(poll)}\r\n\r\n"
+        for packet in (head.encode(), poll, poll, poll):
+            connection.sock.sendall(packet)
+            time.sleep(0.1)
+        assert connection.answer()[0] == 400  # no JSON
+
+
+def test_many_at_once_are_all_answered_in_order(wire, study):
+    """Pipelined in one packet, or one packet each without waiting."""
+    with wire() as connection:
+        poll = connection.request(f"/v1/studies/{study}")
+        connection.ask(poll)
+        connection.sock.sendall(poll * 5)
+        for _ in range(5):
+            connection.sock.sendall(poll)
+            time.sleep(0.005)
+        assert [connection.answer()[0] for _ in range(10)] == [200] * 10
+
+
+def test_a_half_of_a_poll_is_waited_for(wire, study):
+    """As if it had come in one piece."""
+    with wire() as connection:
+        poll = connection.request(f"/v1/studies/{study}")
+        connection.ask(poll)
+        connection.sock.sendall(poll[:40])
+        time.sleep(0.1)
+        assert connection.ask(poll[40:])[0] == 200
+        assert connection.ask(poll)[0] == 200
