@@ -115,6 +115,8 @@ class Tunewright:
     ) -> StudyHandle:
         """Plan (with the `options` of `plan`), approve, start, and wait for the end; the study.
 
+        Whatever is planned is approved by the call, unless `approve` is a hash, False or a function that says no.
+
         The study runs in a process of its own: Ctrl-C stops the waiting only. After `timeout` seconds the study is
         returned as it stands (`study.over` is False). Raises StudyFailed where it failed.
         """

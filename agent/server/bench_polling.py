@@ -1,25 +1,29 @@
 """What polling costs a running study: `python -m agent.server.bench_polling`.
 
-One and the same training run, in a real worker, is timed again and again: alone (A), while clients poll the study's
-status at a real server (B), and while the same clients poll a server that does nothing (C). The three are compared
-run by run, so that a busy machine disturbs all of them alike. The running trial's events are written to the store as
-the coordinator writes them, so that the server has something new to tell about once a second.
+The same training run is carried out twice in a real worker, while clients that poll the study's status begin and stop
+about once a second: in the second run they are silent where they polled in the first. So each stretch of steps is timed
+with and without them, a moment apart, and a machine that is faster one minute than the next disturbs both alike. The
+same is done with a server that does nothing, to tell the server's part from the clients'. The running trial's events
+are written to the store as the coordinator writes them, so that the server has something new to tell.
 """
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import click
 import psutil
+from pydantic import Field
 
 from agent.desk.desk import Desk
 from agent.job import create_study
@@ -33,40 +37,52 @@ from tools.attempt import Failed, Finished, Progress
 from trainers.spec import Closed
 
 REQUEST = "classify stdlib:docstrings@600 with MiniLM, learning rate 5e-4, rank 8, batch size 32, {} epochs"
-KINDS = ("alone", "polled", "control")
+KINDS = ("server", "nothing")
 PAST_TRIALS = 20
 """Trials beside the running one, so that the card takes as long to make as that of a real study."""
 
 
-class Run(Closed):
-    """One timed training run."""
+class Pair(Closed):
+    """Two runs of one seed. `factor`: time with polling clients over time without, of the same steps."""
 
-    kind: str
-    round: int
+    kind: str = Field(description="server: ours is polled; nothing: one that does nothing")
     seed: int
-    seconds: float
-    server_cpu_seconds: float = 0.0
-    polls: Seen | None = None
+    factor: float
+    seconds: float = Field(description="of the two runs")
+    server_cpu_seconds: float
+    polls: tuple[Seen, Seen]
 
 
-class Ratio(Closed):
-    """How much longer a run took than the one alone beside it: median, and a 95 % interval by resampling pairs."""
+class Estimate(Closed):
+    """The mean factor of some pairs, with a 95 % interval by resampling them."""
 
-    median: float
+    factor: float
     low: float
     high: float
     pairs: int
 
 
-def ratio(runs: list[Run], kind: str) -> Ratio:
-    """Runs of `kind` over those alone, of the same round."""
-    by_round: dict[int, dict[str, float]] = {}
-    for run in runs:
-        by_round.setdefault(run.round, {})[run.kind] = run.seconds
-    found = [times[kind] / times["alone"] for times in by_round.values() if kind in times and "alone" in times]
+def estimate(pairs: list[Pair], kind: str) -> Estimate:
+    """By how much the pairs of `kind` were slower while they were polled."""
+    logs = [math.log(pair.factor) for pair in pairs if pair.kind == kind]
     random = Random(0)
-    again = sorted(statistics.median(random.choices(found, k=len(found))) for _ in range(2000))
-    return Ratio(median=statistics.median(found), low=again[49], high=again[1949], pairs=len(found))
+    again = sorted(statistics.mean(random.choices(logs, k=len(logs))) for _ in range(2000))
+    low, middle, high = (math.exp(x) for x in (again[49], statistics.mean(logs), again[1949]))
+    return Estimate(factor=middle, low=low, high=high, pairs=len(logs))
+
+
+def factor(first: list[float], second: list[float]) -> float:
+    """How much longer stretches take with clients, from the seconds of each in both runs; the first run has them in
+    every other stretch, from the second one on.
+
+    The median of the stretches of either parity by itself: where one whole run was slower, it is so with clients in
+    one half and without them in the other.
+    """
+    logs: tuple[list[float], list[float]] = ([], [])
+    for number, (one, other) in enumerate(zip(first, second, strict=True)):
+        polled, silent = (one, other) if number % 2 else (other, one)
+        logs[number % 2].append(math.log(polled / silent))
+    return math.exp(statistics.mean(statistics.median(part) for part in logs))
 
 
 class Load:
@@ -91,19 +107,22 @@ class Load:
         """End the worker."""
         self._executor.close()
 
-    def run(self, seed: int) -> float:
-        """Seconds inside the training loop, evaluations excluded."""
+    def run(self, seed: int, at_point: Callable[[int], None] = lambda number: None) -> list[float]:
+        """Train once; seconds between the points of the curve, at each of which `at_point` is called."""
         self._runs += 1
         trial = self._trial.model_copy(update={"seed": seed})
         spec = attempt_spec(self.study, trial, f"bench-{self._runs}", False, None)
         self._executor.submit(spec)
+        moments: list[float] = []
         while True:
             for event in self._executor.poll(1.0):
                 if isinstance(event, Finished):
-                    return event.train.train_seconds
+                    return [after - before for before, after in pairwise(moments)]
                 if isinstance(event, Failed):
                     raise SystemExit(f"the training run failed: {event.reason} {event.message}")
                 if isinstance(event, Progress):
+                    moments.append(time.monotonic())
+                    at_point(len(moments) - 1)
                     self._tell(event)
 
     def _tell(self, event: Progress) -> None:
@@ -141,21 +160,26 @@ def told(process: subprocess.Popen[str], orders: str = "") -> dict[str, object]:
     return answer
 
 
-def polled(load: Load, seed: int, orders: Orders, home: Path) -> tuple[float, Seen]:
-    """A run while clients poll, and what they saw."""
+def polled(load: Load, seed: int, orders: Orders, home: Path, parity: int) -> tuple[list[float], Seen]:
+    """A run with clients in the stretches of one parity, and what they saw."""
     with child("agent.server.pollers", home=home) as pollers:
         if pollers.stdin is None or pollers.stdout is None:
             raise RuntimeError("the pollers have no pipes")
-        pollers.stdin.write(orders.model_dump_json() + "\n")
-        pollers.stdin.flush()
+        stdin = pollers.stdin
+
+        def say(line: str) -> None:
+            stdin.write(line + "\n")
+            stdin.flush()
+
+        say(orders.model_dump_json())
         time.sleep(1.0)
-        seconds = load.run(seed)
-        pollers.stdin.close()
+        seconds = load.run(seed, lambda number: say("on" if number % 2 == parity else "off"))
+        stdin.close()
         return seconds, Seen.model_validate_json(pollers.stdout.readline())
 
 
-def measure(home: Path, rounds: int, seeds: int, epochs: int, clients: int, hertz: float) -> Iterator[Run]:
-    """All runs, in rounds of three in changing order."""
+def measure(home: Path, pairs: int, seeds: int, epochs: int, clients: int, hertz: float) -> Iterator[Pair]:
+    """All pairs of runs, both kinds in turn."""
     with ExitStack() as stack:
         desk = stack.enter_context(Desk(load_settings("embedded").model_copy(update={"home": home})))
         load = Load(desk, epochs)
@@ -168,59 +192,61 @@ def measure(home: Path, rounds: int, seeds: int, epochs: int, clients: int, hert
         trivial_port = int(str(told(trivial, json.dumps({"trivial": size}))["port"]))
         token = (home / "server.token").read_text(encoding="ascii").strip()
         path = f"/v1/studies/{load.study.study_id}"
-        ports = {"polled": port, "control": trivial_port}
+        ports = {"server": port, "nothing": trivial_port}
         load.run(0)  # loads the model, warms the caches
-        for number in range(rounds * seeds):
-            seed = number // rounds
-            for kind in KINDS[number % 3 :] + KINDS[: number % 3]:
+        for number in range(pairs * seeds):
+            for kind in KINDS if number % 2 else KINDS[::-1]:
                 before = sum(process.cpu_times()[:2])
-                seen = None
-                if kind == "alone":
-                    seconds = load.run(seed)
-                else:
-                    orders = Orders(port=ports[kind], path=path, token=token, clients=clients, hertz=hertz)
-                    seconds, seen = polled(load, seed, orders, home)
-                used = sum(process.cpu_times()[:2]) - before
-                yield Run(kind=kind, round=number, seed=seed, seconds=seconds, server_cpu_seconds=used, polls=seen)
+                orders = Orders(port=ports[kind], path=path, token=token, clients=clients, hertz=hertz)
+                first, seen = polled(load, number % seeds, orders, home, 1)
+                second, seen_again = polled(load, number % seeds, orders, home, 0)
+                yield Pair(
+                    kind=kind,
+                    seed=number % seeds,
+                    factor=factor(first, second),
+                    seconds=sum(first) + sum(second),
+                    server_cpu_seconds=sum(process.cpu_times()[:2]) - before,
+                    polls=(seen, seen_again),
+                )
 
 
 @click.command()
-@click.option("--rounds", default=4, show_default=True, help="rounds of three runs a seed")
+@click.option("--pairs", default=2, show_default=True, help="pairs of runs a seed, of either kind")
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--epochs", default=4, show_default=True, help="length of a run")
 @click.option("--clients", default=50, show_default=True)
 @click.option("--hertz", default=5.0, show_default=True, help="polls a second of each client")
-@click.option("--json", "as_json", is_flag=True, help="one JSON object a run")
-def main(rounds: int, seeds: int, epochs: int, clients: int, hertz: float, as_json: bool) -> None:
-    """Time a training run alone, beside polling clients, and beside clients of a server that does nothing."""
-    runs: list[Run] = []
+@click.option("--json", "as_json", is_flag=True, help="one JSON object a pair")
+def main(pairs: int, seeds: int, epochs: int, clients: int, hertz: float, as_json: bool) -> None:
+    """Time a training run with and without clients that poll its status."""
+    found: list[Pair] = []
     with tempfile.TemporaryDirectory(prefix="tunewright-bench-") as home:
-        for run in measure(Path(home), rounds, seeds, epochs, clients, hertz):
-            runs.append(run)
+        for pair in measure(Path(home), pairs, seeds, epochs, clients, hertz):
+            found.append(pair)
             if as_json:
-                click.echo(run.model_dump_json())
+                click.echo(pair.model_dump_json())
             else:
-                beside = f"  p50 {run.polls.p50_ms:.1f}  p95 {run.polls.p95_ms:.1f} ms" if run.polls else ""
-                click.echo(f"{run.round:>3} seed {run.seed} {run.kind:<8} {run.seconds:7.2f} s{beside}", err=False)
-    _summary(runs)
+                p95 = max(seen.p95_ms for seen in pair.polls)
+                click.echo(
+                    f"seed {pair.seed} {pair.kind:<8} {pair.factor:.3f}  {pair.seconds:6.1f} s  p95 {p95:.1f} ms"
+                )
+    _summary(found)
 
 
-def _summary(runs: list[Run]) -> None:
-    for kind, what in (("polled", "server and clients"), ("control", "clients alone")):
-        found = ratio(runs, kind)
-        shown = f"{found.median:.3f} ({found.low:.3f} to {found.high:.3f}, {found.pairs} pairs)"
+def _summary(pairs: list[Pair]) -> None:
+    for kind, what in (("server", "server and clients"), ("nothing", "clients alone")):
+        found = estimate(pairs, kind)
+        shown = f"{found.factor:.3f} ({found.low:.3f} to {found.high:.3f}, {found.pairs} pairs)"
         click.echo(f"{what:<20} slow a run down by a factor of {shown}")
-    polls = [run for run in runs if run.kind == "polled" and run.polls is not None]
-    requests = sum(run.polls.requests for run in polls if run.polls)
-    cpu = sum(run.server_cpu_seconds for run in polls)
-    clients = sum(run.polls.cpu_seconds for run in polls if run.polls)
+    polls = [seen for pair in pairs if pair.kind == "server" for seen in pair.polls]
+    requests = sum(seen.requests for seen in polls)
+    cpu = sum(pair.server_cpu_seconds for pair in pairs if pair.kind == "server")
     for name in ("p50_ms", "p95_ms", "p99_ms"):
-        worst = max(getattr(run.polls, name) for run in polls)
-        middle = statistics.median(getattr(run.polls, name) for run in polls)
-        click.echo(f"latency {name[:3]}: {middle:.1f} ms (worst run {worst:.1f})")
-    errors = sum(run.polls.errors for run in polls if run.polls)
+        values = [getattr(seen, name) for seen in polls]
+        click.echo(f"latency {name[:3]}: {statistics.median(values):.1f} ms (worst run {max(values):.1f})")
+    clients = sum(seen.cpu_seconds for seen in polls)
     each = f"{1000 * cpu / requests:.3f} ms of the server, {1000 * clients / requests:.3f} ms of the clients"
-    click.echo(f"processor time a request: {each}; {requests} requests, {errors} errors")
+    click.echo(f"processor time a request: {each}; {requests} requests, {sum(s.errors for s in polls)} errors")
 
 
 if __name__ == "__main__":

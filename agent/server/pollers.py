@@ -1,7 +1,8 @@
 """Many clients that ask for a study's status several times a second, cheaply; and a server that costs nothing.
 
-`python -m agent.server.pollers` reads what to do as one JSON line, and tells what it saw as another when its input is
-closed. Raw sockets, because fifty HTTP clients of the usual kind would cost more than the server that they measure.
+`python -m agent.server.pollers` reads what to do as one JSON line, begins at a line `on`, stops at a line `off`, and
+tells what it saw as another line when its input is closed. Raw sockets, because fifty HTTP clients of the usual kind
+would cost more than the server that they measure.
 """
 
 import asyncio
@@ -85,24 +86,46 @@ class _Client(asyncio.Protocol):
             self._transport.close()
 
 
+class _Crowd:
+    """All clients; each asks at moments of its own."""
+
+    def __init__(self, clients: list[_Client], hertz: float) -> None:
+        self._clients, self._seconds = clients, 1 / hertz
+        self._timers: dict[_Client, asyncio.TimerHandle] = {}
+
+    def on(self) -> None:
+        """Begin to ask."""
+        now = asyncio.get_running_loop().time()
+        for client in self._clients:
+            self._ask_at(client, now + random.random() * self._seconds)
+
+    def off(self) -> None:
+        """Ask no more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _ask_at(self, client: _Client, due: float) -> None:
+        self._timers[client] = asyncio.get_running_loop().call_at(due, self._ask, client, due)
+
+    def _ask(self, client: _Client, due: float) -> None:
+        client.ask()
+        self._ask_at(client, due + self._seconds)
+
+
 async def _poll(orders: Orders) -> Seen:
-    """Poll until standard input is closed. Clients start at different moments, as clients do."""
+    """Poll between `on` and `off`, until standard input is closed."""
     loop, latencies = asyncio.get_running_loop(), list[float]()
     clients: list[_Client] = []
     for _ in range(orders.clients):
         _, client = await loop.create_connection(lambda: _Client(orders, latencies), orders.host, orders.port)
         clients.append(client)
-    began, cpu = time.monotonic(), time.process_time()
-
-    def again(client: _Client, due: float) -> None:
-        client.ask()
-        due += 1 / orders.hertz
-        loop.call_at(due, again, client, due)
-
-    for client in clients:
-        due = loop.time() + random.random() / orders.hertz
-        loop.call_at(due, again, client, due)
-    await loop.run_in_executor(None, sys.stdin.read)
+    crowd, began, cpu = _Crowd(clients, orders.hertz), time.monotonic(), time.process_time()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        crowd.off()
+        if line.strip() == "on":
+            crowd.on()
+    crowd.off()
     used = time.process_time() - cpu
     for client in clients:
         client.close()
