@@ -10,8 +10,6 @@ from agent.report.model import Report
 from agent.report.terminal import print_report
 from trainers.errors import InputError
 
-AGAIN = "tunewright run --from-study STUDY"
-
 __all__ = ["Report", "print_report", "read_report", "write_report"]
 
 
@@ -53,7 +51,7 @@ def read_report(directory: Path) -> Report:
         raise InputError(
             "study",
             f"there must be a report.json in {directory}, and there is none.",
-            f"A study that is done has left it there. Put the directory back, or run it again: {AGAIN}",
+            "A study that is done has left it there. Put the directory back, or run it again: tunewright run --from-study STUDY",
         ) from error
     except ValidationError as error:
         raise InputError(

@@ -7,15 +7,16 @@ would cost more than the server that they measure.
 
 import asyncio
 import json
+import os
 import random
+import selectors
+import socket
 import sys
 import time
-from collections.abc import Coroutine
-from typing import Any, TypeVar, cast
+from heapq import heapify, heapreplace
+from typing import cast
 
 from trainers.spec import Closed
-
-T = TypeVar("T")
 
 
 class Orders(Closed):
@@ -40,34 +41,30 @@ class Seen(Closed):
     cpu_seconds: float
 
 
-class _Client(asyncio.Protocol):
+class _Client:
     """One connection that is kept; notes how long each answer takes."""
 
     def __init__(self, orders: Orders, latencies: list[float]) -> None:
         head = f"GET {orders.path} HTTP/1.1\r\nHost: {orders.host}:{orders.port}\r\n"
         self._request = f"{head}Authorization: Bearer {orders.token}\r\n\r\n".encode()
         self._latencies, self._sent, self._missing = latencies, 0.0, 0
-        self._transport: asyncio.Transport | None = None
+        self.socket = socket.create_connection((orders.host, orders.port))
+        self.socket.setblocking(False)
         self.errors = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection."""
-        self._transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The server has closed it."""
-        self._transport = None
 
     def ask(self) -> None:
         """Send a request, unless the last one is not answered yet: that is an error of its own."""
-        if self._transport is None or self._sent:
+        if self._sent:
             self.errors += 1
             return
         self._sent = time.perf_counter()
-        self._transport.write(self._request)
+        self.socket.send(self._request)
 
-    def data_received(self, data: bytes) -> None:
-        """Part of an answer; its length is in its head."""
+    def take(self) -> None:
+        """Part of an answer has come; its length is in its head."""
+        data = self.socket.recv(65536)
+        if not data:
+            raise SystemExit("the server has closed a connection")
         if not self._missing:
             head, _, body = data.partition(b"\r\n\r\n")
             if b" 200 " not in head[:20]:
@@ -80,55 +77,55 @@ class _Client(asyncio.Protocol):
             self._latencies.append(time.perf_counter() - self._sent)
             self._sent, self._missing = 0.0, 0
 
-    def close(self) -> None:
-        """Let go."""
-        if self._transport is not None:
-            self._transport.close()
-
 
 class _Crowd:
     """All clients; each asks at moments of its own."""
 
     def __init__(self, clients: list[_Client], hertz: float) -> None:
         self._clients, self._seconds = clients, 1 / hertz
-        self._timers: dict[_Client, asyncio.TimerHandle] = {}
+        self._due: list[tuple[float, int]] = []
 
     def on(self) -> None:
         """Begin to ask."""
-        now = asyncio.get_running_loop().time()
-        for client in self._clients:
-            self._ask_at(client, now + random.random() * self._seconds)
+        now = time.monotonic()
+        self._due = [(now + random.random() * self._seconds, number) for number in range(len(self._clients))]
+        heapify(self._due)
 
     def off(self) -> None:
         """Ask no more."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        self._due = []
 
-    def _ask_at(self, client: _Client, due: float) -> None:
-        self._timers[client] = asyncio.get_running_loop().call_at(due, self._ask, client, due)
+    def ask(self) -> float | None:
+        """Let those ask whose moment has come; seconds until the next one's, None where nobody will."""
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            due, number = self._due[0]
+            self._clients[number].ask()
+            heapreplace(self._due, (due + self._seconds, number))
+        return self._due[0][0] - now if self._due else None
 
-    def _ask(self, client: _Client, due: float) -> None:
-        client.ask()
-        self._ask_at(client, due + self._seconds)
 
-
-async def _poll(orders: Orders) -> Seen:
-    """Poll between `on` and `off`, until standard input is closed."""
-    loop, latencies = asyncio.get_running_loop(), list[float]()
-    clients: list[_Client] = []
-    for _ in range(orders.clients):
-        _, client = await loop.create_connection(lambda: _Client(orders, latencies), orders.host, orders.port)
-        clients.append(client)
+def _poll(orders: Orders) -> Seen:
+    """Poll between `on` and `off`, until standard input is closed. One thread without an event loop: a poll costs
+    little more than its system calls, as from clients that are no Python."""
+    latencies: list[float] = []
+    clients = [_Client(orders, latencies) for _ in range(orders.clients)]
     crowd, began, cpu = _Crowd(clients, orders.hertz), time.monotonic(), time.process_time()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        crowd.off()
-        if line.strip() == "on":
-            crowd.on()
-    crowd.off()
+    with selectors.DefaultSelector() as selector:
+        for client in clients:
+            selector.register(client.socket, selectors.EVENT_READ, client)
+        selector.register(0, selectors.EVENT_READ)
+        told = b"off"
+        while told:
+            for key, _ in selector.select(crowd.ask()):
+                if key.data is not None:
+                    key.data.take()
+                    continue
+                told = os.read(0, 4096)
+                crowd.on() if told.split()[-1:] == [b"on"] else crowd.off()
     used = time.process_time() - cpu
     for client in clients:
-        client.close()
+        client.socket.close()
     ordered = sorted(latencies) or [time.monotonic() - began]
 
     def at(share: float) -> float:
@@ -168,22 +165,26 @@ async def _answer_all(size: int) -> None:
     server.close()
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """On the fastest event loop there is, as clients that are no Python would be faster still."""
+def _serve(size: int) -> None:
+    """`_answer_all` on the fastest event loop there is."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(work)
-    return uvloop.run(work)
+        asyncio.run(_answer_all(size))
+    else:
+        uvloop.run(_answer_all(size))
 
 
 def main() -> None:
     """The first line of standard input says what to do: `{"trivial": SIZE}`, or `Orders`."""
-    line = json.loads(sys.stdin.readline())
-    if "trivial" in line:
-        _run(_answer_all(line["trivial"]))
+    line = b""
+    while not line.endswith(b"\n"):  # by the byte: what follows is not for Python's buffer
+        line += os.read(0, 1)
+    orders = json.loads(line)
+    if "trivial" in orders:
+        _serve(orders["trivial"])
     else:
-        print(_run(_poll(Orders.model_validate(line))).model_dump_json(), flush=True)
+        print(_poll(Orders.model_validate(orders)).model_dump_json(), flush=True)
 
 
 if __name__ == "__main__":

@@ -290,10 +290,10 @@ def test_writing_twice_gives_the_same_files(make_material: Make) -> None:
 
 
 def test_a_missing_report_is_an_input_error(tmp_path: Path) -> None:
-    """Reading a directory without report.json says what to run."""
+    """Reading a directory without report.json says what to do."""
     with pytest.raises(InputError, match=r"report\.json") as caught:
         read_report(tmp_path)
-    assert "resume" in caught.value.hint
+    assert "run --from-study" in caught.value.hint
 
 
 def test_few_test_rows_and_reopened_tests_are_remarked(make_material: Make) -> None:

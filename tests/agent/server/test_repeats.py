@@ -1,5 +1,6 @@
 """A poll that repeats itself: the answer is the one that the usual way gives, and nothing else is taken for one."""
 
+import asyncio
 import socket
 import time
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from agent.server.repeats import CROWD_SECONDS, PAUSE_SECONDS, Crowd, Heads
 from agent.server.status import FRESH_SECONDS
 from agent.settings import load_settings
 from agent.store import Store
@@ -176,3 +178,26 @@ def test_a_half_of_a_poll_is_waited_for(wire, study):
         time.sleep(0.1)
         assert connection.ask(poll[40:])[0] == 200
         assert connection.ask(poll)[0] == 200
+
+
+@pytest.mark.parametrize(("apart", "waits"), [(CROWD_SECONDS / 10, 1), (CROWD_SECONDS * 2, 0)])
+def test_only_a_crowd_is_left_waiting(apart, waits):
+    """Once for all that came together; who polls now and then is answered without a pause."""
+
+    async def polls():
+        crowd, began = Crowd(), time.monotonic()
+        for number in range(5):
+            crowd.came(began + number * apart)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return time.monotonic() - began
+
+    assert waits * PAUSE_SECONDS <= asyncio.run(polls()) < (waits + 1) * PAUSE_SECONDS
+
+
+def test_the_head_is_made_again_when_the_date_changes():
+    """Another list is another second."""
+    heads = Heads()
+    first = [(b"date", b"now")]
+    assert heads.of(first) == heads.of(first) == b"HTTP/1.1 200 OK\r\ndate: now\r\n"
+    assert heads.of([(b"date", b"then")]) == b"HTTP/1.1 200 OK\r\ndate: then\r\n"
