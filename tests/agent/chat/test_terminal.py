@@ -89,6 +89,16 @@ def test_no_edit_and_commands_at_the_approval(typed, desk):
     assert desk.studies() == []
 
 
+def test_a_slip_in_an_edit_costs_neither_the_plan_nor_its_prompt(typed, desk):
+    """A file that is not there: what is wrong is said, the plan before still waits."""
+    shown = typed(REQUEST, "use nothing.csv instead", "y", "yes, start it")
+    assert "nothing.csv" in shown
+    assert "still stands" in shown
+    assert typed.reader.asked[:3] == [False, True, True]
+    assert len(desk.studies()) == 1
+    assert desk.study().spec.data.train.endswith("tickets.csv")
+
+
 def test_a_plan_changed_in_another_window_is_shown_before_it_can_be_approved(typed, desk):
     """The yes binds to what was seen."""
     conversation = Conversation(desk)
