@@ -61,7 +61,8 @@ def _(card: DataCard) -> str:
 def _(card: PlanCard) -> str:
     if card.problem is not None:
         hint = f" {_line(card.problem.hint)}" if card.problem.hint else ""
-        return f"That cannot be planned: {_line(card.problem.message)}{hint}{_left_out(card)}"
+        also = f" {_line(card.notes[0])}" if card.notes else ""
+        return f"That cannot be planned: {_line(card.problem.message)}{hint}{also}{_left_out(card)}"
     if card.questions:
         return "\n".join([*(_question(q.question, q.suggestion) for q in card.questions[:1])]) + _left_out(card)
     said = f"Plan `{(card.plan_hash or '')[:HASH_SHOWN]}`"
