@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from agent.errors import StoreConflict
+from agent.errors import InputError, StoreConflict
 from agent.rows import Row, Rows, now
 from agent.study import EventKind, StudyEvent
 from evals.spec import EvalResult
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agent.llm import LlmCall
 
 Account = Literal["wall_seconds", "llm_tokens", "llm_usd"]
+MAX_SEQ = 2**62
+"""Above any number of an event; the database cannot hold twice that."""
 
 
 class Opening(Closed):
@@ -61,7 +63,12 @@ class Journal(Rows):
         limit: int | None = None,
         kinds: Sequence[EventKind] = (),
     ) -> list[StudyEvent]:
-        """The events of a study with `seq` above `after`, in order, at most `limit`; only these kinds, if any."""
+        """The events of a study with `seq` above `after`, in order, at most `limit`; only these kinds, if any.
+
+        Raises InputError for an `after` that no event can have.
+        """
+        if not 0 <= after <= MAX_SEQ:
+            raise InputError("after", f"must be the number of an event, got {after}.", "0 begins at the first.")
         wanted = json.dumps([kind] if kind is not None else list(kinds))
         rows = self.query(
             "SELECT seq, at, kind, trial_id, data FROM events WHERE study_id = ? AND seq > ?"

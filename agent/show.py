@@ -13,7 +13,7 @@ from rich.table import Table
 from agent.cli import console
 from agent.desk.cards import Change, Comparison, Explanation, StudyCard
 from agent.desk.desk import MAX_EVENTS, Desk
-from agent.desk.dispatch import dispatcher_pid
+from agent.desk.dispatch import dispatcher_pid, is_worked_off
 from agent.errors import InputError
 from agent.live import short_config
 from agent.request.plan_view import duration
@@ -67,7 +67,7 @@ def show_queue(settings: Settings, as_json: bool) -> None:
 def _tell_if_nobody_works(cards: Sequence[StudyCard], settings: Settings) -> None:
     """A queue stands still after a restart of the machine, until somebody waits for one of its studies."""
     waiting = next((card.study for card in cards if card.queue_place is not None), None)
-    if waiting is not None and dispatcher_pid(settings.home) is None:
+    if waiting is not None and not is_worked_off(settings.home):
         click.echo(f"Nobody works on the queue; `tunewright wait {waiting}` starts it again.")
 
 

@@ -8,7 +8,7 @@ import click
 
 from agent.chat.conversation import Conversation
 from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, StudyStarted, ToolDone, TurnOver
-from agent.chat.slash import arguments_of, parsed
+from agent.chat.slash import arguments_of, is_command, parsed
 from agent.desk.cards import PlanCard
 from agent.errors import InputError
 
@@ -52,7 +52,7 @@ def speak(conversation: Conversation, lines: Iterable[str], yes: bool, as_json: 
 
 def _said(conversation: Conversation, line: str) -> Iterator[Happening] | None:
     """What a line does; None for the end. Raises InputError for a command that cannot be had here."""
-    if not line.startswith("/"):
+    if not is_command(line):
         return conversation.say(line)
     command, rest = parsed(line)
     if command.tool is not None:

@@ -15,7 +15,7 @@ from agent.chat.keys import unechoed
 from agent.chat.plan_shown import plan_shown
 from agent.chat.reply_view import ReplyView
 from agent.chat.rules import ABILITIES
-from agent.chat.slash import COMMANDS, Slash, arguments_of, parsed
+from agent.chat.slash import COMMANDS, Slash, arguments_of, is_command, parsed
 from agent.chat.yes_no import is_no, is_yes
 from agent.desk.cards import PlanCard
 from agent.desk.desk import Desk
@@ -86,7 +86,7 @@ class Session:
     def take(self, line: str) -> None:
         """One line: a command, an answer to the plan that waits, or something to say."""
         waits = self.conversation.pending is not None
-        if line.startswith("/"):
+        if is_command(line):
             self._command(*parsed(line))
         elif waits and is_yes(line):
             self._approve("")

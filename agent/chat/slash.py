@@ -45,6 +45,14 @@ COMMANDS = (
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
 
+MOST_DIGITS = 18
+
+
+def is_command(line: str) -> bool:
+    """Whether a line is meant as a command: it begins with a slash, and not with a path."""
+    return line.startswith("/") and "/" not in line.split(maxsplit=1)[0][1:]
+
+
 def parsed(line: str) -> tuple[Slash, str]:
     """The command of a line that begins with a slash, and the rest of it. Raises InputError for an unknown one."""
     name, _, rest = line.strip().removeprefix("/").partition(" ")
@@ -64,10 +72,10 @@ def arguments_of(command: Slash, rest: str) -> dict[str, Any]:
         case "studies":
             taken["every"] = True
         case "explain":
-            taken["trial"] = int(words.pop(0)) if words and words[0].isdigit() else None
+            taken["trial"] = int(words.pop(0)) if words and _is_number(words[0]) else None
             taken["parameter"] = words.pop(0) if words else None
         case "compare":
-            numbers = [int(words.pop(0)) for _ in words[:2] if words[0].isdigit()]
+            numbers = [int(words.pop(0)) for _ in words[:2] if _is_number(words[0])]
             taken["left"], taken["right"] = (*numbers, None, None)[:2]
         case "export":
             taken["merge"] = "--merge" in words or None
@@ -79,6 +87,10 @@ def arguments_of(command: Slash, rest: str) -> dict[str, Any]:
     if words:
         raise InputError(command.name, f"cannot take {' '.join(words)!r}.", f"/{command.name} {command.takes}")
     return {name: value for name, value in taken.items() if value is not None}
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS
 
 
 def _words(rest: str) -> list[str]:

@@ -57,8 +57,6 @@ from trainers.spec import CurvePoint, Data, Task
 
 POLL_SECONDS = 0.5
 MAX_EVENTS = 500
-MAX_SEQ = 2**62
-"""Above any number of an event; the database cannot hold twice that."""
 
 
 @dataclass(frozen=True)
@@ -318,8 +316,6 @@ class Desk:
         """What happened after the event numbered `after`, of `kinds` if any; at most `limit` (1 to 500) at once."""
         if not 1 <= limit <= MAX_EVENTS:
             raise InputError("limit", f"must be between 1 and {MAX_EVENTS}, got {limit}.", "Ask for fewer.")
-        if not 0 <= after <= MAX_SEQ:
-            raise InputError("after", f"must be the number of an event, got {after}.", "0 begins at the first.")
         found = self.study(study)
         over = self.status(found.study_id).over
         latest = self.store.last_seq(found.study_id)  # before reading: what comes meanwhile is not skipped

@@ -37,12 +37,17 @@ def dispatcher_pid(home: Path) -> int | None:
     return owner_pid(queue_directory(home))
 
 
+def is_worked_off(home: Path) -> bool:
+    """Whether a process works off the queue of `home`, or is starting to."""
+    return dispatcher_pid(home) is not None or _alive(queue_directory(home) / STARTING)
+
+
 def ensure_dispatcher(home: Path) -> None:
     """Start the process that works off the queue, unless there is one or one is starting. Returns at once."""
     for child in [c for c in _children if c.poll() is not None]:
         _children.remove(child)  # reaped: a zombie would look alive
     directory = queue_directory(home)
-    if dispatcher_pid(home) is not None or _alive(directory / STARTING):
+    if is_worked_off(home):
         return
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "log").open("ab") as log:

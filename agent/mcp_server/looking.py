@@ -6,7 +6,7 @@ from mcp_types import CallToolResult, ContentBlock, ResourceLink
 from pydantic import Field
 
 from agent.desk.cards import BudgetCard
-from agent.desk.desk import MAX_SEQ
+from agent.journal import MAX_SEQ
 from agent.mcp_server.replies import (
     ComparisonReply,
     EventsReply,

@@ -51,7 +51,7 @@ def read_report(directory: Path) -> Report:
         raise InputError(
             "study",
             f"there must be a report.json in {directory}, and there is none.",
-            "A study that is done has left it there. Put the directory back, or run it again: tunewright run --from-study STUDY",
+            "It was there when the study was done. Put it back, or run it again: tunewright run --from-study STUDY",
         ) from error
     except ValidationError as error:
         raise InputError(

@@ -2,9 +2,9 @@
 
 The same training run is carried out twice in a real worker, while clients that poll the study's status begin and stop
 about once a second: in the second run they are silent where they polled in the first. So each stretch of steps is timed
-with and without them, a moment apart, and a machine that is faster one minute than the next disturbs both alike. The
-same is done with a server that does nothing, to tell the server's part from the clients'. The running trial's events
-are written to the store as the coordinator writes them, so that the server has something new to tell.
+with and without them, and a machine that is faster one minute than the next disturbs both alike. The same is done with
+a server that does nothing, to know what such clients cost anyway. The running trial's events are written to the store
+as the coordinator writes them, so that the server has something new to tell.
 """
 
 import json
@@ -43,11 +43,12 @@ PAST_TRIALS = 20
 
 
 class Pair(Closed):
-    """Two runs of one seed. `factor`: time with polling clients over time without, of the same steps."""
+    """Two runs of one seed. Factors: time with polling clients over time without, of the same steps."""
 
     kind: str = Field(description="server: ours is polled; nothing: one that does nothing")
     seed: int
-    factor: float
+    factor: float = Field(description="of the median stretch")
+    whole_factor: float = Field(description="of all stretches together, rare stalls included")
     seconds: float = Field(description="of the two runs")
     server_cpu_seconds: float
     polls: tuple[Seen, Seen]
@@ -62,9 +63,9 @@ class Estimate(Closed):
     pairs: int
 
 
-def estimate(pairs: list[Pair], kind: str) -> Estimate:
-    """By how much the pairs of `kind` were slower while they were polled."""
-    logs = [math.log(pair.factor) for pair in pairs if pair.kind == kind]
+def estimate(pairs: list[Pair], kind: str, whole: bool = False) -> Estimate:
+    """By how much the pairs of `kind` were slower while they were polled: the median stretch, or the whole."""
+    logs = [math.log(pair.whole_factor if whole else pair.factor) for pair in pairs if pair.kind == kind]
     random = Random(0)
     again = sorted(statistics.mean(random.choices(logs, k=len(logs))) for _ in range(2000))
     low, middle, high = (math.exp(x) for x in (again[49], statistics.mean(logs), again[1949]))
@@ -83,6 +84,12 @@ def factor(first: list[float], second: list[float]) -> float:
         polled, silent = (one, other) if number % 2 else (other, one)
         logs[number % 2].append(math.log(polled / silent))
     return math.exp(statistics.mean(statistics.median(part) for part in logs))
+
+
+def whole_factor(first: list[float], second: list[float]) -> float:
+    """`factor` from the sums of the stretches in place of their medians."""
+    one, other = ((sum(run[0::2]), sum(run[1::2])) for run in (first, second))
+    return math.sqrt(one[1] / other[1] * other[0] / one[0])
 
 
 class Load:
@@ -204,6 +211,7 @@ def measure(home: Path, pairs: int, seeds: int, epochs: int, clients: int, hertz
                     kind=kind,
                     seed=number % seeds,
                     factor=factor(first, second),
+                    whole_factor=whole_factor(first, second),
                     seconds=sum(first) + sum(second),
                     server_cpu_seconds=sum(process.cpu_times()[:2]) - before,
                     polls=(seen, seen_again),
@@ -235,9 +243,10 @@ def main(pairs: int, seeds: int, epochs: int, clients: int, hertz: float, as_jso
 
 def _summary(pairs: list[Pair]) -> None:
     for kind, what in (("server", "server and clients"), ("nothing", "clients alone")):
-        found = estimate(pairs, kind)
-        shown = f"{found.factor:.3f} ({found.low:.3f} to {found.high:.3f}, {found.pairs} pairs)"
-        click.echo(f"{what:<20} slow a run down by a factor of {shown}")
+        for whole, of in ((False, "the median stretch"), (True, "the whole")):
+            found = estimate(pairs, kind, whole)
+            shown = f"{found.factor:.3f} ({found.low:.3f} to {found.high:.3f}, {found.pairs} pairs)"
+            click.echo(f"{what:<20} slow {of:<18} down by a factor of {shown}")
     polls = [seen for pair in pairs if pair.kind == "server" for seen in pair.polls]
     requests = sum(seen.requests for seen in polls)
     cpu = sum(pair.server_cpu_seconds for pair in pairs if pair.kind == "server")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass
 
 from agent.errors import InputError
@@ -13,6 +14,8 @@ BODY_SECONDS = 30.0
 """A JSON body must have arrived within this time."""
 IDLE_SECONDS = 60.0
 """An upload may stand still for so long."""
+UPLOAD_SECONDS = 3600.0
+"""A whole upload must have arrived within this time."""
 _DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
@@ -30,7 +33,7 @@ class Length:
 
     def check(self, limit: int) -> None:
         """Raises InputError where it is said to be more than `limit` bytes."""
-        if self.told is not None and (not self.told.isdigit() or int(self.told) > limit):
+        if self.told is not None and (not self.told.isdigit() or len(self.told) > 18 or int(self.told) > limit):
             raise _too_large(limit)
 
 
@@ -63,17 +66,17 @@ async def _whole(receive: Receive) -> bytes:
 
 
 def metered(receive: Receive, length: Length, limit: int) -> Receive:
-    """`receive` that raises InputError once more than `limit` bytes have come, or none for IDLE_SECONDS."""
+    """`receive` that raises InputError once more than `limit` bytes have come, or they come too slowly."""
     length.check(limit)
-    total = 0
+    total, until = 0, time.monotonic() + UPLOAD_SECONDS
 
     async def counted() -> Message:
         nonlocal total
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(min(IDLE_SECONDS, until - time.monotonic())):
                 message = await receive()
         except TimeoutError as error:
-            raise InputError("body", "stopped arriving.", "Send it again.", "too_slow") from error
+            raise InputError("body", "did not arrive in time.", "Send it again.", "too_slow") from error
         total += len(message.get("body", b""))
         if total > limit:
             raise _too_large(limit)

@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import Response
 
+from agent.journal import MAX_SEQ
 from agent.server.service import Service
 from agent.server.sse import event, model_event, stream
 from agent.server.status import FRESH_SECONDS
@@ -18,8 +19,8 @@ PAGE = 500
 async def event_stream(service: Service, study: str, after: int, last_event_id: str | None) -> Response:
     """The events after `after` as they come; 204, which tells a browser that reconnects to stop, where none will."""
     entry = await service.statuses.entry(study)
-    if last_event_id is not None and last_event_id.isdigit():
-        after = int(last_event_id)
+    if last_event_id is not None and last_event_id.isdecimal():
+        after = min(int(last_event_id[:19]), MAX_SEQ)
         if entry.card.over and entry.card.last_event <= after:
             return Response(status_code=204)
     return stream(service, _events(service, study, after))

@@ -24,19 +24,28 @@ if TYPE_CHECKING:
 BEGINS, ENDS = b"GET /v1/studies/", b"\r\n\r\n"
 CROWD_SECONDS = 0.03
 """Polls that follow each other faster than this are a crowd."""
+QUIET_SECONDS = 0.25
+"""Nobody is left waiting where anything else was asked for so lately: its answer takes several turns of the loop."""
+MAX_PIPELINED = 100
+"""A client may ask so many things at once; one that asks for more without reading is let go."""
 PAUSE_SECONDS = 0.02
-"""What a crowd is left waiting at most, to be answered together. Everything else waits as long."""
+"""What a crowd is left waiting at most, to be answered together."""
 
 
 class Crowd:
     """Sees to it that a crowd is answered in batches."""
 
     def __init__(self) -> None:
-        self._latest, self._called = 0.0, False
+        self._latest, self._other, self._called = 0.0, 0.0, False
+
+    def other(self, now: float) -> None:
+        """Something else came at `now`."""
+        self._other = now
 
     def came(self, now: float) -> None:
         """A poll was answered at `now`."""
-        if now - self._latest < CROWD_SECONDS and not self._called:
+        quiet = now - self._other > QUIET_SECONDS
+        if quiet and now - self._latest < CROWD_SECONDS and not self._called:
             self._called = True
             asyncio.get_running_loop().call_soon(self._pause)
         self._latest = now
@@ -72,14 +81,30 @@ def repeating(service: "Service") -> type[HttpToolsProtocol]:
         last = b""
         """The bytes that came last, if they were one whole request for a study."""
         answered = 0.0
+        between = True
+        """Whether the bytes that come next begin a request."""
 
         def data_received(self, data: bytes) -> None:
             """Answer at once what was answered before; all else goes the usual way."""
             if data == self.last and self._repeated():
                 return
-            whole = data.startswith(BEGINS) and data.find(ENDS) == len(data) - len(ENDS)
+            whole = self.between and data.startswith(BEGINS) and data.find(ENDS) == len(data) - len(ENDS)
             self.last = data if whole else b""
+            crowd.other(time.monotonic())
             super().data_received(data)
+            if len(self.pipeline) > MAX_PIPELINED:
+                self.pipeline.clear()
+                self.transport.abort()
+
+        def on_message_begin(self) -> None:
+            """The first byte of a request."""
+            self.between = False
+            super().on_message_begin()
+
+        def on_message_complete(self) -> None:
+            """The last byte of a request."""
+            self.between = True
+            super().on_message_complete()
 
         def _repeated(self) -> bool:
             began = time.monotonic()

@@ -35,8 +35,9 @@ MAX_STUDIES = 256
 
 REPEATABLE = "tunewright.repeatable"
 """Key of the scope: the study that this request is about, where the very same bytes would be answered alike."""
-SIMPLE = frozenset({b"if-none-match", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
-"""Headers that a request without surprises lacks."""
+ODD = frozenset({b"if-none-match", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
+"""Headers that a request without surprises lacks, but for this one, which says nothing: """
+KEEP_ALIVE = (b"connection", b"keep-alive")
 
 T = TypeVar("T")
 Receive = Callable[[], Any]
@@ -130,8 +131,13 @@ class Statuses:
         task = self._running.get(study)
         if task is None:
             task = self._running[study] = asyncio.create_task(self._look(study, found))
-            task.add_done_callback(lambda done: self._running.pop(study, None))
+            task.add_done_callback(lambda done: self._looked(study, done))
         return task
+
+    def _looked(self, study: str, done: asyncio.Task[Entry]) -> None:
+        self._running.pop(study, None)
+        if not done.cancelled():
+            done.exception()  # whoever waits for it is told; where nobody does, the next one looks again
 
     async def _look(self, study: str, found: Entry | None) -> Entry:
         looked = time.monotonic()
@@ -180,7 +186,7 @@ class StatusRoute:
         except TunewrightError as error:
             await problem(error)(scope, receive, send)
             return
-        if SIMPLE.isdisjoint(name for name, _ in scope["headers"]):
+        if not any(header[0] in ODD and header != KEEP_ALIVE for header in map(tuple, scope["headers"])):
             scope[REPEATABLE] = study
         elif any(name == b"if-none-match" and entry.etag in value for name, value in scope["headers"]):
             await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", entry.etag)]})

@@ -15,8 +15,8 @@ from agent.desk.cards import (
     StudyCard,
     TrialCard,
 )
-from agent.desk.desk import MAX_SEQ
 from agent.errors import InputError
+from agent.journal import MAX_SEQ
 from agent.report.model import Report
 from agent.server.fields import Name, PathName, Words
 from agent.server.following import PAGE, event_stream

@@ -12,7 +12,7 @@ from agent.chat.following import follow
 from agent.chat.headless import speak
 from agent.chat.prompt_reader import SlashCompleter, standing
 from agent.chat.session import Session
-from agent.chat.slash import BY_NAME, COMMANDS, arguments_of, parsed
+from agent.chat.slash import BY_NAME, COMMANDS, arguments_of, is_command, parsed
 from agent.chat.terminal import ChatOptions, chat
 from agent.desk.desk import Desk
 from agent.errors import InputError
@@ -243,6 +243,21 @@ def test_what_commands_take(line, arguments):
     """Words become arguments."""
     command, rest = parsed(line)
     assert arguments_of(command, rest) == arguments
+
+
+@pytest.mark.parametrize(
+    ("line", "command"), [("/data/tickets.csv please", False), ("/status", True), ("/", True), ("hi", False)]
+)
+def test_a_path_is_no_command(line, command):
+    """It may be how somebody begins."""
+    assert is_command(line) is command
+
+
+def test_odd_numbers_are_no_trials():
+    """They are taken for words, which are told."""
+    assert arguments_of(*parsed("/explain ²")) == {"parameter": "²"}
+    with pytest.raises(InputError, match="cannot take"):
+        arguments_of(*parsed("/compare " + "9" * 5000))
 
 
 @pytest.mark.parametrize("line", ["/", "/nothing", "/ status"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 import time
 from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
+from agent.server.hosts import Hosts
 from agent.server.repeats import CROWD_SECONDS, PAUSE_SECONDS, Crowd, Heads
+from agent.server.serve import _config
 from agent.server.status import FRESH_SECONDS
 from agent.settings import load_settings
 from agent.store import Store
@@ -169,6 +173,29 @@ def test_many_at_once_are_all_answered_in_order(wire, study):
         assert [connection.answer()[0] for _ in range(10)] == [200] * 10
 
 
+def test_the_end_of_another_request_is_no_poll(wire, study):
+    """Bytes that were the last header of a request, or the end of a body, are judged anew when they come alone."""
+    bare = f"GET /v1/studies/{study} HTTP/1.1\r\n\r\n".encode()
+    with wire() as connection:
+        connection.sock.sendall(connection.request(f"/v1/studies/{study}", "X-Other: ")[:-4])
+        time.sleep(0.1)
+        assert [connection.ask(bare)[0] for _ in range(3)] == [200, 403, 403]
+    with wire() as connection:
+        head = f"POST /v1/plans HTTP/1.1\r\nHost: {connection.host}\r\nAuthorization: Bearer {connection.token}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(bare)}\r\n\r\n"
+        connection.sock.sendall(head.encode())
+        time.sleep(0.1)
+        assert [connection.ask(bare)[0] for _ in range(3)] == [400, 403, 403]
+
+
+def test_who_asks_for_too_much_at_once_is_let_go(wire, study):
+    """Without reading an answer: memory is for others."""
+    with wire() as connection:
+        wrong = connection.request(f"/v1/studies/{study}", token="x" * 43) * 100_000
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            connection.sock.sendall(wrong)
+
+
 def test_a_half_of_a_poll_is_waited_for(wire, study):
     """As if it had come in one piece."""
     with wire() as connection:
@@ -180,12 +207,63 @@ def test_a_half_of_a_poll_is_waited_for(wire, study):
         assert connection.ask(poll)[0] == 200
 
 
+def test_repeats_do_not_reach_the_application(service, lab):
+    """What the whole is for: one of ten polls is read, also with the header that most clients send."""
+    study = service.desk.store.create_study(lab.plan()).study_id
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        config = _config(service, Hosts.of(port))
+        reached, application = [], config.app
+
+        async def counted(scope, receive, send):
+            reached.append(scope["type"])
+            await application(scope, receive, send)
+
+        config.app = counted
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        with httpx.Client(headers={"Authorization": f"Bearer {lab_of_servers.TOKEN}"}) as client:
+            bodies = {client.get(f"http://127.0.0.1:{port}/v1/studies/{study}").text for _ in range(10)}
+        server.should_exit = True
+        thread.join(20)
+    assert len(bodies) == 1
+    assert reached.count("http") == 1
+
+
+def test_a_crowd_does_not_slow_others(wire, study, running):
+    """While fifty polls a second and more come, another route answers as fast as ever."""
+    stop = threading.Event()
+
+    def polls():
+        with wire() as connection:
+            poll = connection.request(f"/v1/studies/{study}")
+            while not stop.is_set():
+                connection.ask(poll)
+
+    crowd = [threading.Thread(target=polls) for _ in range(4)]
+    for thread in crowd:
+        thread.start()
+    seconds = []
+    with httpx.Client(headers={"Authorization": f"Bearer {running.token}"}) as client:
+        for _ in range(15):
+            time.sleep(0.05)
+            began = time.monotonic()
+            assert client.get(f"{running.url}/v1/studies").status_code == 200
+            seconds.append(time.monotonic() - began)
+    stop.set()
+    for thread in crowd:
+        thread.join()
+    assert sorted(seconds)[7] < 6 * PAUSE_SECONDS
+
+
 @pytest.mark.parametrize(("apart", "waits"), [(CROWD_SECONDS / 10, 1), (CROWD_SECONDS * 2, 0)])
 def test_only_a_crowd_is_left_waiting(apart, waits):
     """Once for all that came together; who polls now and then is answered without a pause."""
 
     async def polls():
         crowd, began = Crowd(), time.monotonic()
+        crowd.other(began - 1.0)
         for number in range(5):
             crowd.came(began + number * apart)
         await asyncio.sleep(0)
