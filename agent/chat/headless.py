@@ -43,7 +43,7 @@ def speak(conversation: Conversation, lines: Iterable[str], yes: bool, as_json: 
             continue
         if happenings is None:
             break
-        code = _turn(conversation, happenings, as_json)
+        code = _turn(conversation, happenings, as_json, is_command(line))
         plan = conversation.pending
         if yes and code == NEEDS_ANSWER and plan is not None and plan.plan_hash is not None:
             code = _turn(conversation, conversation.approve(plan.plan_hash), as_json)
@@ -90,13 +90,15 @@ def _help() -> Iterator[Happening]:
     yield Said(text=ABILITIES)
 
 
-def _turn(conversation: Conversation, happenings: Iterator[Happening], as_json: bool) -> int:
-    """One turn, printed; its exit code."""
+def _turn(conversation: Conversation, happenings: Iterator[Happening], as_json: bool, commanded: bool = False) -> int:
+    """One turn, printed; its exit code. A tool that the person commanded must do its work; an LLM may try again."""
     reply: list[str] = []
     code = DONE
     with closing(cast("Generator[Happening]", happenings)):  # its reader may go away: the turn ends before the desk
         for happening in happenings:
             code = max(code, _code(happening))
+            if commanded and isinstance(happening, ToolDone) and not happening.ok:
+                code = max(code, BAD_INPUT)
             if as_json:
                 click.echo(happening.model_dump_json())
             elif isinstance(happening, Said):

@@ -355,6 +355,7 @@ def test_approve_and_quit_in_a_pipe(desk, capsys):
     """What comes after the end is not said."""
     assert speak(Conversation(desk), [REQUEST, "/approve", "/quit", "cancel study 1"], yes=False, as_json=False) == 0
     assert [card.queue_place for card in desk.studies()] == [1]
+    assert speak(Conversation(desk), ["/status 99"], yes=False, as_json=True) == 2
     assert speak(Conversation(desk), ["/nonsense"], yes=False, as_json=True) == 2
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["error"]["param"] == "command"
 
