@@ -93,7 +93,7 @@ def test_a_slip_in_an_edit_costs_neither_the_plan_nor_its_prompt(typed, desk):
     """A file that is not there: what is wrong is said, the plan before still waits."""
     shown = typed(REQUEST, "use nothing.csv instead", "y", "yes, start it")
     assert "nothing.csv" in shown
-    assert "still stands" in shown
+    assert "still stands" in " ".join(shown.split())  # wherever the lines break
     assert typed.reader.asked[:3] == [False, True, True]
     assert len(desk.studies()) == 1
     assert desk.study().spec.data.train.endswith("tickets.csv")
