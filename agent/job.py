@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.errors import InputError, NeedsAnswer, ObserverGone
-from agent.readable import readable
+from agent.readable import require_readable
 from agent.request.draft import Draft
 from agent.request.overrides import Overrides
 from agent.request.plan import Plan
@@ -81,8 +81,7 @@ class Job:
             raise InputError(
                 "request", "must say what to do, got nothing.", 'Try: tunewright plan "classify tickets.csv"'
             )
-        if not readable(words):
-            raise InputError("request", "must be text: no NUL, no broken characters.", "Send it as UTF-8.")
+        require_readable("request", words)
         if text is None and is_spec_file(words):
             return load_spec(Path(words))
         if self.settings.llm == "embedded":  # opening another planner costs a second

@@ -27,7 +27,7 @@ from agent.desk.rows import Turn
 from agent.errors import InputError, TunewrightError
 from agent.llm_call import redacted, secrets_of
 from agent.llm_name import parse_llm
-from agent.readable import readable
+from agent.readable import require_readable
 
 TITLE_CHARACTERS = 80
 MAX_UTTERANCE_CHARACTERS = 20_000
@@ -83,6 +83,13 @@ class Conversation:
         memory = self.memory
         return memory.plan if memory.waiting is not None else None
 
+    def waiting_plan(self) -> PlanCard:
+        """`pending`. Raises InputError where no plan waits."""
+        plan = self.pending
+        if plan is None:
+            raise InputError("plan", "none waits for approval.", "Say start it to put the plan up.")
+        return plan
+
     def turns(self) -> list[Turn]:
         """What was said and done, in order."""
         return self.desk.store.turns(self.conversation_id)
@@ -96,8 +103,7 @@ class Conversation:
         if not words or len(words) > MAX_UTTERANCE_CHARACTERS:
             rule = f"must have 1 to {MAX_UTTERANCE_CHARACTERS:,} characters, got {len(words):,}."
             raise InputError("text", rule, "Put data into a file and name the file.")
-        if not readable(words):
-            raise InputError("text", "must be text: no NUL, no broken characters.", "Send it as UTF-8.")
+        require_readable("text", words)
         return self._turn(words, lambda exchange: self._answered(exchange))
 
     def approve(self, plan_hash: str) -> Iterator[Happening]:

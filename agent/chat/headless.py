@@ -8,12 +8,11 @@ import click
 
 from agent.chat.conversation import Conversation
 from agent.chat.happenings import ApprovalAsked, Happening, Retracted, Said, StudyStarted, ToolDone, TurnOver
-from agent.chat.slash import arguments_of, is_command, parsed
+from agent.chat.slash import arguments_of, is_command, parsed, words_of_edit
 from agent.desk.cards import PlanCard
 from agent.errors import InputError
 
 DONE, FAILED, BAD_INPUT, NEEDS_ANSWER = 0, 1, 2, 3
-ENDS = frozenset({"quit"})
 ELSEWHERE = {
     "follow": "tunewright events STUDY --follow",
     "report": "tunewright report STUDY",
@@ -57,22 +56,16 @@ def _said(conversation: Conversation, line: str) -> Iterator[Happening] | None:
     command, rest = parsed(line)
     if command.tool is not None:
         return conversation.do(command.tool, **arguments_of(command, rest))
-    if command.name in ENDS:
+    if command.name == "quit":
         return None
     if command.name in ELSEWHERE:
         raise InputError("command", f"/{command.name} is for the terminal.", f"Outside it: {ELSEWHERE[command.name]}")
     if command.name in ("approve", "no"):
-        plan = conversation.pending
-        if plan is None or plan.plan_hash is None:
-            raise InputError("plan", "none waits for approval.", "Say start it to put the plan up.")
-        if command.name == "no":
-            return conversation.decline(plan.plan_hash)
-        return conversation.approve(rest or plan.plan_hash)
+        waiting = conversation.waiting_plan().plan_hash or ""
+        return conversation.decline(waiting) if command.name == "no" else conversation.approve(rest or waiting)
     if command.name == "plan":
         return _plan(conversation)
-    if command.name == "edit" and not rest:
-        raise InputError("edit", "needs words.", "Such as /edit use rank 32.")
-    return conversation.say(rest) if command.name == "edit" else _help()
+    return conversation.say(words_of_edit(rest)) if command.name == "edit" else _help()
 
 
 def _plan(conversation: Conversation) -> Iterator[Happening]:

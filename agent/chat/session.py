@@ -15,7 +15,7 @@ from agent.chat.keys import unechoed
 from agent.chat.plan_shown import plan_shown
 from agent.chat.reply_view import ReplyView
 from agent.chat.rules import ABILITIES
-from agent.chat.slash import COMMANDS, Slash, arguments_of, is_command, parsed
+from agent.chat.slash import COMMANDS, Slash, arguments_of, is_command, parsed, words_of_edit
 from agent.chat.yes_no import is_no, is_yes
 from agent.desk.cards import PlanCard
 from agent.desk.desk import Desk
@@ -150,11 +150,9 @@ class Session:
 
     def _waiting(self) -> str | None:
         """The hash of the plan that waits, if it is the one last shown here; another is shown first."""
-        plan = self.conversation.pending
-        if plan is None or plan.plan_hash is None:
-            raise InputError("plan", "none waits for approval.", "Say start it to put the plan up.")
+        plan = self.conversation.waiting_plan()
         if plan.plan_hash == self._shown:
-            return plan.plan_hash
+            return self._shown
         self._say("Another plan waits by now:")
         self._show_plan(plan, asks=True)
         return None
@@ -168,9 +166,7 @@ class Session:
             self._tell(self.conversation.decline(waiting))
 
     def _edit(self, rest: str) -> None:
-        if not rest:
-            raise InputError("edit", "needs words.", "Such as /edit use rank 32.")
-        self._tell(self.conversation.say(rest))
+        self._tell(self.conversation.say(words_of_edit(rest)))
 
     def _follow(self, rest: str) -> None:
         self._look_at(self.desk.study(rest.removeprefix("#") or self.conversation.memory.study).study_id)

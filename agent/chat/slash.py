@@ -64,6 +64,13 @@ def parsed(line: str) -> tuple[Slash, str]:
     return command, rest.strip()
 
 
+def words_of_edit(rest: str) -> str:
+    """The words of an /edit. Raises InputError where there are none."""
+    if not rest:
+        raise InputError("edit", "needs words.", "Such as /edit use rank 32.")
+    return rest
+
+
 def arguments_of(command: Slash, rest: str) -> dict[str, Any]:
     """The arguments of a command's tool. Raises InputError for words that it cannot take."""
     words = _words(rest)

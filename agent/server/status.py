@@ -36,8 +36,9 @@ MAX_STUDIES = 256
 REPEATABLE = "tunewright.repeatable"
 """Key of the scope: the study that this request is about, where the very same bytes would be answered alike."""
 ODD = frozenset({b"if-none-match", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"})
-"""Headers that a request without surprises lacks, but for this one, which says nothing: """
+"""Headers that a request without surprises lacks, KEEP_ALIVE apart."""
 KEEP_ALIVE = (b"connection", b"keep-alive")
+"""Most clients send it, and it says nothing."""
 
 T = TypeVar("T")
 Receive = Callable[[], Any]
@@ -117,20 +118,20 @@ class Statuses:
             return None
         age = time.monotonic() - found.looked
         if age >= FRESH_SECONDS:
-            self._looking(study, found)
+            self._looking(study)
         return found if age < STALE_SECONDS else None
 
     async def entry(self, study: str) -> Entry:
         """The study as it stands. Raises InputError where there is none."""
         if (found := self.at_once(study)) is not None:
             return found
-        return await asyncio.shield(self._looking(study, self._entries.get(study)))
+        return await asyncio.shield(self._looking(study))
 
-    def _looking(self, study: str, found: Entry | None) -> asyncio.Task[Entry]:
+    def _looking(self, study: str) -> asyncio.Task[Entry]:
         """The look that is under way, or one that begins now."""
         task = self._running.get(study)
         if task is None:
-            task = self._running[study] = asyncio.create_task(self._look(study, found))
+            task = self._running[study] = asyncio.create_task(self._look(study))
             task.add_done_callback(lambda done: self._looked(study, done))
         return task
 
@@ -139,8 +140,8 @@ class Statuses:
         if not done.cancelled():
             done.exception()  # whoever waits for it is told; where nobody does, the next one looks again
 
-    async def _look(self, study: str, found: Entry | None) -> Entry:
-        looked = time.monotonic()
+    async def _look(self, study: str) -> Entry:
+        looked, found = time.monotonic(), self._entries.get(study)
         if found is not None and found.built < self._written:
             found = None
         entry = await self.read(lambda store: _looked_up(store, study, found, looked))
@@ -186,7 +187,7 @@ class StatusRoute:
         except TunewrightError as error:
             await problem(error)(scope, receive, send)
             return
-        if not any(header[0] in ODD and header != KEEP_ALIVE for header in map(tuple, scope["headers"])):
+        if not any(name in ODD and (name, value) != KEEP_ALIVE for name, value in scope["headers"]):
             scope[REPEATABLE] = study
         elif any(name == b"if-none-match" and entry.etag in value for name, value in scope["headers"]):
             await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", entry.etag)]})

@@ -24,12 +24,17 @@ PORT = 8321
 HOST = f"127.0.0.1:{PORT}"
 
 
+def write_tickets(directory: Path):
+    """Rows to learn from."""
+    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
+    (directory / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+
+
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
     """A desk over an empty home, in a working directory with rows to learn from."""
     monkeypatch.chdir(tmp_path)
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    (tmp_path / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    write_tickets(tmp_path)
     with Desk(load_settings()) as opened:
         yield opened
 
@@ -115,3 +120,14 @@ def until(condition, seconds=20.0):
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
     return found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """One server for the tests that do not end it; its queue is left alone."""
+    cwd = tmp_path_factory.mktemp("served")
+    write_tickets(cwd)
+    home = cwd / "home"
+    home.mkdir()
+    with quiet_queue(home), serving(home, cwd) as server:
+        yield server

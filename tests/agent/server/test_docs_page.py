@@ -1,19 +1,8 @@
 """The page that shows the API, in a real browser: whole, readable with the keyboard, nothing from elsewhere."""
 
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import pytest
 
-
-def _lab():
-    spec = spec_from_file_location("server_lab", Path(__file__).with_name("conftest.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lab = _lab()
+from tests.agent.server.conftest import serving
 
 
 @pytest.mark.slow
@@ -23,7 +12,7 @@ def test_the_page_of_the_api(tmp_path, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
-    with lab.serving(tmp_path / "home", tmp_path) as server, sync_playwright() as playwright:
+    with serving(tmp_path / "home", tmp_path) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}).new_page()
         said, asked = [], []

@@ -2,8 +2,6 @@
 
 import json
 import time
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,21 +9,12 @@ import pytest
 from agent.desk.desk import Desk
 from agent.desk.dispatch import dispatcher_pid
 from agent.settings import load_settings
+from tests.agent.server.conftest import serving, until
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 ROWS = [{"text": f"the {w} number {i} of my ticket", "label": w} for i in range(60) for w in ("refund", "parcel")]
 SHORT = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": 1, "batch_size": 32}}}
 MINUTES = 60.0
-
-
-def _lab():
-    spec = spec_from_file_location("server_lab", Path(__file__).with_name("conftest.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lab = _lab()
 
 
 def uploaded(client):
@@ -41,7 +30,7 @@ def stop(home):
 
     if (pid := dispatcher_pid(home)) is not None:
         os.kill(pid, signal.SIGTERM)
-        lab.until(lambda: dispatcher_pid(home) is None, 60)
+        until(lambda: dispatcher_pid(home) is None, 60)
 
 
 @pytest.mark.slow
@@ -52,7 +41,7 @@ def test_the_whole_life_of_a_job(tmp_path):
     from openai.types.fine_tuning import FineTuningJobEvent
 
     home = tmp_path / "home"
-    with lab.serving(home, tmp_path) as server:
+    with serving(home, tmp_path) as server:
         client = server.openai()
         job = client.fine_tuning.jobs.create(
             model=MODEL, training_file=uploaded(client), method=SHORT, extra_body={"tunewright": {"trials": 2}}
@@ -81,9 +70,9 @@ def test_the_whole_life_of_a_job(tmp_path):
         second = client.fine_tuning.jobs.create(
             model=MODEL, training_file=uploaded(client), extra_body={"tunewright": {"trials": 50}}
         )
-        lab.until(lambda: client.fine_tuning.jobs.retrieve(second.id).status == "running", 2 * MINUTES)
+        until(lambda: client.fine_tuning.jobs.retrieve(second.id).status == "running", 2 * MINUTES)
         client.fine_tuning.jobs.cancel(second.id)
-        lab.until(lambda: client.fine_tuning.jobs.retrieve(second.id).status == "cancelled", 3 * MINUTES)
+        until(lambda: client.fine_tuning.jobs.retrieve(second.id).status == "cancelled", 3 * MINUTES)
     stop(home)
 
 
@@ -92,7 +81,7 @@ def test_the_whole_life_of_a_job(tmp_path):
 def test_three_jobs_run_in_order_and_survive_a_killed_server(tmp_path):
     """The server is killed while the first one trains; another one finds them where they are, none run twice."""
     home = tmp_path / "home"
-    with lab.serving(home, tmp_path) as first:
+    with serving(home, tmp_path) as first:
         client = first.openai()
         file = uploaded(client)
         jobs = [
@@ -101,12 +90,12 @@ def test_three_jobs_run_in_order_and_survive_a_killed_server(tmp_path):
             ).id
             for n in range(3)
         ]
-        lab.until(lambda: client.fine_tuning.jobs.retrieve(jobs[0]).status == "running", 2 * MINUTES)
+        until(lambda: client.fine_tuning.jobs.retrieve(jobs[0]).status == "running", 2 * MINUTES)
         worker = dispatcher_pid(home)
         first.process.kill()
         first.process.wait()
         assert dispatcher_pid(home) == worker, "the study went down with the server"
-    with lab.serving(home, tmp_path) as second:
+    with serving(home, tmp_path) as second:
         client = second.openai()
         states = []
         end = time.monotonic() + 30 * MINUTES

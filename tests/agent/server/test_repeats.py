@@ -5,8 +5,6 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,25 +17,7 @@ from agent.server.status import FRESH_SECONDS
 from agent.settings import load_settings
 from agent.store import Store
 from agent.study import StudyState
-
-
-def _lab():
-    spec = spec_from_file_location("server_lab", Path(__file__).with_name("conftest.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lab_of_servers = _lab()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """One server; nobody works off its queue."""
-    cwd = tmp_path_factory.mktemp("repeats")
-    (cwd / "home").mkdir()
-    with lab_of_servers.quiet_queue(cwd / "home"), lab_of_servers.serving(cwd / "home", cwd) as server:
-        yield server
+from tests.agent.server.conftest import TOKEN
 
 
 @pytest.fixture
@@ -223,7 +203,7 @@ def test_repeats_do_not_reach_the_application(service, lab):
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
-        with httpx.Client(headers={"Authorization": f"Bearer {lab_of_servers.TOKEN}"}) as client:
+        with httpx.Client(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
             bodies = {client.get(f"http://127.0.0.1:{port}/v1/studies/{study}").text for _ in range(10)}
         server.should_exit = True
         thread.join(20)

@@ -7,7 +7,6 @@ import socket
 import stat
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import httpx
@@ -21,28 +20,7 @@ from agent.server.client import NoServer, ServerClient
 from agent.server.serve import Serving, running_server, serve
 from agent.server.submit import submit
 from agent.settings import load_settings
-
-
-def _lab():
-    spec = spec_from_file_location("server_lab", Path(__file__).with_name("conftest.py"))
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lab = _lab()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """One server for the tests that do not end it; its queue is left alone."""
-    cwd = tmp_path_factory.mktemp("served")
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    (cwd / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
-    home = cwd / "home"
-    home.mkdir()
-    with lab.quiet_queue(home), lab.serving(home, cwd) as server:
-        yield server
+from tests.agent.server.conftest import serving, until
 
 
 def tunewright(running, *arguments, cwd=None):
@@ -184,7 +162,7 @@ def test_a_large_upload_passes_through_a_small_process(running):
 
 def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path):
     """SIGTERM ends it in good order at once, streams included, and says that studies go on."""
-    with lab.serving(tmp_path / "home", tmp_path) as running:
+    with serving(tmp_path / "home", tmp_path) as running:
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(15) == 0
         assert "studies go on" in (tmp_path / "server.log").read_text()
@@ -195,14 +173,14 @@ def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path):
 @pytest.mark.slow
 def test_after_a_kill_another_may_start_with_the_same_token(tmp_path):
     """What it left is not in the way; `--new-token` shuts out who had the old one."""
-    with lab.serving(tmp_path / "home", tmp_path) as first:
+    with serving(tmp_path / "home", tmp_path) as first:
         token = first.token
         first.process.kill()
         first.process.wait()
         assert running_server(first.home) is None
-        with lab.serving(first.home, tmp_path) as second:
+        with serving(first.home, tmp_path) as second:
             assert second.token == token
-    with lab.serving(first.home, tmp_path, "--new-token") as third:
+    with serving(first.home, tmp_path, "--new-token") as third:
         assert third.token != token
 
 
@@ -211,8 +189,8 @@ def test_queued_studies_are_taken_up_by_the_server(tmp_path, lab_plan):
     with Desk(load_settings()) as desk:
         study = desk.store.create_study(lab_plan).study_id
         desk.store.enqueue(study)
-        with lab.serving(desk.settings.home, tmp_path):
-            lab.until(lambda: desk.store.queue() == [], 60)
+        with serving(desk.settings.home, tmp_path):
+            until(lambda: desk.store.queue() == [], 60)
         assert desk.status(study).state == "FAILED"  # its data do not exist
 
 
