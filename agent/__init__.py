@@ -7,14 +7,14 @@ quickly.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent.tunewright import Tunewright
+    from agent.faces.python.tunewright import Tunewright
 
 __all__ = ["Tunewright"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "Tunewright":
-        from agent.tunewright import Tunewright
+        from agent.faces.python.tunewright import Tunewright
 
         return Tunewright
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,10 +17,10 @@ import reference_interfaces
 from pydantic import BaseModel
 from reference_tables import HEADER, model_tables, table
 
-from agent.cli import cli
 from agent.desk import cards
+from agent.faces.cli.commands import cli
 from agent.report.model import Report
-from agent.study import EventKind, StudyEvent, StudyState, TrialState
+from agent.study.nouns import EventKind, StudyEvent, StudyState, TrialState
 from trainers.spec import Budget, Columns, Constraints, Data, FailureReason, Objective, Output, Search, TaskSpec
 
 HERE = Path(__file__).parent

@@ -50,9 +50,9 @@ def http() -> list[str]:
 
 def python() -> list[str]:
     """The public members of the three classes that Python users meet."""
-    from agent.plan_handle import PlanHandle
-    from agent.study_handle import StudyHandle
-    from agent.tunewright import Tunewright
+    from agent.faces.python.plan import PlanHandle
+    from agent.faces.python.study import StudyHandle
+    from agent.faces.python.tunewright import Tunewright
 
     lines = ["`from agent import Tunewright`; plans and studies come from it. Cards and reports are described in "]
     lines[0] += "[results and events](reference_results.md#answers), errors in [errors](reference_errors.md)."
@@ -80,10 +80,10 @@ def _prose(thing: Any) -> str:
 
 
 def _openapi() -> dict[str, Any]:
-    from agent.server.access import Access
-    from agent.server.app import build_api
-    from agent.server.service import Service
-    from agent.server.status import Statuses
+    from agent.faces.http.access import Access
+    from agent.faces.http.app import build_api
+    from agent.faces.http.service import Service
+    from agent.faces.http.status import Statuses
 
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home), roots=(Path(home),))
@@ -100,8 +100,8 @@ def mcp() -> list[str]:
     """Tools in a table and one by one, prompts and resources."""
     import anyio
 
-    from agent.mcp_server.server import DeskServer
-    from agent.mcp_server.work import Work
+    from agent.faces.mcp.server import DeskServer
+    from agent.faces.mcp.work import Work
 
     with tempfile.TemporaryDirectory() as home, Desk(Settings(home=Path(home), roots=(Path(home),))) as desk:
         server = DeskServer(desk, Work())

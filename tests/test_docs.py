@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from agent.cli import cli
+from agent.faces.cli.commands import cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,6 +36,6 @@ def test_relative_links_lead_somewhere() -> None:
 def test_help_needs_nothing_heavy() -> None:
     """`tunewright --help` imports neither torch nor any other slow library."""
     heavy = ("torch", "transformers", "pandas", "optuna", "sqlite_utils", "rich")
-    code = f"import sys, agent.cli; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, agent.faces.cli.commands; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -49,7 +49,7 @@ def test_every_package_in_the_checkout_is_in_the_wheel(wheel: Path) -> None:
 
 def test_help_answers_from_the_wheel(wheel: Path) -> None:
     """The command works without the checkout."""
-    done = in_wheel(wheel, "-m", "agent", "--help")
+    done = in_wheel(wheel, "-m", "agent.faces.cli", "--help")
     assert done.returncode == 0, done.stderr
     assert "plain language" in done.stdout
 
@@ -68,7 +68,7 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
 
 def test_the_skill_for_coding_agents_is_in_the_wheel(wheel: Path) -> None:
     """`tunewright skill` prints it there as well."""
-    done = in_wheel(wheel, "-m", "agent", "skill")
+    done = in_wheel(wheel, "-m", "agent.faces.cli", "skill")
     assert done.returncode == 0, done.stderr
     assert done.stdout == (ROOT / "agent" / "SKILL.md").read_text(encoding="utf-8")
 

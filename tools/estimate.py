@@ -16,7 +16,7 @@ from random import Random
 from pydantic import Field
 
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile
+from tools.data.data_profile import DataProfile
 from tools.machine import Machine
 from trainers.space import Space
 from trainers.spec import Adapter, Closed, Config, Loss, Metric, Task, TaskSpec

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from evals.spec import EvalResult, EvalSpec
-from tools.table import Row
+from tools.data.table import Row
 from trainers.errors import InputError
 from trainers.spec import TASK_METRICS, Closed, Columns, Metric
 
@@ -37,10 +37,10 @@ def evaluate_adapter(
     """
     from evals.judge import evaluate
     from evals.stats import interval
-    from tools.canonical_rows import canonical_rows
-    from tools.columns import detect_columns
-    from tools.load_data import load_table
-    from tools.table import canonical_jsonl
+    from tools.data.canonical_rows import canonical_rows
+    from tools.data.columns import detect_columns
+    from tools.data.load_data import load_table
+    from tools.data.table import canonical_jsonl
     from trainers.saved import load_reference, load_saved, read_facts
 
     if max_rows is not None and max_rows < 1:

@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from agent.errors import InputError, TunewrightError
-from agent.study import Phase, StudyEvent, StudyState, TrialState
+from agent.report.model import Result
+from agent.study.nouns import Phase, StudyEvent, StudyState, TrialState
 from trainers.spec import Closed, Config, CurvePoint, Direction, FailureReason
 
 
@@ -82,22 +83,6 @@ class Running(Closed):
     step: int = 0
     total_steps: int = 0
     loss: float | None = None
-
-
-class Result(Closed):
-    """What a finished study found, on test rows nobody had seen."""
-
-    verdict: str
-    best_test: float | None
-    best_ci95: tuple[float, float] | None
-    default_test: float | None
-    default_ci95: tuple[float, float] | None
-    gain: float | None
-    gain_ci95: tuple[float, float] | None
-    p_value: float | None
-    best_is_default: bool
-    best_config: Config
-    test_rows: int
 
 
 class StudyCard(Closed):

@@ -15,7 +15,7 @@ def in_child(home: Path, verb: str, *arguments: str, seconds: float = 300.0) -> 
 
     Raises the error that the command tells, and TunewrightError where it takes longer than `seconds`.
     """
-    command = [sys.executable, "-P", "-m", "agent", verb, "--json", *arguments]
+    command = [sys.executable, "-P", "-m", "agent.faces.cli", verb, "--json", *arguments]
     environment = os.environ | {"TUNEWRIGHT_HOME": str(home)}
     try:
         done = subprocess.run(

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from agent.confirm import report_directory
 from agent.desk import study_cards
 from agent.desk.cards import (
     BudgetCard,
@@ -30,25 +29,25 @@ from agent.desk.cards import (
 )
 from agent.desk.child import in_child
 from agent.desk.dispatch import ensure_dispatcher
+from agent.desk.planning import Job, command_of, create_study
 from agent.desk.plans import plan_card
-from agent.desk.rows import StoredPlan, Submission
 from agent.errors import InputError, NeedsAnswer, StoreConflict
-from agent.job import Job, command_of, create_study, open_study_planner
-from agent.owner import owner_pid
-from agent.report.model import Report
+from agent.llm import traces
+from agent.report.model import Report, result_of
+from agent.report.watching.watched import require_watchers
+from agent.report.watching.webhook import Approvals
 from agent.report.write import read_report
 from agent.request.answer import answered, with_flags
-from agent.request.draft import Draft
-from agent.request.overrides import NO_OVERRIDES, Overrides
+from agent.request.draft import NO_OVERRIDES, Draft, Overrides
 from agent.request.plan import Plan
 from agent.request.resolve import resolve
-from agent.rows import now
+from agent.run.carry_out import open_study_planner
 from agent.settings import Settings
-from agent.store import Store
-from agent.study import EventKind, Study, StudyEvent, StudyState
-from agent.watch import traces
-from agent.watch.watched import require_watchers
-from agent.watch.webhook import Approvals
+from agent.study.desk_rows import StoredPlan, Submission
+from agent.study.lock import owner_pid
+from agent.study.nouns import EventKind, Study, StudyEvent, StudyState, report_directory
+from agent.study.rows import now
+from agent.study.store import Store
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
@@ -370,7 +369,7 @@ class Desk:
             directory=str(directory),
             files=tuple(files),
             adapter_dir=str(directory / "adapter"),
-            result=study_cards.result_of(read_report(directory)),
+            result=result_of(read_report(directory)),
         )
 
     def _done(self, study: str | None) -> Study:
@@ -389,8 +388,8 @@ class Desk:
 
     def profile_data(self, data: str, task: Task | None = None) -> DataCard:
         """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used."""
-        from tools.columns import Undecided
-        from tools.profile_data import profile
+        from tools.data.columns import Undecided
+        from tools.data.profile_data import profile
         from trainers.spec import Constraints
 
         try:

@@ -14,14 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.desk.rows import Queued
 from agent.errors import InputError, StoreConflict, TunewrightError
-from agent.owner import owner_pid, owning
-from agent.rows import now
-from agent.study import Study, StudyState
+from agent.study.desk_rows import Queued
+from agent.study.lock import owner_pid, owning
+from agent.study.nouns import Study, StudyState
+from agent.study.rows import now
 
 if TYPE_CHECKING:
-    from agent.store import Store
+    from agent.study.store import Store
 
 MAX_STARTS = 3
 """A study whose process died this often without a word is FAILED instead of tried for ever."""
@@ -83,7 +83,7 @@ def _alive(path: Path) -> bool:
 
 def work_off(home: Path) -> None:
     """Run queued studies until there are none; returns at once where another process does so already."""
-    from agent.store import Store
+    from agent.study.store import Store
 
     with Store.open(home / "tunewright.db") as store:
         while any(not entry.paused for entry in store.queue()):
@@ -119,7 +119,7 @@ def _work_on(study_id: str, store: "Store", home: Path) -> None:
 
 def _carry_out(study: Study, store: "Store", home: Path) -> None:
     """One study to its end; whatever goes wrong in it is written down and does not stop the queue."""
-    from agent.job import work_on
+    from agent.run.carry_out import work_on
     from agent.settings import load_settings
 
     while (pid := owner_pid(study.directory)) is not None:
@@ -138,8 +138,8 @@ def _carry_out(study: Study, store: "Store", home: Path) -> None:
 
 def _fail(study_id: str, store: "Store", error: str) -> None:
     """Write down that a study failed without a process that watched it, and tell the webhook."""
+    from agent.report.watching.webhook import tell_ended
     from agent.settings import load_settings
-    from agent.watch.webhook import tell_ended
 
     store.set_state(study_id, StudyState.FAILED, error)
     with suppress(InputError):  # a config file with a mistake may be what it failed for

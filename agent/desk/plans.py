@@ -4,8 +4,8 @@ from typing import Any
 
 from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
 from agent.request.plan import Plan
-from agent.request.plan_view import SPEC_ROWS, data_rows, row_of, searched_rows
-from agent.study import Study
+from agent.request.plan_rows import SPEC_ROWS, data_rows, row_of, searched_rows
+from agent.study.nouns import Study
 
 
 def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:

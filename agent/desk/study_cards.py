@@ -1,31 +1,24 @@
 """Studies and trials as cards, read from the store."""
 
-from contextlib import suppress
-
-from agent.confirm import report_directory
 from agent.desk.cards import (
     BudgetCard,
     Change,
     Comparison,
     Explanation,
     LlmCallCard,
-    Result,
     Running,
     Scored,
     StudyCard,
     TrialCard,
 )
 from agent.errors import InputError
-from agent.owner import owner_pid
 from agent.report.model import Report, Side
-from agent.report.write import read_report
-from agent.rungs import curve_digest, run_length
-from agent.store import Store
-from agent.study import History, Phase, Study, StudyState, Trial, TrialState
+from agent.report.write import read_report, result_of_study
+from agent.run.rungs import curve_digest, run_length
+from agent.study.lock import owner_pid
+from agent.study.nouns import ENDED, OVER, History, Phase, Study, StudyState, Trial, TrialState, report_directory
+from agent.study.store import Store
 from trainers.spec import Config
-
-ENDED = (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
-OVER = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)
 
 
 def study_card(study: Study, store: Store) -> StudyCard:
@@ -73,18 +66,11 @@ def study_card(study: Study, store: Store) -> StudyCard:
         finished_at=study.finished_at,
         over=over,
         last_event=store.last_seq(study.study_id),
-        result=_result(study) if done else None,
+        result=result_of_study(study) if done else None,
         directory=str(study.directory),
         report_dir=str(directory) if done else None,
         adapter_dir=str(directory / "adapter") if done else None,
     )
-
-
-def _result(study: Study) -> Result | None:
-    """None where the report was moved away: the study itself can still be looked at."""
-    with suppress(InputError):
-        return result_of(read_report(report_directory(study)))
-    return None
 
 
 def state_words(study: Study, pid: int | None, place: int | None, paused: bool) -> str:
@@ -135,24 +121,6 @@ def _running(trial: Trial, store: Store) -> Running:
         step=told.get("step", 0),
         total_steps=told.get("total_steps", 0),
         loss=told.get("loss"),
-    )
-
-
-def result_of(report: Report) -> Result:
-    """What a report found, in short."""
-    gain = report.gain
-    return Result(
-        verdict=report.verdict,
-        best_test=report.best.test_score,
-        best_ci95=report.best.ci95,
-        default_test=report.default.test_score,
-        default_ci95=report.default.ci95,
-        gain=gain.value if gain else None,
-        gain_ci95=gain.ci95 if gain else None,
-        p_value=gain.p_value if gain else None,
-        best_is_default=report.best_is_default,
-        best_config=report.best.config,
-        test_rows=report.data.n_test if report.data else 0,
     )
 
 

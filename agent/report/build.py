@@ -16,7 +16,7 @@ from agent.report.model import (
     TrialRow,
 )
 from agent.report.pareto import quality_against_costs
-from agent.study import Phase, Trial, TrialState
+from agent.study.nouns import Phase, Trial, TrialState
 from evals.spec import EvalResult
 from evals.stats import Gain, compare, half_width, interval, interval_over_seeds, optimism, seed_sd
 from trainers.spec import Direction, TaskSpec

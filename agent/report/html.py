@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from agent.report import compromises, wording
 from agent.report.model import Report
-from agent.report.plots import Plot
+from agent.report.style import Plot
 
 
 def render_html(report: Report, plots: Sequence[Plot]) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from agent.report.material import Material
-from agent.study import Phase, TrialState
+from agent.study.nouns import Phase, TrialState
 from trainers.space import CategoricalParameter, IntParameter, Parameter
 from trainers.spec import Direction
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from agent.report import compromises, wording
 from agent.report.model import Report
-from agent.report.plots import Plot
+from agent.report.style import Plot
 
 _MARKS = re.compile(r"([\\`*_\[\]|#~])")
 TOP = 10

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from agent.request.plan import Plan
-from agent.study import Trial
+from agent.study.nouns import Trial
 from evals.spec import EvalResult
 from trainers.spec import Closed, Config, CurvePoint, TrainResult
 

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from agent.report.material import Spending
-from agent.study import Costs, Phase, TrialState
+from agent.study.nouns import Costs, Phase, TrialState
 from evals.stats import Gain
 from trainers.spec import Closed, Config, Direction, FailureReason, Metric, Task, Tradeoff
 
@@ -149,3 +149,37 @@ class Report(Closed):
     environment: dict[str, str]
     remarks: tuple[str, ...] = Field((), description="what to keep in mind when reading the numbers")
     directory: str = Field(description="where report, plots, spec and adapter are")
+
+
+class Result(Closed):
+    """What a finished study found, on test rows nobody had seen."""
+
+    verdict: str
+    best_test: float | None
+    best_ci95: tuple[float, float] | None
+    default_test: float | None
+    default_ci95: tuple[float, float] | None
+    gain: float | None
+    gain_ci95: tuple[float, float] | None
+    p_value: float | None
+    best_is_default: bool
+    best_config: Config
+    test_rows: int
+
+
+def result_of(report: Report) -> Result:
+    """What a report found, in short."""
+    gain = report.gain
+    return Result(
+        verdict=report.verdict,
+        best_test=report.best.test_score,
+        best_ci95=report.best.ci95,
+        default_test=report.default.test_score,
+        default_ci95=report.default.ci95,
+        gain=gain.value if gain else None,
+        gain_ci95=gain.ci95 if gain else None,
+        p_value=gain.p_value if gain else None,
+        best_is_default=report.best_is_default,
+        best_config=report.best.config,
+        test_rows=report.data.n_test if report.data else 0,
+    )

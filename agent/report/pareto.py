@@ -5,7 +5,7 @@ from statistics import fmean
 
 from agent.report.material import Material
 from agent.report.model import Compromise, Pareto
-from agent.study import Costs, Phase, Trial, TrialState, config_key
+from agent.study.nouns import Costs, Phase, Trial, TrialState, config_key
 from trainers.spec import Direction, Objective, Tradeoff
 
 MIN_CONFIGS = 3

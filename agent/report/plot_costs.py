@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from agent.report.compromises import COST_WORDS, joined
 from agent.report.model import Compromise, Pareto, Report
-from agent.report.plots import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
+from agent.report.style import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
 from agent.report.wording import number
 from trainers.spec import Direction, Tradeoff
 

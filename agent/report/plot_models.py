@@ -10,7 +10,7 @@ import numpy.typing as npt
 from agent.report.build import shipped_place
 from agent.report.material import Material
 from agent.report.model import Report, Side
-from agent.report.plots import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
+from agent.report.style import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
 from agent.report.wording import number, shortened, span
 from evals.spec import Item
 from trainers.spec import Direction, Task

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from agent.report.importance import hyperparameter_importance
 from agent.report.material import Material
 from agent.report.model import Report, TrialRow
-from agent.report.plots import CARD, COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
+from agent.report.style import CARD, COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
 from agent.report.wording import number, plain, shortened
-from agent.study import Phase, TrialState
+from agent.study.nouns import Phase, TrialState
 from trainers.space import CategoricalParameter, Parameter
 from trainers.spec import CurvePoint, Direction, Scalar
 

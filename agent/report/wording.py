@@ -1,7 +1,7 @@
 """Numbers and configurations in words, the same in every view of a report."""
 
 from agent.report.model import Report, Side, TrialRow
-from agent.study import Phase, TrialState
+from agent.study.nouns import Phase, TrialState
 from trainers.spec import Config, Direction
 
 

@@ -1,13 +1,15 @@
 """Writing the end product of a study: report.json, report.md, report.html, plots, spec.yaml, the model card."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from agent.report.build import build_report
 from agent.report.material import Material
-from agent.report.model import Report
+from agent.report.model import Report, Result, result_of
 from agent.report.terminal import print_report
+from agent.study.nouns import Study, report_directory
 from trainers.errors import InputError
 
 __all__ = ["Report", "print_report", "read_report", "write_report"]
@@ -63,3 +65,10 @@ def read_report(directory: Path) -> Report:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
+
+
+def result_of_study(study: Study) -> Result | None:
+    """None where the report was moved away: the study itself can still be looked at."""
+    with suppress(InputError):
+        return result_of(read_report(report_directory(study)))
+    return None

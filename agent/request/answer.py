@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agent.request.draft import Draft, DraftSpec, Quote
-from agent.request.overrides import Overrides
+from agent.request.draft import Draft, DraftSpec, Overrides, Quote
 from trainers.errors import InputError
 
 

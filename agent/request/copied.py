@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.request.draft import Draft, DraftSpec, Quote
-from agent.request.edits import flat, nested
-from agent.study import Study
+from agent.request.plan import Plan
+from agent.request.rules.edits import flat, nested
 from trainers.spec import Intent
 
 _FOUND_AGAIN = ("data.columns.", "objective.direction")
@@ -19,19 +19,19 @@ _FOUND_AGAIN = ("data.columns.", "objective.direction")
 _NAMES_A_PATH = ("data.train", "data.validation", "data.test", "base_model", "warm_start")
 
 
-def copied(study: Study) -> Draft:
-    """The draft that gives `study`'s plan again, every value marked as copied from it.
+def copied(plan: Plan, study_id: str, cwd: Path | None) -> Draft:
+    """The draft that gives the plan of study `study_id` again, every value marked as copied from it.
 
-    The output directory is not copied: the study's own model lies there. Relative paths are those of the directory
-    that the study was approved in.
+    The output directory is not copied: the study's own model lies there. Relative paths are those of `cwd`, the
+    directory that the study was approved in.
     """
-    origin = f"copied from study {study.study_id}"
-    values = flat(DraftSpec.model_validate(study.spec.model_dump(mode="json")))
+    origin = f"copied from study {study_id}"
+    values = flat(DraftSpec.model_validate(plan.spec.model_dump(mode="json")))
     quotes: list[Quote] = []
     inferred = {"intent": origin}
     kept: dict[str, Any] = {"intent": Intent.TRAIN}
     for field, value in values.items():
-        known = study.plan.provenance.get(field)
+        known = plan.provenance.get(field)
         if field in ("intent", "output.dir") or known is None or known.source == "default":
             continue
         if known.source == "inferred":
@@ -40,13 +40,13 @@ def copied(study: Study) -> Draft:
             inferred[field] = origin
         else:
             quotes.append(Quote(field=field, quote=origin))
-        kept[field] = _from_here(value, study.cwd) if field in _NAMES_A_PATH else value
+        kept[field] = _from_here(value, cwd) if field in _NAMES_A_PATH else value
     left_out = values.get("output.dir")
     return Draft(
         spec=DraftSpec.model_validate(nested(kept)),
         quotes=tuple(quotes),
         inferred=inferred,
-        ignored=() if left_out is None else (f"the output directory {left_out} of study {study.study_id}",),
+        ignored=() if left_out is None else (f"the output directory {left_out} of study {study_id}",),
     )
 
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from agent.request.working import Working
 from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
-from tools.columns import Undecided, detect_columns
-from tools.load_data import FORMATS, load_table
+from tools.data.columns import Undecided, detect_columns
+from tools.data.load_data import FORMATS, load_table
 from trainers.embedded import MINILM, TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.spec import TASK_METRICS, Adapter, Columns, Loss, Metric, Task
 
 if TYPE_CHECKING:
-    from tools.profile_data import Profiled
+    from tools.data.profile_data import Profiled
 
 DEFAULT_TRIALS = 12
 DEFAULT_CAUSAL = "Qwen/Qwen3-0.6B"

@@ -7,10 +7,10 @@ from pathlib import Path
 from agent.request.draft import RefusalClass
 from agent.request.working import Working
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile
+from tools.data.data_profile import DataProfile
+from tools.data.profile_data import MIN_ROWS
 from tools.estimate import P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost, trials_at_once
 from tools.machine import Machine
-from tools.profile_data import MIN_ROWS
 from trainers.space import CategoricalParameter, IntParameter, Space
 from trainers.spec import Adapter, TaskSpec
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from agent.planner import Planner
+from agent.llm.planner import Planner
 from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal, RefusalClass, Rejected
 from prompts import render
 from trainers.spec import Choices, Closed, Columns, Metric, Range, Scalar, Search, SearchValue

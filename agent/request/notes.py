@@ -2,7 +2,7 @@
 
 import math
 
-from tools.data_profile import DataProfile
+from tools.data.data_profile import DataProfile
 from tools.estimate import Estimate, trials_at_once
 from tools.machine import Machine
 from trainers.spec import TaskSpec, Tradeoff

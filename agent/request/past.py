@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.import_optuna import FIELD, ForeignStudy, ForeignTrial, read_study, split_source
-from agent.request.hyperparameters import HYPERPARAMETERS
+from agent.request.import_optuna import FIELD, ForeignStudy, ForeignTrial, read_study, split_source
+from agent.request.rules.hyperparameters import HYPERPARAMETERS
 from tools.paths import confined
 from trainers.errors import InputError
 from trainers.space import Space

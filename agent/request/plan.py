@@ -8,7 +8,7 @@ from pydantic import Field
 from agent.request.draft import DraftSpec, Provenance, Question, Refusal
 from agent.request.past import Past
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile
+from tools.data.data_profile import DataProfile
 from tools.estimate import Estimate
 from trainers.space import Space
 from trainers.spec import Closed, TaskSpec

@@ -7,7 +7,7 @@ from agent.request.draft import Draft, Quote
 from trainers.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.llm import Planner
+    from agent.llm.open import Planner
 
 MAX_REQUEST_CHARS = 20_000
 WITHOUT_QUOTE = frozenset({"intent", "task", "objective.direction"})
@@ -33,7 +33,7 @@ def read_request(request: str, *, planner: "Planner | None" = None, previous: Dr
             "Put data in a file and name the file.",
         )
     if planner is None:
-        from agent.request.rules import read_by_rules
+        from agent.request.rules.reader import read_by_rules
 
         return read_by_rules(request, previous)
     from agent.request.llm_reader import read_by_llm

@@ -11,16 +11,15 @@ from pydantic import ValidationError
 
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
 from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
-from agent.request.draft import Draft, RefusalClass
+from agent.request.draft import NO_OVERRIDES, Draft, Overrides, RefusalClass
 from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
-from agent.request.overrides import NO_OVERRIDES, Overrides
 from agent.request.past import Past, read_past
 from agent.request.plan import Estimate, Plan, PlanError
 from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
-from tools.columns import Undecided
+from tools.data.columns import Undecided
 from tools.estimate import estimate, training_flops
 from tools.machine import Machine, find_machine
 from trainers.embedded import TINY_CAUSAL
@@ -29,7 +28,7 @@ from trainers.space import Space
 from trainers.spec import Data, Intent, TaskSpec
 
 if TYPE_CHECKING:
-    from tools.profile_data import Profiled
+    from tools.data.profile_data import Profiled
 
 SETTLED_ELSEWHERE = {"missing_file": "missing_data"}
 """Error codes of the tools under the name that a plan has for them."""
@@ -146,7 +145,7 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
         or any(error.param.startswith("data.") for error in work.errors)
     ):
         return None
-    from tools.profile_data import profile
+    from tools.data.profile_data import profile
 
     draft = work.draft_spec()
     try:

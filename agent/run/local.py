@@ -13,9 +13,9 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from agent.run.child import await_end, kill_group, start_child
 from agent.run.executor import Slot
 from tools.attempt import EVENT, AttemptSpec, Event, Failed, Finished
+from tools.child import await_end, kill_group, start_child
 from tools.worker import HARMLESS
 from trainers.spec import FailureReason
 

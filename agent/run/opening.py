@@ -4,8 +4,8 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from agent.run.child import await_end, kill_group, start_child
 from agent.run.local import WAITING
+from tools.child import await_end, kill_group, start_child
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.errors import TunewrightError
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.study import History, TrialState
+from agent.study.nouns import History, TrialState
 from trainers.incontext.columns import positions
 from trainers.space import Space
 from trainers.spec import Config, Direction

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.study import History, TrialState
+from agent.study.nouns import History, TrialState
 from trainers.incontext.columns import Column, columns, positions
 from trainers.incontext.roles import Role
 from trainers.space import Space

@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterator
 from random import Random
 
-from agent.study import History
+from agent.study.nouns import History
 from trainers.space import CategoricalParameter, Parameter, Space, is_fixed
 from trainers.spec import Config, Scalar
 

@@ -10,22 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.planner import Planner
+from agent.llm.planner import Planner
 from agent.search.acquisition import Surrogates
 from agent.search.evidence import Evidence, evidence
 from agent.search.feasibility import Feasibility
 from agent.search.fresh import known_keys
 from agent.search.incontext import InContext
-from agent.search.llm_batch import LlmBatch
+from agent.search.llm.accepted import accepted, factor
+from agent.search.llm.batch import LlmBatch
+from agent.search.llm.task_card import TaskCard, card_of_spec
 from agent.search.pool import Pool
 from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
-from agent.search.said import accepted, factor
 from agent.search.shares import llm_is_due, statistical_is_due
+from agent.search.space_edits import SpaceEdit
 from agent.search.statistical import OptunaSearch, Statistical
-from agent.search.task_card import TaskCard, card_of_spec
-from agent.space_edits import SpaceEdit
-from agent.study import History, Proposal
+from agent.study.nouns import History, Proposal
 from trainers.incontext.columns import positions
 from trainers.space import Space
 from trainers.spec import Config, TaskSpec

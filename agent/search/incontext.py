@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from agent.search.evidence import Evidence, evidence
 from agent.search.fresh import known_keys
 from agent.search.pool import Pool
-from agent.study import History, Proposal
+from agent.study.nouns import History, Proposal
 from prompts import trial_words as words
 from trainers.incontext.columns import INACTIVE, Decoder, columns, positions
 from trainers.incontext.forward import Network, Read

@@ -4,8 +4,8 @@ The portfolio is fixed per task, adapter and loss; it is never fitted to the pro
 """
 
 from agent.search.fresh import completed, known_keys, unit
-from agent.search.task_card import TaskCard
-from agent.study import History, Proposal
+from agent.search.llm.task_card import TaskCard
+from agent.study.nouns import History, Proposal
 from trainers.space import CategoricalParameter, Parameter, Space
 from trainers.spec import Adapter, Closed, Config, Loss, Scalar, Task
 

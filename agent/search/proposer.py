@@ -1,8 +1,11 @@
 """The one protocol of everything that gives configurations to try."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from agent.study import History, Proposal
+from agent.study.nouns import History, Proposal
+
+if TYPE_CHECKING:
+    pass
 
 
 class Proposer(Protocol):
@@ -24,3 +27,27 @@ class Proposer(Protocol):
         `seed` differs from call to call and is derived from the study's seed and the trial number.
         """
         ...
+
+
+@runtime_checkable
+class Prefetches(Protocol):
+    """A proposer that can use the time in which trials run."""
+
+    def prefetch(self, history: History) -> None:
+        """Called after trials were started, while more are to come; must return at once."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A proposer that holds something beyond the study."""
+
+    def close(self) -> None:
+        """Called once, when the run ends in whatever way, or when a proposer over a wider space takes its place."""
+        ...
+
+
+def close(proposer: object) -> None:
+    """Let go of whatever the proposer holds."""
+    if isinstance(proposer, Closes):
+        proposer.close()

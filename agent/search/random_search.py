@@ -3,7 +3,7 @@
 from random import Random
 
 from agent.search.fresh import known_keys, random_config
-from agent.study import History, Proposal
+from agent.study.nouns import History, Proposal
 from trainers.space import Space
 
 

@@ -6,7 +6,7 @@ as it would alone, later by at most that constant factor. More where its trials 
 the others'.
 """
 
-from agent.study import History, TrialState
+from agent.study.nouns import History, TrialState
 from trainers.spec import Direction
 
 STATISTICAL = ("gp", "tpe")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from agent.search.fresh import far_config, fresh_config, is_ordinal, known_keys
 from agent.search.surrogate import clipped, surrogate
-from agent.study import History, Proposal
+from agent.study.nouns import History, Proposal
 from trainers.space import CategoricalParameter, FloatParameter, Parameter, Space, is_fixed
 from trainers.spec import Config, Direction, Scalar
 

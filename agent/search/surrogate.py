@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from agent.enough import expected_improvement
 from agent.search.fresh import is_ordinal, unit
-from agent.study import History
+from agent.search.stop import expected_improvement
+from agent.study.nouns import History
 from trainers.space import CategoricalParameter, Space, is_fixed
 from trainers.spec import Config, Direction
 

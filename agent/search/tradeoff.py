@@ -10,12 +10,10 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from agent.propose import Prefetches, close
-from agent.search.proposer import Proposer
+from agent.search.proposer import Prefetches, Proposer, close
+from agent.search.space_edits import SpaceEdit, SuggestsEdits
 from agent.search.surrogate import clipped
-from agent.seeds import derived_seed
-from agent.space_edits import SpaceEdit, SuggestsEdits
-from agent.study import Costs, History, Proposal, Trial
+from agent.study.nouns import Costs, History, Proposal, Trial, derived_seed
 from trainers.spec import Direction, Objective, Tradeoff
 
 MIN_QUALITY_WEIGHT = 1 / 3

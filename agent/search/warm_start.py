@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from agent.propose import Prefetches, close
 from agent.request.past import PastTrial
-from agent.search.proposer import Proposer
-from agent.space_edits import SpaceEdit, SuggestsEdits
-from agent.study import History, Phase, Proposal, Trial, TrialState
+from agent.search.proposer import Prefetches, Proposer, close
+from agent.search.space_edits import SpaceEdit, SuggestsEdits
+from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from trainers.space import Space
 from trainers.spec import FailureReason
 

@@ -22,7 +22,7 @@ def lab():
 @pytest.fixture
 def store(tmp_path):
     """An empty database in a home directory of its own."""
-    from agent.store import Store
+    from agent.study.store import Store
 
     with Store.open(tmp_path / "tunewright.db") as opened:
         yield opened

@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 from random import Random
 
-from agent.loop import run_study
 from agent.request.plan import Plan
+from agent.run.loop import run_study
 from agent.run.scripted import ScriptedExecutor
-from agent.store import Store
-from agent.study import History, Phase, Proposal, Trial, TrialState
+from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
+from agent.study.store import Store
 from evals.spec import EvalResult, Item
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile, LengthProfile, SplitProfile
+from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest
 from trainers.space import CategoricalParameter, FloatParameter, Space
 from trainers.spec import Budget, Columns, CurvePoint, Data, Direction, Metric, Objective, Task, TaskSpec

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.doctor import examine
+from agent.faces.cli.doctor import examine
 from agent.settings import Settings, load_settings
 from trainers.errors import InputError
 

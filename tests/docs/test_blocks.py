@@ -9,7 +9,7 @@ import pytest
 import yaml
 from docs_pages import NOT_RUN, PAGES, ROOT, RUNS, SHOWN, blocks, missing
 
-from agent.cli import cli
+from agent.faces.cli.commands import cli
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 COMMANDS = re.compile(r"(?:^|[;|&(] *|\$ |\.venv/bin/|timeout \d+ )tunewright (?P<rest>[^\n|;&#]*)", re.MULTILINE)

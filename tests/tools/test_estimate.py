@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile, LengthProfile, SplitProfile
+from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.estimate import estimate, matmul_flops, training_flops, trial_cost
 from tools.machine import Gpu, Machine
 from trainers.space import CategoricalParameter, Space

@@ -5,9 +5,9 @@ import pytest
 from agent.desk.desk import Desk
 from agent.errors import InputError, NeedsAnswer, StoreConflict
 from agent.report.write import write_report
-from agent.request.overrides import Overrides
+from agent.request.draft import Overrides
 from agent.settings import load_settings
-from agent.study import EventKind, StudyState
+from agent.study.nouns import EventKind, StudyState
 
 REQUEST = "classify {} with MiniLM, 3 trials, 1 epoch"
 
@@ -107,7 +107,7 @@ def test_a_key_stands_for_one_study(desk, monkeypatch):
 
 def _nobody_works(desk):
     """Hold the lock of the queue, so that no process takes it up."""
-    from agent.owner import owning
+    from agent.study.lock import owning
 
     return owning(desk.settings.home / "queue")
 

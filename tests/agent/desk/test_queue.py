@@ -9,9 +9,9 @@ import pytest
 from agent.desk.desk import Desk
 from agent.desk.dispatch import MAX_STARTS, STARTING, dispatcher_pid, ensure_dispatcher, work_off
 from agent.errors import InputError
-from agent.owner import owning
 from agent.settings import load_settings
-from agent.study import StudyState
+from agent.study.lock import owning
+from agent.study.nouns import StudyState
 
 
 @pytest.fixture

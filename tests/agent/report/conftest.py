@@ -8,11 +8,11 @@ import pytest
 
 from agent.report.material import Candidate, Material, Spending
 from agent.request.plan import Plan
-from agent.study import Costs, Phase, Proposal, Trial, TrialState
+from agent.study.nouns import Costs, Phase, Proposal, Trial, TrialState
 from evals.metrics import score
 from evals.spec import EvalResult, Item
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile, DuplicateProfile, LengthProfile, SourceProfile, SplitProfile
+from tools.data.data_profile import DataProfile, DuplicateProfile, LengthProfile, SourceProfile, SplitProfile
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
 from trainers.spec import (
     Budget,

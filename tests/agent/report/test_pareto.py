@@ -16,7 +16,7 @@ from agent.report.model import Report
 from agent.report.pareto import non_dominated
 from agent.report.plots import draw_plots
 from agent.report.write import print_report, read_report, write_report
-from agent.study import Costs, Phase
+from agent.study.nouns import Costs, Phase
 from trainers.spec import Config, Task, Tradeoff
 
 Make = Callable[..., Material]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from agent.desk.desk import Desk
-from agent.job import Job
+from agent.desk.planning import Job
 from agent.request.copied import copied
-from agent.request.overrides import NO_OVERRIDES, Overrides
+from agent.request.draft import NO_OVERRIDES, Overrides
 from agent.settings import load_settings
 
 REQUESTS = (
@@ -95,7 +95,7 @@ def test_relative_paths_are_those_of_the_study(desk, tmp_path, monkeypatch):
     """Another directory's file of the same name is never taken for it."""
     study = stored(desk, REQUESTS[0])
     monkeypatch.chdir(tmp_path.parent)
-    assert copied(study).spec.data.train == str(tmp_path / "tickets.csv")
+    assert copied(study.plan, study.study_id, study.cwd).spec.data.train == str(tmp_path / "tickets.csv")
     below = tmp_path / "below"
     below.mkdir()
     (below / "tickets.csv").write_text("text,label\nother,rows\n")
@@ -122,4 +122,4 @@ def test_the_copied_study_keeps_its_planner(desk, monkeypatch):
 def test_copying_does_not_need_the_directory_of_the_study(desk, tmp_path):
     """A study made elsewhere whose files are gone keeps the names as they were written."""
     study = stored(desk, REQUESTS[0]).model_copy(update={"cwd": Path("/nowhere/at/all")})
-    assert copied(study).spec.data.train == "tickets.csv"
+    assert copied(study.plan, study.study_id, study.cwd).spec.data.train == "tickets.csv"

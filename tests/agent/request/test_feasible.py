@@ -6,7 +6,7 @@ from agent.request.draft import Draft, RefusalClass
 from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.working import Working
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile, LengthProfile, SplitProfile
+from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.estimate import estimate
 from tools.machine import Gpu, Machine
 from trainers.space import CategoricalParameter, IntParameter, Space

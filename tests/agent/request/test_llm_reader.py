@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import PlannerFailed
-from agent.llm import Planner, open_planner
+from agent.llm.open import Planner, open_planner
+from agent.llm.scripted import ScriptedChat
 from agent.request.draft import Draft, RefusalClass
 from agent.request.llm_reader import FIELD_NAMES, Reading, draft_of, read_by_llm
-from agent.scripted_llm import ScriptedChat
 from tests.fakes.openai_server import serve
 from trainers.spec import Choices, Intent, Metric, Range, Task
 

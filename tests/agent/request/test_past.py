@@ -8,12 +8,12 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from agent.import_optuna import read_study
 from agent.request.draft import Draft, DraftSpec
+from agent.request.import_optuna import read_study
 from agent.request.past import MAX_PAST, Past, canonical_name, read_past
 from agent.request.resolve import Overrides, resolve
 from agent.settings import Settings
-from agent.store import Store
+from agent.study.store import Store
 from trainers.errors import InputError
 from trainers.space import CategoricalParameter, FloatParameter, Space
 from trainers.spec import Search, TaskSpec

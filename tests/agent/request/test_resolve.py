@@ -407,7 +407,7 @@ def test_any_draft_gives_a_plan_and_only_sound_plans_are_ready(here, spec):
 def test_resolving_imports_nothing_heavy():
     """`plan` on a csv must not pay for torch, transformers, datasets or pandas."""
     code = (
-        "import sys, agent.request.resolve, agent.request.plan_view;"
+        "import sys, agent.request.resolve, agent.request.plan_rows;"
         "heavy = ('torch', 'transformers', 'pandas', 'datasets', 'trl', 'peft', 'optuna', 'langchain');"
         "print([module for module in heavy if module in sys.modules])"
     )

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.run.child import child_environment
 from agent.run.executor import Slot
 from agent.run.local import LocalExecutor, local_slots
 from evals.spec import EvalSpec
 from tools.attempt import AttemptSpec, Event, Failed, Finished
+from tools.child import child_environment
 from trainers.spec import Adapter, FailureReason, Metric, Task, TrainSpec
 
 BEHAVIOUR = """

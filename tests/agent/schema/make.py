@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from agent.store import Store
+from agent.study.store import Store
 
 HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from agent.study import History, Phase, Proposal, Trial, TrialState
+from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from trainers.space import CategoricalParameter, Condition, FloatParameter, IntParameter, Parameter, Space
 from trainers.spec import Config, Direction, FailureReason
 

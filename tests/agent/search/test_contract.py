@@ -7,17 +7,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.planner import Planner
-from agent.scripted_llm import ScriptedChat
+from agent.llm.planner import Planner
+from agent.llm.scripted import ScriptedChat
 from agent.search.fresh import enumerated, known_keys
 from agent.search.hybrid import build_proposer
-from agent.search.llm_batch import LlmBatch
+from agent.search.llm.batch import LlmBatch
+from agent.search.llm.task_card import TaskCard
 from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
 from agent.search.statistical import OptunaSearch, Statistical
-from agent.search.task_card import TaskCard
-from agent.study import History
+from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, spaces
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
 from trainers.spec import Direction, Loss, Task

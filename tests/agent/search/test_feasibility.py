@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from agent.search.feasibility import Feasibility
-from agent.study import History, Trial
+from agent.study.nouns import History, Trial
 from tests.agent.search.spaces import trial
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
 from trainers.spec import Config, Direction, FailureReason

@@ -6,14 +6,14 @@ from statistics import fmean
 
 import pytest
 
-from agent.search.beliefs import Belief, Beliefs
 from agent.search.hybrid import Hybrid, build_proposer
+from agent.search.llm.beliefs import Belief, Beliefs
+from agent.search.llm.task_card import TaskCard
 from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
 from agent.search.shares import FREE_TRIALS, MAX_LLM_SHARE, MIN_STATISTICAL
-from agent.search.task_card import TaskCard
-from agent.space_edits import SpaceEdit
-from agent.study import History, Proposal, Trial
+from agent.search.space_edits import SpaceEdit
+from agent.study.nouns import History, Proposal, Trial
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tests.agent.search.test_search import best, run
 from trainers.spec import Config, Direction, Task

@@ -12,7 +12,7 @@ import numpy as np
 from agent.search.evidence import evidence
 from agent.search.incontext import InContext, InContextSearch, embedded_network
 from agent.search.random_search import RandomSearch
-from agent.study import History
+from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tests.agent.search.test_search import run
 from trainers.space import FloatParameter, Space

@@ -8,17 +8,17 @@ from agent.request.draft import DraftSpec
 from agent.request.plan import Plan
 from agent.search.fresh import far_config, neighbour, unit
 from agent.search.hybrid import build_proposer
+from agent.search.llm.task_card import TaskCard, card_of_spec, task_card
 from agent.search.portfolio import Portfolio, nearest_value
 from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
 from agent.search.shares import MAX_LLM_SHARE, llm_share
 from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical
 from agent.search.surrogate import clipped, surrogate
-from agent.search.task_card import TaskCard, card_of_spec, task_card
-from agent.study import History, Proposal, Trial
+from agent.study.nouns import History, Proposal, Trial
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tools.base_model import BaseModelFacts
-from tools.data_profile import DataProfile, LengthProfile, SplitProfile
+from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
 from trainers.spec import Adapter, Budget, Columns, Config, Data, Direction, Metric, Objective, Task, TaskSpec
 

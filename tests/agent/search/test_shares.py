@@ -8,7 +8,7 @@ from agent.search.shares import (
     statistical_is_due,
     statistical_share,
 )
-from agent.study import History, Trial
+from agent.study.nouns import History, Trial
 from tests.agent.search.spaces import trial
 from trainers.spec import Direction
 

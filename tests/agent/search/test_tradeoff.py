@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from agent.search.fresh import known_keys
 from agent.search.hybrid import build_proposer
+from agent.search.llm.task_card import TaskCard, card_of_spec
 from agent.search.proposer import Proposer
 from agent.search.random_search import RandomSearch
+from agent.search.space_edits import SpaceEdit
 from agent.search.statistical import OptunaSearch
-from agent.search.task_card import TaskCard, card_of_spec
 from agent.search.tradeoff import MIN_QUALITY_WEIGHT, TradeOff, blended, draw_weights, trading_off
-from agent.space_edits import SpaceEdit
-from agent.study import Costs, History, Proposal, TrialState
+from agent.study.nouns import Costs, History, Proposal, TrialState
 from tests.agent.search.spaces import TYPICAL, history, spaces, trial
 from trainers.space import FloatParameter, IntParameter, Space
 from trainers.spec import Budget, Data, Direction, Metric, Objective, Task, TaskSpec, Tradeoff

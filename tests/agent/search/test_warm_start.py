@@ -4,7 +4,7 @@ from agent.request.past import PastTrial
 from agent.search.random_search import RandomSearch
 from agent.search.statistical import OptunaSearch
 from agent.search.warm_start import N_AGAIN, SOURCE, WarmStart, warmed_up
-from agent.study import History, Proposal
+from agent.study.nouns import History, Proposal
 from tests.agent.search.spaces import TYPICAL, history
 from trainers.spec import Direction
 

@@ -1,0 +1,272 @@
+"""The engine with an LLM: a LangChain agent over our tools, whose reply is shown sentence by sentence once checked.
+
+A figure that is in no tool result of the turn withdraws the reply; it is made once again, and then what the tools told
+is shown instead. Starting a study is not the LLM's: its turn ends where a plan goes up for approval.
+"""
+
+import re
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+from agent.desk.cards import PlanCard, Problem
+from agent.desk.chat.background import Background, Stopped
+from agent.desk.chat.compact import quoted, short
+from agent.desk.chat.exchange import Exchange
+from agent.desk.chat.figures import Known
+from agent.desk.chat.happenings import Happening, Retracted, Said, ToolDone, ToolStarted
+from agent.desk.chat.llm_account import Account
+from agent.desk.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, TooManyRounds, chat_messages
+from agent.desk.chat.looking import MAX_CHAT_TOKENS
+from agent.desk.chat.replies import reply_to
+from agent.desk.chat.rules import standing_of
+from agent.desk.chat.wishes import Kind, study_in, wish_of
+from agent.errors import TunewrightError
+from agent.llm.calls import LlmCapReached, redacted
+from agent.llm.messages import AccessError, TransportError
+from agent.llm.open import ToolModel, open_tool_model
+from prompts import render
+
+_END = re.compile(r"[.!?…][\"”’)*_]*\s|\n")
+
+
+_MARKER = re.compile(r"(?:^|\n)[ \t]*(?:[-*+>][ \t]+)*(?:#{1,6}[ \t]*)?\d{1,3}\.\s$")
+
+
+_ABBREVIATED = re.compile(r"(?:\b(?:e\.g|i\.e|vs|approx|resp|etc|cf|No|no|Nr|fig)|\b[A-Z])\.\s$")
+
+
+MAX_CHARACTERS = 2000
+"""A sentence that does not end is cut at a space here."""
+
+
+class Sentences:
+    """Collects pieces of text; gives out what has ended. Nothing is lost: joined, the sentences are the text."""
+
+    def __init__(self) -> None:
+        self._open = ""
+
+    def feed(self, piece: str) -> list[str]:
+        """The sentences that `piece` completes."""
+        self._open += piece
+        done: list[str] = []
+        at = 0
+        while (end := _END.search(self._open, at)) is not None:
+            at = end.end()
+            head = self._open[:at]
+            if head.count("`") % 2 or _MARKER.search(head) or _ABBREVIATED.search(head):
+                continue
+            done.append(head)
+            self._open, at = self._open[at:], 0
+        if len(self._open) > MAX_CHARACTERS and (cut := self._open.rfind(" ") + 1):
+            done.append(self._open[:cut])
+            self._open = self._open[cut:]
+        return done
+
+    def rest(self) -> str:
+        """What has not ended; nothing is left after it."""
+        left, self._open = self._open, ""
+        return left
+
+
+ATTEMPTS = 2
+STALL_SECONDS = 120.0
+HISTORY_TURNS = 12
+HISTORY_CHARACTERS = 1200
+BY_RULES = "To go on without it: /model embedded, or --llm embedded, has the rules answer."
+_ACTIONS = {Kind.CANCEL: "cancel", Kind.PAUSE: "cancel", Kind.RESUME: "resume", Kind.EXPORT: "export"}
+
+
+class LlmEngine:
+    """Answers with the LLM that the conversation has, of at most `max_tokens` in all. Keeps the opened model."""
+
+    def __init__(self, stall_seconds: float = STALL_SECONDS, max_tokens: int = MAX_CHAT_TOKENS) -> None:
+        """A model that gives nothing for `stall_seconds` is given up for this turn."""
+        self._opened: ToolModel | None = None
+        self._stall_seconds, self._max_tokens = stall_seconds, max_tokens
+
+    def answer(self, exchange: Exchange) -> Iterator[Happening]:
+        """See `Engine.answer`. Whatever goes wrong with the LLM is said, and the conversation goes on."""
+        exchange.permits, exchange.follows = asked_for(exchange), False
+        try:
+            if self._opened is None:
+                self._opened = open_tool_model(exchange.memory.llm)
+        except TunewrightError as error:
+            exchange.problem = Problem.of(error)
+            yield Said(text=f"{exchange.memory.llm} cannot be used: {error} {BY_RULES}")
+            return
+        try:
+            yield from self._answered(exchange, self._opened)
+        except TooManyRounds:
+            yield from _instead(exchange, "I was going round in circles. This is what the tools told:")
+        except (LlmFailed, TimeoutError, TunewrightError) as error:
+            exchange.problem = (
+                self._capped(exchange) if isinstance(error, LlmCapReached) else _trouble(error, self._opened)
+            )
+            yield Said(text=f"{exchange.problem.message} {exchange.problem.hint}")
+
+    def _capped(self, exchange: Exchange) -> Problem:
+        used = f"{exchange.memory.tokens_used:,} of {self._max_tokens:,} LLM tokens"
+        message = f"This conversation has used {used}, which leaves no room for another reply."
+        return Problem(code=LlmCapReached.code, message=message, hint=f"A new one starts from nothing. {BY_RULES}")
+
+    def _answered(self, exchange: Exchange, opened: ToolModel) -> Iterator[Happening]:
+        state = _state(exchange)
+        system = render("chat_system", **state)
+        account = Account(exchange, opened, system, self._max_tokens)
+        agent = ChatAgent(opened, exchange, account, chat_messages(system.text, _history(exchange)))
+        for _ in range(ATTEMPTS):
+            reply = Reply(exchange, state, opened.secrets, self._stall_seconds)
+            unknown = yield from reply.relay(agent)
+            if not unknown:
+                yield from _closing(exchange, reply)
+                return
+            yield Retracted(why=f"no tool told {', '.join(unknown)}")
+            agent = agent.again(reply.text, render("chat_figures", figures=unknown).text)
+        yield from _instead(exchange, "")
+
+
+class Reply:
+    """One attempt at a reply: what the agent does, passed on once its sentences hold."""
+
+    def __init__(
+        self, exchange: Exchange, facts: dict[str, Any], secrets: tuple[str, ...], stall_seconds: float
+    ) -> None:
+        """`facts`: what the prompt says of the conversation; their figures are known as well."""
+        self._exchange, self._facts, self._secrets, self._stall_seconds = exchange, facts, secrets, stall_seconds
+        self._sentences, self._tools_open = Sentences(), 0
+        self.text = self.said = ""
+        self.cut_off = False
+
+    def relay(self, agent: ChatAgent) -> Generator[Happening, None, list[str]]:
+        """Pass on what happens; the figures that end this attempt, none where it went well."""
+        run: Background[Raw] = Background(agent.run)
+        try:
+            for raw in run.products(lambda: None if self._tools_open else self._stall_seconds):
+                unknown = yield from self._take(raw)
+                if unknown:
+                    return unknown
+                if isinstance(raw, ToolDone) and not self._tools_open and self._exchange.asked is not None:
+                    return []  # the person's turn
+            return (yield from self._rest())
+        except Stopped:
+            return []
+        finally:
+            run.stop()
+
+    def _take(self, raw: Raw) -> Generator[Happening, None, list[str]]:
+        if isinstance(raw, Token):
+            self.text += raw.text
+            return (yield from self._checked(self._sentences.feed(raw.text)))
+        if isinstance(raw, ModelDone):
+            self.text, self.cut_off = raw.text or self.text, raw.cut_off
+            unknown = yield from self._rest()
+            if not unknown and raw.called_tools and self.said.strip():
+                self.said += "\n\n"
+                yield Said(text="\n\n")
+            return unknown
+        yield raw
+        if isinstance(raw, ToolStarted):
+            self._tools_open += 1
+            return []
+        self._tools_open -= 1
+        if raw.ok and raw.name == "start_study" and self._exchange.asked is not None:
+            yield self._exchange.asked
+        return []
+
+    def _rest(self) -> Generator[Happening, None, list[str]]:
+        left = self._sentences.rest()
+        return (yield from self._checked([left] if left else []))
+
+    def _checked(self, sentences: list[str]) -> Generator[Happening, None, list[str]]:
+        for sentence in sentences:
+            known = Known.of([*(told.result for told in self._exchange.told), self._facts])
+            if unknown := known.unknown(sentence):
+                return unknown
+            shown = redacted(sentence, self._secrets)
+            self.said += shown
+            yield Said(text=shown)
+        return []
+
+
+def asked_for(exchange: Exchange) -> Callable[[str, str | None], bool]:
+    """What the person's own words, read by rules, allow in this turn: an action on the study that they mean."""
+    wish = wish_of(exchange.text, standing_of(exchange))
+    action = _ACTIONS.get(wish.kind)
+    studies = exchange.desk.store.studies()
+    known = {study.study_id for study in studies}
+    meant = wish.study or exchange.memory.study or (studies[-1].study_id if studies else None)
+    spoken = study_in(exchange.text.lower()) if wish.kind is not Kind.GENERATE else None
+    if spoken in known:  # what the person speaks of; a model that looks elsewhere does not change it
+        exchange.remember(study=spoken)
+    return lambda wanted, study: wanted == action and study == meant
+
+
+def _state(exchange: Exchange) -> dict[str, Any]:
+    memory = exchange.memory
+    plan = memory.plan
+    opened = ""
+    if plan is not None and plan.plan_hash is None:
+        opened = f"open question {quoted(plan.questions[0].question, 200)}" if plan.questions else "it cannot be done"
+    return {
+        "plan_hash": plan.plan_hash[:12] if plan is not None and plan.plan_hash else None,
+        "plan_open": opened,
+        "waiting": memory.waiting is not None,
+        "started": memory.started,
+        "study": memory.study,
+    }
+
+
+def _history(exchange: Exchange) -> list[tuple[str, str]]:
+    """The latest utterances of both, cut short. Results of earlier turns are left out: they may be out of date."""
+    turns = [turn for turn in exchange.earlier if turn.role != "tool" and turn.text.strip()]
+    earlier = [(str(turn.role), short(turn.text, HISTORY_CHARACTERS)) for turn in turns]
+    return [*earlier[-HISTORY_TURNS:], ("user", exchange.text)]
+
+
+def _closing(exchange: Exchange, reply: Reply) -> Iterator[Happening]:
+    """What this program says at the end of a turn: about the plan that waits, or that a reply was lost."""
+    said = reply.said
+    if exchange.asked is not None:
+        plan = exchange.asked.plan
+        before = "" if not said.strip() or said.endswith("\n\n") else "\n\n"
+        told = next(t for t in reversed(exchange.told) if isinstance(t.card, PlanCard)) if _planned(exchange) else None
+        about = reply_to(told) if told is not None else f"Plan `{(plan.plan_hash or '')[:12]}`."
+        yield Said(text=f"{before}{about}\n\nShall I start it? Say **yes**, **no**, or what to change.")
+    elif not said.strip():
+        yield from _instead(exchange, "The model gave no reply.")
+    elif reply.cut_off:
+        yield Said(text="\n\n(The reply broke off here.)")
+
+
+def _planned(exchange: Exchange) -> bool:
+    return any(isinstance(told.card, PlanCard) for told in exchange.told)
+
+
+def _instead(exchange: Exchange, opening: str) -> Iterator[Happening]:
+    """What the tools told, in place of the LLM's words; the status where no tool was called."""
+    if not exchange.told:
+        yield from exchange.use("status")
+    latest = {told.name: told for told in exchange.told}
+    found = [told for told in latest.values() if not isinstance(told.card, Problem)] or list(latest.values())
+    yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(told) for told in found)]))
+
+
+def _trouble(error: LlmFailed | TimeoutError | TunewrightError, opened: ToolModel) -> Problem:
+    """What went wrong with the LLM, and what to do."""
+    who = opened.name.spelling
+    if isinstance(error, TunewrightError):
+        return Problem(code=error.code, message=str(error), hint=BY_RULES)
+    if isinstance(error, TimeoutError):
+        message = f"{who} has not answered for too long."
+        return Problem(code="llm_unreachable", message=message, hint=f"{_AGAIN} {BY_RULES}", retryable=True)
+    told = redacted(short(str(error.reason), 400), opened.secrets)
+    if isinstance(error.reason, TransportError):
+        message = f"{who} did not answer ({told})."
+        return Problem(code="llm_unreachable", message=message, hint=f"{_AGAIN} {BY_RULES}", retryable=True)
+    if "tool" in told.lower() and not isinstance(error.reason, AccessError):
+        message = f"{who} does not call tools, which this conversation needs ({told})."
+        return Problem(code="llm_without_tools", message=message, hint=BY_RULES)
+    return Problem(code="llm_refuses", message=f"{who} refuses: {told}", hint=BY_RULES)
+
+
+_AGAIN = "Nothing is lost; say it again to try once more."

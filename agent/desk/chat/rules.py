@@ -1,0 +1,195 @@
+"""The engine that needs no LLM: what the person wants by rules, replies made from tool results only."""
+
+from collections.abc import Callable, Generator, Iterator
+
+from agent.desk.cards import PlanCard
+from agent.desk.chat.exchange import Exchange, Told
+from agent.desk.chat.happenings import Happening, Said
+from agent.desk.chat.replies import reply_to
+from agent.desk.chat.wishes import Kind, Standing, Wish, is_no, is_yes, wish_of
+
+INTRODUCTION = (
+    "_I answer by rules here, without an LLM: requests, changes and questions in plain words, figures from the store "
+    "only. Started with `--llm NAME`, an LLM talks instead._"
+)
+ABILITIES = """I plan, run and explain fine-tuning studies. For instance:
+- **plan**: "classify the topics in tickets.csv, macro-F1", "DPO on pairs.jsonl with gpt2"
+- **change**: "use rank 32 instead", "make it twenty trials", "drop the time limit"
+- **look**: "what's in tickets.csv?", "how is it going?", "what happened?", "what has it cost?"
+- **understand**: "why that learning rate?", "is it better than the default?"
+- **steer**: "stop", "pause", "go on"
+- **use**: "ask the model: …", "evaluate it on more.csv", "export it"
+
+Nothing starts before you have seen the plan and said yes."""
+
+Steps = Generator[Happening, None, None]
+
+
+class RulesEngine:
+    """Answers by rules. The person's own words were read, so what they ask for is permitted."""
+
+    def answer(self, exchange: Exchange) -> Iterator[Happening]:
+        """See `Engine.answer`."""
+        exchange.permits = lambda action, study: True
+        wish = wish_of(exchange.text, standing_of(exchange))
+        yield from _STEPS[wish.kind](exchange, wish)
+        if not exchange.memory.introduced:
+            exchange.remember(introduced=True)
+            yield Said(text=f"\n\n{INTRODUCTION}")
+
+
+def standing_of(exchange: Exchange) -> Standing:
+    """What the conversation is at, for `wish_of`."""
+    memory = exchange.memory
+    plan = memory.plan
+    return Standing(
+        draft=memory.draft,
+        ready=plan is not None and plan.plan_hash is not None,
+        started=memory.started is not None,
+        question=plan.questions[0].field if plan is not None and plan.questions else None,
+        study=memory.study,
+    )
+
+
+def _tool(name: str, arguments: Callable[[Wish], dict[str, object]]) -> Callable[[Exchange, Wish], Steps]:
+    """A wish that one tool fulfils."""
+
+    def steps(exchange: Exchange, wish: Wish) -> Steps:
+        told = yield from exchange.use(name, **arguments(wish))
+        yield Said(text=reply_to(told))
+
+    return steps
+
+
+def _text(text: str) -> Callable[[Exchange, Wish], Steps]:
+    def steps(exchange: Exchange, wish: Wish) -> Steps:
+        yield Said(text=text)
+
+    return steps
+
+
+def _job(exchange: Exchange, wish: Wish) -> Steps:
+    told = yield from exchange.use("plan_study", request=exchange.text, new=True)
+    yield from _put_up(exchange, told)
+
+
+def _edit(exchange: Exchange, wish: Wish) -> Steps:
+    of_study = exchange.memory.started or (exchange.memory.study if exchange.memory.draft is None else None)
+    told = yield from exchange.use("plan_study", request=exchange.text)
+    yield from _put_up(exchange, told, of_study)
+
+
+def _answer(exchange: Exchange, wish: Wish) -> Steps:
+    """The reply to the plan's first open question; a yes takes what was suggested."""
+    plan = exchange.memory.plan
+    if plan is None or not plan.questions:
+        yield from _nothing(exchange, wish)
+        return
+    question, reply = plan.questions[0], exchange.text.strip()
+    if is_yes(reply) and question.suggestion is not None:
+        reply = question.suggestion
+    elif is_yes(reply) or is_no(reply):
+        yield Said(text=reply_to(Told(plan, "", {})))
+        return
+    told = yield from exchange.use("plan_study", request=reply, answers=question.field)
+    yield from _put_up(exchange, told)
+
+
+def _put_up(exchange: Exchange, told: Told, of_study: str | None = None) -> Steps:
+    """A plan that is ready goes up for approval; of any other, what is missing is said."""
+    plan = told.card
+    if not isinstance(plan, PlanCard) or plan.plan_hash is None:
+        yield Said(text=reply_to(told))
+        return
+    yield from exchange.use("start_study", plan_hash=plan.plan_hash)
+    new = f" This will be a new study; study {of_study} stays as it is." if of_study else ""
+    yield Said(text=f"{reply_to(told)}{new}\n\nShall I start it? Say **yes**, **no**, or what to change.")
+
+
+def _start(exchange: Exchange, wish: Wish) -> Steps:
+    told = yield from exchange.use("plan_study")
+    yield from _put_up(exchange, told)
+
+
+def _show_plan(exchange: Exchange, wish: Wish) -> Steps:
+    memory = exchange.memory
+    told = yield from exchange.use("plan_study")
+    plan = told.card
+    if isinstance(plan, PlanCard) and plan.plan_hash is not None and memory.started is None:
+        yield from _put_up(exchange, told)
+    else:
+        yield Said(text=reply_to(told) + (f" It became study {memory.started}." if memory.started else ""))
+
+
+def _explain(exchange: Exchange, wish: Wish) -> Steps:
+    """A trial of a study; where there is only a plan yet, what the plan says about the hyperparameter."""
+    plan, words = exchange.memory.plan, wish.parameter
+    if exchange.memory.study is None and wish.study is None and plan is not None and words is not None:
+        yield from exchange.use("plan_study")
+        yield Said(text=_planned(plan, words))
+        return
+    told = yield from exchange.use("explain", study=wish.study, trial=wish.trial, parameter=words)
+    yield Said(text=reply_to(told))
+
+
+def _planned(plan: PlanCard, name: str) -> str:
+    searched = next((line for line in plan.searched if line.name == name), None)
+    if searched is None:
+        return f"The plan does not search {name}; nothing has run yet."
+    return f"Nothing has run yet. The plan searches {name} over {searched.value}, {searched.origin}."
+
+
+def _profile(exchange: Exchange, wish: Wish) -> Steps:
+    told = yield from exchange.use("profile_data", data=wish.data)
+    yield Said(text=reply_to(told))
+
+
+def _evaluate(exchange: Exchange, wish: Wish) -> Steps:
+    if wish.data is None:
+        yield Said(text='On which data? Say for instance "evaluate it on more.csv".')
+        return
+    told = yield from exchange.use("evaluate", study=wish.study, data=wish.data)
+    yield Said(text=reply_to(told))
+
+
+def _unsupported(exchange: Exchange, wish: Wish) -> Steps:
+    yield Said(text=wish.text or ABILITIES)
+
+
+def _nothing(exchange: Exchange, wish: Wish) -> Steps:
+    if is_yes(exchange.text) or is_no(exchange.text):
+        yield Said(text='Nothing waits for a yes or no. Say what to do, or "help".')
+        return
+    yield Said(text=f"I did not understand that.\n\n{ABILITIES}")
+
+
+def _thanks(exchange: Exchange, wish: Wish) -> Steps:
+    waits = exchange.memory.waiting
+    yield Said(text=f"Plan `{waits[:12]}` still waits: yes, no, or a change?" if waits else "You are welcome.")
+
+
+_STEPS: dict[Kind, Callable[[Exchange, Wish], Steps]] = {
+    Kind.HELP: _text(ABILITIES),
+    Kind.GREETING: _text(f"Hello. {ABILITIES}"),
+    Kind.THANKS: _thanks,
+    Kind.PROFILE: _profile,
+    Kind.SHOW_PLAN: _show_plan,
+    Kind.JOB: _job,
+    Kind.EDIT: _edit,
+    Kind.ANSWER: _answer,
+    Kind.START: _start,
+    Kind.STATUS: _tool("status", lambda wish: {"study": wish.study}),
+    Kind.STUDIES: _tool("status", lambda wish: {"every": True}),
+    Kind.EVENTS: _tool("events", lambda wish: {"study": wish.study}),
+    Kind.EXPLAIN: _explain,
+    Kind.COMPARE: _tool("compare", lambda wish: {"study": wish.study, "left": wish.trial, "right": wish.other}),
+    Kind.CANCEL: _tool("cancel", lambda wish: {"study": wish.study}),
+    Kind.PAUSE: _tool("cancel", lambda wish: {"study": wish.study, "pause": True}),
+    Kind.RESUME: _tool("resume", lambda wish: {"study": wish.study}),
+    Kind.EVALUATE: _evaluate,
+    Kind.GENERATE: _tool("generate", lambda wish: {"study": wish.study, "prompt": wish.text}),
+    Kind.EXPORT: _tool("export", lambda wish: {"study": wish.study, "out": wish.out, "merge": wish.merge or None}),
+    Kind.BUDGET: _tool("budget", lambda wish: {"study": wish.study}),
+    Kind.UNSUPPORTED: _unsupported,
+    Kind.NOTHING: _nothing,
+}

@@ -1,0 +1,311 @@
+"""What an utterance asks for, by rules: patterns of the chat's own, then the rules reader of requests."""
+
+import re
+from enum import StrEnum
+
+from agent.request.draft import Draft, RefusalClass
+from agent.request.read import read_request
+from agent.request.rules.edits import FIELD_WORDS
+from agent.request.rules.scope import out_of_scope
+from trainers.spec import Closed, Intent
+
+_OPENING = r"\W*(?:(?:ok|okay|yes|well|sure|alright|all right|great|good|fine|perfect|please|and|then|now)[\s,.!]+)*"
+
+
+_YES = re.compile(
+    _OPENING + r"(?:y|yes|yep|yeah|yup|ok|okay|sure|approved?|i approve|confirm(?:ed)?|accept(?:ed)?|agreed|lgtm|go|"
+    r"go ahead|go for it|do it|start|run|launch|proceed|carry it out|looks good|sounds good|that is fine|"
+    r"that's fine|ship it|fire away|yes please|please do|(?:start|run|launch|approve|carry out|do) "
+    r"(?:it|this|that|this one|that one|(?:the|this|that) (?:study|plan|run|job|search)))"
+    r"(?:[\s,]+(?:please|now|then|thanks|thank you))*[\s.!]*",
+    re.IGNORECASE,
+)
+
+
+_NO = re.compile(
+    _OPENING.replace("yes|", "")
+    + r"(?:n|no|nope|nah|not now|not yet|later|never ?mind|(?:do not|don't)(?: (?:start|run|do)(?: (?:it|that))?)?|"
+    r"declined?|reject(?:ed)?|cancel|stop|abort|discard|wait|no thanks|no thank you|"
+    r"(?:cancel|decline|reject|discard|drop|forget|leave|scrap) (?:it|this|that|(?:the|this|that) (?:plan|one)))"
+    r"(?:[\s,]+(?:please|thanks|thank you|yet|now))*[\s.!]*",
+    re.IGNORECASE,
+)
+
+
+def is_yes(text: str) -> bool:
+    """Whether the whole utterance is a yes; "yes, but with rank 32" is none."""
+    return _YES.fullmatch(text) is not None
+
+
+def is_no(text: str) -> bool:
+    """Whether the whole utterance is a no."""
+    return _NO.fullmatch(text) is not None
+
+
+def names_the_start(text: str) -> bool:
+    """Whether a yes says what it is a yes to: "start it", "approve"."""
+    return is_yes(text) and re.search(r"\b(?:start|run|launch|approved?|carry)\b", text, re.IGNORECASE) is not None
+
+
+class Kind(StrEnum):
+    """What somebody may want of a conversation."""
+
+    HELP = "help"
+    GREETING = "greeting"
+    THANKS = "thanks"
+    PROFILE = "profile"  # what is in this file?
+    SHOW_PLAN = "show_plan"
+    JOB = "job"  # a new job
+    EDIT = "edit"  # a change of the current plan
+    ANSWER = "answer"  # to the plan's first open question
+    START = "start"  # the plan that is ready
+    STATUS = "status"
+    STUDIES = "studies"  # all of them
+    EVENTS = "events"
+    EXPLAIN = "explain"
+    COMPARE = "compare"
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    EVALUATE = "evaluate"
+    GENERATE = "generate"
+    EXPORT = "export"
+    BUDGET = "budget"
+    UNSUPPORTED = "unsupported"  # a job that tunewright does not do
+    NOTHING = "nothing"  # not understood
+
+
+class Wish(Closed):
+    """What is wanted, and of what."""
+
+    kind: Kind
+    study: str | None = None
+    trial: int | None = None
+    other: int | None = None
+    parameter: str | None = None
+    data: str | None = None
+    text: str | None = None
+    out: str | None = None
+    merge: bool = False
+
+
+class Standing(Closed):
+    """What the conversation is at, as far as it decides what words mean."""
+
+    draft: Draft | None = None
+    ready: bool = False
+    started: bool = False
+    question: str | None = None
+    study: str | None = None
+
+
+def wish_of(text: str, standing: Standing) -> Wish:
+    """What `text` asks for. Milliseconds; never raises on any text of a sensible length."""
+    low = " ".join(text.lower().replace("’", "'").split())
+    if (prompt := _about_the_model(text)) is not None:
+        return prompt
+    named = {"study": study_in(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
+    asked = _plain_question(low, standing)
+    if asked is not None:
+        return asked.model_copy(update={k: v for k, v in named.items() if v is not None})
+    return _by_reading(text, low, standing, named)
+
+
+_PATTERNS: tuple[tuple[Kind, str], ...] = (
+    (Kind.THANKS, r"\W*(?:many )?(?:thanks|thank you|thx|cheers|ta|great|nice|cool|perfect|awesome)(?: .{0,30})?\W*$"),
+    (Kind.GREETING, r"\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|moin|hallo|bonjour|hola)(?: there)?\W*$"),
+    (Kind.HELP, r"\W*(?:help|\?+|what (?:can|do) you (?:do|know|offer).*|how does (?:this|it) work)\W*$"),
+    (Kind.PAUSE, r"(?:please )?pause\b.{0,30}$"),
+    (Kind.STUDIES, r".*\b(?:list|show|which|what|all)\b.{0,20}\bstudies\b"),
+    (
+        Kind.SHOW_PLAN,
+        r"(?:(?:show|print|give|tell|see|repeat|what(?:'s| is| was))\b.{0,12})?\b(?:the |my |current )*plan\W*$",
+    ),
+    (
+        Kind.EVENTS,
+        r"(?:.*\bwhat(?:'s| has| is)? (?:just |all )?happen(?:ed|s|ing)\b|.*\bevents?\b|.*\bwhat'?s new\b|log\W*$)",
+    ),
+    (
+        Kind.COMPARE,
+        r"(?:.*\b(?:compare|comparison)\b|.*\b(?:better|worse|different|gain|improve\w*)\b.{0,30}\b(?:than|over|from|on|to)\b|"
+        r".*\b(?:beats?|versus|vs\.?)\s|.*\bdifference between\b.*\btrial|(?:did|does|has) it (?:help|pay off|work)|"
+        r".*\b(?:any|much|is it|was it) better\b|.*\bworth it\b)",
+    ),
+    (
+        Kind.BUDGET,
+        r"(?:(?:what|how) .*\b(?:cost|spent|spend|spending|left|remain\w*|budget)\b(?! .*\bwould\b)|"
+        r"budget\W*$|costs?\W*$|(?:show|tell|give)\b.*\b(?:budget|costs?|spending)\b|"
+        r"how (?:many|much)\b.*\b(?:tokens?|used|trials? left)\b|is there (?:any |enough )?(?:time|budget|money).*)",
+    ),
+    (
+        Kind.STATUS,
+        r"(?:(?:show|give|read|open|see|print)\b.{0,12})?\b(?:the )?(?:final )?(?:report|results?|outcome|verdict)\W*$",
+    ),
+    (Kind.STATUS, r".*\bwhat (?:did|has) (?:it|the study|study #?\d+) (?:found|find|achieve|come up)"),
+    (Kind.STATUS, r"(?:are we|is it|is the study) (?:there|done|ready|finished)\b"),
+)
+_ESTIMATE = re.compile(
+    r"(?:how long|how much|how expensive|what)\b(?!.*\b(?:has|have|had|did|was|left|used|so far)\b)"
+    r".*\b(?:would|will|does|takes?|costs?|needs?)\b"
+)
+_DOUBT = re.compile(
+    r"(?:^|.*[,;.?!] ?)(?:(?:and|but|so|then|ok|okay|hm+|please|tell me|can you|could you) )*"
+    r"(?:why|how come|what made|justify|explain(?! how (?:this|it|you|to))|what(?:'s| is| was) the reason|"
+    r"where does .* come from)\b"
+)
+_ORDER = re.compile(
+    r"(?:(?:please|now|then|and|also|can you|could you|i want to|i'd like to|let's|hey|hi|hello)[ ,]+)*"
+    r"(?:classify|fine-?tune|tune|train|finetune|qlora|lora|dpo|sft|teach|build)\b"
+)
+
+
+def _plain_question(low: str, standing: Standing) -> Wish | None:
+    """A question or command that needs no reading of a request."""
+    waits = standing.ready and not standing.started
+    if is_yes(low) and waits:
+        return Wish(kind=Kind.START)
+    if _DOUBT.match(low):
+        return Wish(kind=Kind.EXPLAIN, parameter=parameter_in(low))
+    if _ESTIMATE.match(low) and (waits or standing.study) and not _FILE.search(low):
+        return Wish(kind=Kind.SHOW_PLAN if waits else Kind.BUDGET)
+    if _FILE.search(low) or _ORDER.match(low):
+        return None
+    for kind, pattern in _PATTERNS:
+        if re.match(pattern, low):
+            return Wish(kind=kind)
+    return None
+
+
+_FILE = re.compile(r"\.(?:csv|tsv|jsonl?|parquet|txt)\b|stdlib:")
+_ASK = re.compile(
+    r"\s*(?:please\s+)?(?:(?:ask|prompt|query|tell|try|test|use|run)\b(?:\s+(?:the|my|our|this|that|your|best|tuned|new|"
+    r"trained|fine-tuned|final|model|adapter|classifier|it|on|of|with|out|study|\#?\d+))*|generate|predict|"
+    r"classify(?:\s+(?:this|the following|the text))?|what (?:does|would|will) (?:it|the (?:tuned |best )?model) "
+    r"(?:say|answer|predict|give)(?:\s+(?:to|for|about|on))?)\s*(?::\s*(?P<rest>\S.*)|[\"“'](?P<quote>[^\"”]+)[\"”'])[\s?.!]*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _about_the_model(text: str) -> Wish | None:
+    """A prompt for the tuned model: "ask the model: ..."."""
+    found = _ASK.match(text)
+    if found is None:
+        return None
+    prompt = (found["rest"] or found["quote"]).strip()
+    before = text[: found.start("rest" if found["rest"] else "quote")]
+    return Wish(kind=Kind.GENERATE, study=study_in(before.lower()), text=prompt.strip('"“”') or prompt)
+
+
+_LOOK = re.compile(
+    r"(?:what(?:'s| is| are| does| do| kind)\b|how (?:many|big|large|long)\b|which columns|describe\b|profile\b|"
+    r"inspect\b|look (?:at|into)\b|check\b|open\b|(?:show|tell)(?: me)?\b|summari[sz]e\b|examine\b|columns\b|preview\b)"
+)
+_BY_INTENT = {
+    Intent.STATUS: Kind.STATUS,
+    Intent.EXPLAIN: Kind.EXPLAIN,
+    Intent.RESUME: Kind.RESUME,
+    Intent.CANCEL: Kind.CANCEL,
+    Intent.EVALUATE: Kind.EVALUATE,
+    Intent.EXPORT: Kind.EXPORT,
+    Intent.HELP: Kind.HELP,
+}
+
+
+def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | int | None]) -> Wish:
+    """What the rules reader makes of it, alone or as an edit of the draft."""
+    alone = read_request(text)
+    spec, intent = alone.spec, alone.spec.intent
+    if alone.refusal is not None and alone.refusal.kind is RefusalClass.UNSAFE_PATH:
+        return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
+    if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
+        return Wish(kind=Kind.PROFILE, data=spec.data.train)
+    if intent in _BY_INTENT:
+        kind = _BY_INTENT[intent]
+        if kind is Kind.STATUS and named["trial"] is not None:
+            kind = Kind.EXPLAIN
+        data = spec.data.test or spec.data.validation or spec.data.train
+        return Wish.model_validate(
+            {"kind": kind, "data": data, "out": spec.output.dir, "merge": bool(spec.output.merge), **named}
+        )
+    if _hands_out(standing) and set(_fields(alone)) - {"intent"} <= _OUTPUT and _OUT.match(low):
+        return Wish.model_validate(
+            {"kind": Kind.EXPORT, "out": spec.output.dir, "merge": bool(spec.output.merge), **named}
+        )
+    if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
+        return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
+    if (standing.draft is None and standing.study is None) or names_a_job(alone):
+        return Wish(kind=Kind.NOTHING if intent is Intent.UNSUPPORTED else Kind.JOB)
+    return _edit(text, alone, standing)
+
+
+_OUTPUT = {"output.dir", "output.merge"}
+_OUT = re.compile(
+    r"(?:please )?(?:export|merge|save|download|give|hand|copy|write)\b.*"
+    r"\b(?:it|adapter|model|weights|study|results?)\b"
+)
+
+
+def _hands_out(standing: Standing) -> bool:
+    """Whether an output can only be that of a study: no plan is being made."""
+    return standing.started or (standing.draft is None and standing.study is not None)
+
+
+def _edit(text: str, alone: Draft, standing: Standing) -> Wish:
+    changed = standing.draft is None and alone.spec.intent is not Intent.UNSUPPORTED
+    if standing.draft is not None:
+        edit = read_request(text, previous=standing.draft)
+        changed = _content(edit) != _content(standing.draft)
+    if changed:
+        return Wish(kind=Kind.EDIT)
+    if standing.question is not None:
+        return Wish(kind=Kind.ANSWER)
+    return Wish(kind=Kind.NOTHING, text=text)
+
+
+def _content(draft: Draft) -> tuple[object, ...]:
+    return draft.spec, draft.rejected, draft.questions, draft.refusal
+
+
+def _fields(draft: Draft) -> tuple[str, ...]:
+    return tuple(quote.field for quote in draft.quotes)
+
+
+_JOB_VERBS = re.compile(
+    r"\b(?:classif(?:y|ier)|fine-?tun\w+|tune|qlora|lora[- ]tune|train (?:a|an|the|my)|teach|dpo|sft)\b"
+)
+_NOT_NEW = re.compile(r"\b(?:instead|rather|make (?:it|that)|change|switch|also|too)\b")
+
+
+def names_a_job(draft: Draft) -> bool:
+    """Whether a request stands on its own: it says what to do, and on what data."""
+    said = _fields(draft)
+    words = " ".join(quote.quote for quote in draft.quotes).lower()
+    verbs = "task" in said or "loss" in said or _JOB_VERBS.search(words) is not None
+    return "data.train" in said and verbs and _NOT_NEW.search(words) is None
+
+
+def study_in(low: str) -> str | None:
+    """The study that is spoken of, by its number; `low` in small letters."""
+    found = re.search(r"\b(?:study|studies|run|job)\s*(?:number |no\.? ?|nr\.? ?)?#?(\d+)\b", low)
+    return found[1] if found else None
+
+
+def _trials(low: str) -> tuple[int | None, int | None]:
+    """The trials named: "trial 3", "trials 3 and 4", "is trial 3 better than trial 4"."""
+    found = re.search(
+        r"\btrials?\s*#?(?P<one>\d{1,18})\b(?:[^.?!]{0,24}?\b(?:and|with|to|vs|versus|against|than|over|or)\b\.?"
+        r"\s*(?:trial\s*)?#?(?P<two>\d{1,18})\b)?",
+        low,
+    )
+    if found is None or re.search(r"\b\d+ trials?\b", low):
+        return None, None
+    return int(found["one"]), int(found["two"]) if found["two"] else None
+
+
+def parameter_in(low: str) -> str | None:
+    """The hyperparameter that is spoken of, by its name in the configuration."""
+    for field, words in FIELD_WORDS.items():
+        if field.startswith("search.") and re.search(rf"(?<!\w)(?:{words})(?!\w)", low):
+            return field.removeprefix("search.")
+    found = re.search(r"\b(max_grad_norm|head_lr_ratio|simpo_gamma|label_smoothing)\b", low)
+    return found[1] if found else None

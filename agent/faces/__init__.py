@@ -1,0 +1,1 @@
+"""How tunewright is reached: command line, terminal chat, HTTP, MCP, Python."""

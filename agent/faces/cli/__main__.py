@@ -1,0 +1,3 @@
+from agent.faces.cli.commands import main
+
+main()

@@ -1,0 +1,547 @@
+"""The command line: parse, call one function, print. `tunewright --help` must answer in half a second, so everything
+heavy is imported inside the command that needs it.
+
+Exit codes: 0 done, 1 the work failed, 2 bad input, 3 needs an answer or approval, 4 budget spent before anything
+useful, 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.faces.console import console, guarded, print_error
+from trainers.errors import InputError
+
+LLM_HELP = "planner: embedded, {openai,anthropic}:MODEL, {hf,vllm}:MODEL_OR_PATH, http://host:port/v1#MODEL"
+json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object (or one a line) instead of text")
+llm_option = click.option("--llm", metavar="NAME", help=LLM_HELP)
+trials_option = click.option("--trials", type=int, help="how many configurations to try")
+seconds_option = click.option("--seconds", type=float, help="wall time of the whole study")
+warm_start_option = click.option(
+    "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
+)
+data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
+from_study_option = click.option(
+    "--from-study", metavar="STUDY", help="copy this study's configuration; REQUEST, if any, is an edit of it in words"
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tunewright")
+def cli() -> None:
+    """Describe a fine-tuning job in plain language; get a checked plan, an honest search and the best adapter.
+
+    Start with `tunewright demo`, or `tunewright plan "classify the topics in tickets.csv, 8 trials"`.
+    """
+
+
+@cli.command()
+@click.argument("request", metavar="REQUEST|SPEC.yaml", required=False)
+@from_study_option
+@data_option
+@trials_option
+@seconds_option
+@warm_start_option
+@llm_option
+@json_option
+@guarded
+def plan(
+    request: str | None,
+    from_study: str | None,
+    data: str | None,
+    trials: int | None,
+    seconds: float | None,
+    warm_start: str | None,
+    llm: str | None,
+    as_json: bool,
+) -> int:
+    """Print what a request would do; change nothing."""
+    from agent.desk.planning import job_of, overrides
+    from agent.faces.cli.run import exit_code, show_plan
+
+    made = job_of(request, overrides(data, trials, seconds, warm_start), llm, from_study).plan().plan
+    show_plan(made, as_json)
+    return exit_code(made)
+
+
+@cli.command()
+@click.argument("request", metavar="REQUEST|SPEC.yaml", required=False)
+@from_study_option
+@data_option
+@trials_option
+@seconds_option
+@warm_start_option
+@llm_option
+@click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
+@click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@click.option("--detach", is_flag=True, help="queue the study and return at once; see `wait` and `events --follow`")
+@click.option("--key", help="with --detach: asked again with the same key, it is the same study")
+@json_option
+@guarded
+def run(
+    request: str | None,
+    from_study: str | None,
+    data: str | None,
+    trials: int | None,
+    seconds: float | None,
+    warm_start: str | None,
+    llm: str | None,
+    yes: bool,
+    approve: str | None,
+    detach: bool,
+    key: str | None,
+    as_json: bool,
+) -> int:
+    """Plan, ask for approval, search, confirm and report. Ctrl-C stops; `resume` goes on."""
+    from agent.desk.planning import Approval, job_of, overrides
+    from agent.faces.cli.run import queue_job, run_job
+
+    if key is not None and not detach:
+        raise InputError("key", "is for studies that are queued.", "Add --detach.")
+    approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
+    job = job_of(request, overrides(data, trials, seconds, warm_start), llm, from_study)
+    return queue_job(job, approval, key, as_json) if detach else run_job(job, approval, as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--detach", is_flag=True, help="queue the study and return at once")
+@json_option
+@guarded
+def resume(study: str | None, detach: bool, as_json: bool) -> int:
+    """Go on with an interrupted or cancelled study; finished trials are not run again."""
+    from agent.faces.cli.run import carry_out, resume_study
+    from agent.settings import load_settings
+
+    if not detach:
+        return carry_out(study, load_settings(), as_json)
+    resume_study(study, load_settings(), as_json)
+    return 0
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--timeout", type=float, metavar="S", help="seconds to wait at most; default: to the end")
+@json_option
+@guarded
+def wait(study: str | None, timeout: float | None, as_json: bool) -> int:
+    """Wait for a study to end. Exit code 0 done, 1 failed, 130 stopped before its end.
+
+    A timeout is no error: the exit code is 0, and with --json `over` is false.
+    """
+    from agent.faces.cli.run import wait_for
+    from agent.settings import load_settings
+
+    return wait_for(study, timeout, load_settings(), as_json)
+
+
+@cli.command()
+@json_option
+@guarded
+def queue(as_json: bool) -> None:
+    """The studies that are to be worked off, in order."""
+    from agent.faces.cli.show import show_queue
+    from agent.settings import load_settings
+
+    show_queue(load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def status(study: str | None, as_json: bool) -> None:
+    """All studies, or where one stands."""
+    from agent.faces.cli.show import show_status
+    from agent.settings import load_settings
+
+    show_status(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def show(study: str | None, as_json: bool) -> None:
+    """A study's trials with their configurations and scores."""
+    from agent.faces.cli.show import show_study
+    from agent.settings import load_settings
+
+    show_study(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--lines", "-n", default=40, show_default=True, help="last lines of each log")
+@json_option
+@guarded
+def logs(study: str | None, lines: int, as_json: bool) -> None:
+    """What the worker processes printed."""
+    from agent.faces.cli.show import show_logs
+    from agent.settings import load_settings
+
+    show_logs(study, lines, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@click.option("--after", default=0, show_default=True, help="only events with a higher sequence number")
+@click.option("--follow", "-f", is_flag=True, help="wait for more until the study is over")
+@json_option
+@guarded
+def events(study: str | None, after: int, follow: bool, as_json: bool) -> None:
+    """What happened, in order."""
+    from agent.faces.cli.show import show_events
+    from agent.settings import load_settings
+
+    show_events(study, after, follow, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def cancel(study: str | None, as_json: bool) -> None:
+    """Stop a study and take it off the queue; it can be resumed."""
+    from agent.faces.cli.run import cancel_study
+    from agent.settings import load_settings
+
+    cancel_study(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def pause(study: str | None, as_json: bool) -> None:
+    """Stop a study but keep its place in the queue; `resume` goes on."""
+    from agent.faces.cli.run import pause_study
+    from agent.settings import load_settings
+
+    pause_study(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study", required=False)
+@json_option
+@guarded
+def report(study: str | None, as_json: bool) -> None:
+    """The report of a finished study."""
+    from agent.faces.cli.show import show_report
+    from agent.settings import load_settings
+
+    show_report(study, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study")
+@click.argument("trial", required=False, type=int)
+@json_option
+@guarded
+def explain(study: str, trial: int | None, as_json: bool) -> None:
+    """Why a trial has its configuration: proposer, reason, prediction against outcome, LLM call."""
+    from agent.faces.cli.show import show_explanation
+    from agent.settings import load_settings
+
+    show_explanation(study, trial, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("study")
+@click.argument("left", required=False, type=int)
+@click.argument("right", required=False, type=int)
+@json_option
+@guarded
+def compare(study: str, left: int | None, right: int | None, as_json: bool) -> None:
+    """Trial LEFT (the best where none is named) against trial RIGHT (the default)."""
+    from agent.faces.cli.show import show_comparison
+    from agent.settings import load_settings
+
+    show_comparison(study, left, right, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("adapter", type=click.Path(path_type=Path))
+@click.argument("data")
+@click.option("--metric", help="default: the metric of the adapter's task")
+@click.option("--max-rows", type=int, help="score the first rows only")
+@json_option
+@guarded
+def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None, as_json: bool) -> None:
+    """Score a saved adapter on labelled data."""
+    from agent.settings import load_settings
+    from tools.evaluate import evaluate_adapter, print_evaluation
+
+    scored = evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots)
+    print_evaluation(scored, console(), as_json)
+
+
+@cli.command()
+@click.argument("study")
+@click.option("--out", type=click.Path(path_type=Path), help="new directory; default: ./tunewright-STUDY")
+@click.option("--merge", is_flag=True, help="merge the adapter into the base model")
+@json_option
+@guarded
+def export(study: str, out: Path | None, merge: bool, as_json: bool) -> None:
+    """Copy a study's adapter out, or merge it into a full model."""
+    from agent.faces.cli.run import export_study
+    from agent.settings import load_settings
+
+    export_study(study, out, merge, load_settings(), as_json)
+
+
+@cli.command()
+@click.argument("adapter", type=click.Path(path_type=Path))
+@click.argument("prompt")
+@click.option("--max-new-tokens", default=128, show_default=True)
+@json_option
+@guarded
+def generate(adapter: Path, prompt: str, max_new_tokens: int, as_json: bool) -> None:
+    """Ask a saved adapter: generated text, or class probabilities."""
+    from tools.generate import generate as ask
+
+    answer = ask(adapter, prompt, max_new_tokens)
+    click.echo(answer.model_dump_json() if as_json else answer.shown())
+
+
+@cli.command()
+@json_option
+@guarded
+def doctor(as_json: bool) -> int:
+    """What this machine can do, and what is missing."""
+    from agent.faces.cli.doctor import examine, print_findings
+    from agent.settings import load_settings
+
+    findings = examine(load_settings())
+    print_findings(findings, console(), as_json)
+    return 1 if any(f.level == "error" for f in findings) else 0
+
+
+@cli.command()
+@trials_option
+@json_option
+@guarded
+def demo(trials: int | None, as_json: bool) -> int:
+    """The main job on this machine's own documentation: no data, no GPU, no network needed."""
+    from agent.desk.planning import Approval, Job, overrides
+    from agent.faces.cli.run import run_job
+    from agent.settings import load_settings
+
+    approval = Approval(yes=True, plan_hash=None, interactive=False)
+    return run_job(Job(DEMO_REQUEST, load_settings("embedded"), overrides(None, trials, None)), approval, as_json)
+
+
+DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, best macro-F1, 8 trials, 2 epochs"
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", default=8321, show_default=True, help="0 takes a free one")
+@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME[:PORT]", help="name it is called by, too")
+@click.option("--new-token", is_flag=True, help="let nobody in who has the old one")
+@click.option("--show-token", is_flag=True, help="print the token")
+@click.option("--link", is_flag=True, help="print another login link of the running server, and end")
+@click.option("--max-upload-mb", default=512, show_default=True, help="largest file that may be uploaded")
+@llm_option
+@json_option
+@guarded
+def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
+    """Serve the web page, the job API and the chat on this machine. Studies go on when it stops."""
+    from agent.faces.cli.client import print_link
+    from agent.faces.http.serve import Serving
+    from agent.faces.http.serve import serve as serve_until_stopped
+    from agent.settings import load_settings
+
+    if link:
+        print_link(load_settings(llm), as_json)
+    else:
+        serve_until_stopped(load_settings(llm), Serving.model_validate(serving), as_json)
+
+
+@cli.command()
+@click.option("--http", "over_http", is_flag=True, help="serve streamable HTTP instead of stdin and stdout")
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
+@click.option("--port", default=8322, show_default=True, help="0 takes a free one")
+@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME[:PORT]", help="name it is called by, too")
+@click.option("--new-token", is_flag=True, help="let nobody in who has the old one")
+@llm_option
+@guarded
+def mcp(over_http: bool, llm: str | None, **serving: Any) -> None:
+    """The MCP server, for Claude Code, Cursor, Codex and other agents that call tools."""
+    from agent.faces.mcp.over_stdio import serve_stdio, settings_away_from_root
+
+    settings = settings_away_from_root(llm)
+    if not over_http:
+        serve_stdio(settings)
+        return
+    from agent.faces.http.serve import Serving
+    from agent.faces.mcp.over_http import serve_http
+
+    serve_http(settings, Serving.model_validate(serving))
+
+
+@cli.command()
+@click.argument("request", metavar="REQUEST|SPEC.yaml")
+@data_option
+@trials_option
+@seconds_option
+@llm_option
+@click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
+@click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@click.option("--wait", is_flag=True, help="print what happens until the study is over; Ctrl-C leaves it running")
+@json_option
+@guarded
+def submit(
+    request: str,
+    data: str | None,
+    trials: int | None,
+    seconds: float | None,
+    llm: str | None,
+    yes: bool,
+    approve: str | None,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Hand the approved plan to the running server (`tunewright serve`)."""
+    from agent.desk.planning import Approval, overrides
+    from agent.faces.cli.submit import submit as submit_to_server
+    from agent.settings import load_settings
+
+    approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
+    flags = overrides(data, trials, seconds)
+    return submit_to_server(request, flags, llm, approval, load_settings(), wait, as_json)
+
+
+@cli.command()
+@click.argument("text", required=False)
+@click.option(
+    "--resume", metavar="[ID]", is_flag=False, flag_value="latest", help="go on with a conversation, the latest"
+)
+@click.option("--list", "listed", is_flag=True, help="list earlier conversations")
+@click.option("--yes", "-y", is_flag=True, help="with TEXT or a pipe: approve plans without asking")
+@llm_option
+@json_option
+@guarded
+def chat(text: str | None, resume: str | None, listed: bool, yes: bool, llm: str | None, as_json: bool) -> int:
+    """Talk about studies: plan, change, approve, watch, ask why. With TEXT: one reply, for scripts.
+
+    Exit code 3: something waits for a yes or an answer. --json prints what happens, one object a line.
+    """
+    from agent.faces.terminal.terminal import ChatOptions
+    from agent.faces.terminal.terminal import chat as talk
+    from agent.settings import load_settings
+
+    options = ChatOptions(text=text, resume=resume, listed=listed, yes=yes, as_json=as_json)
+    return talk(options, llm, load_settings())
+
+
+@cli.command()
+@click.option("--install", "directory", metavar="DIR", type=click.Path(path_type=Path), help="copy it there instead")
+@json_option
+@guarded
+def skill(directory: Path | None, as_json: bool) -> None:
+    """Print how a coding agent uses tunewright (SKILL.md).
+
+    With --install it becomes DIR/tunewright/SKILL.md, where DIR is the skills directory of the coding agent.
+    """
+    from agent.faces.cli.skill import show_skill
+
+    show_skill(directory, as_json)
+
+
+@cli.group()
+def bench() -> None:
+    """The benchmarks of evals/."""
+
+
+@bench.command("requests")
+@click.option("--part", type=click.Choice(["develop", "test"]), default="test", show_default=True)
+@click.option("--file", "path", type=click.Path(path_type=Path), help="labelled requests of your own")
+@llm_option
+@json_option
+@guarded
+def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool) -> None:
+    """Score the request reader on labelled requests."""
+    from agent.faces.cli.bench import score_reader
+    from agent.settings import load_settings
+
+    score_reader(part, path, load_settings(llm), console(), as_json)
+
+
+@bench.command("search")
+@click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid; with --llm also hybrid+llm,llm")
+@click.option("--tables", "directories", multiple=True, type=click.Path(path_type=Path), help="directory of tables")
+@click.option("--suite", metavar="A,B,...", help="of tables, hpobench, hpolib, nasbench201, synthetic")
+@click.option("--only", multiple=True, metavar="GLOB", help="problems whose names match")
+@click.option("--trials", type=int, default=25, show_default=True, help="trials a run, the start included")
+@click.option("--seeds", type=int, default=8, show_default=True, help="runs a method and problem")
+@click.option("--start", type=int, default=1, show_default=True, help="common first trials: the default, then random")
+@click.option("--jobs", type=int, default=1, show_default=True, help="processes")
+@click.option("--renamed", is_flag=True, help="also the same problems with their names taken away")
+@click.option("--out", type=click.Path(path_type=Path), help="keep runs, results and plots here; go on from there")
+@llm_option
+@json_option
+@guarded
+def bench_search(
+    methods: str | None,
+    directories: tuple[Path, ...],
+    suite: str | None,
+    only: tuple[str, ...],
+    renamed: bool,
+    out: Path | None,
+    llm: str | None,
+    as_json: bool,
+    **settings: int,
+) -> None:
+    """Compare search methods on tables of real runs and on made-up functions."""
+    from agent.faces.cli.bench import compare_searches
+
+    compare_searches(
+        names_in(methods),
+        names_in(suite),
+        directories,
+        only,
+        settings,
+        renamed=renamed,
+        out=out,
+        llm=llm,
+        as_json=as_json,
+    )
+
+
+def names_in(text: str | None) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def main() -> None:
+    """Entry point of the `tunewright` command."""
+    import warnings
+
+    import tools
+
+    warnings.simplefilter("ignore", FutureWarning)  # of libraries about each other; nothing a user could do
+    ours = Path(__file__).resolve().parents[3]
+    if Path(str(tools.__file__)).resolve().parent.parent != ours:
+        click.echo(
+            f"another package owns the name `tools`: {tools.__file__}. Install tunewright in a fresh venv.", err=True
+        )
+        sys.exit(1)
+    if "--json" in sys.argv[1:]:
+        for_programs()
+    else:
+        cli()
+
+
+def for_programs() -> None:
+    """The command line for programs: a wrong option or argument is told as JSON as well."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        named = getattr(getattr(error, "param", None), "name", None) or getattr(error, "option_name", None)
+        hint = f"See `{error.ctx.command_path} --help`." if error.ctx else "See `tunewright --help`."
+        print_error(InputError(str(named or "arguments"), error.format_message(), hint, code="usage"), as_json=True)
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,68 @@
+"""`/healthz` and `/metrics`."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.responses import PlainTextResponse
+
+from agent.desk.dispatch import dispatcher_pid
+from agent.faces.http.service import Service
+from trainers.spec import Closed
+
+
+class Health(Closed):
+    """Whether work gets done."""
+
+    status: Literal["ok", "waiting"] = Field(description="waiting: studies are queued and nobody works them off yet")
+    version: str
+    queue: int = Field(description="studies that are queued, the running one included, paused ones not")
+    paused: int
+    dispatcher: int | None = Field(description="process that works off the queue; None: nothing to do")
+
+
+def health_routes(service: Service) -> APIRouter:
+    """The routes over one desk."""
+    from importlib.metadata import version
+
+    routes = APIRouter(tags=["server"])
+    own_version = version("tunewright")
+
+    @routes.get("/healthz", summary="Whether work gets done")
+    def healthz() -> Health:
+        """Queue and dispatcher."""
+        queue = service.desk.store.queue()
+        waiting = sum(not entry.paused for entry in queue)
+        pid = dispatcher_pid(service.settings.home)
+        return Health(
+            status="waiting" if waiting and pid is None else "ok",
+            version=own_version,
+            queue=waiting,
+            paused=len(queue) - waiting,
+            dispatcher=pid,
+        )
+
+    @routes.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
+    def metrics() -> str:
+        """Studies and trials by state, the queue, requests."""
+        return "\n".join([*_work(service), *service.measures.lines()]) + "\n"
+
+    return routes
+
+
+def _work(service: Service) -> list[str]:
+    store = service.desk.store
+    queue = store.queue()
+    lines = []
+    for name, counts in (("studies", store.study_states()), ("trials", store.trial_states())):
+        lines += [f"# HELP tunewright_{name} {name.capitalize()} by state.", f"# TYPE tunewright_{name} gauge"]
+        lines += [f'tunewright_{name}{{state="{state}"}} {n}' for state, n in counts.items()]
+    return [
+        *lines,
+        "# HELP tunewright_queue_length Studies that are queued and not paused.",
+        "# TYPE tunewright_queue_length gauge",
+        f"tunewright_queue_length {sum(not entry.paused for entry in queue)}",
+        "# HELP tunewright_dispatcher_up Whether a process works off the queue.",
+        "# TYPE tunewright_dispatcher_up gauge",
+        f"tunewright_dispatcher_up {int(dispatcher_pid(service.settings.home) is not None)}",
+    ]

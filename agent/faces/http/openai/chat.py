@@ -1,0 +1,168 @@
+"""`/v1/chat/completions`: the agent as a model, for any chat client; and the models of finished studies.
+
+The protocol has no conversations: each request repeats what was said. A request goes on with the stored conversation
+whose words it repeats, so that a "yes" can only mean a plan that was shown right before it.
+"""
+
+import asyncio
+import json
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from agent.desk.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
+from agent.errors import InputError
+from agent.faces.http.openai.chat_shapes import ChatRequest, Choice, Completion, Reply, Usage
+from agent.faces.http.openai.models import AGENT_MODEL
+from agent.faces.http.problems import Told, response_of
+from agent.faces.http.service import Service
+from agent.faces.http.sse import event, stream
+from agent.faces.http.transcripts import Transcripts, plan_words
+from agent.faces.http.turns import Listener, Turns
+
+TUNED = re.compile(r"ft:.{1,500}:tunewright:[A-Za-z0-9._-]{0,64}:(\d{1,18})")
+CORRECTED = "\n\n_(What was said so far in this reply does not hold. Corrected:)_\n\n"
+
+
+def chat_routes(service: Service, turns: Turns) -> APIRouter:
+    """The route over one desk."""
+    routes = APIRouter(prefix="/v1/chat", tags=["OpenAI: models and chat"])
+    transcripts = Transcripts(service.desk)
+
+    @routes.post("/completions", summary="Talk to the agent, or to a tuned model", response_model=Completion)
+    def complete(asked: ChatRequest) -> Any:
+        """model "tunewright" is the agent: plans are approved by answering yes. "ft:..." is the model of a study."""
+        if tuned := TUNED.fullmatch(asked.model):
+            return _by_tuned(service, asked, tuned[1])
+        if asked.model != AGENT_MODEL:
+            raise InputError(
+                "model", f"no model {asked.model[:100]!r} answers here.", "See GET /v1/models.", "not_found"
+            )
+        words, before = _last(asked)
+        named = (asked.metadata or {}).get("conversation_id")
+        conversation = transcripts.conversation(named, before)
+        listener = turns.start(conversation, lambda one: one.say(words))
+        told = Telling(asked, [*before, ("user", words)], conversation.conversation_id, transcripts)
+        if asked.stream:
+            return stream(service, told.chunks(listener))
+        return told.whole(listener)
+
+    return routes
+
+
+def _last(asked: ChatRequest) -> tuple[str, list[tuple[str, str]]]:
+    """The person's words, and what was said before them. Instructions of the client are not the person's: left out."""
+    said = [(m.role, m.words) for m in asked.messages if m.role in ("user", "assistant")]
+    if not said or said[-1][0] != "user":
+        raise InputError("messages", "the last message must be the user's.", "Add what the user says.")
+    return said[-1][1], [(str(role), words) for role, words in said[:-1]]
+
+
+class Telling:
+    """A turn of the agent's as a completion, whole or in chunks."""
+
+    def __init__(
+        self, asked: ChatRequest, said: list[tuple[str, str]], conversation_id: str, transcripts: Transcripts
+    ) -> None:
+        self._asked, self._said, self._transcripts = asked, said, transcripts
+        self._conversation_id = conversation_id
+        self._id, self._created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
+        self._text: list[str] = []
+
+    def whole(self, listener: Listener) -> Response:
+        """The answer when it is complete."""
+        for happening in listener:
+            if isinstance(happening, Retracted):
+                self._text.clear()
+            elif words := _words(happening):
+                self._text.append(words)
+            elif (why := self._unanswered(happening)) is not None:
+                return response_of(why, 502 if why.retryable else 500)
+        self._remember()
+        text = "".join(self._text)
+        done = Completion(
+            id=self._id,
+            created=self._created,
+            model=self._asked.model,
+            choices=(Choice(message=Reply(content=text)),),
+            usage=usage([words for _, words in self._said], text),
+            metadata={"conversation_id": self._conversation_id},
+        )
+        return JSONResponse(done.model_dump(mode="json"))
+
+    async def chunks(self, listener: Listener) -> AsyncIterator[bytes]:
+        """The answer as it comes about."""
+        yield self._chunk({"role": "assistant", "content": ""})
+        async for happening in listener.pieces():
+            if (why := self._unanswered(happening)) is not None:
+                yield event(json.dumps({"error": why.model_dump()}))
+                return
+            if words := CORRECTED if isinstance(happening, Retracted) else _words(happening):
+                self._text.append(words)
+                yield self._chunk({"content": words})
+        await asyncio.to_thread(self._remember)
+        yield self._chunk({}, "stop")
+        if self._asked.stream_options is not None and self._asked.stream_options.include_usage:
+            used = usage([words for _, words in self._said], "".join(self._text))
+            yield self._event([], used.model_dump())
+        yield b"data: [DONE]\n\n"
+
+    def _unanswered(self, happening: Happening) -> Told | None:
+        """Why the turn ended without a word, if it did."""
+        if not isinstance(happening, TurnOver) or happening.problem is None or self._text:
+            return None
+        return Told(**happening.problem.model_dump(), type="server_error")
+
+    def _remember(self) -> None:
+        self._transcripts.bind([*self._said, ("assistant", "".join(self._text))], self._conversation_id)
+
+    def _chunk(self, delta: dict[str, str], reason: str | None = None) -> bytes:
+        return self._event([{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}], None)
+
+    def _event(self, choices: list[dict[str, Any]], used: dict[str, int] | None) -> bytes:
+        told = {
+            "id": self._id,
+            "object": "chat.completion.chunk",
+            "created": self._created,
+            "model": self._asked.model,
+            "choices": choices,
+            "usage": used,
+            "metadata": {"conversation_id": self._conversation_id},
+        }
+        return event(json.dumps(told, ensure_ascii=False))
+
+
+def _words(happening: Happening) -> str:
+    """What a happening is in a chat that knows text only."""
+    if isinstance(happening, Said):
+        return happening.text
+    return plan_words(happening.plan) if isinstance(happening, ApprovalAsked) else ""
+
+
+def usage(asked: list[str], answer: str) -> Usage:
+    """The estimate; see `Usage`."""
+    prompt, completion = -(-sum(map(len, asked)) // 4), -(-len(answer) // 4)
+    return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+
+
+def _by_tuned(service: Service, asked: ChatRequest, study: str) -> Completion:
+    """The answer of a finished study's model to one message."""
+    words, before = _last(asked)
+    if before or asked.stream:
+        rule = "a tuned model answers one message at a time, not streamed."
+        raise InputError("messages" if before else "stream", rule, "Send one user message, without stream.")
+    limit = asked.max_completion_tokens or asked.max_tokens or 128
+    with service.loading.one():
+        answer = service.desk.generate(study, words, limit)
+    return Completion(
+        id=f"chatcmpl-{secrets.token_hex(12)}",
+        created=int(time.time()),
+        model=asked.model,
+        choices=(Choice(message=Reply(content=answer.text)),),
+        usage=usage([words], answer.text),
+    )

@@ -1,0 +1,222 @@
+"""`/v1/files` in OpenAI's shape: uploads go to disk as they come, and are checked when they are complete."""
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi import Path as InPath
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from agent.errors import InputError
+from agent.faces.http.openai.results import RESULTS, results_csv
+from agent.faces.http.openai.rows import converted
+from agent.faces.http.service import Service
+from agent.faces.http.upload import Upload
+from agent.study.desk_rows import StoredFile
+from agent.study.rows import now
+from trainers.spec import Closed
+
+FILE_ID = re.compile(r"file-[A-Za-z0-9]{8,40}")
+FileId = Annotated[str, InPath(max_length=64)]
+PURPOSES = ("fine-tune", "evals", "user_data", "assistants", "batch", "vision")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+
+
+class FileObject(Closed):
+    """An uploaded file."""
+
+    id: str
+    object: Literal["file"] = "file"
+    bytes: int
+    created_at: int
+    filename: str
+    purpose: str
+    status: Literal["uploaded", "processed", "error"] = "processed"
+    status_details: str | None = None
+    expires_at: int | None = None
+
+
+class FileList(Closed):
+    """Files, newest first."""
+
+    object: Literal["list"] = "list"
+    data: tuple[FileObject, ...]
+    first_id: str | None = None
+    last_id: str | None = None
+    has_more: bool = False
+
+
+class FileDeleted(Closed):
+    """A file that is gone."""
+
+    id: str
+    object: Literal["file"] = "file"
+    deleted: bool = True
+
+
+class UploadForm(Closed):
+    """The form of an upload (multipart/form-data)."""
+
+    file: str = Field(json_schema_extra={"format": "binary"})
+    purpose: Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
+
+
+def epoch(at: str) -> int:
+    """A stored time as OpenAI writes it."""
+    return int(datetime.fromisoformat(at).timestamp())
+
+
+def file_object(stored: StoredFile) -> FileObject:
+    """A stored file as it is told."""
+    return FileObject(
+        id=stored.file_id,
+        bytes=stored.bytes,
+        created_at=epoch(stored.at),
+        filename=stored.filename,
+        purpose=stored.purpose,
+    )
+
+
+def folder_of(home: Path, file_id: str) -> Path:
+    """Where an upload lies. Raises InputError for what cannot be an upload's id."""
+    if not FILE_ID.fullmatch(file_id):
+        raise InputError("file", f"no file {file_id!r}.", "Upload it, or list the files.", code="not_found")
+    return home / "files" / file_id
+
+
+def file_routes(service: Service) -> APIRouter:
+    """The routes over one desk."""
+    routes = APIRouter(prefix="/v1/files", tags=["OpenAI: files"])
+    desk, home = service.desk, service.settings.home
+
+    @routes.post("", summary="Upload a file", openapi_extra=UPLOAD_SCHEMA)
+    async def upload(request: Request) -> FileObject:
+        """Chat (`messages`), preference (`input`, `preferred_output`, `non_preferred_output`), `text` and `label`, or
+        any table that tunewright reads. Preference rows are brought into our form; /content gives what was sent."""
+        incoming = home / "files" / f".incoming-{secrets.token_hex(8)}"
+        try:
+            received = await Upload(incoming, service.max_upload).receive(request)
+            return await run_in_threadpool(_take_in, service, incoming, received.filename, received.fields)
+        finally:
+            await run_in_threadpool(shutil.rmtree, incoming, ignore_errors=True)
+
+    @routes.get("", summary="Uploaded files")
+    def list_files(
+        purpose: Annotated[str | None, Query(max_length=40)] = None,
+        after: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+        order: Literal["asc", "desc"] = "desc",
+    ) -> FileList:
+        """Newest first, or `order=asc`."""
+        found = [f for f in desk.store.files() if purpose in (None, f.purpose)]
+        if order == "asc":
+            found.reverse()
+        if after is not None:
+            found = found[next((i for i, f in enumerate(found, 1) if f.file_id == after), len(found)) :]
+        page = tuple(file_object(f) for f in found[:limit])
+        first, last = (page[0].id, page[-1].id) if page else (None, None)
+        return FileList(data=page, first_id=first, last_id=last, has_more=len(found) > limit)
+
+    @routes.get("/{file_id}", summary="About a file")
+    def look_at_file(file_id: FileId) -> FileObject:
+        """An upload, or the results of a job."""
+        if found := RESULTS.fullmatch(file_id):
+            study = desk.study(found[1])
+            size = len(results_csv(desk, study.study_id).encode())
+            at = epoch(study.finished_at or study.created_at)
+            name = f"results-{study.study_id}.csv"
+            return FileObject(id=file_id, bytes=size, created_at=at, filename=name, purpose="fine-tune-results")
+        folder_of(home, file_id)
+        return file_object(desk.store.file(file_id))
+
+    @routes.get("/{file_id}/content", summary="What a file holds", response_class=Response)
+    def content(file_id: FileId) -> Response:
+        """As it was uploaded; of a job's results, its learning curves as CSV."""
+        if found := RESULTS.fullmatch(file_id):
+            return StreamingResponse(iter([results_csv(desk, found[1])]), media_type="text/csv")
+        folder, stored = folder_of(home, file_id), desk.store.file(file_id)
+        path = folder / safe_name(stored.filename)
+        if not path.is_file() or path.is_symlink():
+            raise InputError("file", f"the content of {file_id} is gone.", "Upload it again.", "not_found")
+        return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+    @routes.delete("/{file_id}", summary="Delete a file")
+    def delete(file_id: FileId) -> FileDeleted:
+        """Studies that use it go on: they have their own copy."""
+        folder = folder_of(home, file_id)
+        desk.store.file(file_id)
+        desk.store.forget_file(file_id)
+        shutil.rmtree(folder, ignore_errors=True)
+        return FileDeleted(id=file_id)
+
+    return routes
+
+
+UPLOAD_SCHEMA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}},
+    }
+}
+
+
+def safe_name(filename: str) -> str:
+    """A file name without surprises, its ending kept."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", filename.replace("\\", "/").rpartition("/")[2])
+    return plain.lstrip(".")[-100:] or "upload.jsonl"
+
+
+def _take_in(service: Service, incoming: Path, filename: str, fields: dict[str, str]) -> FileObject:
+    """Check a complete upload, and make it a file."""
+    purpose = fields.get("purpose", "")
+    if purpose not in PURPOSES:
+        raise InputError("purpose", f"must be one of {', '.join(PURPOSES)}, got {purpose[:40]!r}.", "Use fine-tune.")
+    if unknown := sorted(set(fields) - {"purpose"}):
+        rule = f"{unknown[0][:60]} is not supported; files are kept until they are deleted."
+        raise InputError(unknown[0][:60], rule, "Leave it out.")
+    name = safe_name(filename)
+    raw = incoming / "raw"
+    if raw.stat().st_size == 0:
+        raise InputError("file", "the file is empty.", "Upload a file with rows.")
+    if purpose == "fine-tune" and not name.lower().endswith(SUFFIXES):
+        raise InputError("file", f"must be one of {', '.join(SUFFIXES)}, got {name!r}.", "Upload JSON lines.")
+    original = incoming / name
+    raw.rename(original)
+    used = original
+    if purpose == "fine-tune" and name.lower().endswith((".jsonl", ".ndjson")):
+        used = converted(original) or original
+    file_id = f"file-{secrets.token_hex(12)}"
+    folder = folder_of(service.settings.home, file_id)
+    incoming.rename(folder)
+    stored = StoredFile(
+        file_id=file_id,
+        at=now(),
+        filename="".join(c if c.isprintable() else "_" for c in filename)[-200:],
+        purpose=purpose,
+        bytes=(folder / name).stat().st_size,
+        sha256=_sha256(folder / name),
+        path=str(folder / used.relative_to(incoming)),
+    )
+    service.desk.store.add_file(stored)
+    return file_object(stored)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unfinished_uploads(home: Path) -> Iterator[Path]:
+    """What uploads left that a server did not live to see the end of."""
+    if (home / "files").is_dir():
+        yield from (home / "files").glob(".incoming-*")

@@ -1,0 +1,70 @@
+"""`/v1/models`: base models that are known to work here, and what finished studies have made."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path
+
+from agent.errors import InputError
+from agent.faces.http.openai.files import epoch
+from agent.faces.http.openai.shapes import JobRequest
+from agent.faces.http.openai.view import model_name
+from agent.faces.http.service import Service
+from agent.study.nouns import StudyState
+from trainers.embedded import MINILM, TINY_CAUSAL
+from trainers.spec import Closed
+
+AGENT_MODEL = "tunewright"
+"""The name under which the agent itself answers."""
+SINCE = 1_764_000_000
+
+
+class Model(Closed):
+    """A model."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class ModelList(Closed):
+    """Models."""
+
+    object: Literal["list"] = "list"
+    data: tuple[Model, ...]
+
+
+def model_routes(service: Service) -> APIRouter:
+    """The routes over one desk."""
+    routes = APIRouter(prefix="/v1/models", tags=["OpenAI: models and chat"])
+
+    @routes.get("", summary="Models")
+    def list_models() -> ModelList:
+        """The agent, base models, and the models of finished studies. Any hub id can be named as a base."""
+        return ModelList(data=tuple(models(service)))
+
+    @routes.get("/{model:path}", summary="About a model")
+    def retrieve(model: Annotated[str, Path(max_length=600)]) -> Model:
+        """One of the list."""
+        found = next((m for m in models(service) if m.id == model), None)
+        if found is None:
+            raise InputError("model", f"no model {model[:100]!r} is listed here.", "See GET /v1/models.", "not_found")
+        return found
+
+    return routes
+
+
+def models(service: Service) -> list[Model]:
+    """All that can be listed, newest tuned models last."""
+    studies = service.desk.store.studies()
+    bases = dict.fromkeys([MINILM, TINY_CAUSAL, *(study.spec.base_model for study in studies)])
+    found = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
+    found += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
+    for study in studies:
+        if study.state is StudyState.DONE:
+            submission = service.desk.store.submission(study_id=study.study_id)
+            job = submission.job if submission and submission.face == "openai" else None
+            suffix = JobRequest.model_validate(job).suffix if job else None
+            at = epoch(study.finished_at or study.created_at)
+            found.append(Model(id=model_name(study, suffix), created=at, owned_by="tunewright"))
+    return found

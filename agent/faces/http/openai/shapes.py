@@ -1,0 +1,180 @@
+"""The forms of fine-tuning jobs in OpenAI's shape: what is asked for and what is told."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from agent.desk.cards import StudyCard
+from agent.errors import InputError
+from agent.faces.http.fields import Name, Text, Words
+from trainers.spec import Closed, Loss, Metric
+
+Auto = Literal["auto"]
+Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
+AUTO: Auto = "auto"
+Key = Annotated[Text, Field(max_length=64)]
+Value = Annotated[Text, Field(max_length=512)]
+
+
+class Hyperparameters(Closed):
+    """Each "auto" (searched) or a number (fixed)."""
+
+    n_epochs: Auto | Annotated[int, Field(ge=1, le=1000)] | None = None
+    batch_size: Auto | Annotated[int, Field(ge=1, le=4096)] | None = None
+    learning_rate_multiplier: Auto | Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        None, description="times the default learning rate of this model and task"
+    )
+    beta: Auto | Annotated[float, Field(gt=0, le=1000)] | None = Field(None, description="dpo only")
+
+
+class MethodOptions(Closed):
+    """Options of one method."""
+
+    hyperparameters: Hyperparameters = Hyperparameters()
+
+
+class Method(Closed):
+    """How to tune: on examples (supervised) or on preferences (dpo)."""
+
+    type: Literal["supervised", "dpo"]
+    supervised: MethodOptions | None = None
+    dpo: MethodOptions | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_others(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("type") == "reinforcement":
+            raise ValueError("reinforcement is not available here; use supervised or dpo")
+        return given
+
+
+class Beyond(Closed):
+    """What OpenAI's API has no field for; send it by `extra_body={"tunewright": {...}}`."""
+
+    request: Words | None = Field(None, description="more wishes, in plain language")
+    trials: int | None = Field(None, description="how many configurations to try")
+    seconds: float | None = Field(None, description="wall time of the whole job")
+    metric: Metric | None = Field(None, description="what to optimise")
+    loss: Loss | None = Field(None, description="preference loss; default: sigmoid")
+    llm: Name | None = Field(None, description="planner")
+
+
+class JobRequest(Closed):
+    """A fine-tuning job that is asked for."""
+
+    model: Name = Field(description="hub id, local path, or embedded:tiny-causal")
+    training_file: Name = Field(description="id of an uploaded file")
+    validation_file: Name | None = None
+    method: Method | None = None
+    hyperparameters: Hyperparameters | None = Field(None, description="the older place of those of `method`")
+    suffix: str | None = Field(None, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    seed: int | None = Field(None, ge=0, le=2**31 - 1)
+    metadata: dict[Key, Value] | None = Field(None, max_length=16)
+    integrations: tuple[()] | None = Field(None, description="none here; see the configuration file")
+    tunewright: Beyond = Beyond()
+
+    @property
+    def stated(self) -> Hyperparameters:
+        """The hyperparameters, wherever they were given. Raises InputError where they are given twice."""
+        options = None if self.method is None else getattr(self.method, self.method.type)
+        inside = None if options is None else options.hyperparameters
+        if inside is not None and self.hyperparameters is not None and inside != self.hyperparameters:
+            raise InputError("hyperparameters", "are given twice, and differ.", "Give those of `method` only.")
+        return inside or self.hyperparameters or Hyperparameters()
+
+
+class JobError(Closed):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+
+class Job(BaseModel):
+    """A fine-tuning job: a study seen as OpenAI's clients expect it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    object: Literal["fine_tuning.job"] = "fine_tuning.job"
+    created_at: int
+    finished_at: int | None
+    estimated_finish: int | None
+    error: JobError | None
+    fine_tuned_model: str | None
+    hyperparameters: Hyperparameters
+    method: Method
+    model: str
+    organization_id: str = "tunewright"
+    result_files: tuple[str, ...]
+    seed: int
+    status: Status
+    trained_tokens: int | None
+    training_file: str
+    validation_file: str | None
+    integrations: tuple[()] = ()
+    metadata: dict[str, str] | None = None
+    suffix: str | None = None
+    user_provided_suffix: str | None = None
+    tunewright: StudyCard = Field(description="the study behind the job")
+
+
+class JobList(Closed):
+    """Jobs, newest first."""
+
+    object: Literal["list"] = "list"
+    data: tuple[Job, ...]
+    has_more: bool
+
+
+class JobEvent(Closed):
+    """Something that happened in a job."""
+
+    id: str
+    object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
+    created_at: int
+    level: Literal["info", "warn", "error"]
+    message: str
+    type: Literal["message", "metrics"]
+    data: dict[str, Any]
+
+
+class EventList(Closed):
+    """Events, newest first."""
+
+    object: Literal["list"] = "list"
+    data: tuple[JobEvent, ...]
+    has_more: bool
+
+
+class CheckpointMetrics(Closed):
+    """What a checkpoint reached."""
+
+    step: int | None = None
+    train_loss: float | None = None
+    valid_loss: float | None = None
+    full_valid_loss: float | None = None
+    score: float | None = Field(None, description="in the metric of the study")
+
+
+class Checkpoint(Closed):
+    """A trial that is complete."""
+
+    id: str
+    object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
+    created_at: int
+    fine_tuned_model_checkpoint: str
+    fine_tuning_job_id: str
+    metrics: CheckpointMetrics
+    step_number: int
+
+
+class CheckpointList(Closed):
+    """Checkpoints, newest first."""
+
+    object: Literal["list"] = "list"
+    data: tuple[Checkpoint, ...]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool

@@ -1,0 +1,119 @@
+"""A study as OpenAI's clients see it: a fine-tuning job."""
+
+import re
+import time
+from typing import Any
+
+from agent.desk.cards import StudyCard
+from agent.errors import InputError
+from agent.faces.http.openai.files import epoch
+from agent.faces.http.openai.shapes import (
+    AUTO,
+    Hyperparameters,
+    Job,
+    JobError,
+    JobRequest,
+    Method,
+    MethodOptions,
+    Status,
+)
+from agent.study.desk_rows import Submission
+from agent.study.nouns import Study, StudyState
+from trainers.spec import Task
+
+JOB_ID = re.compile(r"ftjob-(\d{1,18})")
+
+
+def study_of(job_id: str) -> str:
+    """The study behind a job's id. Raises InputError for what is none."""
+    found = JOB_ID.fullmatch(job_id)
+    if found is None:
+        raise InputError("fine_tuning_job_id", f"no job {job_id[:80]!r}.", "List the jobs.", code="not_found")
+    return found[1]
+
+
+def job_of(study: Study, card: StudyCard, submission: Submission | None, trained_tokens: int | None) -> Job:
+    """The study as a job."""
+    asked = JobRequest.model_validate(submission.job) if submission and submission.job else None
+    status = status_of(card)
+    method, stated = _method(study, asked)
+    finished = epoch(card.finished_at) if card.finished_at and status in OVER else None
+    left = card.seconds_left_p50
+    return Job(
+        id=f"ftjob-{card.study}",
+        created_at=epoch(card.created_at),
+        finished_at=finished,
+        estimated_finish=int(time.time() + left) if status == "running" and left is not None else None,
+        error=_error(card) if status == "failed" else None,
+        fine_tuned_model=model_name(study, asked.suffix if asked else None) if status == "succeeded" else None,
+        hyperparameters=found_hyperparameters(stated, study, card),
+        method=method,
+        model=study.spec.base_model,
+        result_files=(f"file-results-{card.study}",) if status == "succeeded" else (),
+        seed=study.spec.seed,
+        status=status,
+        trained_tokens=trained_tokens if status == "succeeded" else None,
+        training_file=asked.training_file if asked else study.spec.data.train,
+        validation_file=asked.validation_file if asked else study.spec.data.validation,
+        metadata=asked.metadata if asked else None,
+        suffix=asked.suffix if asked else None,
+        user_provided_suffix=asked.suffix if asked else None,
+        tunewright=card,
+    )
+
+
+OVER: tuple[Status, ...] = ("succeeded", "failed", "cancelled")
+
+
+def status_of(card: StudyCard) -> Status:
+    """A study's state in OpenAI's words. One that was interrupted, and that nobody resumes yet, is paused."""
+    if card.state is StudyState.DONE:
+        return "succeeded"
+    if card.paused:
+        return "paused"
+    if card.running_pid is not None:
+        return "running"
+    if card.queue_place is not None:
+        return "queued"
+    if card.state is StudyState.FAILED:
+        return "failed"
+    return "cancelled" if card.state is StudyState.CANCELLED else "paused"
+
+
+def model_name(study: Study, suffix: str | None) -> str:
+    """The name of a tuned model, as OpenAI makes them."""
+    return f"ft:{study.spec.base_model}:tunewright:{suffix or ''}:{study.study_id}"
+
+
+def _method(study: Study, asked: JobRequest | None) -> tuple[Method, Hyperparameters]:
+    stated = asked.stated if asked else Hyperparameters()
+    known = stated.model_dump(exclude_none=True)
+    dpo = study.spec.task is Task.PREFERENCE
+    names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
+    full = Hyperparameters.model_validate({name: known.get(name, AUTO) for name in names})
+    options = MethodOptions(hyperparameters=full)
+    return (Method(type="dpo", dpo=options) if dpo else Method(type="supervised", supervised=options)), full
+
+
+def found_hyperparameters(stated: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
+    """What was stated; once the job is done, what "auto" came to."""
+    if card.result is None:
+        return stated
+    best, space = card.result.best_config, study.plan.space
+    default = (
+        next((p.default for name, p in space.parameters.items() if name == "learning_rate"), None) if space else None
+    )
+    rate = best.get("learning_rate")
+    found: dict[str, Any] = {
+        "n_epochs": best.get("epochs"),
+        "batch_size": best.get("batch_size"),
+        "beta": best.get("beta"),
+    }
+    if isinstance(rate, float) and isinstance(default, float) and default > 0:
+        found["learning_rate_multiplier"] = float(f"{rate / default:.6g}")
+    values = {name: value for name, value in stated.model_dump().items() if value is not None}
+    return Hyperparameters.model_validate({n: (found.get(n) or v) if v == AUTO else v for n, v in values.items()})
+
+
+def _error(card: StudyCard) -> JobError:
+    return JobError(code="study_failed", message=card.error or "the study failed; its report and log say more.")

@@ -1,0 +1,171 @@
+"""Errors as HTTP tells them: {"error": {code, message, param, hint, retryable, type}} with the status that fits."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any, Literal
+
+from starlette.responses import Response
+
+from agent.desk.cards import Problem
+from agent.errors import InputError, NeedsAnswer, PlannerFailed, StoreConflict, TunewrightError
+from agent.study.store import StoreFull
+from trainers.spec import Closed
+
+ErrorType = Literal[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "not_found_error",
+    "conflict_error",
+    "rate_limit_error",
+    "server_error",
+]
+"""The classes that OpenAI's clients know, and one for conflicts."""
+
+TYPES: dict[int, ErrorType] = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+}
+STATUS_OF_CODE = {
+    "not_found": 404,
+    "not_done": 409,
+    "no_such_method": 405,
+    "no_host": 403,
+    "bad_origin": 403,
+    "no_token": 401,
+    "bad_token": 401,
+    "bad_content_type": 415,
+    "body_too_large": 413,
+    "too_slow": 408,
+}
+"""Input errors that are not simply 400."""
+
+
+class Busy(TunewrightError):
+    """More of a kind was asked for at once than this server does at once."""
+
+    code = "busy"
+    retryable = True
+
+
+class TurnRunning(TunewrightError):
+    """A conversation answers one message at a time."""
+
+    code = "turn_running"
+    retryable = True
+
+
+class Told(Problem):
+    """An error, for programs (`code`, `param`, `retryable`) and for people (`message`, `hint`)."""
+
+    type: ErrorType = "invalid_request_error"
+
+
+class ErrorBody(Closed):
+    """The body of every answer that is not a success."""
+
+    error: Told
+
+
+def status_of(error: TunewrightError) -> int:
+    """The HTTP status of one of our errors."""
+    if isinstance(error, InputError):
+        return STATUS_OF_CODE.get(error.code, 400)
+    if isinstance(error, Busy):
+        return 429
+    if isinstance(error, StoreFull):
+        return 507
+    if isinstance(error, StoreConflict | NeedsAnswer | TurnRunning):
+        return 409
+    return 502 if isinstance(error, PlannerFailed) else 500
+
+
+def told(error: TunewrightError) -> Told:
+    """The error as it is told. The messages of our own errors are fit for a user's eyes."""
+    status = status_of(error)
+    kind = TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return Told(**Problem.of(error).model_dump(), type=kind)
+
+
+INTERNAL = Told(
+    code="internal_error",
+    message="Something went wrong inside the server; its log says what.",
+    hint="Studies are not affected. Report it with the log if it comes back.",
+    type="server_error",
+)
+"""For errors nobody expected: nothing of theirs leaves the process."""
+
+
+def problem(error: TunewrightError) -> Response:
+    """The response that tells `error`."""
+    return response_of(told(error), status_of(error))
+
+
+def response_of(said: Told, status: int) -> Response:
+    """`said` with its status; `x-should-retry` tells OpenAI's clients not to try in vain."""
+    headers = {"x-should-retry": "true" if said.retryable else "false"}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if status == 429:
+        headers["retry-after"] = "1"
+    body = json.dumps({"error": said.model_dump()}, ensure_ascii=False).encode()
+    return Response(body, status, headers, media_type="application/json")
+
+
+Headers = list[tuple[bytes, bytes]]
+
+
+POLICY = (
+    b"default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; frame-ancestors 'none'; "
+    b"base-uri 'none'; form-action 'self'"
+)
+
+
+ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+
+
+def careful(headers: Iterable[tuple[bytes, bytes]], api: bool) -> Headers:
+    """`headers` with those that every response has; answers of the API are not to be stored."""
+    found = [*headers, *ALWAYS]
+    names = {name for name, _ in found}
+    if b"content-security-policy" not in names:
+        found.append((b"content-security-policy", POLICY))
+    if b"cache-control" not in names:
+        found.append((b"cache-control", b"no-store" if api else b"no-cache"))
+    return found
+
+
+NOT_LOGGED_IN = 401
+
+
+def refusal(error: TunewrightError, scope: Mapping[str, Any]) -> Response:
+    """The response that tells `error`: the page for a browser without a login, else that of `problem`."""
+    asks_for_page = any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+    if status_of(error) == NOT_LOGGED_IN and scope["method"] == "GET" and asks_for_page:
+        return _page()
+    return problem(error)
+
+
+def _page() -> Response:
+    """Whole in itself, for without a login nothing else is served; its one style is named by its hash."""
+    page = files("agent.faces.http").joinpath("page", "signed_out.html").read_text(encoding="utf-8")
+    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
+    digest = hashlib.sha256((style.group(1) if style else "").encode()).digest()
+    policy = (
+        f"default-src 'none'; img-src data:; style-src 'sha256-{base64.b64encode(digest).decode()}'; "
+        "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+    headers = {"content-security-policy": policy, "cache-control": "no-store", "www-authenticate": "Bearer"}
+    return Response(page, NOT_LOGGED_IN, headers, media_type="text/html")

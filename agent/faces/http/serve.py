@@ -1,0 +1,229 @@
+"""`tunewright serve`: one server a home directory, on loopback unless told otherwise."""
+
+import gc
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import click
+import uvicorn
+
+from agent.desk.desk import Desk
+from agent.errors import InputError, StoreConflict
+from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, write_private
+from agent.faces.http.app import build_app
+from agent.faces.http.guard import LOGIN, Hosts
+from agent.faces.http.openai.files import unfinished_uploads
+from agent.faces.http.polling.repeats import repeating
+from agent.faces.http.service import Service
+from agent.faces.http.status import Statuses
+from agent.settings import Settings
+from agent.study.lock import owner_pid, owning
+from trainers.spec import Closed
+
+DEFAULT_PORT = 8321
+ADDRESS_FILE = "server.json"
+SWITCH_SECONDS = 0.0005
+"""A plan that is being made in a thread gives way this soon (Python's default is 0.005): polls wait for less."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Address(Closed):
+    """Where the server of a home directory is; what `server.json` holds."""
+
+    url: str
+    pid: int
+    cwd: str
+
+
+class Serving(Closed):
+    """How to serve."""
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    allowed_hosts: tuple[str, ...] = ()
+    new_token: bool = False
+    show_token: bool = False
+    max_upload_mb: int = 512
+
+
+def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
+    """Serve until SIGINT or SIGTERM. Studies are not the server's: they go on.
+
+    Raises InputError for an address that may not or cannot be listened on, StoreConflict where this home is served.
+    """
+    check_host(serving)
+    with _only_one(settings.home), listening(serving) as listener:
+        port = listener.getsockname()[1]
+        url = url_of(serving, port)
+        access = Access(server_token(settings.home, serving.new_token))
+        os.environ.pop(TOKEN_VARIABLE, None)  # no child needs it
+        hosts = Hosts.of(port, serving.allowed_hosts)
+        with Desk(settings, unattended=True) as desk:
+            statuses = Statuses(settings.database)
+            service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}")
+            service.max_upload = serving.max_upload_mb * 1024 * 1024
+            for left in unfinished_uploads(settings.home):
+                shutil.rmtree(left, ignore_errors=True)
+            address = Address(url=url, pid=os.getpid(), cwd=str(Path.cwd()))
+            try:
+                write_private(settings.home / ADDRESS_FILE, address.model_dump_json() + "\n")
+                _run(_Server(_config(service, hosts), service, lambda: _greet(service, serving, as_json)), listener)
+            finally:
+                statuses.close()
+                with suppress(OSError):
+                    (settings.home / ADDRESS_FILE).unlink()
+
+
+def running_server(home: Path) -> Address | None:
+    """Where the server of this home is; None where none runs."""
+    if owner_pid(home / "server") is None:
+        return None
+    try:
+        return Address.model_validate_json((home / ADDRESS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    try:
+        with owning(home / "server"):
+            yield
+    except StoreConflict as error:
+        if (pid := owner_pid(home / "server")) in (None, os.getpid()):
+            raise
+        found = running_server(home)
+        where = f" at {found.url}" if found else ""
+        raise StoreConflict(
+            f"{home} is served already{where}, by process {pid}. A login link of it: tunewright serve --link"
+        ) from error
+
+
+def check_host(serving: Serving) -> None:
+    """Raises InputError for an address beyond loopback without the names that the server may be called by."""
+    if serving.host not in LOOPBACK and not serving.allowed_hosts:
+        raise InputError(
+            "--host",
+            f"{serving.host} can be reached from other machines, so the names it is called by must be given.",
+            "Add --allowed-host NAME, and put a proxy with TLS before it.",
+        )
+
+
+def url_of(serving: Serving, port: int) -> str:
+    """Where the server is, by a name that it answers to."""
+    name = serving.host if serving.host in LOOPBACK else serving.allowed_hosts[0]
+    return f"http://{_in_url(name, port)}"
+
+
+@contextmanager
+def listening(serving: Serving) -> Iterator[socket.socket]:
+    """A socket that listens. Raises InputError for an address that cannot be listened on."""
+    if not 0 <= serving.port <= 65535:
+        raise InputError("--port", f"must be between 0 and 65535, got {serving.port}.", "0 takes a free one.")
+    family = socket.AF_INET6 if ":" in serving.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((serving.host, serving.port))
+        except OSError as error:
+            rule = f"{_in_url(serving.host, serving.port)} cannot be listened on: {error.strerror or error}."
+            raise InputError("--port", rule, "Name another one, or 0 for a free one.") from error
+        listener.listen(512)
+        yield listener
+
+
+def _in_url(host: str, port: int) -> str:
+    bare = host if ":" not in host or host.startswith("[") or host.count(":") == 1 else f"[{host}]"
+    return bare if bare.rpartition("]")[2].count(":") == 1 else f"{bare}:{port}"
+
+
+def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(service, hosts),
+        http=repeating(service),
+        ws="none",
+        lifespan="on",
+        access_log=False,  # it would hold login codes; /metrics counts requests
+        log_level="info",
+        log_config=_LOGGING,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=3,
+        backlog=512,
+    )
+
+
+_LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+}
+
+
+class _Server(uvicorn.Server):
+    """Tells streams to end when it is asked to stop, and greets once it listens."""
+
+    def __init__(self, config: uvicorn.Config, service: Service, greet: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._service, self._greet = service, greet
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        if self.started:
+            self._greet()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """See uvicorn."""
+        self._service.closing.set()
+        super().handle_exit(sig, frame)
+
+
+def _run(server: _Server, listener: socket.socket) -> None:
+    """Until a signal; the server has ended in good order when this returns."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()  # what was loaded stays: looking through it again and again would cost more than the answers
+    before = signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises the signal again when it is done
+    try:
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    logging.getLogger("uvicorn.error").warning("the server has stopped; running and queued studies go on")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _greet(service: Service, serving: Serving, as_json: bool) -> None:
+    """Say where it is and how to get in; never the token, unless asked to."""
+    token_file = service.settings.home / TOKEN_FILE
+    link = f"{service.url}{LOGIN}?code={service.access.new_code()}"
+    if as_json:
+        told = {"url": service.url, "login": link, "token_file": str(token_file), "pid": os.getpid()}
+        click.echo(json.dumps(told))
+    else:
+        click.echo(
+            f"tunewright serves {service.settings.home} at {service.url}\n"
+            f"\n  web page   {link}\n             (works once; another one: tunewright serve --link)\n"
+            f"\n  openai     export OPENAI_BASE_URL={service.url}/v1\n"
+            f'             export OPENAI_API_KEY="$(cat {token_file})"\n'
+            f"\n  Ctrl-C stops the server; running and queued studies go on."
+        )
+    if serving.show_token:
+        click.echo(server_token(service.settings.home) if token_file.exists() else "the token is the variable's")
+    sys.stdout.flush()

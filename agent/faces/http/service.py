@@ -1,0 +1,82 @@
+"""What the routes share: the desk, the cards of polled studies, and limits on what runs at once."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from agent.desk.desk import Desk
+from agent.errors import InputError
+from agent.faces.http.access import Access
+from agent.faces.http.measures import Measures
+from agent.faces.http.problems import Busy
+from agent.faces.http.status import Statuses
+from agent.settings import Settings
+
+MAX_PLANNING, MAX_LOADING, MAX_STREAMS, MAX_TURNS = 8, 2, 200, 8
+MAX_UPLOAD_BYTES = 512 * 1024 * 1024
+
+
+class Slots:
+    """A number of things that may go on at once; one more is refused, not queued."""
+
+    def __init__(self, n: int, what: str) -> None:
+        self._n, self._what, self._used, self._lock = n, what, 0, threading.Lock()
+
+    def take(self) -> None:
+        """Take one. Raises Busy."""
+        with self._lock:
+            if self._used >= self._n:
+                raise Busy(f"{self._n} {self._what} are going on already. Try again in a moment.")
+            self._used += 1
+
+    def free(self) -> None:
+        """Give one back."""
+        with self._lock:
+            self._used -= 1
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold one for a block."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.free()
+
+
+@dataclass
+class Service:
+    """One server's parts."""
+
+    desk: Desk
+    access: Access
+    statuses: Statuses
+    url: str
+    cookie_name: str
+    measures: Measures = field(default_factory=Measures)
+    max_upload: int = MAX_UPLOAD_BYTES
+    planning: Slots = field(default_factory=lambda: Slots(MAX_PLANNING, "plans"))
+    loading: Slots = field(default_factory=lambda: Slots(MAX_LOADING, "requests to models"))
+    streams: Slots = field(default_factory=lambda: Slots(MAX_STREAMS, "streams"))
+    turns: Slots = field(default_factory=lambda: Slots(MAX_TURNS, "conversation turns"))
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def settings(self) -> Settings:
+        """Home, planner and roots."""
+        return self.desk.settings
+
+    def planner(self, named: str | None) -> str | None:
+        """The planner a client names, if it may: an address to send requests and a key to is the server's to choose."""
+        if named is None or named == self.settings.llm:
+            return None
+        if named.strip().lower().startswith(("http:", "https:")):
+            raise InputError(
+                "llm",
+                "a planner's address cannot be given from outside.",
+                "Start the server with --llm, or name a hosted or local model.",
+            )
+        from agent.llm.name import parse_llm
+
+        return parse_llm(named).spelling

@@ -1,0 +1,176 @@
+"""`/v1/studies`: start by plan hash, look, stop, go on, ask the model."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from agent.desk.cards import (
+    BudgetCard,
+    Comparison,
+    EventPage,
+    Explanation,
+    LlmCallCard,
+    StudyCard,
+    TrialCard,
+)
+from agent.errors import InputError
+from agent.faces.http.fields import Name, PathName, Words
+from agent.faces.http.follow import PAGE, event_stream
+from agent.faces.http.service import Service
+from agent.faces.http.sse import MEDIA_TYPE
+from agent.report.model import Report
+from agent.study.journal import MAX_SEQ
+from tools.evaluate import Evaluation
+from tools.generate import Answer
+from trainers.spec import Closed, CurvePoint
+
+StudyId = Annotated[str, Path(max_length=20, description="the study's number")]
+TrialNumber = Annotated[int, Path(ge=0, le=10**9)]
+
+
+class StudyList(Closed):
+    """Studies, newest first."""
+
+    data: tuple[StudyCard, ...]
+
+
+class TrialList(Closed):
+    """Trials by number."""
+
+    data: tuple[TrialCard, ...]
+
+
+class Prompt(Closed):
+    """What a finished study's model is asked."""
+
+    prompt: Words
+    max_new_tokens: int = Field(128, ge=1, le=32_768)
+
+
+class Scoring(Closed):
+    """What a finished study's model is scored on."""
+
+    data: PathName
+    metric: Name | None = None
+    max_rows: int | None = Field(None, ge=1)
+
+
+def study_routes(service: Service) -> APIRouter:
+    """The routes over one desk, those that start a study apart."""
+    routes = APIRouter(prefix="/v1/studies", tags=["studies"])
+    _looking(routes, service)
+    _trials(routes, service)
+    _control(routes, service)
+    return routes
+
+
+def _looking(routes: APIRouter, service: Service) -> None:
+    desk = service.desk
+
+    @routes.get("", summary="Studies, newest first")
+    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyList:
+        """Where each stands."""
+        return StudyList(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
+
+    @routes.get("/{study}", summary="Where a study stands")
+    def look_at_study(study: StudyId) -> StudyCard:
+        """Made to be polled: has an ETag, and answers If-None-Match with 304."""
+        return desk.status(study)
+
+    @routes.get("/{study}/budget", summary="What it may spend and has spent")
+    def budget(study: StudyId) -> BudgetCard:
+        """Trials, time, LLM tokens and dollars."""
+        return desk.budget(study)
+
+    @routes.get("/{study}/compare", summary="Two configurations beside each other")
+    def compare(
+        study: StudyId,
+        left: Annotated[int | None, Query(ge=0, description="trial; default: the best")] = None,
+        right: Annotated[int | None, Query(ge=0, description="trial; default: the default configuration")] = None,
+    ) -> Comparison:
+        """On test rows where the study is done, else on validation."""
+        return desk.compare(study, left, right)
+
+    @routes.get("/{study}/events", summary="What happened", response_model=EventPage)
+    async def events(
+        request: Request,
+        study: StudyId,
+        after: Annotated[int, Query(ge=0, le=MAX_SEQ, description="only events with a higher number")] = 0,
+        limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+        as_stream: Annotated[bool, Query(alias="stream")] = False,
+        last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=20)] = None,
+    ) -> Any:
+        """A page as JSON; with `Accept: text/event-stream` or `stream=1` a stream that ends when the study is over."""
+        if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
+            return await event_stream(service, study, after, last_event_id)
+        return await run_in_threadpool(desk.events, study, after, limit)
+
+    @routes.get("/{study}/report", summary="The report of a finished study")
+    def report(study: StudyId) -> Report:
+        """409 while it is not done."""
+        return desk.report(study)
+
+
+def _trials(routes: APIRouter, service: Service) -> None:
+    desk = service.desk
+
+    @routes.get("/{study}/trials", summary="Its trials")
+    def trials(study: StudyId) -> TrialList:
+        """By number, confirmation runs last."""
+        return TrialList(data=tuple(desk.trials(study)))
+
+    @routes.get("/{study}/trials/{trial}", summary="Why a trial has its configuration, and how it turned out")
+    def trial(study: StudyId, trial: TrialNumber) -> Explanation:
+        """With its learning curve."""
+        return desk.explain(study, trial)
+
+    @routes.get("/{study}/trials/{trial}/llm_call", summary="The planner LLM's call behind a trial")
+    def llm_call(study: StudyId, trial: TrialNumber) -> LlmCallCard:
+        """Prompt and reply in full; 404 where another proposer made the trial."""
+        call = desk.llm_call(study, trial)
+        if call is None:
+            raise InputError("trial", f"no LLM proposed trial {trial}.", "See who did: GET the trial.", "not_found")
+        return call
+
+    @routes.get("/{study}/curves", summary="All learning curves")
+    def curves(study: StudyId) -> dict[int, tuple[CurvePoint, ...]]:
+        """Trial number to learning curve."""
+        return desk.curves(study)
+
+
+def _control(routes: APIRouter, service: Service) -> None:
+    desk = service.desk
+
+    @routes.post("/{study}/cancel", summary="Stop a study")
+    def cancel(study: StudyId) -> StudyCard:
+        """What is finished stays, and `resume` goes on."""
+        return _changed(service, desk.cancel(study))
+
+    @routes.post("/{study}/pause", summary="Stop a study, keeping its place in the queue")
+    def pause(study: StudyId) -> StudyCard:
+        """Until `resume`."""
+        return _changed(service, desk.pause(study))
+
+    @routes.post("/{study}/resume", summary="Go on with a stopped study")
+    def resume(study: StudyId) -> StudyCard:
+        """Queues it; finished trials are not run again."""
+        return _changed(service, desk.resume(study))
+
+    @routes.post("/{study}/generate", summary="Ask the model of a finished study")
+    def generate(study: StudyId, asked: Prompt) -> Answer:
+        """Text, or class probabilities. Some seconds: the model is loaded."""
+        with service.loading.one():
+            return desk.generate(study, asked.prompt, asked.max_new_tokens)
+
+    @routes.post("/{study}/evaluate", summary="Score the model of a finished study on labelled data")
+    def evaluate(study: StudyId, asked: Scoring) -> Evaluation:
+        """`data` is a path in the server's roots, a hub id, or a built-in set."""
+        with service.loading.one():
+            return desk.evaluate(study, asked.data, asked.metric, asked.max_rows)
+
+
+def _changed(service: Service, card: StudyCard) -> StudyCard:
+    service.statuses.written()
+    return card

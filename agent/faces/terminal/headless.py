@@ -1,0 +1,130 @@
+"""The chat without a terminal: each line said in turn, replies as text or as happenings, one JSON object a line."""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from typing import cast
+
+import click
+
+from agent.desk.cards import PlanCard
+from agent.desk.chat.conversation import Conversation
+from agent.desk.chat.happenings import ApprovalAsked, Happening, Retracted, Said, StudyStarted, ToolDone, TurnOver
+from agent.errors import InputError
+from agent.faces.terminal.slash import arguments_of, is_command, parsed, words_of_edit
+
+DONE, FAILED, BAD_INPUT, NEEDS_ANSWER = 0, 1, 2, 3
+ELSEWHERE = {
+    "follow": "tunewright events STUDY --follow",
+    "report": "tunewright report STUDY",
+    "model": "tunewright chat --llm NAME",
+    "conversations": "tunewright chat --list",
+    "open": "tunewright chat --resume ID",
+    "new": "tunewright chat",
+}
+"""Slash commands of the terminal that are commands of their own outside it."""
+
+
+def speak(conversation: Conversation, lines: Iterable[str], yes: bool, as_json: bool) -> int:
+    """Say the lines; the exit code of the last turn: 3 where something waits for the person, `yes` approves plans.
+
+    A line that begins with a slash is a command of the terminal chat; one that is wrong is told, and the next line
+    is read.
+    """
+    from agent.faces.console import print_error
+
+    code = DONE
+    for line in lines:
+        try:
+            happenings = _said(conversation, line)
+        except InputError as error:
+            print_error(error, as_json)
+            code = BAD_INPUT
+            continue
+        if happenings is None:
+            break
+        code = _turn(conversation, happenings, as_json, is_command(line))
+        plan = conversation.pending
+        if yes and code == NEEDS_ANSWER and plan is not None and plan.plan_hash is not None:
+            code = _turn(conversation, conversation.approve(plan.plan_hash), as_json)
+    return code
+
+
+def _said(conversation: Conversation, line: str) -> Iterator[Happening] | None:
+    """What a line does; None for the end. Raises InputError for a command that cannot be had here."""
+    if not is_command(line):
+        return conversation.say(line)
+    command, rest = parsed(line)
+    if command.tool is not None:
+        return conversation.do(command.tool, **arguments_of(command, rest))
+    if command.name == "quit":
+        return None
+    if command.name in ELSEWHERE:
+        raise InputError("command", f"/{command.name} is for the terminal.", f"Outside it: {ELSEWHERE[command.name]}")
+    if command.name in ("approve", "no"):
+        waiting = conversation.waiting_plan().plan_hash or ""
+        return conversation.decline(waiting) if command.name == "no" else conversation.approve(rest or waiting)
+    if command.name == "plan":
+        return _plan(conversation)
+    return conversation.say(words_of_edit(rest)) if command.name == "edit" else _help()
+
+
+def _plan(conversation: Conversation) -> Iterator[Happening]:
+    """The plan that waits, put up again; one that does not is only shown."""
+    plan = conversation.pending
+    if plan is not None and plan.plan_hash is not None:
+        yield ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
+    else:
+        yield from conversation.do("plan_study", request="")
+
+
+def _help() -> Iterator[Happening]:
+    from agent.desk.chat.rules import ABILITIES
+
+    yield Said(text=ABILITIES)
+
+
+def _turn(conversation: Conversation, happenings: Iterator[Happening], as_json: bool, commanded: bool = False) -> int:
+    """One turn, printed; its exit code. A tool that the person commanded must do its work; an LLM may try again."""
+    reply: list[str] = []
+    code = DONE
+    with closing(cast("Generator[Happening]", happenings)):  # its reader may go away: the turn ends before the desk
+        for happening in happenings:
+            code = max(code, _code(happening))
+            if commanded and isinstance(happening, ToolDone) and not happening.ok:
+                code = max(code, BAD_INPUT)
+            if as_json:
+                click.echo(happening.model_dump_json())
+            elif isinstance(happening, Said):
+                reply.append(happening.text)
+            elif isinstance(happening, Retracted):
+                reply.clear()
+            elif isinstance(happening, ApprovalAsked):
+                _print_plan(happening.plan)
+    if not as_json:
+        click.echo("".join(reply).strip())
+        if conversation.pending is not None and code == NEEDS_ANSWER:
+            number = conversation.conversation_id
+            click.echo(f"To approve: tunewright chat --resume {number} yes", err=True)
+    return code
+
+
+def _code(happening: Happening) -> int:
+    """What one happening means for the exit code; the highest of a turn counts."""
+    if isinstance(happening, ApprovalAsked):
+        return NEEDS_ANSWER
+    if isinstance(happening, StudyStarted):
+        return DONE
+    if isinstance(happening, TurnOver) and happening.problem is not None:
+        return BAD_INPUT if happening.problem.code == "bad_input" else FAILED
+    if isinstance(happening, ToolDone) and happening.name == "plan_study":
+        return (
+            NEEDS_ANSWER if happening.result.get("questions") else BAD_INPUT if "problem" in happening.result else DONE
+        )
+    return DONE
+
+
+def _print_plan(plan: PlanCard) -> None:
+    from agent.desk.chat.plan_shown import plan_shown
+    from agent.faces.console import console
+
+    console().print(plan_shown(plan, asks=True))

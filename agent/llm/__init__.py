@@ -1,0 +1,1 @@
+"""How a language model is asked: providers, structured replies, caps, spending."""

@@ -1,0 +1,1 @@
+"""A vLLM server as a child process: set up, started, watched, stopped."""

@@ -1,0 +1,139 @@
+"""One signed HTTP POST to a webhook, to the address that was checked and nowhere else.
+
+The signature is that of Standard Webhooks (https://www.standardwebhooks.com), which libraries for many languages
+verify: HMAC-SHA256 over `id.timestamp.body`. Redirects are not followed and proxies are not used, since both would lead
+to addresses that were not checked.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import socket
+import ssl
+import time
+from urllib.parse import quote, urlsplit
+
+from agent.settings import Webhook, is_loopback
+
+TIMEOUT_SECONDS = 5.0
+"""For connecting, and for each wait for an answer."""
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret in base64 begins with
+
+AGAIN = (408, 425, 429)
+"""Answers below 500 that ask to come again later."""
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class NotDelivered(Exception):
+    """The receiver did not take it. `again`: a later attempt may do better."""
+
+    def __init__(self, why: str, again: bool) -> None:
+        super().__init__(why)
+        self.again = again
+
+
+def post(hook: Webhook, body: bytes, message_id: str, secret: str | None) -> None:
+    """Deliver `body`. Raises NotDelivered."""
+    parts = urlsplit(hook.url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    address = checked_address(host, port, hook.allow_private)
+    connection = _Https(host, port, address) if parts.scheme == "https" else _Http(host, port, address)
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("POST", path, body, signed_headers(body, message_id, secret, int(time.time())))
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotDelivered(f"{hook.shown} cannot be reached: {type(error).__name__} {error}".strip(), True) from error
+    finally:
+        connection.close()
+    if 300 <= status < 400:
+        raise NotDelivered(f"{hook.shown} answers with a redirect ({status}), which is not followed", False)
+    if not 200 <= status < 300:
+        raise NotDelivered(f"{hook.shown} answers {status}", status >= 500 or status in AGAIN)
+
+
+def signed_headers(body: bytes, message_id: str, secret: str | None, timestamp: int) -> dict[str, str]:
+    """The headers of a delivery; unsigned without a secret. Raises NotDelivered for a secret that is no base64."""
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "tunewright",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+    }
+    if secret:
+        try:
+            key = base64.b64decode(secret[6:], validate=True) if secret.startswith(SECRET_PREFIX) else secret.encode()
+        except binascii.Error as error:
+            raise NotDelivered("TUNEWRIGHT_WEBHOOK_SECRET begins with whsec_ but is no base64", False) from error
+        told = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+        headers["webhook-signature"] = f"v1,{base64.b64encode(told).decode()}"
+    return headers
+
+
+def checked_address(host: str, port: int, allow_private: bool) -> str:
+    """The address to connect to. Raises NotDelivered if any that `host` stands for must not be reached."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotDelivered(f"{host} cannot be found: {error}", True) from error
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not may_reach(host, address, allow_private):
+            hint = "" if allow_private else "; allow_private = true permits addresses of the own network"
+            raise NotDelivered(f"{host} stands for {address}, where nothing is delivered to{hint}", False)
+    return addresses[0]
+
+
+def may_reach(host: str, address: str, allow_private: bool) -> bool:
+    """Whether `address`, which `host` was resolved to, may be connected to.
+
+    This machine only where the URL itself says so: a public name that points here is an attack. Addresses of the own
+    network if allowed. Link-local ones never: cloud machines tell their keys there.
+    """
+    ip = _unwrapped(ipaddress.ip_address(address.partition("%")[0]))
+    if ip.is_loopback:
+        return is_loopback(host)
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved:
+        return False
+    return ip.is_global or allow_private
+
+
+def _unwrapped(ip: Address) -> Address:
+    """The IPv4 address within an IPv6 one that is only another way to write it."""
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return ip.ipv4_mapped
+        if ip.sixtofour is not None:
+            return ip.sixtofour
+        if ip in _NAT64:
+            return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip
+
+
+class _Http(http.client.HTTPConnection):
+    """Connects to the given address, whatever the name would resolve to by now."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_SECONDS)
+        self._address = address
+
+    def connect(self) -> None:
+        """See `http.client`."""
+        self.sock = socket.create_connection((self._address, self.port), TIMEOUT_SECONDS)
+
+
+class _Https(_Http):
+    """The same with TLS; the certificate must be that of the name."""
+
+    def connect(self) -> None:
+        """See `http.client`."""
+        super().connect()
+        self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)

@@ -1,0 +1,185 @@
+"""Tells a webhook that a study is over, or that a plan waits for approval; counts and scores, never rows."""
+
+import logging
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from agent.report.watching.in_thread import ThreadWatcher
+from agent.report.write import result_of_study
+from agent.request.plan import Plan
+from agent.settings import Webhook, WebhookEvent
+from agent.study.nouns import OVER, EventKind, Phase, Study, StudyEvent, StudyState, TrialState, report_directory
+from agent.study.rows import now
+from trainers.spec import Closed
+
+if TYPE_CHECKING:
+    from agent.study.store import Store
+
+SECRET_VARIABLE = "TUNEWRIGHT_WEBHOOK_SECRET"  # noqa: S105 - its name, not the secret
+
+PAUSES_SECONDS = (1.0, 3.0)
+"""Before the second and third attempt; with their time limits that fits into what the end of a study waits."""
+
+APPROVAL_SECONDS = 10.0
+"""A plan is told of when it has waited so long: many are started by the very program that made them."""
+
+_EVENT_OF: dict[str, WebhookEvent] = {
+    StudyState.DONE: "done",
+    StudyState.FAILED: "failed",
+    StudyState.CANCELLED: "cancelled",
+}
+
+
+class Scores(Closed):
+    """One configuration's scores."""
+
+    validation: float | None = None
+    test: float | None = Field(None, description="mean over seeds, only of a study that is done")
+
+
+class Notice(Closed):
+    """What is delivered, as JSON."""
+
+    event: WebhookEvent
+    at: str
+    text: str = Field(description="everything in one sentence, for chat rooms")
+    study: str | None = None
+    state: StudyState | None = None
+    plan_hash: str
+    metric: str | None = None
+    best: Scores | None = None
+    default: Scores | None = None
+    verdict: str | None = None
+    failures: dict[str, int] = Field({}, description="reasons of failed trials, with counts")
+    report: str | None = Field(None, description="directory of the report, on the machine of the study")
+    url: str | None = Field(None, description="where to look at it, if `link` is configured")
+
+
+def webhook_watcher(hook: Webhook, database: Path, study_id: str) -> ThreadWatcher:
+    """A watcher that tells the webhook how the study ended."""
+
+    def take(event: StudyEvent) -> None:
+        from agent.study.store import Store
+
+        kind = _EVENT_OF.get(str(event.data.get("state")))
+        if kind in hook.events:
+            with Store.open(database, read_only=True) as store:
+                notice = notice_of(store.study(study_id), store, hook)
+            deliver(hook, notice, f"study-{study_id}-{event.seq}")
+
+    return ThreadWatcher("webhook", (EventKind.STUDY_ENDED,), take)
+
+
+def tell_ended(hook: Webhook | None, study: Study, store: "Store") -> None:
+    """Tell of a study that ended without a process that watched it, such as one that failed before it began.
+
+    Returns when that is done or given up; what fails is logged.
+    """
+    if hook is not None and _EVENT_OF.get(study.state) in hook.events:
+        _quietly(lambda: deliver(hook, notice_of(study, store, hook), f"study-{study.study_id}-{study.finished_at}"))
+
+
+class Approvals:
+    """Tells the webhook of plans that wait for approval, each once and only if nobody starts it at once."""
+
+    def __init__(self, hook: Webhook | None, after_seconds: float = APPROVAL_SECONDS) -> None:
+        self._hook = hook if hook is not None and "approval" in hook.events else None
+        self._after_seconds = after_seconds
+        self._waiting: dict[str, threading.Timer] = {}
+        self._told: set[str] = set()
+
+    def waits(self, plan: Plan) -> None:
+        """A plan is ready. Returns at once; nothing is told where no webhook is configured."""
+        plan_hash = plan.plan_hash
+        if self._hook is None or plan_hash in self._told:
+            return
+        self._told.add(plan_hash)
+        hook, notice = self._hook, _approval_notice(plan)
+        send = partial(deliver, hook, notice, f"plan-{plan_hash[:16]}")
+        timer = threading.Timer(self._after_seconds, self._send, (plan_hash, send))
+        timer.daemon = True
+        self._waiting[plan_hash] = timer
+        timer.start()
+
+    def started(self, plan_hash: str) -> None:
+        """It has been approved."""
+        if (timer := self._waiting.pop(plan_hash, None)) is not None:
+            timer.cancel()
+
+    def _send(self, plan_hash: str, send: Callable[[], None]) -> None:
+        self._waiting.pop(plan_hash, None)
+        _quietly(send)
+
+
+def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
+    """Up to three attempts with back-off. Raises NotDelivered with the last one's reason."""
+    from agent.report.watching.delivery import NotDelivered, post
+
+    body = notice.model_dump_json(exclude_none=True).encode()
+    secret = os.environ.get(SECRET_VARIABLE)
+    for pause in (*PAUSES_SECONDS, None):
+        try:
+            return post(hook, body, message_id, secret)
+        except NotDelivered as error:
+            if pause is None or not error.again:
+                raise
+            time.sleep(pause)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def notice_of(study: Study, store: "Store", hook: Webhook) -> Notice:
+    """What is told of a study that is over."""
+    trials = store.trials(study.study_id)
+    best_trial = store.history(study.study_id).best
+    failed = [t for t in trials if t.state is TrialState.FAILED]
+    over = sum(t.phase is Phase.SEARCH and t.state in OVER for t in trials)
+    done = study.state is StudyState.DONE
+    result = result_of_study(study) if done else None
+    event = _EVENT_OF[study.state]
+    best = Scores(validation=best_trial.score if best_trial else None, test=result.best_test if result else None)
+    default_score = next((t.score for t in trials if t.number == 0), None)
+    default = Scores(validation=default_score, test=result.default_test if result else None)
+    told = result.verdict if result else f"{over} of {study.spec.budget.trials} trials were run."
+    return Notice(
+        event=event,
+        at=now(),
+        text=f"Study {study.study_id} is {event}. {told}",
+        study=study.study_id,
+        state=study.state,
+        plan_hash=study.plan_hash,
+        metric=study.spec.objective.metric,
+        best=best,
+        default=default,
+        verdict=result.verdict if result else None,
+        failures=dict(Counter(str(t.reason) for t in failed)),
+        report=str(report_directory(study)) if done else None,
+        url=hook.link.replace("{study}", study.study_id) if hook.link else None,
+    )
+
+
+def _approval_notice(plan: Plan) -> Notice:
+    spec, seconds = plan.spec, plan.estimate.seconds_p50
+    expected = f", about {max(1, round(seconds / 60))} min" if seconds else ""
+    what = f"{spec.task} with {spec.base_model}, {spec.budget.trials} trials{expected}"
+    return Notice(
+        event="approval",
+        at=now(),
+        text=f"Plan {plan.plan_hash[:12]} waits for approval: {what}.",
+        plan_hash=plan.plan_hash,
+        metric=spec.objective.metric if spec.objective else None,
+    )
+
+
+def _quietly(send: Callable[[], None]) -> None:
+    try:
+        send()
+    except Exception as error:
+        logging.getLogger("tunewright").warning("webhook: %s", error)

@@ -1,0 +1,119 @@
+"""The request reader that needs no LLM: an ordered row of field readers over one cleaned text.
+
+Each reader consumes the words it understood, so that no number is read twice. A field is claimed only with its words;
+`read_by_rules` quotes them. Typical cost: a few milliseconds.
+"""
+
+from agent.request.draft import Draft, DraftSpec, Quote, Rejected
+from agent.request.rules.claims import Claim, Reading
+from agent.request.rules.columns import read_columns
+from agent.request.rules.edits import merged, nested
+from agent.request.rules.hyperparameters import read_hyperparameters
+from agent.request.rules.injections import read_injections
+from agent.request.rules.intents import (
+    keep_what_counts,
+    read_control,
+    read_intent,
+    read_knowledge_question,
+    read_study,
+)
+from agent.request.rules.limits import problem
+from agent.request.rules.locations import read_as_evaluation, read_as_export, read_locations
+from agent.request.rules.methods import read_methods, read_negations, read_task
+from agent.request.rules.objective import read_objective
+from agent.request.rules.quantities import read_quantities
+from agent.request.rules.text import Text
+from agent.request.rules.tradeoffs import read_tradeoffs
+from trainers.spec import Intent, Metric
+
+MAX_QUESTIONS = 3
+"""design.md section 3: at most three blocking questions."""
+
+
+def read_by_rules(request: str, previous: Draft | None = None) -> Draft:
+    """What `request` says, each field with the words it was read from. Never raises on any text.
+
+    With `previous`, the request is an edit of an earlier one ("make it 20 trials", "drop the time limit"): the result
+    is the earlier draft with the edit's fields in place of its own.
+    """
+    if previous is not None:
+        return merged(previous, request, _draft(_read(request, editing=True)))
+    return _draft(_read(request))
+
+
+def _read(request: str, *, editing: bool = False) -> Reading:
+    reading = Reading(Text(request))
+    read_injections(reading)
+    honest = reading.text.left
+    read_study(reading)
+    read_locations(reading)
+    read_negations(reading)
+    read_columns(reading)
+    control = read_control(reading)
+    if control is Intent.EVALUATE:
+        read_as_evaluation(reading)
+    if control is Intent.EXPORT:
+        read_as_export(reading)
+    read_tradeoffs(reading)
+    read_hyperparameters(reading)
+    read_quantities(reading)
+    read_objective(reading)
+    read_methods(reading)
+    read_task(reading)
+    control = control or read_knowledge_question(reading, honest)
+    if control is None:
+        read_intent(reading, honest, editing=editing)
+    keep_what_counts(reading)
+    return reading
+
+
+def _draft(reading: Reading) -> Draft:
+    """The draft of a finished reading: settled claims with quotes, then inferences where nothing was claimed."""
+    settled = _usable(reading, reading.settled())
+    _add_direction(reading, settled)
+    if any(r.field == "data.train" for r in reading.rejected) and reading.refusal and "task" in settled:
+        reading.infer("task", settled.pop("task").value, "what the refused data was to be used for")
+    asked = {question.field for question in reading.questions}
+    settled = {name: claim for name, claim in settled.items() if name not in asked}
+    values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
+    inferred = {
+        name: (value, reason)
+        for name, (value, reason) in reading.inferred.items()
+        if name not in values and name not in asked
+    }
+    values |= {name: value for name, (value, _) in inferred.items()}
+    return Draft(
+        spec=DraftSpec.model_validate(nested(values)),
+        quotes=tuple(Quote(field=n, quote=reading.text.quote(c.start, c.end)) for n, c in settled.items()),
+        inferred={name: reason for name, (_, reason) in inferred.items()},
+        rejected=tuple(reading.rejected),
+        questions=tuple(reading.questions[:MAX_QUESTIONS]),
+        refusal=reading.refusal,
+        study=reading.study,
+        trial=reading.trial,
+        ignored=tuple(part for part in reading.ignored if part),
+    )
+
+
+def _usable(reading: Reading, settled: dict[str, Claim]) -> dict[str, Claim]:
+    """The claims whose values can be used; the others are rejected with the rule they break."""
+    usable = {}
+    metric = settled["objective.metric"].value if "objective.metric" in settled else None
+    for name, claim in settled.items():
+        rule = problem(name, claim.value, metric)
+        if rule is None:
+            usable[name] = claim
+        else:
+            quote = reading.text.quote(claim.start, claim.end)
+            reading.rejected.append(Rejected(field=name, quote=quote, reason=rule))
+    return usable
+
+
+def _add_direction(reading: Reading, settled: dict[str, Claim]) -> None:
+    """A metric says by itself which way is better; without a metric no direction stands."""
+    metric = settled.get("objective.metric")
+    if metric is None:
+        settled.pop("objective.direction", None)
+    elif "objective.direction" not in settled and not any(q.field == "objective.direction" for q in reading.questions):
+        direction = Metric(str(metric.value)).direction
+        settled["objective.direction"] = Claim("objective.direction", direction, metric.start, metric.end)

@@ -1,0 +1,173 @@
+"""A stored study carried out in this process: its data, planner, proposers, executor and watchers put together."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agent.errors import InputError
+from agent.request.plan import Plan
+from agent.settings import Settings
+from agent.study.nouns import EventKind, Observer, Study, StudyEvent, StudyState
+
+if TYPE_CHECKING:
+    from agent.llm.open import Planner
+    from agent.search.proposer import Proposer
+    from agent.study.store import Store
+    from trainers.space import Space
+
+
+def work_on(study_id: str, store: "Store", settings: Settings) -> StudyState:
+    """Run or resume a study with nobody watching; where it stands after that.
+
+    A cancel request of before is obeyed, unlike in `carry_out`. SIGTERM stops the study and raises KeyboardInterrupt.
+    """
+    study = store.study(study_id)
+    with stopped_by_signals():
+        run_stored_study(study, store, settings, lambda stack: Unwatched())
+    study = store.study(study_id)
+    if study.state is StudyState.DONE:
+        merge_if_asked(study)
+    return study.state
+
+
+class Unwatched:
+    """An observer for a study that nobody watches: what happens is in the store."""
+
+    def on_event(self, event: StudyEvent) -> None:
+        """Nothing to show."""
+
+
+def run_stored_study(
+    study: Study, store: "Store", settings: Settings, observe: Callable[[ExitStack], Observer]
+) -> None:
+    from agent.llm.vllm.server import close_servers
+    from agent.report.watching.watched import watched
+    from agent.report.write import write_report
+    from agent.run.local import LocalExecutor, local_slots
+    from agent.run.loop import run_study
+    from agent.run.opening import open_test_in_child
+    from tools.fetch_base import fetch_base
+
+    with ExitStack() as stack:
+        stack.callback(close_servers)  # a server of the planner LLM's that a question has started
+        if study.plan.base is not None:
+            fetch_base(study.plan.base)
+        take_data(study, settings)
+        observer = stack.enter_context(watched(observe(stack), study, store, settings))
+        executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
+        stack.callback(executor.close)
+        build = _proposers(study, store, observer)
+        run_study(
+            study.study_id,
+            store=store,
+            executor=executor,
+            proposer=build(_planned_space(study)),
+            rebuild=build,
+            observer=observer,
+            open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
+            write_report=write_report,
+        )
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal stop the study as Ctrl-C does; a signal that is ignored (`nohup`) stays ignored."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    found = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
+    kept = {sign: handler for sign, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+    for sign in kept:
+        signal.signal(sign, stop)
+    try:
+        yield
+    finally:
+        for sign, handler in kept.items():
+            signal.signal(sign, handler)
+
+
+def prepared_data(plan: Plan, settings: Settings) -> Path:
+    """Where a plan's data wait until its study has a directory."""
+    return settings.home / "prepared" / plan.plan_hash
+
+
+def take_data(study: Study, settings: Settings) -> None:
+    """Move the prepared data into the study's directory; nothing to do where they are there already."""
+    data = study.directory / "data"
+    if not data.exists():
+        data.parent.mkdir(parents=True, exist_ok=True)
+        prepared_data(study.plan, settings).rename(data)
+
+
+def _planned_space(study: Study) -> "Space":
+    if study.plan.space is None:
+        raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
+    return study.plan.space
+
+
+def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[Space], Proposer]":
+    """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
+    from agent.run.budget import llm_reservation
+    from agent.run.run import tell
+    from agent.search.affordable import affordable
+    from agent.search.hybrid import build_proposer
+    from agent.search.llm.batch import LlmBatch
+    from agent.search.llm.task_card import task_card
+    from agent.search.tradeoff import trading_off
+    from agent.search.warm_start import warmed_up
+    from tools.base_model import cache_directory
+    from tools.estimate import training_flops
+    from tools.machine import find_machine
+
+    plan, past = study.plan, study.plan.past
+    if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
+        brought = {"study": past.study, "used": len(past.trials), "left_out": past.left_out}
+        tell(observer, store.log_event(study.study_id, EventKind.WARM_STARTED, None, brought))
+    planner = open_study_planner(
+        plan,
+        store.llm_spending(study.study_id),
+        on_call=lambda call: store.log_llm_call(call, study.study_id),
+        on_reserve=lambda tokens, usd: llm_reservation(store, study.study_id, tokens, usd),
+        on_event=lambda event: tell(
+            observer, store.log_event(study.study_id, EventKind.PLANNER, None, event.model_dump())
+        ),
+    )
+
+    machine, card = find_machine(), task_card(plan)
+    fits = affordable(plan, machine, training_flops(machine, cache_directory()))
+
+    def build(space: "Space") -> "Proposer":
+        said = store.llm_calls(study.study_id)
+        batch = LlmBatch(space, card, planner, background=True, past=said) if planner else None
+        proposer = trading_off(build_proposer(space, card, batch, fits=fits), study.spec.objective)
+        return warmed_up(proposer, space, past.trials if past else ())
+
+    return build
+
+
+def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":
+    """The plan's planner LLM under its caps, of which `spent` (tokens, dollars) is used; None for `embedded`."""
+    if plan.llm == "embedded":
+        return None
+    from agent.llm.open import LlmCaps, open_planner
+
+    tokens, usd = spent
+    limit = plan.spec.budget.llm_usd
+    caps = LlmCaps(tokens=plan.estimate.llm_tokens or None, usd=limit, tokens_used=tokens, usd_used=usd)
+    return open_planner(plan.llm, caps=caps, **reports)
+
+
+def merge_if_asked(study: Study) -> None:
+    """Write the merged model of a spec with `output.merge` beside the adapter, unless an earlier run did."""
+    from agent.study.nouns import report_directory
+    from tools.export import export
+
+    merged = report_directory(study) / "merged"
+    if study.spec.output.merge and not merged.exists():  # it appears complete or not at all
+        export(report_directory(study) / "adapter", merged, merge=True)
+        click.echo(f"merged model in {merged}", err=True)

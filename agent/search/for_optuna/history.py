@@ -1,0 +1,125 @@
+"""An Optuna study's trials as the history that our proposers read."""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+
+from agent.search.for_optuna.foreign_space import LARGEST, Dimension, ForeignSpace, listed, real, whole
+from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
+from trainers.spec import Direction, FailureReason
+
+PROPOSAL_KEY = "tunewright:proposal"
+"""System attribute of an Optuna trial that holds the `Proposal` it came from, as JSON."""
+
+MAX_TRIALS = 120
+"""Longer histories are cut to the best `KEPT_BEST`, the running and the latest: a proposal takes seconds beyond."""
+
+KEPT_BEST = 40
+CHEBYSHEV_SUM = 0.05
+"""Weight of the sum in the augmented Chebyshev scalarisation (ParEGO, Knowles 2006)."""
+
+OUTLIER = 3.0
+"""Objective values worse than the median by more than this times (median - best) are brought there."""
+
+_STATES = {
+    optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
+    optuna.trial.TrialState.PRUNED: TrialState.PRUNED,
+    optuna.trial.TrialState.FAIL: TrialState.FAILED,
+    optuna.trial.TrialState.RUNNING: TrialState.RUNNING,
+}
+
+
+def foreign_space(search_space: dict[str, BaseDistribution]) -> ForeignSpace:
+    """The search space as ours. Raises ValueError for ranges without finite bounds."""
+    return ForeignSpace.of({name: _dimension(distribution) for name, distribution in search_space.items()})
+
+
+def _dimension(distribution: BaseDistribution) -> Dimension:
+    if isinstance(distribution, FloatDistribution):
+        return real(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    if isinstance(distribution, IntDistribution):
+        return whole(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    return listed(distribution.choices)
+
+
+def history_of(
+    space: ForeignSpace, trials: Sequence[FrozenTrial], directions: Sequence[StudyDirection], seed: int
+) -> History:
+    """The members of `space` among `trials`, in order of their numbers; waiting trials have no parameters yet.
+
+    Broken constraints and values of no use (NaN, infinitely bad) count as failures. Several objectives become one by
+    an augmented Chebyshev scalarisation whose weights are drawn by `seed`: over the calls of a study these sweep the
+    front.
+    """
+    signs = [1.0 if d == StudyDirection.MAXIMIZE else -1.0 for d in directions]
+    scores = _scores([t for t in trials if t.state == optuna.trial.TrialState.COMPLETE], signs, Random(seed))
+    found = [t for trial in trials if (t := _trial(space, trial, scores.get(trial.number))) is not None]
+    single_minimum = len(signs) == 1 and signs[0] < 0
+    direction = Direction.MINIMIZE if single_minimum else Direction.MAXIMIZE
+    return History(direction=direction, trials=tuple(_thinned(found, -1.0 if single_minimum else 1.0)))
+
+
+def _trial(space: ForeignSpace, trial: FrozenTrial, score: float | None) -> Trial | None:
+    state = _STATES.get(trial.state)
+    stored = trial.system_attrs.get(PROPOSAL_KEY)
+    proposal = Proposal.model_validate(stored) if stored else None
+    config = space.inward(trial.params)
+    if config is None and proposal is not None and state is TrialState.RUNNING:  # not suggested yet: a parallel trial
+        config = None if space.space.problems(proposal.config) else space.space.canonical(proposal.config)
+    if state is None or config is None:
+        return None
+    if state is TrialState.COMPLETE and score is None:
+        state = TrialState.FAILED
+    return Trial(
+        trial_id=str(trial.number),
+        study_id="optuna",
+        number=trial.number,
+        phase=Phase.SEARCH,
+        state=state,
+        proposal=Proposal(config=config, source=proposal.source if proposal else "independent"),
+        seed=0,
+        score=score if state is TrialState.COMPLETE else None,
+        reason=FailureReason.NAN if state is TrialState.FAILED else None,
+    )
+
+
+def _scores(complete: Sequence[FrozenTrial], signs: Sequence[float], rng: Random) -> dict[int, float]:
+    """The score of each trial by its number; infeasible ones and those that are infinitely bad have none."""
+    kept: dict[int, list[float]] = {}
+    for trial in complete:
+        gains = [sign * value for sign, value in zip(signs, trial.values, strict=True)]
+        if all(gain > -LARGEST for gain in gains) and not any(v > 0 for v in trial.constraints.values()):
+            kept[trial.number] = [min(gain, LARGEST) for gain in gains]
+    if len(signs) == 1:
+        return {number: signs[0] * gain for number, (gain,) in kept.items()}
+    losses = [_in_shares(column) for column in zip(*kept.values(), strict=True)]
+    raw = [rng.expovariate(1.0) for _ in signs]
+    weights = [w / sum(raw) for w in raw]
+    scores = {}
+    for i, number in enumerate(kept):
+        parts = [weight * column[i] for weight, column in zip(weights, losses, strict=True)]
+        scores[number] = -(max(parts) + CHEBYSHEV_SUM * sum(parts))
+    return scores
+
+
+def _in_shares(gains: Sequence[float]) -> list[float]:
+    """Losses in [0, 1], 0 the best, of values of which larger is better."""
+    ordered = sorted(gains)
+    best, median = ordered[-1], ordered[len(ordered) // 2]
+    worst = max(ordered[0], median - OUTLIER * (best - median)) if best > median else ordered[0]
+    return [(best - max(gain, worst)) / ((best - worst) or 1.0) for gain in gains]
+
+
+def _thinned(trials: list[Trial], sign: float) -> list[Trial]:
+    if len(trials) <= MAX_TRIALS:
+        return trials
+    scored: list[Any] = sorted((-sign * t.score, t.number) for t in trials if t.score is not None)
+    kept = {number for _, number in scored[:KEPT_BEST]} | {t.number for t in trials if t.state is TrialState.RUNNING}
+    latest = [t.number for t in trials if t.number not in kept]
+    kept |= set(latest[len(latest) - max(0, MAX_TRIALS - len(kept)) :])
+    return [t for t in trials if t.number in kept]

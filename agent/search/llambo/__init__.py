@@ -1,0 +1,1 @@
+"""LLAMBO as published, for comparison."""

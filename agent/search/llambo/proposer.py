@@ -1,0 +1,240 @@
+"""The parts of LLAMBO (Liu et al., ICLR 2024), each a mode of one proposer, so that each can be measured alone.
+
+* `warmstart-none`, `-partial`, `-full`: configurations without any score, told nothing, something or all of the job.
+* `candidates`: configurations that would reach a target score, the first is taken.
+* `discriminative`: of a pool (uniform, and near the best) the one with the highest expected improvement under the
+  model's predicted scores. `generative`: the one that is most likely in the best quarter.
+* `end-to-end`: warm start, then target-conditioned candidates ranked by the discriminative surrogate.
+
+As published each trial takes 22 requests and 23,000 prompt tokens; here every step is one request for the whole batch
+or pool. Grades replace scores (see `Scale`), so that any metric, direction and range will do; words of a grid replace
+floats, so that log ranges, choices and conditions work; failed and running trials are told; and where nothing usable
+comes back that is an event and an empty list, never a random configuration.
+"""
+
+from random import Random
+from typing import TypeVar
+
+from agent.errors import PlannerFailed
+from agent.llm.calls import LlmCapReached, LlmEvent
+from agent.llm.messages import JsonSchema
+from agent.llm.planner import Planner
+from agent.search.fresh import known_keys, neighbour, random_config
+from agent.search.llambo.replies import (
+    Candidates,
+    Predictions,
+    Ratings,
+    graded_table,
+    labelled_table,
+    pending_table,
+    predictions_schema,
+    ratings_schema,
+    table,
+)
+from agent.search.llambo.scale import Scale, expected_improvement, spread_of_quantiles
+from agent.search.llm.grid import Grid, fixed_card
+from agent.search.llm.task_card import TaskCard
+from agent.search.llm.text import card_lines, safe_line
+from agent.study.nouns import History, Proposal
+from prompts import Rendered, render
+from trainers.space import Space
+from trainers.spec import Closed
+
+T = TypeVar("T", bound=Closed)
+
+LLAMBO_MODES: tuple[str, ...] = (
+    "warmstart-none",
+    "warmstart-partial",
+    "warmstart-full",
+    "candidates",
+    "discriminative",
+    "generative",
+    "end-to-end",
+)
+
+N_CANDIDATES = 10
+N_WARM_UP = 5
+"""Trials before `end-to-end` leaves the warm start; LLAMBO's own experiments start from five."""
+
+POOL = 16
+SD_FLOOR = 3.0
+"""Least standard deviation of a predicted grade: spreads of language models are too small (reference 1.9, 5)."""
+
+PARTIAL = ("task", "adapter", "loss", "metric", "direction", "n_train_rows", "n_classes")
+
+
+class Llambo:
+    """One mode of LLAMBO. Asks in the thread that proposes: seconds to a minute a call, one call a proposal
+    (end-to-end: two; a warm start: one for ten). With the planner out of reach or capped it offers nothing."""
+
+    def __init__(self, space: Space, card: TaskCard, planner: Planner, mode: str) -> None:
+        if mode not in LLAMBO_MODES:
+            raise ValueError(f"mode must be one of {', '.join(LLAMBO_MODES)}, got {mode!r}")
+        self.name = f"llambo-{mode}"
+        self._space, self._card, self._planner, self._mode = space, card, planner, mode
+        self._grid = Grid(space)
+        self._warm: list[Proposal] = []
+        self._off = not self._grid.names
+
+    def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
+        """See `Proposer.propose`. `seed` picks the pool; what a model answers is not in our hands."""
+        if self._off:
+            return []
+        try:
+            found = self._found(history, Random(seed))
+        except LlmCapReached:
+            self._off = True  # the planner has said so
+            return []
+        except PlannerFailed as error:
+            self._fail(str(error))
+            return []
+        return found[:n]
+
+    def _found(self, history: History, rng: Random) -> list[Proposal]:
+        if self._mode.startswith("warmstart"):
+            return self._warm_start(history)
+        if self._mode == "end-to-end" and (len(history.trials) < N_WARM_UP or not history.complete):
+            return self._warm_start(history)
+        if not history.complete:
+            return self._fail(f"{self.name} needs a trial with a score to start from.")
+        scale = Scale(history, self._card.metric)
+        if self._mode == "candidates":
+            return self._candidates(history, scale)
+        if self._mode == "end-to-end":
+            return self._predicted(history, scale, self._candidates(history, scale))
+        pool = self._pool(history, rng)
+        return (
+            self._predicted(history, scale, pool)
+            if self._mode == "discriminative"
+            else self._rated(history, scale, pool)
+        )
+
+    def _warm_start(self, history: History) -> list[Proposal]:
+        taken = known_keys(self._space, history)
+        self._warm = [p for p in self._warm if self._space.key(p.config) not in taken]
+        if not self._warm:
+            known = [(str(t.number), t.config, None) for t in history.trials[-60:]]
+            shown = table(self._grid.names, known) if known else ""
+            user = render("llambo_warmstart", n=N_CANDIDATES, known=shown)
+            self._warm = self._usable(self._ask(user, Candidates, self._grid.schema(N_CANDIDATES)), history)
+        return self._warm
+
+    def _candidates(self, history: History, scale: Scale) -> list[Proposal]:
+        user = render(
+            "llambo_candidates",
+            history=graded_table(self._grid.names, history, scale),
+            pending=pending_table(self._grid.names, history),
+            target=f"{scale.target():.0f}",
+            n=N_CANDIDATES,
+        )
+        return self._usable(self._ask(user, Candidates, self._grid.schema(N_CANDIDATES)), history)
+
+    def _predicted(self, history: History, scale: Scale, pool: list[Proposal]) -> list[Proposal]:
+        """The pool by expected improvement; what the model gave no prediction for is left out."""
+        if not pool:
+            return []
+        ids = [f"c{i + 1}" for i in range(len(pool))]
+        user = render(
+            "llambo_discriminative",
+            history=graded_table(self._grid.names, history, scale),
+            pool=table(self._grid.names, [(i, p.config, None) for i, p in zip(ids, pool, strict=True)]),
+        )
+        reply = self._ask(user, Predictions, predictions_schema(ids))
+        said = {p.id: p for p in reply.predictions}
+        found: list[tuple[float, Proposal]] = []
+        for pool_id, proposal in zip(ids, pool, strict=True):
+            if (prediction := said.get(pool_id)) is None:
+                continue
+            low, mean, high = (min(max(g, 0.0), 100.0) for g in (prediction.low, prediction.middle, prediction.high))
+            sd = spread_of_quantiles(low, high, SD_FLOOR)
+            told = {
+                "predicted_mean": scale.score(mean),
+                "predicted_sd": abs(scale.score(mean + sd) - scale.score(mean - sd)) / 2.0,
+            }
+            found.append((expected_improvement(mean, sd), self._told(proposal, told)))
+        return self._best_first(found, len(pool))
+
+    def _rated(self, history: History, scale: Scale, pool: list[Proposal]) -> list[Proposal]:
+        """The pool by the probability of being in the best quarter."""
+        ids = [f"c{i + 1}" for i in range(len(pool))]
+        if not pool:
+            return []
+        user = render(
+            "llambo_generative",
+            history=labelled_table(self._grid.names, history, scale),
+            pool=table(self._grid.names, [(i, p.config, None) for i, p in zip(ids, pool, strict=True)]),
+        )
+        said = {r.id: r.good for r in self._ask(user, Ratings, ratings_schema(ids)).ratings}
+        found = [(said[i], self._told(p, {})) for i, p in zip(ids, pool, strict=True) if i in said]
+        return self._best_first(found, len(pool))
+
+    def _pool(self, history: History, rng: Random) -> list[Proposal]:
+        """Configurations to choose from: half near the three best trials, half uniform."""
+        taken = known_keys(self._space, history)
+        grades = Scale(history, self._card.metric)
+        members = [t for t in history.complete if not self._space.problems(t.config)]
+        best = sorted(members, key=lambda t: -grades.grade(t.score or 0.0))[:3]
+        pool: list[Proposal] = []
+        for i in range(POOL):
+            near = neighbour(self._space, best[i % len(best)].config, rng, 0.15) if best and i < POOL // 2 else None
+            config = near if near is not None and self._space.key(near) not in taken else None
+            config = config or random_config(self._space, taken, rng)
+            if config is None:
+                break
+            taken.add(self._space.key(config))
+            pool.append(
+                Proposal(config=config, source=self.name, why="near a good trial" if near else "drawn uniformly")
+            )
+        return pool if pool else self._fail("every configuration of the space has been tried.")
+
+    def _ask(self, user: Rendered, form: type[T], schema: JsonSchema) -> T:
+        return self._planner.ask(self._system(), user, form, schema)
+
+    def _system(self) -> Rendered:
+        """The prefix, with as much of the job as the mode allows."""
+        fixed = [(f"{name} (fixed)", value) for name, value in fixed_card(self._space)]
+        card = card_lines(self._card) + fixed
+        if self._mode == "warmstart-none":
+            card = []
+        elif self._mode == "warmstart-partial":
+            card = card_lines(self._card, PARTIAL)
+        return render("llambo_system", card=card, hyperparameters=self._grid.cards())
+
+    def _usable(self, reply: Candidates, history: History) -> list[Proposal]:
+        """The new configurations of a reply; what cannot be used or is known is counted in an event."""
+        taken, problems, repeats = known_keys(self._space, history), list[str](), 0
+        found: list[Proposal] = []
+        for candidate in reply.candidates[: 2 * N_CANDIDATES]:
+            try:
+                config = self._grid.config({k: v for k, v in candidate.items() if k != "why"})
+            except ValueError as error:
+                problems.append(safe_line(str(error)))
+                continue
+            if self._space.key(config) in taken:
+                repeats += 1
+                continue
+            taken.add(self._space.key(config))
+            proposal = Proposal(config=config, source=self.name, why=safe_line(str(candidate.get("why") or "")))
+            found.append(self._told(proposal, {}))
+        if repeats:
+            message = f"{self.name} repeated {repeats} known configurations."
+            self._planner.note(LlmEvent(kind="votes", message=message, count=repeats))
+        if problems:
+            message = f"{len(problems)} candidates of {self.name} cannot be used, the first: {problems[0]}."
+            self._planner.note(LlmEvent(kind="rejected", message=message, count=len(problems)))
+        return found if found else self._fail(f"{self.name} gave no new configuration that can be used.")
+
+    def _best_first(self, found: list[tuple[float, Proposal]], asked: int) -> list[Proposal]:
+        if len(found) < asked:
+            message = f"{self.name} said nothing about {asked - len(found)} of {asked} configurations."
+            self._planner.note(LlmEvent(kind="rejected", message=message, count=asked - len(found)))
+        if not found:
+            return self._fail(f"{self.name} judged no configuration.")
+        return [proposal for _, proposal in sorted(found, key=lambda pair: -pair[0])]
+
+    def _told(self, proposal: Proposal, more: dict[str, float]) -> Proposal:
+        return proposal.model_copy(update={"llm_call_id": self._planner.last_call_id, **more})
+
+    def _fail(self, message: str) -> list[Proposal]:
+        self._planner.note(LlmEvent(kind="batch_failed", message=message))
+        return []

@@ -1,0 +1,1 @@
+"""Configurations proposed by a language model."""

@@ -1,0 +1,166 @@
+"""A space as a planner LLM sees it: every value a word from a list, so that a decoder's grammar can hold it.
+
+Float ranges are poorly enforced by grammar back-ends; lists are not. Ranges become grids of up to 32 values.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from agent.llm.messages import JsonSchema
+from agent.search.fresh import completed, is_ordinal
+from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
+from agent.search.llm.edits import bounded, edits_schema
+from prompts.history import number_text
+from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed
+from trainers.spec import Config, Scalar
+
+LEVELS = 32
+MAX_WHY = 120
+"""Characters of a reason; the one free text in a reply, so the one place where a small model can ramble."""
+
+
+class Grid:
+    """The words of one space, and back."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._words = {name: words_of(space.parameters[name]) for name in space.free}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The hyperparameters that can be chosen, in order."""
+        return tuple(self._words)
+
+    def cards(self) -> list[dict[str, str]]:
+        """Per hyperparameter: name, range in words, default and condition ("" where there is none)."""
+        return [self._card(name) for name in self._words]
+
+    def _card(self, name: str) -> dict[str, str]:
+        parameter, condition = self._space.parameters[name], self._space.conditions.get(name)
+        values = ", ".join(number_text(v) for v in condition.values) if condition else ""
+        return {
+            "name": name,
+            "range": describe(parameter),
+            "default": "" if parameter.default is None else number_text(parameter.default),
+            "condition": f"{condition.parameter} is {values}" if condition else "",
+        }
+
+    def schema(self, n_high: int, priors: bool = False) -> JsonSchema:
+        """JSON schema of a reply: candidates with "why" first, then one enum per hyperparameter; before them, with
+        `priors`, a median, a spread and a confidence per hyperparameter, and after them the bounds to move, where any
+        hyperparameter has bounds."""
+        properties: dict[str, Any] = {"why": {"type": "string", "maxLength": MAX_WHY}}
+        for name, words in self._words.items():
+            nullable = name in self._space.conditions
+            values: list[str | None] = [*words, None] if nullable else list(words)
+            properties[name] = {"type": ["string", "null"] if nullable else "string", "enum": values}
+        candidates = {"type": "array", "items": _object(properties), "maxItems": n_high}
+        if not priors:
+            return {"title": "Candidates", **_object({"candidates": candidates})}
+        beliefs = _object({name: self._prior(words) for name, words in self._words.items()})
+        reply: dict[str, Any] = {"priors": beliefs, "candidates": candidates}
+        if names := bounded(self._space):
+            reply["edits"] = edits_schema(names, MAX_WHY)
+        return {"title": "Candidates", **_object(reply)}
+
+    def _prior(self, words: Mapping[str, Scalar]) -> dict[str, Any]:
+        return _object(
+            {
+                "median": {"type": "string", "enum": _few(list(words))},
+                "spread": {"type": "string", "enum": list(SPREADS)},
+                "confidence": {"type": "string", "enum": list(CONFIDENCES)},
+            }
+        )
+
+    def belief(self, name: str, said: Mapping[str, Scalar | None]) -> Belief:
+        """What a reply says about one hyperparameter. Raises ValueError naming what cannot be used."""
+        if name not in self._words:
+            raise ValueError(f"unknown hyperparameter {name[:40]!r}")
+        unknown = sorted(set(said) - {"median", "spread", "confidence"})
+        if unknown or said.get("median") is None:
+            raise ValueError(f"{name} needs median, spread and confidence, got {', '.join(said)[:100]}")
+        median = self._value(name, said["median"])  # type: ignore[arg-type]  # not None, as was just checked
+        spread, confidence = spread_of(said.get("spread")), confidence_of(said.get("confidence"))
+        return Belief(parameter=name, median=median, spread=spread, confidence=confidence)
+
+    def config(self, values: Mapping[str, Scalar | None]) -> Config:
+        """The canonical configuration that a candidate means.
+
+        Numbers within the range count even off the grid, those at most one grid step outside are clipped. Raises
+        ValueError naming what cannot be used; absent hyperparameters are not filled in.
+        """
+        unknown = sorted(set(values) - set(self._words))
+        if unknown:
+            raise ValueError(f"unknown hyperparameters {', '.join(unknown)[:100]}")
+        chosen = {name: self._value(name, value) for name, value in values.items() if value is not None}
+        config = completed(self._space, chosen)
+        missing = [name for name in self._space.active(config) if name in self._words and name not in chosen]
+        if missing:
+            raise ValueError(f"{', '.join(missing)} not set")
+        return config
+
+    def _value(self, name: str, value: Scalar) -> Scalar:
+        words, parameter = self._words[name], self._space.parameters[name]
+        word = value if isinstance(value, str) else number_text(value)
+        if word in words:
+            return words[word]
+        try:
+            number = float(word)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number) or not is_ordinal(parameter):
+            raise ValueError(f"{name} must be {describe(parameter)}, got {str(value)[:40]!r}")
+        return _numeric(parameter, name, number)
+
+
+def words_of(parameter: Parameter) -> dict[str, Scalar]:
+    """Words to values: all choices, all of a short range of whole numbers, else a grid on the parameter's scale."""
+    if isinstance(parameter, CategoricalParameter):
+        values: list[Scalar] = list(parameter.choices)
+    elif isinstance(parameter, IntParameter) and parameter.high - parameter.low < LEVELS:
+        values = list(range(parameter.low, parameter.high + 1))
+    else:
+        values = [parameter.at(i / (LEVELS - 1)) for i in range(LEVELS)]
+    words: dict[str, Scalar] = {}
+    for value in values:
+        words.setdefault(number_text(value), value)
+    return words
+
+
+def _few(words: list[str]) -> list[str]:
+    """At most 12 of `words`, evenly spaced: a median needs no more, and a schema in the prompt costs tokens."""
+    return words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
+
+
+def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
+    if isinstance(parameter, CategoricalParameter):
+        near = [c for c in parameter.choices if math.isclose(float(c), number, rel_tol=1e-3)]
+        if near:
+            return near[0]
+        raise ValueError(f"{name} must be {describe(parameter)}, got {number:g}")
+    low, high = float(parameter.low), float(parameter.high)
+    if parameter.log:
+        step = (high / low) ** (1 / (LEVELS - 1))
+        inside = low / step <= number <= high * step
+    else:
+        step = max((high - low) / (LEVELS - 1), 1.0 if isinstance(parameter, IntParameter) else 0.0)
+        inside = low - step <= number <= high + step
+    if not inside:
+        raise ValueError(f"{name} must be {describe(parameter)}, got {number:g}")
+    clipped = min(max(number, low), high)
+    return round(clipped) if isinstance(parameter, IntParameter) else clipped
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def fixed_card(space: Space) -> list[tuple[str, str]]:
+    """Hyperparameters with one value only, for the job description."""
+    return [(name, number_text(p.at(0.0))) for name, p in space.parameters.items() if is_fixed(p)]

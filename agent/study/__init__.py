@@ -1,0 +1,1 @@
+"""What a study is, and what is kept of it."""

@@ -1,0 +1,304 @@
+"""The one database: opening it, transactions, and the studies in it. The only module that opens SQLite.
+
+`Store` is `TrialRows` (trials, attempts, curves), `Journal` (events, costs, openings) and `DeskRows` (plans that wait,
+the queue, conversations) over one connection.
+Nothing acknowledged is lost: a method that has returned has committed with `synchronous=FULL`.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import quote
+
+from agent.errors import InputError, StoreConflict, TunewrightError
+from agent.request.plan import Plan
+from agent.study.desk_rows import DeskRows
+from agent.study.journal import Artifact, Journal, Opening
+from agent.study.lock import one_at_a_time, owner_pid
+from agent.study.nouns import History, Phase, Study, StudyState
+from agent.study.rows import Row, Transaction, now
+from agent.study.trials import TrialRows
+
+__all__ = ["Artifact", "Opening", "Store", "StoreFull"]
+
+BUSY_TIMEOUT_SECONDS = 30.0
+"""Longest observed wait of one of 8 writers with full synchronisation was 3.4 s; ten times that is not a queue."""
+
+PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "mmap_size = 0")
+
+
+class StoreFull(TunewrightError):
+    """The disk that holds the database has no space left; what was stored before is intact."""
+
+    code = "store_full"
+
+
+class Store(TrialRows, Journal, DeskRows):
+    """Typed verbs over the database of one home directory. Usable from several threads; one owner a study."""
+
+    def __init__(self, path: Path, database: Any) -> None:
+        """Use `Store.open`."""
+        self._path, self._database = path, database
+        self._lock = threading.RLock()
+        self._depth = 0
+
+    @classmethod
+    def open(cls, path: Path, read_only: bool = False) -> "Store":
+        """Open the database at `path`; create or migrate it unless `read_only`.
+
+        Raises InputError where a read-only database does not exist or was written by a newer version.
+        """
+        import sqlite3
+
+        from sqlite_utils import Database
+
+        if read_only and not path.exists():
+            raise InputError(
+                "home", f"there is no database at {path}.", "Start with `tunewright run`, or set TUNEWRIGHT_HOME."
+            )
+        with nullcontext() if read_only else _alone(path):
+            mode = "ro" if read_only else "rwc"
+            connection = sqlite3.connect(
+                f"file:{quote(str(path))}?mode={mode}",
+                uri=True,
+                timeout=BUSY_TIMEOUT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            try:
+                store = cls(path, Database(connection))
+                for pragma in PRAGMAS:
+                    connection.execute(f"PRAGMA {pragma}")
+                store._migrate(read_only)
+            except sqlite3.DatabaseError as error:
+                connection.close()
+                raise InputError("home", f"{path} cannot be used: {error}.", "Move it away to start afresh.") from error
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def close(self) -> None:
+        """Let go of the file. Waits for what another thread is writing: closing under it would crash the process."""
+        with self._lock:
+            self._database.conn.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def tx(self) -> Iterator[Transaction]:
+        """See `Rows.tx`. `BEGIN IMMEDIATE`, because a transaction that reads first cannot wait for the write lock.
+
+        Raises StoreFull when the disk is full and StoreConflict when the database refuses the change.
+        """
+        with self._lock:
+            connection = self._database.conn
+            if self._depth == 0:
+                self._guarded("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield _Guarded(self)
+            except BaseException:
+                self._depth -= 1
+                if self._depth == 0 and connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            self._depth -= 1
+            if self._depth == 0:
+                self._commit()
+
+    def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Row]:
+        """See `Rows.query`."""
+        with self._lock:
+            cursor = self._database.conn.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def version(self) -> int:
+        """A number that changes whenever another connection has committed something."""
+        return int(self.query("PRAGMA data_version")[0]["data_version"])
+
+    def create_study(self, plan: Plan, command: str = "") -> Study:
+        """Store an approved plan as a PLANNED study; `{study}` in the command stands for its id.
+
+        Raises InputError for a plan with anything open.
+        """
+        if not plan.ready:
+            raise InputError("plan", "only a plan without open questions can be carried out.", "Answer them first.")
+        with self.tx() as tx:
+            row_id = tx.execute(
+                "INSERT INTO studies (state, created_at, plan, plan_hash, command, cwd)"
+                " VALUES ('PLANNED', ?, ?, ?, ?, ?)",
+                (now(), plan.model_dump_json(), plan.plan_hash, command, str(Path.cwd())),
+            ).lastrowid
+            tx.execute("UPDATE studies SET command = replace(command, '{study}', id) WHERE id = ?", (row_id,))
+        return self.study(str(row_id))
+
+    def study(self, study_id: str) -> Study:
+        """One study. Raises InputError naming those there are."""
+        rows = self.query("SELECT * FROM studies WHERE CAST(id AS TEXT) = ?", (study_id,))
+        if not rows:
+            known = ", ".join(str(row["id"]) for row in self.query("SELECT id FROM studies ORDER BY id"))
+            rule = f"no study {study_id!r}; studies here: {known or 'none'}."
+            raise InputError("study", rule, f"In {self._path}.", code="not_found")
+        return self._study_from(rows[0])
+
+    def studies(self) -> list[Study]:
+        """All studies, oldest first."""
+        return [self._study_from(row) for row in self.query("SELECT * FROM studies ORDER BY id")]
+
+    def set_state(self, study_id: str, state: StudyState, error: str | None = None) -> None:
+        """Move a study on; DONE, FAILED and CANCELLED set the time it ended and settle a cancel request."""
+        over = state in (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
+        with self.tx() as tx:
+            tx.execute(
+                "UPDATE studies SET state = ?, error = ?, finished_at = ?, cancel_requested = cancel_requested AND ?"
+                " WHERE id = ?",
+                (state, error, now() if over else None, not over, study_id),
+            )
+
+    def take_over(self, study_id: str, pid: int) -> None:
+        """Note the process that runs a study from now on; it must hold the study's lock (`agent.study.lock`)."""
+        with self.tx() as tx:
+            tx.execute(
+                "UPDATE studies SET owner_pid = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
+                (pid, now(), study_id),
+            )
+
+    def request_cancel(self, study_id: str) -> int | None:
+        """Ask the process that runs a study to stop; its pid. Where nobody runs it, it is CANCELLED at once (None).
+
+        The request stays, so that a process which is just about to take the study up finds it. Raises InputError for
+        a study that is DONE.
+        """
+        study = self.study(study_id)
+        if study.state is StudyState.DONE:
+            raise InputError(
+                "study",
+                f"study {study_id} is done; nothing is left to cancel.",
+                f"See `tunewright report {study_id}`.",
+            )
+        pid = owner_pid(study.directory)
+        with self.tx() as tx:
+            if pid is None:
+                self.interrupt_attempts(study_id)
+                self.set_state(study_id, StudyState.CANCELLED)
+            tx.execute("UPDATE studies SET cancel_requested = 1 WHERE id = ?", (study_id,))
+        return pid
+
+    def withdraw_cancel(self, study_id: str) -> None:
+        """Somebody wants the study to go on: forget cancel requests of before, unless they are to a running process."""
+        if owner_pid(self.study(study_id).directory) is None:
+            with self.tx() as tx:
+                tx.execute("UPDATE studies SET cancel_requested = 0 WHERE id = ?", (study_id,))
+
+    def cancel_requested(self, study_id: str) -> bool:
+        """Whether a request to stop the study is open."""
+        rows = self.query("SELECT cancel_requested FROM studies WHERE id = ?", (study_id,))
+        return bool(rows and rows[0]["cancel_requested"])
+
+    def history(self, study_id: str) -> History:
+        """What proposers may see of a study: its search trials."""
+        direction = self.study(study_id).spec.objective.direction
+        return History(direction=direction, trials=tuple(self.trials(study_id, Phase.SEARCH)))
+
+    def _study_from(self, row: Row) -> Study:
+        return Study(
+            study_id=str(row["id"]),
+            state=row["state"],
+            created_at=row["created_at"],
+            started_at=row["started_at"],
+            finished_at=row["finished_at"],
+            plan=Plan.model_validate_json(row["plan"]),
+            plan_hash=row["plan_hash"],
+            directory=self._path.parent / "studies" / str(row["id"]),
+            command=row["command"],
+            cwd=Path(row["cwd"]) if row["cwd"] else None,
+            error=row["error"],
+            owner_pid=row["owner_pid"],
+            cancel_requested=bool(row["cancel_requested"]),
+        )
+
+    def _migrate(self, read_only: bool) -> None:
+        from agent.study.migrations import MIGRATIONS, NAMES
+
+        applied = {migration.name for migration in MIGRATIONS.applied(self._database)}
+        if unknown := sorted(applied - set(NAMES)):
+            raise InputError(
+                "home", f"{self._path} was written by a newer version ({', '.join(unknown)}).", "Upgrade tunewright."
+            )
+        if read_only and applied != set(NAMES):
+            raise InputError(
+                "home", f"{self._path} has an older schema.", "Run any command that writes, once.", code="old_schema"
+            )
+        if not read_only:
+            self._database.conn.execute("PRAGMA journal_mode = WAL")
+            with self.tx():
+                MIGRATIONS.apply(self._database)
+
+    def _commit(self) -> None:
+        try:
+            self._guarded("COMMIT")
+        except BaseException:
+            with suppress(Exception):
+                self._database.conn.execute("ROLLBACK")
+            raise
+
+    def _guarded(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        """Execute, with SQLite's refusals turned into our errors."""
+        import sqlite3
+
+        try:
+            return self._database.conn.execute(sql, parameters)
+        except sqlite3.IntegrityError as error:
+            raise StoreConflict(f"the database refused a change: {error}.") from error
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise StoreFull(
+                    f"no space is left for {self._path}. Nothing stored before is lost; free some space, then resume."
+                ) from error
+            raise StoreConflict(f"the database could not be written: {error} ({self._path}).") from error
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Make the home directory and keep other processes from opening the database meanwhile.
+
+    Not the transaction's own lock: the first switch to WAL does not wait for anybody. Raises InputError for a
+    directory that cannot be written.
+    """
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(one_at_a_time(path.with_name(path.name + ".lock")))
+        except OSError as error:
+            hint = "Set TUNEWRIGHT_HOME to a directory you may write."
+            raise InputError("home", f"{path.parent} must be writable: {error.strerror}.", hint) from error
+        yield
+
+
+class _Guarded:
+    """The open transaction as handed out by `Store.tx`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        """See `agent.study.rows.Transaction`."""
+        return cast(Any, self._store)._guarded(sql, parameters)
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library in use."""
+    import sqlite3
+
+    return sqlite3.sqlite_version_info

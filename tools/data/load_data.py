@@ -1,0 +1,181 @@
+"""Reading a table of rows from wherever a request points: a local file, a hub data set, or a built-in set.
+
+Everything that can be wrong with a file ends in an InputError that names the rule, the value and the next step.
+Nothing is repaired silently: what was decided (encoding, delimiter, format) is in `Table.notes`.
+Local files need neither pandas nor `datasets`; 10,000 short csv rows take about 0.1 s.
+"""
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+
+from tools.data.data_profile import SourceProfile
+from tools.data.decode_text import decode
+from tools.data.load_csv import parse_csv
+from tools.data.load_hub import load_hub
+from tools.data.load_json import parse_json, parse_jsonl
+from tools.data.stdlib_data import PREFIX, stdlib_rows
+from tools.data.table import MAX_ROWS, Parsed, Row, Table, canonical_jsonl, checked, columns_of
+from tools.paths import confined, is_hub_id
+from trainers.errors import InputError
+
+FORMATS = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+MAX_FILE_BYTES = 1024**3
+"""All rows are held in memory."""
+NEXT_STEP = "Give a csv, tsv, json, jsonl or parquet file, a hub id (owner/name), or stdlib:docstrings."
+
+
+def load_table(name: str, param: str, roots: tuple[Path, ...], *, seed: int = 0) -> Table:
+    """The rows that `name` means: a path inside `roots`, a hub id, or a `stdlib:` name.
+
+    A name that exists as a file, ends in a known extension or starts like a path is a path; another name in the form
+    of a hub id is looked up on the hub. `param` is the spec's field for messages; `seed` draws
+    the sample of `stdlib:NAME@ROWS`. Raises InputError, and UnsafePath for a path that may not be opened.
+    """
+    if name.startswith(PREFIX):
+        return _from_stdlib(name, param, seed)
+    if _is_path(name, roots):
+        return _from_file(name, confined(param, name, roots), param)
+    return load_hub(name, param)
+
+
+def _is_path(name: str, roots: tuple[Path, ...]) -> bool:
+    if not is_hub_id(name) or Path(name).suffix.lower() in FORMATS:
+        return True
+    return (roots[0] / name).exists()
+
+
+def _from_stdlib(name: str, param: str, seed: int) -> Table:
+    rows = stdlib_rows(name, param, seed)
+    source = SourceProfile(
+        name=name,
+        path=name,
+        format="stdlib",
+        sha256=hashlib.sha256(canonical_jsonl(rows)).hexdigest(),
+        n_rows=len(rows),
+        columns=columns_of(rows),
+    )
+    return Table(source=source, columns=source.columns, rows=rows)
+
+
+def _from_file(name: str, path: Path, param: str) -> Table:
+    raw = _read(path, param)
+    form, parsed = _parse(path, raw, param)
+    if not parsed.rows and not parsed.splits:
+        rule = f"the file must have rows; {path.name} has a header and no rows."
+        raise InputError(param, rule, "Add rows, or give another file.")
+    rows, notes = checked(parsed.rows, param)
+    splits = {split: checked(others, param)[0] for split, others in parsed.splits.items()}
+    source = SourceProfile(
+        name=name,
+        path=str(path),
+        format=form,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        n_rows=len(rows),
+        columns=parsed.columns,
+    )
+    found = tuple(f"{path.name}: {note}" for note in (*parsed.notes, *notes))
+    return Table(source=source, columns=parsed.columns, rows=rows, splits=splits, notes=found)
+
+
+def _read(path: Path, param: str) -> bytes:
+    if path.name == "test.jsonl" and path.parent.name == "sealed":
+        rule = f"{path} is the sealed test split of a study and is opened by its report only."
+        raise InputError(param, rule, "Give the original data.", code="sealed")
+    if path.is_dir():
+        files = ", ".join(sorted(p.name for p in path.iterdir() if p.suffix.lower() in FORMATS)[:8])
+        hint = f"Choose one of its files: {files}." if files else NEXT_STEP
+        raise InputError(param, f"a file is needed; {path} is a directory.", hint)
+    if not path.exists():
+        raise InputError(param, f"the file must exist; there is no {path}.", _nearby(path), code="missing_file")
+    if not path.is_file():
+        raise InputError(param, f"a regular file is needed; {path} is a device, pipe or socket.", NEXT_STEP)
+    if path.suffix.lower() not in FORMATS:
+        known = ", ".join(FORMATS)
+        rule = f"the file's extension must be one of {known}; got {path.suffix or 'none'!r} ({path.name})."
+        raise InputError(param, rule, "Rename or convert the file.", code="unknown_format")
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        rule = f"a data file has at most {MAX_FILE_BYTES:,} bytes; {path.name} has {size:,}."
+        raise InputError(param, rule, "Take a sample of its rows.")
+    if size == 0:
+        raise InputError(param, f"the file must have rows; {path} is empty (0 bytes).", NEXT_STEP, code="empty_file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        rule = f"the file must be readable; {path}: {error.strerror}."
+        raise InputError(param, rule, "Check its permissions.") from error
+
+
+def _nearby(path: Path) -> str:
+    """The next step for a file that is not there: names like it beside it, never taken by themselves."""
+    if not path.parent.is_dir():
+        return f"The directory {path.parent} does not exist either; check the path."
+    names = sorted(p.name for p in path.parent.iterdir() if p.is_file())[:5000]
+    by_case = {name.lower(): name for name in names}
+    near = [by_case[n] for n in difflib.get_close_matches(path.name.lower(), list(by_case), n=3, cutoff=0.6)]
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    data = [name for name in names if Path(name).suffix.lower() in FORMATS][:8]
+    return f"Data files in that directory: {', '.join(data)}." if data else "That directory has no data files."
+
+
+def _parse(path: Path, raw: bytes, param: str) -> tuple[str, Parsed]:
+    """(format, what was read): the extension decides, and content that contradicts it is said or refused."""
+    form = FORMATS[path.suffix.lower()]
+    if form == "parquet" or raw[:4] == b"PAR1":
+        return "parquet", _parquet(path, param)
+    text, notes = decode(raw, path.name, param)
+    if form in ("csv", "tsv"):
+        if _looks_like_json(text):
+            rule = f"a {form} file starts with column names; {path.name} holds JSON."
+            raise InputError(param, rule, "Rename it to .json or .jsonl.", code="unknown_format")
+        return form, parse_csv(text, path.name, param, notes, tabs=form == "tsv")
+    if form == "jsonl" and text.lstrip().startswith("["):
+        return "json", parse_json(text, path.name, param, (*notes, "read as one JSON array, not as JSON lines"))
+    if form == "jsonl" or _is_jsonl(text):
+        extra = () if form == "jsonl" else ("read as JSON lines, one object a line",)
+        return "jsonl", parse_jsonl(text, path.name, param, (*notes, *extra))
+    return "json", parse_json(text, path.name, param, notes)
+
+
+def _looks_like_json(text: str) -> bool:
+    first = text.lstrip()[:100_000].split("\n", 1)[0].strip()
+    if not first.startswith(("{", "[{")):
+        return False
+    try:
+        json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_jsonl(text: str) -> bool:
+    """Whether a .json file is really JSON lines: the first line is a complete object and more follows."""
+    first, _, rest = text.strip().partition("\n")
+    return bool(rest.strip()) and first.lstrip().startswith("{") and first.rstrip().endswith("}") and _parses(first)
+
+
+def _parses(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _parquet(path: Path, param: str) -> Parsed:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        facts = pyarrow.parquet.read_metadata(path)
+        size = sum(facts.row_group(i).total_byte_size for i in range(facts.num_row_groups))
+        if facts.num_rows > MAX_ROWS or size > MAX_FILE_BYTES:
+            rule = f"at most {MAX_ROWS:,} rows and {MAX_FILE_BYTES:,} bytes uncompressed; {path.name} has "
+            raise InputError(param, f"{rule}{facts.num_rows:,} rows, {size:,} bytes.", "Take a sample of its rows.")
+        rows: list[Row] = pyarrow.parquet.read_table(path, use_threads=False).to_pylist()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        rule = f"{path.name} must be a parquet file; it cannot be read: {str(error).splitlines()[0]}"
+        raise InputError(param, rule, "Write it again, or check that it was copied completely.") from error
+    return Parsed(tuple(facts.schema.to_arrow_schema().names), rows)

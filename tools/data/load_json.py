@@ -1,0 +1,106 @@
+"""JSON and JSON lines to rows."""
+
+import json
+
+from tools.data.table import Parsed, Row, columns_of
+from trainers.errors import InputError
+
+SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "dev": "validation", "test": "test"}
+
+
+def parse_jsonl(text: str, name: str, param: str, notes: tuple[str, ...] = ()) -> Parsed:
+    """One object a line, blank lines left out. InputError names the first line that is not one."""
+    rows: list[Row] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            rule = f"every line of {name} must be a JSON object; line {number} is not: {_reason(error)}."
+            raise InputError(param, rule, "Mend or remove that line.", code="broken_jsonl") from error
+        if not isinstance(value, dict):
+            rule = f"every line of {name} must be a JSON object; line {number} holds {_kind(value)}."
+            raise InputError(param, rule, 'Write rows such as {"text": "...", "label": "..."}.', code="broken_jsonl")
+        rows.append(value)
+    return Parsed(columns_of(rows), rows, notes=notes)
+
+
+def parse_json(text: str, name: str, param: str, notes: tuple[str, ...] = ()) -> Parsed:
+    """Rows of a JSON document, in one of these shapes:
+
+    an array of objects (or of strings: column `text`); an object with one such array; an object of columns, each a
+    list of equal length; an object of splits (train, validation, test), each an array; and `{INTENT: [{"data":
+    [{"text": ...}, ...]}, ...]}` as the SNIPS sets have it (columns text, label).
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        rule = f"{name} must be valid JSON; it is not: {_reason(error)}."
+        raise InputError(
+            param, rule, "Mend the file, or write one object a line as .jsonl.", code="broken_json"
+        ) from error
+    if isinstance(value, dict):
+        return _from_object(value, name, param, notes)
+    rows = _rows(value, name, param)
+    return Parsed(columns_of(rows), rows, notes=notes)
+
+
+def _from_object(value: dict[str, object], name: str, param: str, notes: tuple[str, ...]) -> Parsed:
+    lists = {key: items for key, items in value.items() if isinstance(items, list)}
+    if lists and len(lists) == len(value) and all(_is_snips(items) for items in lists.values()):
+        rows: list[Row] = [
+            {"text": "".join(str(part["text"]) for part in item["data"]).strip(), "label": intent}
+            for intent, items in lists.items()
+            for item in items
+        ]
+        return Parsed(("text", "label"), rows, notes=(*notes, "text is the joined segments, label is the intent's key"))
+    if len(lists) > 1 and "train" in lists and set(lists) <= set(SPLIT_NAMES):
+        splits = {SPLIT_NAMES[key]: _rows(items, name, param) for key, items in lists.items()}
+        train = splits.pop("train")
+        return Parsed(columns_of(train), train, splits, (*notes, f"holds the splits {', '.join(lists)}"))
+    if len(lists) > 1 and len(lists) == len(value) and len({len(items) for items in lists.values()}) == 1:
+        rows = [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
+        return Parsed(tuple(lists), rows, notes=(*notes, "an object of columns"))
+    if len(lists) == 1:
+        key, items = next(iter(lists.items()))
+        rows = _rows(items, name, param)
+        return Parsed(columns_of(rows), rows, notes=(*notes, f"rows are the list under {key!r}"))
+    rule = f"{name} must hold one list of rows; its object has {len(lists)} lists ({', '.join(lists) or 'none'})."
+    raise InputError(param, rule, "Write an array of objects.", code="broken_json")
+
+
+def _is_snips(items: list[object]) -> bool:
+    return bool(items) and all(
+        isinstance(item, dict)
+        and isinstance(item.get("data"), list)
+        and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in item["data"])
+        for item in items
+    )
+
+
+def _rows(value: object, name: str, param: str) -> list[Row]:
+    if not isinstance(value, list):
+        rule = f"{name} must hold an array of objects; it holds {_kind(value)}."
+        raise InputError(param, rule, "Write an array of objects.", code="broken_json")
+    if value and all(isinstance(item, str) for item in value):
+        return [{"text": item} for item in value]
+    for number, item in enumerate(value, 1):
+        if not isinstance(item, dict):
+            rule = f"every row of {name} must be an object; row {number} is {_kind(item)}."
+            raise InputError(param, rule, 'Write rows such as {"text": "...", "label": "..."}.', code="broken_json")
+    if not value:
+        raise InputError(param, f"the file must have rows; {name} holds an empty list.", "Add rows.", code="empty_file")
+    return value
+
+
+def _kind(value: object) -> str:
+    names = {list: "an array", dict: "an object", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        where = f"line {error.lineno}, column {error.colno}" if error.lineno > 1 else f"column {error.colno}"
+        return f"{error.msg} at {where}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

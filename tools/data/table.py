@@ -1,0 +1,106 @@
+"""A table of rows as it was read, before anything is known of its meaning."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tools.data.data_profile import SourceProfile
+from trainers.errors import InputError
+
+Row = dict[str, object]
+
+MAX_CELL_CHARS = 1_000_000
+MAX_ROWS = 1_000_000
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with their source. Row 1 is the first after the header. Cells are str (csv) or JSON values; None: missing.
+
+    `rows` are those of the train split where the source names splits (a hub data set, or a JSON object of lists);
+    the other splits, by the names "validation" and "test", are in `splits`.
+    """
+
+    source: SourceProfile
+    columns: tuple[str, ...]
+    rows: list[Row]
+    splits: dict[str, list[Row]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a parser found in a file's text."""
+
+    columns: tuple[str, ...]
+    rows: list[Row]
+    splits: dict[str, list[Row]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def columns_of(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """Names in order of first appearance."""
+    return tuple(dict.fromkeys(name for row in rows for name in row))
+
+
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+"""What `str.splitlines` takes for a line's end and JSON leaves as it is; written as JSON's escapes."""
+
+
+def canonical_jsonl(rows: Iterable[Mapping[str, object]]) -> bytes:
+    """The one byte form of rows that fingerprints and split files share: JSON lines, keys sorted, UTF-8.
+
+    Unicode's line ends inside texts are escaped, so that readers of any kind find the same lines.
+    """
+    return b"".join(
+        json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+        .translate(_LINE_ENDS)
+        .encode()
+        + b"\n"
+        for row in rows
+    )
+
+
+def checked(rows: list[Row], param: str) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows with every cell inside its limit and encodable as UTF-8, and a note on what had to be replaced.
+
+    Raises InputError for more than MAX_ROWS rows or a cell of more than MAX_CELL_CHARS characters.
+    """
+    if len(rows) > MAX_ROWS:
+        raise InputError(param, f"at most {MAX_ROWS:,} rows, got {len(rows):,}.", "Take a sample of the rows.")
+    n_replaced = 0
+    for number, row in enumerate(rows, 1):
+        for column, value in row.items():
+            if (size := _chars(value)) > MAX_CELL_CHARS:
+                rule = f"a cell has at most {MAX_CELL_CHARS:,} characters; row {number}, column {column!r} has {size:,}"
+                hint = "Cut that text, or check for a missing closing quote."
+                raise InputError(param, rule + ".", hint, code="cell_too_large")
+            if (clean := _encodable(value)) is not value:
+                row[column] = clean
+                n_replaced += 1
+    return rows, (f"{n_replaced} cells held half a surrogate pair, replaced by U+FFFD",) if n_replaced else ()
+
+
+def _chars(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_chars(v) for v in value.values())
+    if isinstance(value, list | tuple):
+        return sum(_chars(v) for v in value)
+    return len(value) if isinstance(value, bytes) else 0
+
+
+def _encodable(value: object) -> object:
+    """`value` itself, or a copy in which lone surrogates (legal in JSON, not in UTF-8) are replaced."""
+    if isinstance(value, str):
+        return value if value.isascii() or not _LONE_SURROGATES.search(value) else _LONE_SURROGATES.sub("\ufffd", value)
+    if isinstance(value, list):
+        items = [_encodable(v) for v in value]
+        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+    if isinstance(value, dict):
+        pairs = {_encodable(k): _encodable(v) for k, v in value.items()}
+        return pairs if any(pairs.get(k) is not v for k, v in value.items()) else value
+    return value
