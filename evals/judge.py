@@ -9,6 +9,9 @@ import time
 from typing import Any
 
 from evals.batching import judging
+from evals.classify import classify
+from evals.generate import generated_text
+from evals.likelihood import preference, sft_likelihood
 from evals.metrics import score
 from evals.rows import read_rows
 from evals.spec import EvalResult, EvalSpec
@@ -32,20 +35,12 @@ def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None =
     start = time.perf_counter()
     with judging(model, spec):
         if spec.task is Task.CLASSIFICATION:
-            from evals.classify import classify
-
             items, others = classify(model, tokenizer, spec, rows)
         elif spec.task is Task.PREFERENCE:
-            from evals.likelihood import preference
-
             items, others = preference(model, tokenizer, spec, rows, reference)
         elif spec.metric in LIKELIHOOD_METRICS:
-            from evals.likelihood import sft_likelihood
-
             items, others = sft_likelihood(model, tokenizer, spec, rows)
         else:
-            from evals.generate import generated_text
-
             items, others = generated_text(model, tokenizer, spec, rows)
     value = score(spec.metric, items)
     if not math.isfinite(value):

@@ -13,7 +13,9 @@ from statistics import median
 
 from pydantic import Field
 
+from trainers.embedded import MINILM, TINY_CAUSAL, build_tiny_causal, minilm_path
 from trainers.spec import Closed, Loss, Task, TrainSpec
+from trainers.tiny_causal import docstrings
 
 TARGET_RATIO = 1.03
 WORDS = 24
@@ -79,7 +81,6 @@ def _compare(task: Task, directory: Path, repeats: int, steps: int, batch_size: 
 
 
 def _spec(task: Task, directory: Path, steps: int, batch_size: int) -> TrainSpec:
-    from trainers.embedded import MINILM, TINY_CAUSAL, build_tiny_causal, minilm_path
 
     minilm = minilm_path() if task is Task.CLASSIFICATION else None
     file = directory / f"{task}.jsonl"
@@ -119,7 +120,6 @@ def _spec(task: Task, directory: Path, steps: int, batch_size: int) -> TrainSpec
 
 def _rows(task: Task, n: int) -> list[dict[str, str | int]]:
     """Rows of equal length cut from the standard library's docstrings, so that batches cost the same on both sides."""
-    from trainers.tiny_causal import docstrings
 
     words = " ".join(docstrings()).split()
     texts = [" ".join(words[i * WORDS : (i + 1) * WORDS]) for i in range(2 * n)]

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from tools.paths import confined, is_hub_id
+from trainers import tiny_causal
 from trainers.embedded import MINILM, TINY_CAUSAL, checked_minilm_path, minilm_path
 from trainers.errors import InputError
 from trainers.spec import Closed
@@ -154,7 +155,6 @@ def _is_local(name: str, roots: tuple[Path, ...]) -> bool:
 
 def _tiny_causal(cache: Path) -> Path:
     """The embedded causal model, built on the first call; its directory is named after the code that builds it."""
-    from trainers import tiny_causal
 
     code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]
     return tiny_causal.build_tiny_causal(cache / "models" / f"tiny-causal-{code}")

@@ -8,9 +8,15 @@ from pydantic import Field
 from rich.console import Console
 from rich.markup import escape
 
+from evals.judge import evaluate
 from evals.spec import EvalResult, EvalSpec
-from tools.data.table import Row
+from evals.stats import interval
+from tools.data.canonical_rows import canonical_rows
+from tools.data.columns import detect_columns
+from tools.data.load_data import load_table
+from tools.data.table import Row, canonical_jsonl
 from trainers.errors import InputError
+from trainers.saved import load_reference, load_saved, read_facts
 from trainers.spec import TASK_METRICS, Closed, Columns, Metric
 
 
@@ -35,13 +41,6 @@ def evaluate_adapter(
     `metric` defaults to that of the adapter's task. Costs one load of the base model and one pass over the rows.
     Raises InputError for a directory that is no adapter, a metric of another task, or unusable data.
     """
-    from evals.judge import evaluate
-    from evals.stats import interval
-    from tools.data.canonical_rows import canonical_rows
-    from tools.data.columns import detect_columns
-    from tools.data.load_data import load_table
-    from tools.data.table import canonical_jsonl
-    from trainers.saved import load_reference, load_saved, read_facts
 
     if max_rows is not None and max_rows < 1:
         raise InputError("max_rows", f"must be 1 or more, got {max_rows}.", "Leave it out to score all rows.")

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from trainers.errors import InputError
+from trainers.merge import merge as merge_adapter
 from trainers.spec import Closed
 
 
@@ -33,8 +34,6 @@ def export(adapter: Path, out: Path, *, merge: bool) -> Exported:
         raise InputError("out", f"must be a new or empty directory, got {out}", "Choose another name.")
     difference = None
     if merge:
-        from trainers.merge import merge as merge_adapter
-
         difference = merge_adapter(adapter, out)
     else:
         shutil.copytree(adapter, out, dirs_exist_ok=True)

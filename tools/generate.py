@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from evals.generate import generate as write
+from evals.generate import generate_texts
+from trainers.encode import encode_chat_prompt, escaped, special_strings
 from trainers.errors import InputError
+from trainers.saved import load_saved
 from trainers.spec import Closed, Task
 
 if TYPE_CHECKING:
@@ -34,7 +38,6 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
     Raises InputError where `adapter` is not a saved adapter, and for a prompt or a length that cannot be answered.
     """
     check_prompt(prompt, max_new_tokens)
-    from trainers.saved import load_saved
 
     return answer(load_saved(adapter), prompt, max_new_tokens)
 
@@ -68,9 +71,6 @@ def check_prompt(prompt: str, max_new_tokens: int) -> None:
 
 def _continued(saved: "Saved", prompt: str, max_new_tokens: int) -> str:
     """What a language model writes after a plain prompt, or after a user's turn if it was trained on conversations."""
-    from evals.generate import generate as write
-    from evals.generate import generate_texts
-    from trainers.encode import encode_chat_prompt, escaped, special_strings
 
     model, tokenizer = saved.model, saved.tokenizer
     if not saved.facts.chat:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from evals.judge import evaluate
 from evals.spec import EvalResult, EvalSpec
 from tools.worker import end_now, take_over_stdout
 from trainers.errors import TunewrightError
+from trainers.saved import load_reference, load_saved
 from trainers.spec import Closed
 
 
@@ -41,8 +43,6 @@ class SealBroken(TunewrightError):
 
 def open_test(spec: OpenTestSpec) -> OpenedTest:
     """Score every model on the sealed test rows. Raises SealBroken if their fingerprint differs from the plan's."""
-    from evals.judge import evaluate
-    from trainers.saved import load_reference, load_saved
 
     found = hashlib.sha256(spec.evaluate.file.read_bytes()).hexdigest()
     if found != spec.test_sha256:

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from evals.judge import evaluate
 from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
 from trainers.errors import AttemptFailed, InputError
 from trainers.spec import CurvePoint, FailureReason
@@ -61,7 +62,6 @@ def carry_out(spec: AttemptSpec, resident: "Resident", emit: Emit) -> Finished |
 
 
 def _attempt(spec: AttemptSpec, resident: "Resident", emit: Emit, started: float) -> Finished:
-    from evals.judge import evaluate
     from trainers.fit import fit
 
     load_seconds = resident.load(spec.train).load_seconds

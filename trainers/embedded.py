@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from trainers.errors import InputError
+from trainers.save import sha256
 from trainers.tiny_causal import build_tiny_causal
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -27,7 +28,6 @@ def checked_minilm_path() -> Path:
 
     Raises InputError if the package is missing or its weights are not the known ones.
     """
-    from trainers.save import sha256
 
     directory = minilm_path()
     if directory is None:

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from trainers.embedded import MINILM, minilm_path
 from trainers.errors import InputError
+from trainers.open_base import open_model, open_tokenizer
 from trainers.save import FACTS_FILE, MANIFEST_FILE, SavedFacts, sha256
 from trainers.spec import Adapter, Task, TrainSpec
 
@@ -61,8 +63,6 @@ def load_saved(directory: Path, device: Literal["cpu", "cuda"] | None = None) ->
     import torch
     from peft import PeftModel
 
-    from trainers.open_base import open_model, open_tokenizer
-
     check_manifest(directory)
     facts = read_facts(directory)
     spec = _spec(facts, directory, device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -82,8 +82,6 @@ def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = No
         return None
     import torch
 
-    from trainers.open_base import open_model, open_tokenizer
-
     base = base_directory(facts)
     spec = _spec(facts, Path(base), device or ("cuda" if torch.cuda.is_available() else "cpu"))
     model, _ = open_model(spec.model_copy(update={"revision": facts.revision}), open_tokenizer(base, facts.revision))
@@ -92,7 +90,6 @@ def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = No
 
 def base_directory(facts: SavedFacts) -> str:
     """Where the base model is now: where it was, or where the embedded models are in this installation."""
-    from trainers.embedded import MINILM, minilm_path
 
     if not Path(facts.base_path).is_dir() and facts.base_model == MINILM and (found := minilm_path()):
         return str(found)

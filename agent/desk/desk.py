@@ -48,11 +48,13 @@ from agent.study.lock import owner_pid
 from agent.study.nouns import EventKind, Study, StudyEvent, StudyState, report_directory
 from agent.study.rows import now
 from agent.study.store import Store
+from tools.data.columns import Undecided
+from tools.data.profile_data import profile
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
 from tools.paths import confined
-from trainers.spec import CurvePoint, Data, Task
+from trainers.spec import Constraints, CurvePoint, Data, Task
 
 POLL_SECONDS = 0.5
 MAX_EVENTS = 500
@@ -388,9 +390,6 @@ class Desk:
 
     def profile_data(self, data: str, task: Task | None = None) -> DataCard:
         """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used."""
-        from tools.data.columns import Undecided
-        from tools.data.profile_data import profile
-        from trainers.spec import Constraints
 
         try:
             found = profile(

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import InputError, StoreConflict, TunewrightError
+from agent.report.watching.webhook import tell_ended
+from agent.run.carry_out import work_on
+from agent.settings import load_settings
 from agent.study.desk_rows import Queued
 from agent.study.lock import owner_pid, owning
 from agent.study.nouns import Study, StudyState
 from agent.study.rows import now
+from agent.study.store import Store
 
 if TYPE_CHECKING:
     from agent.study.store import Store
@@ -83,7 +87,6 @@ def _alive(path: Path) -> bool:
 
 def work_off(home: Path) -> None:
     """Run queued studies until there are none; returns at once where another process does so already."""
-    from agent.study.store import Store
 
     with Store.open(home / "tunewright.db") as store:
         while any(not entry.paused for entry in store.queue()):
@@ -119,8 +122,6 @@ def _work_on(study_id: str, store: "Store", home: Path) -> None:
 
 def _carry_out(study: Study, store: "Store", home: Path) -> None:
     """One study to its end; whatever goes wrong in it is written down and does not stop the queue."""
-    from agent.run.carry_out import work_on
-    from agent.settings import load_settings
 
     while (pid := owner_pid(study.directory)) is not None:
         _tell(f"study {study.study_id}: process {pid} runs it; waiting")
@@ -138,8 +139,6 @@ def _carry_out(study: Study, store: "Store", home: Path) -> None:
 
 def _fail(study_id: str, store: "Store", error: str) -> None:
     """Write down that a study failed without a process that watched it, and tell the webhook."""
-    from agent.report.watching.webhook import tell_ended
-    from agent.settings import load_settings
 
     store.set_state(study_id, StudyState.FAILED, error)
     with suppress(InputError):  # a config file with a mistake may be what it failed for

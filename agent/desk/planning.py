@@ -6,11 +6,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.desk.plans import with_copy_note
 from agent.errors import InputError, require_readable
+from agent.llm import traces
+from agent.llm.open import open_planner
+from agent.request.copied import copied
 from agent.request.draft import Draft, Overrides
+from agent.request.read import read_request
 from agent.request.resolve import Resolved, resolve
-from agent.settings import Settings
+from agent.request.spec_file import is_spec_file, load_spec
+from agent.settings import Settings, load_settings
 from agent.study.nouns import Study
+from agent.study.store import Store
+from tools.data.prepare_data import prepare
 
 if TYPE_CHECKING:
     from agent.llm.open import LlmCall
@@ -50,7 +58,6 @@ class Job:
 
     def plan(self, draft: Draft | None = None) -> Resolved:
         """Read (unless a draft is given) and resolve. Raises InputError for an unreadable spec file."""
-        from agent.desk.plans import with_copy_note
 
         resolved = resolve(self.words, draft or self.read(), self.settings, self.flags)
         if self.copies is None:
@@ -59,9 +66,6 @@ class Job:
 
     def read(self, text: str | None = None, previous: Draft | None = None) -> Draft:
         """The draft of the request, of the spec file it names, or of an edit of `previous`."""
-        from agent.request.copied import copied
-        from agent.request.read import read_request
-        from agent.request.spec_file import is_spec_file, load_spec
 
         if text is None and previous is None and self.copies is not None:
             if is_spec_file(self.request):
@@ -79,8 +83,6 @@ class Job:
             return load_spec(Path(words))
         if self.settings.llm == "embedded":  # opening another planner costs a second
             return read_request(words, previous=previous)
-        from agent.llm import traces
-        from agent.llm.open import open_planner
 
         traces.use(self.settings.watching.telemetry)
         planner = open_planner(self.settings.llm, on_call=self.calls.append)
@@ -89,8 +91,6 @@ class Job:
 
 def job_of(request: str | None, flags: Overrides, llm: str | None, from_study: str | None = None) -> Job:
     """A job of this process's settings; `from_study` is a study to copy, whose planner it takes over as well."""
-    from agent.settings import load_settings
-    from agent.study.store import Store
 
     if from_study is None:
         return Job(request or "", load_settings(llm), flags)
@@ -112,7 +112,6 @@ def create_study(
     also: Callable[[str], None] = lambda study_id: None,
 ) -> str:
     """Store an approved plan as a study, its data beside it; the study's id. `also` writes in the same transaction."""
-    from tools.data.prepare_data import prepare
 
     if resolved.profiled is None:
         raise InputError("data.train", "the plan holds no data.", "Name a file or a hub data set.")

@@ -5,7 +5,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from agent.errors import InputError
 from agent.llm import traces
+from agent.llm.name import parse_llm
 
 
 def llm_span(
@@ -53,8 +55,6 @@ def _message(role: str, text: str) -> dict[str, Any]:
 
 @lru_cache
 def _model(spelling: str) -> dict[str, str | int | None]:
-    from agent.errors import InputError
-    from agent.llm.name import parse_llm
 
     try:
         name = parse_llm(spelling)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from agent.llm.calls import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, price_of, secrets_of
+from agent.llm.hf import TransformersChat
 from agent.llm.messages import (
     AccessError,
     ChatModel,
@@ -24,6 +25,10 @@ from agent.llm.messages import (
 )
 from agent.llm.name import SPELLINGS, LlmName, parse_llm
 from agent.llm.planner import Planner, Reserve
+from agent.llm.vllm.chat import VllmChat
+from agent.llm.vllm.server import ServerFailed, server_for
+from agent.llm.vllm.setup import SERVED_NAME
+from agent.settings import load_settings
 from trainers.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,8 +93,6 @@ def open_planner(
 
 def _open_chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> ChatModel:
     if name.kind == "hf":
-        from agent.llm.hf import TransformersChat
-
         return TransformersChat(name.model)
     chat, variable = _model(name, environ, timeout_seconds)
     weaker: tuple[Decoding, ...] = ("json_schema", "plain")
@@ -168,7 +171,6 @@ def open_tool_model(
 
 
 def _started(server: "VllmServer") -> str:
-    from agent.llm.vllm.server import ServerFailed
 
     try:
         return server.start()
@@ -178,7 +180,6 @@ def _started(server: "VllmServer") -> str:
 
 def _open_vllm(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> tuple[ChatModel, str]:
     """The chat model and the key of its server, which must never be written anywhere. Starts nothing yet."""
-    from agent.llm.vllm.chat import VllmChat
 
     server, open_model = _vllm(name, environ, timeout_seconds)
 
@@ -192,9 +193,6 @@ def _vllm(
     name: LlmName, environ: Mapping[str, str], timeout_seconds: float, tools: bool = False
 ) -> "tuple[VllmServer, Callable[[str, str], Any]]":
     """The server of a model, not started yet, and what opens a LangChain model on its address and key."""
-    from agent.llm.vllm.server import server_for
-    from agent.llm.vllm.setup import SERVED_NAME
-    from agent.settings import load_settings
 
     def open_model(base_url: str, key: str) -> Any:
         import httpx

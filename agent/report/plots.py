@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from agent.report import plot_costs, plot_models, plot_search
 from agent.report.material import Material
 from agent.report.model import Report
 
@@ -12,7 +13,6 @@ from agent.report.style import Plot, style
 
 def draw_plots(material: Material, report: Report) -> list[Plot]:
     """All plots in the order of the report, drawn by matplotlib without a display. About a second each."""
-    from agent.report import plot_costs, plot_models, plot_search
 
     pareto = report.pareto
     with style():

@@ -4,6 +4,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from agent.request.draft import Draft, Quote
+from agent.request.llm_reader import read_by_llm
+from agent.request.rules.reader import read_by_rules
 from trainers.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,10 +35,7 @@ def read_request(request: str, *, planner: "Planner | None" = None, previous: Dr
             "Put data in a file and name the file.",
         )
     if planner is None:
-        from agent.request.rules.reader import read_by_rules
-
         return read_by_rules(request, previous)
-    from agent.request.llm_reader import read_by_llm
 
     return verified(request, read_by_llm(request, planner, previous), previous)
 

@@ -20,10 +20,12 @@ from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
 from tools.data.columns import Undecided
+from tools.data.profile_data import profile
 from tools.estimate import estimate, training_flops
 from tools.machine import Machine, find_machine
 from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
+from trainers.priors import default_space
 from trainers.space import Space
 from trainers.spec import Data, Intent, TaskSpec
 
@@ -145,7 +147,6 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
         or any(error.param.startswith("data.") for error in work.errors)
     ):
         return None
-    from tools.data.profile_data import profile
 
     draft = work.draft_spec()
     try:
@@ -176,7 +177,6 @@ def _close(
     work: Working, base: BaseModelFacts | None, profiled: "Profiled | None"
 ) -> tuple[TaskSpec | None, Space | None]:
     """The closed spec and its search space; values of the search that break a rule are rejected one after another."""
-    from trainers.priors import default_space
 
     while True:
         try:

@@ -9,9 +9,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agent.errors import InputError
+from agent.llm.open import LlmCaps, open_planner
+from agent.llm.vllm.server import close_servers
+from agent.report.watching.watched import watched
+from agent.report.write import write_report
 from agent.request.plan import Plan
+from agent.run.budget import llm_reservation
+from agent.run.local import LocalExecutor, local_slots
+from agent.run.loop import run_study
+from agent.run.opening import open_test_in_child
+from agent.run.run import tell
+from agent.search.affordable import affordable
+from agent.search.llm.batch import LlmBatch
+from agent.search.llm.task_card import task_card
+from agent.search.tradeoff import trading_off
+from agent.search.warm_start import warmed_up
 from agent.settings import Settings
-from agent.study.nouns import EventKind, Observer, Study, StudyEvent, StudyState
+from agent.study.nouns import EventKind, Observer, Study, StudyEvent, StudyState, report_directory
+from tools.base_model import cache_directory
+from tools.estimate import training_flops
+from tools.export import export
+from tools.fetch_base import fetch_base
+from tools.machine import find_machine
 
 if TYPE_CHECKING:
     from agent.llm.open import Planner
@@ -44,13 +63,6 @@ class Unwatched:
 def run_stored_study(
     study: Study, store: "Store", settings: Settings, observe: Callable[[ExitStack], Observer]
 ) -> None:
-    from agent.llm.vllm.server import close_servers
-    from agent.report.watching.watched import watched
-    from agent.report.write import write_report
-    from agent.run.local import LocalExecutor, local_slots
-    from agent.run.loop import run_study
-    from agent.run.opening import open_test_in_child
-    from tools.fetch_base import fetch_base
 
     with ExitStack() as stack:
         stack.callback(close_servers)  # a server of the planner LLM's that a question has started
@@ -112,17 +124,7 @@ def _planned_space(study: Study) -> "Space":
 
 def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[Space], Proposer]":
     """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
-    from agent.run.budget import llm_reservation
-    from agent.run.run import tell
-    from agent.search.affordable import affordable
     from agent.search.hybrid import build_proposer
-    from agent.search.llm.batch import LlmBatch
-    from agent.search.llm.task_card import task_card
-    from agent.search.tradeoff import trading_off
-    from agent.search.warm_start import warmed_up
-    from tools.base_model import cache_directory
-    from tools.estimate import training_flops
-    from tools.machine import find_machine
 
     plan, past = study.plan, study.plan.past
     if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
@@ -154,7 +156,6 @@ def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **report
     """The plan's planner LLM under its caps, of which `spent` (tokens, dollars) is used; None for `embedded`."""
     if plan.llm == "embedded":
         return None
-    from agent.llm.open import LlmCaps, open_planner
 
     tokens, usd = spent
     limit = plan.spec.budget.llm_usd
@@ -164,8 +165,6 @@ def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **report
 
 def merge_if_asked(study: Study) -> None:
     """Write the merged model of a spec with `output.merge` beside the adapter, unless an earlier run did."""
-    from agent.study.nouns import report_directory
-    from tools.export import export
 
     merged = report_directory(study) / "merged"
     if study.spec.output.merge and not merged.exists():  # it appears complete or not at all

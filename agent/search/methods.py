@@ -8,9 +8,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agent.llm.planner import Planner
+from agent.search.incontext import InContextSearch
 from agent.search.llm_methods import LLM_METHODS, NO_LLM, BenchLlm, llm_proposer
 from agent.search.proposer import Proposer
+from agent.search.random_search import RandomSearch
+from agent.search.statistical import Statistical
 from agent.study.nouns import History, Phase, Proposal, Trial, TrialState, derived_seed
+from evals.search_bench.optuna_methods import N_STARTUP, OptunaMethod
 from evals.search_bench.problem import Method, Observation, Offer, Problem
 from evals.search_bench.run import MethodBuilder
 from trainers.errors import InputError
@@ -34,22 +38,14 @@ def method(name: str, problem: Problem, seed: int, llm: BenchLlm = NO_LLM) -> Me
         return Proposing(llm_proposer(name, problem, llm, planner), problem, seed, planner)
     match name:
         case "random" | "tpe" | "gp" | "cmaes":
-            from evals.search_bench.optuna_methods import OptunaMethod
-
             return OptunaMethod(problem, name, seed)
         case "default":
             return _nothing_more
         case "statistical":
-            from agent.search.statistical import Statistical
-
             return Proposing(Statistical(problem.space), problem, seed)
         case "spread":
-            from agent.search.random_search import RandomSearch
-
             return Proposing(RandomSearch(problem.space), problem, seed)
         case "incontext":
-            from agent.search.incontext import InContextSearch
-
             return Proposing(InContextSearch(problem.space), problem, seed)
         case "hybrid" | "hybrid-without-incontext":
             from agent.search.hybrid import Hybrid
@@ -92,8 +88,6 @@ def method_version(name: str, llm: BenchLlm = NO_LLM) -> str:
     """Changes when results of the method may: Optuna's version, or a hash of this project's search code and weights,
     with the name of the planner LLM where it is asked."""
     if name in ("random", "tpe", "gp", "cmaes"):
-        from evals.search_bench.optuna_methods import N_STARTUP
-
         return f"optuna {installed_version('optuna')}, {N_STARTUP} startup trials"
     if name == "default":
         return "1"

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from evals.search_bench.plots import write_plots
 from evals.search_bench.problem import Problem
 from evals.search_bench.run import MethodBuilder, Run, RunKey, run_all
 from evals.search_bench.show import page
@@ -95,7 +96,6 @@ def _kept(out: Path) -> list[Run]:
 
 
 def _write(out: Path, results: Results, runs: Sequence[Run]) -> None:
-    from evals.search_bench.plots import write_plots
 
     (out / RESULTS).write_text(json.dumps(results.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
     write_plots(runs, out / PLOTS)

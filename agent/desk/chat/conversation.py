@@ -21,6 +21,10 @@ from agent.desk.chat.happenings import (
     ToolStarted,
     TurnOver,
 )
+from agent.desk.chat.llm_engine import LlmEngine
+from agent.desk.chat.replies import reply_to
+from agent.desk.chat.rules import RulesEngine
+from agent.desk.chat.wishes import is_no, is_yes, names_the_start
 from agent.desk.desk import Desk
 from agent.errors import InputError, TunewrightError, require_readable
 from agent.llm.calls import redacted, secrets_of
@@ -125,7 +129,6 @@ class Conversation:
         self._llm = llm
 
     def _done(self, exchange: Exchange, tool: str, arguments: dict[str, Any]) -> Iterator[Happening]:
-        from agent.desk.chat.replies import reply_to
 
         exchange.permits = lambda action, study: True
         told = yield from exchange.use(tool, **arguments)
@@ -175,7 +178,6 @@ class Conversation:
             self.desk.store.add_turn(self.conversation_id, "tool", happening.summary, data)
 
     def _answered(self, exchange: Exchange) -> Iterator[Happening]:
-        from agent.desk.chat.wishes import is_no, is_yes, names_the_start
 
         memory, text = exchange.memory, exchange.text
         if memory.waiting is None or not (is_yes(text) or is_no(text)):
@@ -226,12 +228,8 @@ class Conversation:
     def _engine(self, llm: str) -> Engine:
         """Who answers: rules for `embedded`, else a LangChain agent, which is opened once."""
         if llm == "embedded":
-            from agent.desk.chat.rules import RulesEngine
-
             return RulesEngine()
         if llm not in self._engines:
-            from agent.desk.chat.llm_engine import LlmEngine
-
             self._engines[llm] = LlmEngine()
         return self._engines[llm]
 

@@ -11,7 +11,19 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
+from agent.llm.open import open_planner
+from agent.request.draft import Draft
+from agent.request.plan_rows import plan_json
+from agent.request.read import read_request
+from agent.request.resolve import resolve
+from agent.search.llm_methods import NO_LLM, BenchLlm
+from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method_builder, method_version
 from agent.settings import Settings, load_settings
+from evals.requests.labelled import load_part, load_rows
+from evals.requests.score import Reading, print_scores, reading_from_plan, score
+from evals.search_bench.bench import BenchSettings, bench
+from evals.search_bench.show import print_results
+from evals.search_bench.suites import load_problems
 from trainers.errors import InputError
 
 
@@ -21,15 +33,8 @@ def score_reader(part: str, path: Path | None, settings: Settings, console: Cons
     What is scored is the JSON that `tunewright plan --json` prints, in an empty directory and without the hub. Which
     requests of the test part failed is not told, so that it stays unseen by whoever writes rules.
     """
-    from evals.requests.labelled import load_part, load_rows
-    from evals.requests.score import Reading, print_scores, reading_from_plan, score
 
     os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported, which is not yet
-    from agent.llm.open import open_planner
-    from agent.request.draft import Draft
-    from agent.request.plan_rows import plan_json
-    from agent.request.read import read_request
-    from agent.request.resolve import resolve
 
     planner = open_planner(settings.llm)
     rows = load_rows(path) if path else load_part(part)
@@ -68,11 +73,6 @@ def compare_searches(
     the settings. Raises InputError for unknown names, bad tables, settings out of range, and for methods that need an
     LLM where there is none or it cannot be opened.
     """
-    from agent.search.llm_methods import NO_LLM, BenchLlm
-    from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method_builder, method_version
-    from evals.search_bench.bench import BenchSettings, bench
-    from evals.search_bench.show import print_results
-    from evals.search_bench.suites import load_problems
 
     methods = methods or DEFAULT_METHODS
     try:

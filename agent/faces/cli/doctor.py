@@ -13,7 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent.errors import InputError
+from agent.llm import traces
+from agent.llm.open import parse_llm
+from agent.llm.vllm.setup import find_python
+from agent.report.watching.in_thread import without_login
+from agent.report.watching.tracker import require
 from agent.settings import Settings
+from agent.study.store import sqlite_version
+from tools.machine import find_machine
+from trainers.embedded import minilm_path
 from trainers.spec import Closed
 
 SAFE_SQLITE = (3, 51, 3)
@@ -73,7 +81,6 @@ def _packages() -> list[Finding]:
 
 
 def _device() -> Finding:
-    from tools.machine import find_machine
 
     machine = find_machine()
     if machine.device == "cuda":
@@ -99,7 +106,6 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _sqlite() -> Finding:
-    from agent.study.store import sqlite_version
 
     found = sqlite_version()
     shown = ".".join(map(str, found))
@@ -114,7 +120,6 @@ def _sqlite() -> Finding:
 
 
 def _embedded_model() -> Finding:
-    from trainers.embedded import minilm_path
 
     if minilm_path():
         return Finding(level="ok", what="embedded model", value="all-MiniLM-L6-v2 is installed")
@@ -146,7 +151,6 @@ def _hub() -> Finding:
 
 
 def _planner(settings: Settings) -> Finding:
-    from agent.llm.open import parse_llm
 
     if settings.llm == "embedded":
         return Finding(level="ok", what="planner", value="embedded (rules, no LLM)")
@@ -155,7 +159,6 @@ def _planner(settings: Settings) -> Finding:
 
 
 def _vllm(settings: Settings) -> Finding:
-    from agent.llm.vllm.setup import find_python
 
     try:
         return Finding(level="ok", what="vLLM", value=f"{find_python(settings.home)} (for --llm vllm:MODEL)")
@@ -165,9 +168,6 @@ def _vllm(settings: Settings) -> Finding:
 
 def _watchers(settings: Settings) -> list[Finding]:
     """Trackers, webhook and traces that are switched on, and whether they can work; one line where none are."""
-    from agent.llm import traces
-    from agent.report.watching.in_thread import without_login
-    from agent.report.watching.tracker import require
 
     watching, found = settings.watching, []
     for name, place in watching.export.chosen.items():

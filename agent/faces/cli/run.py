@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from agent.desk.desk import Desk
 from agent.errors import ObserverGone
+from agent.faces.cli.show import show_report
+from agent.faces.console import console
+from agent.faces.live import JsonLines, LiveView
+from agent.report.watching.watched import require_watchers
+from agent.request.answer import answered
 from agent.request.draft import Draft
 from agent.request.plan import Plan
+from agent.request.plan_rows import plan_json, print_plan
 from agent.request.resolve import Resolved
 from agent.settings import Settings
 from agent.study.nouns import Observer, Study, StudyState
+from agent.study.store import Store
+from tools.export import export
 from trainers.spec import Intent
 
 if TYPE_CHECKING:
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 from pathlib import Path
 
 from agent.desk.cards import StudyCard
-from agent.desk.desk import Desk
 from agent.desk.planning import Approval, Job, approve, command_of, create_study
 from agent.errors import InputError
 from agent.faces.cli.show import looking, print_details, print_studies, show_explanation, show_status
@@ -116,7 +124,6 @@ def _tell(card: StudyCard, as_json: bool, hint: str) -> None:
 
 def export_study(study: str, out: Path | None, merge: bool, settings: Settings, as_json: bool) -> None:
     """Copy or merge the adapter of a study that is done."""
-    from tools.export import export
 
     with looking(settings) as desk:
         adapter = desk.adapter_of(study)
@@ -155,7 +162,6 @@ def exit_code(plan: Plan) -> int:
 
 def run_job(job: Job, approval: Approval, as_json: bool) -> int:
     """Plan, approve, carry out, report. Requests about an existing study are answered instead."""
-    from agent.report.watching.watched import require_watchers
 
     resolved = settled(job, approval).resolved
     plan = resolved.plan
@@ -191,8 +197,6 @@ def settled(job: Job, approval: Approval) -> Settled:
 
 def show_plan(plan: Plan, as_json: bool) -> None:
     """The plan for people, or as one JSON object."""
-    from agent.faces.console import console
-    from agent.request.plan_rows import plan_json, print_plan
 
     if as_json:
         click.echo(json.dumps(plan_json(plan), ensure_ascii=False))
@@ -202,7 +206,6 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
     """Run or resume a study to its report; the latest one where none is named."""
-    from agent.desk.desk import Desk
 
     with Desk(settings) as desk:
         store, study = desk.store, desk.study(study_id)
@@ -219,8 +222,6 @@ def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
 
 def _ask(job: Job, draft: Draft, plan: Plan) -> Draft:
     """Put the open questions to the person at the terminal; the answers are read as edits of the request."""
-    from agent.faces.console import console
-    from agent.request.answer import answered
 
     show_plan(plan, as_json=False)
     for question in plan.questions:
@@ -232,7 +233,6 @@ def _ask(job: Job, draft: Draft, plan: Plan) -> Draft:
 
 def _create(resolved: Resolved, job: Job) -> str:
     """Store the study. Its data are written first, so that a crash in between leaves nothing half made."""
-    from agent.study.store import Store
 
     with Store.open(job.settings.database) as store:
         study_id = create_study(resolved, job.settings, store, command=_command(job))
@@ -248,8 +248,6 @@ def _command(job: Job) -> str:
 
 
 def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> Observer:
-    from agent.faces.console import console
-    from agent.faces.live import JsonLines, LiveView
 
     if as_json:
         return JsonLines()
@@ -260,8 +258,6 @@ def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> 
 
 def _finish(study: Study, settings: Settings, as_json: bool) -> int:
     """Print the report of a study that is done; 130 for one that was cancelled from elsewhere."""
-    from agent.faces.cli.show import show_report
-    from agent.study.store import Store
 
     with Store.open(settings.database) as store:
         study = store.study(study.study_id)

@@ -16,6 +16,7 @@ from agent.desk.dispatch import dispatcher_pid, is_worked_off
 from agent.errors import InputError
 from agent.faces.console import console
 from agent.faces.live import short_config
+from agent.report.terminal import print_report
 from agent.request.plan_rows import duration
 from agent.settings import Settings
 from agent.study.nouns import StudyEvent, StudyState, Trial
@@ -176,7 +177,6 @@ def _print_event(event: StudyEvent, as_json: bool) -> None:
 
 def show_report(study_id: str | None, settings: Settings, as_json: bool) -> None:
     """The report of a study that is done. Raises InputError for one that is not."""
-    from agent.report.terminal import print_report
 
     with looking(settings) as desk:
         report = desk.report(study_id)

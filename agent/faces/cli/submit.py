@@ -13,9 +13,13 @@ from agent.desk.planning import SHORTEST_PREFIX, Approval
 from agent.errors import NeedsAnswer
 from agent.faces.cli.client import NoServer, ServerClient
 from agent.faces.cli.run import code_of
+from agent.faces.console import console
 from agent.faces.http.card_view import print_card
 from agent.faces.http.openai.events import words_of
+from agent.report.terminal import print_report
+from agent.report.write import read_report
 from agent.request.draft import Overrides
+from agent.request.spec_file import is_spec_file
 from agent.settings import Settings
 from agent.study.nouns import EventKind, StudyEvent
 
@@ -47,7 +51,6 @@ def submit(
 
 def _asked(request: str, flags: Overrides, llm: str | None) -> dict[str, Any]:
     """The request, with the paths that are certainly paths made absolute: the server may work somewhere else."""
-    from agent.request.spec_file import is_spec_file
 
     words = (
         str(Path(request.strip()).absolute()) if is_spec_file(request) and Path(request.strip()).exists() else request
@@ -84,7 +87,6 @@ def _approve(plan_hash: str, approval: Approval) -> None:
 
 
 def _show(card: PlanCard, as_json: bool) -> None:
-    from agent.faces.console import console
 
     if as_json:
         click.echo(card.model_dump_json())
@@ -115,10 +117,6 @@ def _follow(server: ServerClient, study: StudyCard, as_json: bool) -> int:
     if as_json:
         click.echo(over.model_dump_json())
     else:
-        from agent.faces.console import console
-        from agent.report.terminal import print_report
-        from agent.report.write import read_report
-
         if over.report_dir is None:
             click.echo(f"study {over.study}: {over.state_words}{f' ({over.error})' if over.error else ''}")
         else:

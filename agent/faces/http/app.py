@@ -15,10 +15,18 @@ from starlette.responses import Response
 from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
 from agent.errors import InputError, TunewrightError
 from agent.faces.http.bodies import App
+from agent.faces.http.conversations import conversation_routes
+from agent.faces.http.downloads import download_routes
 from agent.faces.http.guard import Guard, Hosts
+from agent.faces.http.health import health_routes
+from agent.faces.http.pages import login_routes, page_routes
+from agent.faces.http.plans import plan_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
 from agent.faces.http.service import Service
+from agent.faces.http.starting import start_routes
 from agent.faces.http.status import StatusRoute
+from agent.faces.http.studies import study_routes
+from agent.faces.http.turns import Turns
 
 log = logging.getLogger("uvicorn.error")
 KEEP_SECONDS = 2.0
@@ -70,18 +78,10 @@ def build_api(service: Service) -> FastAPI:
 
 def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
     """All routes there are, by what they are about."""
-    from agent.faces.http.conversations import conversation_routes
-    from agent.faces.http.downloads import download_routes
-    from agent.faces.http.health import health_routes
     from agent.faces.http.openai.chat import chat_routes
     from agent.faces.http.openai.files import file_routes
     from agent.faces.http.openai.jobs import job_routes
     from agent.faces.http.openai.models import model_routes
-    from agent.faces.http.pages import login_routes, page_routes
-    from agent.faces.http.plans import plan_routes
-    from agent.faces.http.starting import start_routes
-    from agent.faces.http.studies import study_routes
-    from agent.faces.http.turns import Turns
 
     turns = Turns(service)
     return (

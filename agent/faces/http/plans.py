@@ -11,6 +11,7 @@ from agent.desk.plans import plan_card
 from agent.faces.http.fields import Answers, Name, PathName, Words
 from agent.faces.http.service import Service
 from agent.request.draft import Overrides
+from agent.request.spec_file import is_spec_file
 from agent.settings import Settings
 from tools.paths import confined
 from trainers.spec import Closed
@@ -48,7 +49,6 @@ def planned(service: Service, asked: PlanRequest) -> Planned:
 
 def check_spec_file(request: str, settings: Settings) -> None:
     """Raises InputError where a request names a spec file that is not inside the roots."""
-    from agent.request.spec_file import is_spec_file
 
     if is_spec_file(request):
         confined("request", request.strip(), settings.roots)

@@ -11,6 +11,7 @@ from agent.faces.http.access import Access
 from agent.faces.http.measures import Measures
 from agent.faces.http.problems import Busy
 from agent.faces.http.status import Statuses
+from agent.llm.name import parse_llm
 from agent.settings import Settings
 
 MAX_PLANNING, MAX_LOADING, MAX_STREAMS, MAX_TURNS = 8, 2, 200, 8
@@ -77,6 +78,5 @@ class Service:
                 "a planner's address cannot be given from outside.",
                 "Start the server with --llm, or name a hosted or local model.",
             )
-        from agent.llm.name import parse_llm
 
         return parse_llm(named).spelling

@@ -8,6 +8,7 @@ from agent.desk.cards import OpenQuestion, PlanCard, Problem
 from agent.desk.desk import Desk, Planned
 from agent.errors import InputError, NeedsAnswer
 from agent.faces.python.notebook import plan_html
+from agent.faces.python.study import StudyHandle
 from agent.request.answer import answered
 from agent.request.draft import Overrides
 from agent.request.plan import Plan
@@ -73,7 +74,6 @@ class PlanHandle:
 
     def start(self, key: str | None = None) -> "StudyHandle":
         """Approve this very plan and queue its study; returns at once. See `Tunewright.start`."""
-        from agent.faces.python.study import StudyHandle
 
         return StudyHandle(self._desk, self._desk.start(self.needed_hash(), face="python", key=key).study)
 

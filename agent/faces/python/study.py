@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 from agent.desk.cards import BudgetCard, Comparison, Explanation, Scored, StudyCard, TrialCard
 from agent.desk.desk import MAX_EVENTS, POLL_SECONDS, Desk
 from agent.errors import InputError
+from agent.faces.live import LiveView
 from agent.faces.python.frames import data_name, trials_frame
 from agent.faces.python.notebook import study_html
+from agent.report.build import trial_row
 from agent.report.model import Report, Result
 from agent.study.nouns import Phase, StudyEvent
 from tools.evaluate import Evaluation
 from tools.export import Exported
-from tools.generate import Answer
+from tools.generate import Answer, answer
+from trainers.saved import load_saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,7 +110,6 @@ class StudyHandle:
 
     def plot(self) -> "Figure":
         """Scores by trial, best so far and the default's level. Raises InputError before the first score."""
-        from agent.report.build import trial_row
         from agent.report.plot_search import history_figure
         from agent.report.style import style
 
@@ -187,8 +189,6 @@ class StudyHandle:
         """The display of `tunewright run`; plain lines where the output is no terminal, as in a notebook."""
         from rich.console import Console
 
-        from agent.faces.live import LiveView
-
         plain = Console(width=100, color_system=None, force_terminal=False, force_jupyter=False)
         study = self._desk.study(self.id)
         used = self._desk.store.balance(self.id, "wall_seconds")
@@ -217,7 +217,6 @@ class StudyHandle:
 
         The model is loaded into this process once (some seconds) and stays with this object.
         """
-        from tools.generate import answer
 
         return answer(self._model(), prompt, max_new_tokens)
 
@@ -243,7 +242,6 @@ class StudyHandle:
         return self._desk.export(self.id, None if out is None else Path(out), merge)
 
     def _model(self) -> "Saved":
-        from trainers.saved import load_saved
 
         if self._saved is None:
             self._saved = load_saved(self.adapter)

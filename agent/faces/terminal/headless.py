@@ -9,7 +9,10 @@ import click
 from agent.desk.cards import PlanCard
 from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import ApprovalAsked, Happening, Retracted, Said, StudyStarted, ToolDone, TurnOver
+from agent.desk.chat.plan_shown import plan_shown
+from agent.desk.chat.rules import ABILITIES
 from agent.errors import InputError
+from agent.faces.console import console, print_error
 from agent.faces.terminal.slash import arguments_of, is_command, parsed, words_of_edit
 
 DONE, FAILED, BAD_INPUT, NEEDS_ANSWER = 0, 1, 2, 3
@@ -30,7 +33,6 @@ def speak(conversation: Conversation, lines: Iterable[str], yes: bool, as_json: 
     A line that begins with a slash is a command of the terminal chat; one that is wrong is told, and the next line
     is read.
     """
-    from agent.faces.console import print_error
 
     code = DONE
     for line in lines:
@@ -78,7 +80,6 @@ def _plan(conversation: Conversation) -> Iterator[Happening]:
 
 
 def _help() -> Iterator[Happening]:
-    from agent.desk.chat.rules import ABILITIES
 
     yield Said(text=ABILITIES)
 
@@ -124,7 +125,5 @@ def _code(happening: Happening) -> int:
 
 
 def _print_plan(plan: PlanCard) -> None:
-    from agent.desk.chat.plan_shown import plan_shown
-    from agent.faces.console import console
 
     console().print(plan_shown(plan, asks=True))

@@ -9,6 +9,9 @@ import click
 from agent.desk.chat.conversation import Conversation
 from agent.desk.desk import Desk
 from agent.errors import InputError
+from agent.faces.console import console
+from agent.faces.terminal.headless import speak
+from agent.faces.terminal.prompt_reader import PromptReader
 from agent.faces.terminal.session import Session, conversations_table
 from agent.settings import Settings
 from trainers.spec import Closed
@@ -28,7 +31,6 @@ class ChatOptions(Closed):
 
 def chat(options: ChatOptions, llm: str | None, settings: Settings) -> int:
     """Carry out `tunewright chat`; the exit code."""
-    from agent.faces.console import console
 
     with Desk(settings) as desk:
         if options.listed:
@@ -36,14 +38,9 @@ def chat(options: ChatOptions, llm: str | None, settings: Settings) -> int:
             return 0
         conversation, text = _conversation(desk, options, llm)
         if text is not None:
-            from agent.faces.terminal.headless import speak
-
             return speak(conversation, [text], options.yes, options.as_json)
         if not sys.stdin.isatty() or options.as_json:
-            from agent.faces.terminal.headless import speak
-
             return speak(conversation, _lines(), options.yes, options.as_json)
-        from agent.faces.terminal.prompt_reader import PromptReader
 
         Session(desk, conversation, console(), PromptReader(desk)).run()
     return 0
@@ -65,7 +62,6 @@ def _conversation(desk: Desk, options: ChatOptions, llm: str | None) -> tuple[Co
 
 
 def _list(desk: Desk, as_json: bool) -> None:
-    from agent.faces.console import console
 
     if as_json:
         rows = [row.model_dump(mode="json") for row in desk.store.conversations() if row.turns]

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from agent.errors import InputError
+from agent.report.watching.follow import Follower
 from agent.report.watching.in_thread import said
+from agent.report.watching.tracker import facts_of, open_tracker
 from agent.settings import TrackerName
 from agent.study.lock import one_at_a_time
+from agent.study.store import Store
 from trainers.spec import Closed
 
 if TYPE_CHECKING:
@@ -88,9 +91,6 @@ def _follow(job: ExportJob, out: TextIO) -> int:
 
 
 def _opened(job: ExportJob) -> "Follower":
-    from agent.report.watching.follow import Follower
-    from agent.report.watching.tracker import facts_of, open_tracker
-    from agent.study.store import Store
 
     store = Store.open(job.database, read_only=True)
     study = store.study(job.study_id)

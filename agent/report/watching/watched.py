@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from agent.llm import traces
 from agent.report.watching.export_process import FLUSH_SECONDS
+from agent.report.watching.exporting import ExportProcess
 from agent.report.watching.in_thread import said
+from agent.report.watching.study_spans import SpanWatcher
+from agent.report.watching.tracker import require
+from agent.report.watching.webhook import webhook_watcher
 from agent.settings import Settings, TrackerName
 from agent.study.nouns import EventKind, Observer, Study, StudyEvent
 
@@ -119,7 +123,6 @@ def watched(
 
 def require_watchers(settings: Settings) -> None:
     """Raises InputError where something that is switched on is not installed; told before there is a study."""
-    from agent.report.watching.tracker import require
 
     for name in settings.watching.export.chosen:
         require(name)
@@ -139,10 +142,6 @@ def _opened(study: Study, settings: Settings) -> tuple[list[Watcher], list[tuple
 
 
 def _wanted(study: Study, settings: Settings) -> dict[str, Callable[[], Watcher]]:
-    from agent.report.watching.exporting import ExportProcess
-    from agent.report.watching.study_spans import SpanWatcher
-    from agent.report.watching.tracker import require
-    from agent.report.watching.webhook import webhook_watcher
 
     def tracker(name: TrackerName, place: bool | str) -> Watcher:
         require(name)

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from agent.report.watching.delivery import NotDelivered, post
 from agent.report.watching.in_thread import ThreadWatcher
 from agent.report.write import result_of_study
 from agent.request.plan import Plan
 from agent.settings import Webhook, WebhookEvent
 from agent.study.nouns import OVER, EventKind, Phase, Study, StudyEvent, StudyState, TrialState, report_directory
 from agent.study.rows import now
+from agent.study.store import Store
 from trainers.spec import Closed
 
 if TYPE_CHECKING:
@@ -67,7 +69,6 @@ def webhook_watcher(hook: Webhook, database: Path, study_id: str) -> ThreadWatch
     """A watcher that tells the webhook how the study ended."""
 
     def take(event: StudyEvent) -> None:
-        from agent.study.store import Store
 
         kind = _EVENT_OF.get(str(event.data.get("state")))
         if kind in hook.events:
@@ -121,7 +122,6 @@ class Approvals:
 
 def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
     """Up to three attempts with back-off. Raises NotDelivered with the last one's reason."""
-    from agent.report.watching.delivery import NotDelivered, post
 
     body = notice.model_dump_json(exclude_none=True).encode()
     secret = os.environ.get(SECRET_VARIABLE)

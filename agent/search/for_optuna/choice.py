@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from agent.llm.open import open_planner
+from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import TaskCard, card_of_spec
+from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
 from trainers.space import Space
 from trainers.spec import Direction, Task, TaskSpec
@@ -42,8 +45,6 @@ class ProposerChoice:
         if self.factory is not None:
             return self.factory(space)
         from agent.search.hybrid import Hybrid
-        from agent.search.llm.batch import LlmBatch
-        from agent.search.portfolio import Portfolio
 
         if not isinstance(self.task, TaskCard):
             return Hybrid(space, incontext=self.incontext)
@@ -54,8 +55,6 @@ class ProposerChoice:
 
     def _open(self) -> "Planner | None":
         if self._planner is None and self.llm is not None:
-            from agent.llm.open import open_planner
-
             self._planner = open_planner(self.llm)
         return self._planner
 
