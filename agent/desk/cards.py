@@ -112,6 +112,7 @@ class StudyCard(Closed):
     paused: bool = False
     running_pid: int | None = None
     error: str | None = None
+    error_code: str | None = Field(None, description="the code of the error that ended a failed study")
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None

@@ -40,7 +40,7 @@ from agent.report.write import read_report
 from agent.request.answer import answered, with_flags
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides
 from agent.request.plan import Plan
-from agent.request.resolve import resolve
+from agent.request.resolve import Resolved, resolve
 from agent.run.carry_out import open_study_planner
 from agent.settings import Settings
 from agent.study.desk_rows import StoredPlan, Submission
@@ -237,20 +237,28 @@ class Desk:
         return self.settings if llm is None else self.settings.model_copy(update={"llm": llm})
 
     def start(
-        self, plan_hash: str, *, face: str, key: str | None = None, job: dict[str, Any] | None = None
+        self,
+        plan_hash: str,
+        *,
+        face: str,
+        key: str | None = None,
+        job: dict[str, Any] | None = None,
+        resolved: Resolved | None = None,
     ) -> StudyCard:
         """Approve the plan with this hash and queue it; returns at once.
 
         The plan is made again from the same words: where data, model or machine have changed since, it is another
-        plan, and NeedsAnswer says so. `key` makes it safe to ask twice: the same key gives the same study. Raises
+        plan, and NeedsAnswer says so. `resolved` is the plan where it was made a moment ago. `key` makes it safe to
+        ask twice: the same key gives the same study. Raises
         InputError for an unknown hash, StoreConflict for a key that stands for another plan.
         """
         kept = self.store.kept_plan(plan_hash)
         if (found := self._already(key, kept.plan_hash)) is not None:
             return self.status(found.study_id)
         settings = self._with(kept.llm)
-        with self._planning:
-            resolved = resolve(kept.request, kept.draft, settings, kept.overrides)
+        if resolved is None:
+            with self._planning:
+                resolved = resolve(kept.request, kept.draft, settings, kept.overrides)
         if resolved.plan.plan_hash != kept.plan_hash:
             raise NeedsAnswer(
                 f"plan {kept.plan_hash[:12]} cannot be carried out any more: data, model or machine have changed since "

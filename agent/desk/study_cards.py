@@ -16,7 +16,18 @@ from agent.report.model import Report, Side
 from agent.report.write import read_report, result_of_study
 from agent.run.rungs import curve_digest, run_length
 from agent.study.lock import owner_pid
-from agent.study.nouns import ENDED, OVER, History, Phase, Study, StudyState, Trial, TrialState, report_directory
+from agent.study.nouns import (
+    ENDED,
+    OVER,
+    EventKind,
+    History,
+    Phase,
+    Study,
+    StudyState,
+    Trial,
+    TrialState,
+    report_directory,
+)
 from agent.study.store import Store
 from trainers.spec import Config
 
@@ -30,7 +41,7 @@ def study_card(study: Study, store: Store) -> StudyCard:
     tokens, usd = store.llm_spending(study.study_id)
     pid = owner_pid(study.directory)
     place, paused = _in_queue(study, store, pid)
-    over = study.state is StudyState.DONE or (pid is None and place is None)
+    over = pid is None and place is None
     expected = study.plan.estimate.seconds_p50
     done = study.state is StudyState.DONE
     directory = report_directory(study)
@@ -61,6 +72,7 @@ def study_card(study: Study, store: Store) -> StudyCard:
         paused=paused,
         running_pid=pid,
         error=study.error,
+        error_code=_error_code(study, store),
         created_at=study.created_at,
         started_at=study.started_at,
         finished_at=study.finished_at,
@@ -71,6 +83,11 @@ def study_card(study: Study, store: Store) -> StudyCard:
         report_dir=str(directory) if done else None,
         adapter_dir=str(directory / "adapter") if done else None,
     )
+
+
+def _error_code(study: Study, store: Store) -> str | None:
+    ended = store.events(study.study_id, kind=EventKind.STUDY_ENDED) if study.state is StudyState.FAILED else []
+    return ended[-1].data.get("code") if ended else None
 
 
 def state_words(study: Study, pid: int | None, place: int | None, paused: bool) -> str:

@@ -3,14 +3,14 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from agent.errors import InputError
 from agent.llm.open import LlmCaps, open_planner
 from agent.llm.vllm.server import close_servers
+from agent.report.material import Material
 from agent.report.watching.watched import watched
 from agent.report.write import write_report
 from agent.request.plan import Plan
@@ -25,7 +25,7 @@ from agent.search.llm.task_card import task_card
 from agent.search.tradeoff import trading_off
 from agent.search.warm_start import warmed_up
 from agent.settings import Settings
-from agent.study.nouns import EventKind, Observer, Study, StudyEvent, StudyState, report_directory
+from agent.study.nouns import EventKind, Observer, Study, StudyEvent, StudyState
 from tools.base_model import cache_directory
 from tools.estimate import training_flops
 from tools.export import export
@@ -40,36 +40,17 @@ if TYPE_CHECKING:
 
 
 def work_on(study_id: str, store: "Store", settings: Settings) -> StudyState:
-    """Run or resume a study with nobody watching; where it stands after that.
+    """Run or resume a study; where it stands after that. What happens is in the store, where others follow it.
 
-    A cancel request of before is obeyed, unlike in `carry_out`. SIGTERM stops the study and raises KeyboardInterrupt.
+    SIGTERM stops the study and raises KeyboardInterrupt.
     """
     study = store.study(study_id)
-    with stopped_by_signals():
-        run_stored_study(study, store, settings, lambda stack: Unwatched())
-    study = store.study(study_id)
-    if study.state is StudyState.DONE:
-        merge_if_asked(study)
-    return study.state
-
-
-class Unwatched:
-    """An observer for a study that nobody watches: what happens is in the store."""
-
-    def on_event(self, event: StudyEvent) -> None:
-        """Nothing to show."""
-
-
-def run_stored_study(
-    study: Study, store: "Store", settings: Settings, observe: Callable[[ExitStack], Observer]
-) -> None:
-
-    with ExitStack() as stack:
+    with stopped_by_signals(), ExitStack() as stack:
         stack.callback(close_servers)  # a server of the planner LLM's that a question has started
         if study.plan.base is not None:
             fetch_base(study.plan.base)
         take_data(study, settings)
-        observer = stack.enter_context(watched(observe(stack), study, store, settings))
+        observer = stack.enter_context(watched(Unwatched(), study, store, settings))
         executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)
         stack.callback(executor.close)
         build = _proposers(study, store, observer)
@@ -81,8 +62,24 @@ def run_stored_study(
             rebuild=build,
             observer=observer,
             open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
-            write_report=write_report,
+            write_report=partial(_write_results, study),
         )
+    return store.study(study_id).state
+
+
+class Unwatched:
+    """An observer for a study that nobody watches: what happens is in the store."""
+
+    def on_event(self, event: StudyEvent) -> None:
+        """Nothing to show."""
+
+
+def _write_results(study: Study, material: Material, directory: Path) -> None:
+    """The report and, for a spec with `output.merge`, the merged model beside the adapter."""
+    write_report(material, directory)
+    merged = directory / "merged"
+    if study.spec.output.merge and not merged.exists():  # it appears complete or not at all
+        export(directory / "adapter", merged, merge=True)
 
 
 @contextmanager
@@ -161,12 +158,3 @@ def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **report
     limit = plan.spec.budget.llm_usd
     caps = LlmCaps(tokens=plan.estimate.llm_tokens or None, usd=limit, tokens_used=tokens, usd_used=usd)
     return open_planner(plan.llm, caps=caps, **reports)
-
-
-def merge_if_asked(study: Study) -> None:
-    """Write the merged model of a spec with `output.merge` beside the adapter, unless an earlier run did."""
-
-    merged = report_directory(study) / "merged"
-    if study.spec.output.merge and not merged.exists():  # it appears complete or not at all
-        export(report_directory(study) / "adapter", merged, merge=True)
-        click.echo(f"merged model in {merged}", err=True)

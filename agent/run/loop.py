@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agent.errors import BudgetSpent, ObserverGone, StudyFailed
+from agent.errors import BudgetSpent, ObserverGone, StudyFailed, TunewrightError
 from agent.report.material import Material
 from agent.run import confirm
 from agent.run.budget import Ledger
@@ -225,7 +225,8 @@ def _give_up(run: Run, error: BaseException) -> StudyOutcome:
         run.scheduler.stop()
         run.store.set_state(run.study_id, state, None if stopped else message)
         with suppress(ObserverGone):
-            run.emit(EventKind.STUDY_ENDED, state=state, error=message)
+            code = error.code if isinstance(error, TunewrightError) else None
+            run.emit(EventKind.STUDY_ENDED, state=state, error=message, code=code)
     except StoreFull as full:
         raise full from error
     if isinstance(error, CancelRequested):

@@ -287,7 +287,7 @@ class EventKind(StrEnum):
     REPORT_WRITTEN = "report_written"  # the report exists; data: directory
     WATCHER = "watcher"  # a tracker, the webhook or the traces failed; the study goes on; data: name, message
     PLANNER = "planner"  # about the planner LLM: a retry, a cap, a batch that failed; data: kind, message, count
-    STUDY_ENDED = "study_ended"  # the process let go of the study; data: state, error
+    STUDY_ENDED = "study_ended"  # the process let go of the study; data: state, error, code (of the error)
 
 
 class StudyEvent(Closed):

@@ -23,6 +23,10 @@ warm_start_option = click.option(
     "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
 )
 data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
+yes_option = click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
+approve_option = click.option(
+    "--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)"
+)
 from_study_option = click.option(
     "--from-study", metavar="STUDY", help="copy this study's configuration; REQUEST, if any, is an edit of it in words"
 )
@@ -74,8 +78,8 @@ def plan(
 @seconds_option
 @warm_start_option
 @llm_option
-@click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
-@click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@yes_option
+@approve_option
 @click.option("--detach", is_flag=True, help="queue the study and return at once; see `wait` and `events --follow`")
 @click.option("--key", help="with --detach: asked again with the same key, it is the same study")
 @json_option
@@ -112,13 +116,10 @@ def run(
 @guarded
 def resume(study: str | None, detach: bool, as_json: bool) -> int:
     """Go on with an interrupted or cancelled study; finished trials are not run again."""
-    from agent.faces.cli.run import carry_out, resume_study
+    from agent.faces.cli.run import resume_study
     from agent.settings import load_settings
 
-    if not detach:
-        return carry_out(study, load_settings(), as_json)
-    resume_study(study, load_settings(), as_json)
-    return 0
+    return resume_study(study, load_settings(), as_json, detach)
 
 
 @cli.command()
@@ -349,7 +350,7 @@ DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, be
 @guarded
 def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
     """Serve the web page, the job API and the chat on this machine. Studies go on when it stops."""
-    from agent.faces.cli.client import print_link
+    from agent.faces.cli.link import print_link
     from agent.faces.http.serve import Serving
     from agent.faces.http.serve import serve as serve_until_stopped
     from agent.settings import load_settings
@@ -388,8 +389,8 @@ def mcp(over_http: bool, llm: str | None, **serving: Any) -> None:
 @trials_option
 @seconds_option
 @llm_option
-@click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
-@click.option("--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)")
+@yes_option
+@approve_option
 @click.option("--wait", is_flag=True, help="print what happens until the study is over; Ctrl-C leaves it running")
 @json_option
 @guarded
@@ -404,14 +405,12 @@ def submit(
     wait: bool,
     as_json: bool,
 ) -> int:
-    """Hand the approved plan to the running server (`tunewright serve`)."""
-    from agent.desk.planning import Approval, overrides
-    from agent.faces.cli.submit import submit as submit_to_server
-    from agent.settings import load_settings
+    """`run --detach` under the name that job queues use; with --wait it follows the study and leaves it running."""
+    from agent.desk.planning import Approval, job_of, overrides
+    from agent.faces.cli.run import queue_job
 
     approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
-    flags = overrides(data, trials, seconds)
-    return submit_to_server(request, flags, llm, approval, load_settings(), wait, as_json)
+    return queue_job(job_of(request, overrides(data, trials, seconds), llm), approval, None, as_json, wait)
 
 
 @cli.command()

@@ -1,64 +1,136 @@
-"""`tunewright run` and `resume`: plan, ask, approve, carry out with a live view, report."""
+"""`tunewright run`, `submit` and `resume`: plan, ask, approve, queue, follow to the report."""
 
 import json
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
+from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
-from agent.errors import ObserverGone
-from agent.faces.cli.show import show_report
+from agent.desk.planning import Approval, Job, approve
+from agent.errors import InputError
+from agent.faces.cli.follow import code_of, follow, follow_loosely
+from agent.faces.cli.show import looking, print_details, print_studies, show_explanation, show_status
 from agent.faces.console import console
-from agent.faces.live import JsonLines, LiveView
-from agent.report.watching.watched import require_watchers
 from agent.request.answer import answered
 from agent.request.draft import Draft
 from agent.request.plan import Plan
 from agent.request.plan_rows import plan_json, print_plan
 from agent.request.resolve import Resolved
 from agent.settings import Settings
-from agent.study.nouns import Observer, Study, StudyState
-from agent.study.store import Store
+from agent.study.nouns import StudyState
 from tools.export import export
 from trainers.spec import Intent
 
-if TYPE_CHECKING:
-    from agent.study.store import Store
-from pathlib import Path
-
-from agent.desk.cards import StudyCard
-from agent.desk.planning import Approval, Job, approve, command_of, create_study
-from agent.errors import InputError
-from agent.faces.cli.show import looking, print_details, print_studies, show_explanation, show_status
-from agent.run.carry_out import merge_if_asked, open_study_planner, run_stored_study, stopped_by_signals
+ABOUT_A_NEW_STUDY = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
 
 
-def queue_job(job: Job, approval: Approval, key: str | None, as_json: bool) -> int:
-    """Plan, approve and queue a study; returns at once. With --json one object: the study, or a plan that is not ready.
+def exit_code(plan: Plan) -> int:
+    """0 for a plan that can be carried out, 2 for a refusal or an error, 3 for open questions."""
+    if plan.refusal or plan.error:
+        return 2
+    return 3 if plan.questions else 0
 
-    Raises InputError for a request that asks for no study.
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """The plan for people, or as one JSON object."""
+    if as_json:
+        click.echo(json.dumps(plan_json(plan), ensure_ascii=False))
+    else:
+        print_plan(plan, console())
+
+
+def run_job(job: Job, approval: Approval, as_json: bool) -> int:
+    """Plan, approve, queue and follow to the report. Requests about an existing study are answered instead."""
+    settled = settle(job, approval)
+    plan = settled.resolved.plan
+    if _is_about_a_study(plan):
+        return answer_about_study(plan, job.settings, as_json)
+    show_plan(plan, as_json)
+    if not plan.ready or plan.spec.intent is Intent.PLAN:
+        return exit_code(plan)
+    approve(plan, approval)
+    with Desk(job.settings) as desk:
+        return follow(desk, _queue(desk, job, settled).study, as_json)
+
+
+def queue_job(job: Job, approval: Approval, key: str | None, as_json: bool, wait: bool = False) -> int:
+    """Plan, approve and queue a study; with `wait` follow it, but leave it running when the following is stopped.
+
+    With --json one object: the study, or a plan that is not ready. Raises InputError for a request that asks for no
+    study.
     """
-    found = settled(job, approval)
-    plan = found.resolved.plan
-    intent = plan.spec.intent
-    if intent not in (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None) and not plan.refusal:
-        raise InputError("request", f"a request to {intent} cannot be queued.", "Leave out --detach.")
-    only_plan = not plan.ready or intent is Intent.PLAN
+    settled = settle(job, approval)
+    plan = settled.resolved.plan
+    if _is_about_a_study(plan):
+        raise InputError("request", f"a request to {plan.spec.intent} cannot be queued.", "Leave out --detach.")
+    only_plan = not plan.ready or plan.spec.intent is Intent.PLAN
     if only_plan or not as_json:
         show_plan(plan, as_json)
     if only_plan:
         return exit_code(plan)
     approve(plan, approval)
     with Desk(job.settings) as desk:
-        calls = tuple(desk.store.log_llm_call(call) for call in job.calls)
-        desk.keep(plan, found.draft, job.flags, job.settings.llm, calls, edited=found.edited)
-        card = desk.start(plan.plan_hash, face="cli", key=key)
-    _tell(
-        card, as_json, f"`tunewright wait {card.study}` waits for it, `tunewright events {card.study} -f` follows it."
-    )
+        card = _queue(desk, job, settled, key)
+        if wait:
+            return follow_loosely(desk, card.study, as_json)
+    hint = f"`tunewright wait {card.study}` waits for it, `tunewright events {card.study} -f` follows it."
+    show_card(card, as_json, hint)
     return 0
+
+
+def resume_study(study: str | None, settings: Settings, as_json: bool, detach: bool) -> int:
+    """Queue a stopped study again and follow it, or return at once (`detach`); of one that is done, the report."""
+    with Desk(settings) as desk:
+        stopped = desk.study(study)
+        last_event = desk.store.last_seq(stopped.study_id)
+        if detach or stopped.state is not StudyState.DONE:
+            card = desk.resume(stopped.study_id)
+        if not detach:
+            return follow(desk, stopped.study_id, as_json, after=last_event)
+    show_card(card, as_json, f"`tunewright wait {card.study}` waits for it.")
+    return 0
+
+
+def _is_about_a_study(plan: Plan) -> bool:
+    return plan.spec.intent not in ABOUT_A_NEW_STUDY and not plan.refusal
+
+
+def _queue(desk: Desk, job: Job, settled: "Settled", key: str | None = None) -> StudyCard:
+    plan = settled.resolved.plan
+    calls = tuple(desk.store.log_llm_call(call) for call in job.calls)
+    desk.keep(plan, settled.draft, job.flags, job.settings.llm, calls, edited=settled.edited)
+    return desk.start(plan.plan_hash, face="cli", key=key, resolved=settled.resolved)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A plan with its draft; `edited`: the request alone does not give the draft."""
+
+    resolved: Resolved
+    draft: Draft
+    edited: bool
+
+
+def settle(job: Job, approval: Approval) -> Settled:
+    """The plan, its open questions put to the person at the terminal where there is one."""
+    draft, edited = job.read(), job.copies is not None
+    resolved = job.plan(draft)
+    while resolved.plan.questions and approval.interactive and not resolved.plan.refusal:
+        draft, edited = _ask(draft, resolved.plan), True
+        resolved = job.plan(draft)
+    return Settled(resolved, draft, edited)
+
+
+def _ask(draft: Draft, plan: Plan) -> Draft:
+    """Put the open questions to the person at the terminal; the answers are read as edits of the request."""
+    show_plan(plan, as_json=False)
+    for question in plan.questions:
+        console().print(f"[bold]{question.question}[/]")
+        reply = click.prompt(question.field, default=question.suggestion)
+        draft = answered(draft, question.field, str(reply))
+    return draft
 
 
 def wait_for(study: str | None, timeout: float | None, settings: Settings, as_json: bool) -> int:
@@ -66,28 +138,21 @@ def wait_for(study: str | None, timeout: float | None, settings: Settings, as_js
     if timeout is not None and not timeout >= 0:  # NaN, too
         raise InputError("timeout", f"must be 0 or more seconds, got {timeout:g}.", "Leave it out to wait to the end.")
     with looking(settings) as desk:
-        waited_for = desk.study(study).study_id
+        study_id = desk.study(study).study_id
         try:
-            card = desk.wait(waited_for, timeout)
+            card = desk.wait(study_id, timeout)
         except KeyboardInterrupt:
-            click.echo(f"not waiting any more; study {waited_for} goes on", err=True)
+            click.echo(f"not waiting any more; study {study_id} goes on", err=True)
             raise
-    _tell(card, as_json, "" if card.over else "It goes on; wait again, or look at `tunewright status`.")
+    show_card(card, as_json, "" if card.over else "It goes on; wait again, or look at `tunewright status`.")
     return code_of(card)
-
-
-def code_of(card: StudyCard) -> int:
-    """0 done or still going, 1 failed, 130 stopped before its end: cancelled, paused or nobody runs it."""
-    if not card.over or card.state is StudyState.DONE:
-        return 0
-    return 1 if card.state is StudyState.FAILED else 130
 
 
 def pause_study(study: str | None, settings: Settings, as_json: bool) -> None:
     """Stop a study; it keeps its place in the queue."""
     with Desk(settings) as desk:
         card = desk.pause(study)
-    _tell(card, as_json, f"`tunewright resume {card.study} --detach` goes on.")
+    show_card(card, as_json, f"`tunewright resume {card.study} --detach` goes on.")
 
 
 def cancel_study(study: str | None, settings: Settings, as_json: bool) -> None:
@@ -98,17 +163,10 @@ def cancel_study(study: str | None, settings: Settings, as_json: bool) -> None:
         hint = f"`tunewright resume {card.study}` goes on."
     else:
         hint = f"Process {card.running_pid} was asked to stop; `tunewright resume {card.study}` goes on later."
-    _tell(card, as_json, hint)
+    show_card(card, as_json, hint)
 
 
-def resume_study(study: str | None, settings: Settings, as_json: bool) -> None:
-    """Queue a stopped study again; returns at once."""
-    with Desk(settings) as desk:
-        card = desk.resume(study)
-    _tell(card, as_json, f"`tunewright wait {card.study}` waits for it.")
-
-
-def _tell(card: StudyCard, as_json: bool, hint: str) -> None:
+def show_card(card: StudyCard, as_json: bool, hint: str) -> None:
     """The card, or the study in words and what can be done next."""
     if as_json:
         click.echo(card.model_dump_json())
@@ -124,7 +182,6 @@ def _tell(card: StudyCard, as_json: bool, hint: str) -> None:
 
 def export_study(study: str, out: Path | None, merge: bool, settings: Settings, as_json: bool) -> None:
     """Copy or merge the adapter of a study that is done."""
-
     with looking(settings) as desk:
         adapter = desk.adapter_of(study)
     exported = export(adapter, out or Path(f"tunewright-{study}"), merge=merge)
@@ -143,7 +200,7 @@ def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
     elif intent is Intent.EXPLAIN:
         show_explanation(study, plan.trial, settings, as_json)
     elif intent is Intent.RESUME:
-        return carry_out(study, settings, as_json)
+        return resume_study(study, settings, as_json, detach=False)
     elif intent is Intent.CANCEL:
         cancel_study(study, settings, as_json)
     else:
@@ -151,124 +208,3 @@ def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
             "request", f"a request to {intent} has a command of its own.", f"Try `tunewright {intent} --help`."
         )
     return 0
-
-
-def exit_code(plan: Plan) -> int:
-    """0 for a plan that can be carried out, 2 for a refusal or an error, 3 for open questions."""
-    if plan.refusal or plan.error:
-        return 2
-    return 3 if plan.questions else 0
-
-
-def run_job(job: Job, approval: Approval, as_json: bool) -> int:
-    """Plan, approve, carry out, report. Requests about an existing study are answered instead."""
-
-    resolved = settled(job, approval).resolved
-    plan = resolved.plan
-    if plan.spec.intent not in (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None) and not plan.refusal:
-        return answer_about_study(plan, job.settings, as_json)
-    show_plan(plan, as_json)
-    if not plan.ready or plan.spec.intent is Intent.PLAN:
-        return exit_code(plan)
-    open_study_planner(plan)  # a missing key or price is told before there is a study
-    require_watchers(job.settings)
-    approve(plan, approval)
-    return carry_out(_create(resolved, job), job.settings, as_json)
-
-
-@dataclass(frozen=True)
-class Settled:
-    """A plan with its draft; `edited`: the request alone does not give the draft."""
-
-    resolved: Resolved
-    draft: Draft
-    edited: bool
-
-
-def settled(job: Job, approval: Approval) -> Settled:
-    """The plan, its open questions put to the person at the terminal where there is one."""
-    draft, edited = job.read(), job.copies is not None
-    resolved = job.plan(draft)
-    while resolved.plan.questions and approval.interactive and not resolved.plan.refusal:
-        draft, edited = _ask(job, draft, resolved.plan), True
-        resolved = job.plan(draft)
-    return Settled(resolved, draft, edited)
-
-
-def show_plan(plan: Plan, as_json: bool) -> None:
-    """The plan for people, or as one JSON object."""
-
-    if as_json:
-        click.echo(json.dumps(plan_json(plan), ensure_ascii=False))
-    else:
-        print_plan(plan, console())
-
-
-def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:
-    """Run or resume a study to its report; the latest one where none is named."""
-
-    with Desk(settings) as desk:
-        store, study = desk.store, desk.study(study_id)
-        if study.state is not StudyState.DONE:
-            store.withdraw_cancel(study.study_id)
-            try:
-                with stopped_by_signals():
-                    run_stored_study(study, store, settings, lambda stack: _observer(study, store, as_json, stack))
-            except (KeyboardInterrupt, ObserverGone):
-                _tell_how_to_go_on(study)
-                raise
-    return _finish(study, settings, as_json)
-
-
-def _ask(job: Job, draft: Draft, plan: Plan) -> Draft:
-    """Put the open questions to the person at the terminal; the answers are read as edits of the request."""
-
-    show_plan(plan, as_json=False)
-    for question in plan.questions:
-        console().print(f"[bold]{question.question}[/]")
-        reply = click.prompt(question.field, default=question.suggestion)
-        draft = answered(draft, question.field, str(reply))
-    return draft
-
-
-def _create(resolved: Resolved, job: Job) -> str:
-    """Store the study. Its data are written first, so that a crash in between leaves nothing half made."""
-
-    with Store.open(job.settings.database) as store:
-        study_id = create_study(resolved, job.settings, store, command=_command(job))
-        for call in job.calls:
-            store.log_llm_call(call, study_id)
-    return study_id
-
-
-def _command(job: Job) -> str:
-    if job.copies is None:
-        return command_of(job.request, job.flags, job.settings.llm)
-    return "tunewright run --from-study {study} --yes"
-
-
-def _observer(study: Study, store: "Store", as_json: bool, stack: ExitStack) -> Observer:
-
-    if as_json:
-        return JsonLines()
-    view = LiveView(study, console(), store.balance(study.study_id, "wall_seconds"))
-    view.restore(store.events(study.study_id))
-    return stack.enter_context(view)
-
-
-def _finish(study: Study, settings: Settings, as_json: bool) -> int:
-    """Print the report of a study that is done; 130 for one that was cancelled from elsewhere."""
-
-    with Store.open(settings.database) as store:
-        study = store.study(study.study_id)
-    if study.state is StudyState.CANCELLED:
-        _tell_how_to_go_on(study)
-        return 130
-    merge_if_asked(study)
-    show_report(study.study_id, settings, as_json)
-    return 0
-
-
-def _tell_how_to_go_on(study: Study) -> None:
-    with suppress(OSError):  # the terminal may be gone
-        click.echo(f"study {study.study_id} has stopped; `tunewright resume {study.study_id}` goes on", err=True)

@@ -81,7 +81,7 @@ def workers(place: Path) -> set[int]:
 
 @pytest.fixture(scope="module")
 def killed(workplace: Path) -> dict[str, Any]:
-    """A study whose command is killed with -9 while its second trial trains, and what was left then."""
+    """A study whose command and queue are killed with -9 while its second trial trains, and what was left then."""
     process = start(workplace, "run", "spec.yaml", "--yes", "--json")
     assert process.stdout is not None
     seen: list[dict[str, Any]] = []
@@ -91,8 +91,10 @@ def killed(workplace: Path) -> dict[str, Any]:
         if event.get("kind") == "attempt_started" and event["trial_id"] == "1-1":
             break
     assert seen, process.stderr.read() if process.stderr else ""
-    process.send_signal(signal.SIGKILL)
+    queue_process = said(workplace, "status", "1")["running_pid"]
+    process.send_signal(signal.SIGKILL)  # first: whoever follows starts the queue again
     process.wait()
+    os.kill(queue_process, signal.SIGKILL)
     time.sleep(3.0)
     return {"orphans": workers(workplace), "trials": said(workplace, "show", "1")["trials"]}
 

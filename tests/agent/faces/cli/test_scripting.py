@@ -248,3 +248,13 @@ def test_ctrl_c_ends_the_waiting_and_not_the_study():
         signal.signal(signal.SIGINT, before)
     assert (result.exit_code, "study 1 goes on" in result.stderr) == (130, True)
     assert told("status", "1")["queue_place"] == 1
+
+
+def test_submit_is_a_detached_run(nobody_works):
+    """Without approval nothing is started; with the plan's hash that plan is queued."""
+    plan_hash = told("submit", REQUEST, code=3)["error"]["message"].rpartition(" ")[2].rstrip(".")
+    with Desk(load_settings()) as desk:
+        assert desk.studies() == []
+    assert told("submit", REQUEST, "--approve", plan_hash)["queue_place"] == 1
+    assert told("submit", "classify the tickets", "--yes", code=3)["questions"][0]["field"] == "data.train"
+    assert told("submit", "classify nothing.csv", "--yes", code=2)["error"]["code"] == "missing_data"

@@ -1,4 +1,4 @@
-"""The server as a process: where it listens, who may start it, what it leaves, and the client of `submit`."""
+"""The server as a process: where it listens, who may start it, what it leaves."""
 
 import json
 import os
@@ -13,12 +13,8 @@ import httpx
 import pytest
 
 from agent.desk.desk import Desk
-from agent.desk.planning import Approval
-from agent.errors import NeedsAnswer
-from agent.faces.cli.client import NoServer, ServerClient
-from agent.faces.cli.submit import submit
+from agent.faces.cli.link import NoServer, print_link
 from agent.faces.http.serve import Serving, running_server, serve
-from agent.request.draft import NO_OVERRIDES
 from agent.settings import load_settings
 from tests.agent.faces.http.conftest import serving, until
 
@@ -81,41 +77,6 @@ def test_another_link_logs_in(running):
         assert (page.status_code, page.url.path) == (200, "/")
         assert browser.get(f"{running.url}/openapi.json").json()["info"]["title"] == "tunewright"
         assert "<script" in browser.get(f"{running.url}/docs").text
-
-
-def handed_over(running, request, as_json=True, **approval):
-    """`tunewright submit` in this process; its exit code."""
-    settings = load_settings().model_copy(update={"home": running.home})
-    return submit(request, NO_OVERRIDES, None, Approval(**approval), settings, wait=False, as_json=as_json)
-
-
-def test_submit_shows_the_plan_and_hands_over_what_is_approved(running, capsys):
-    """Without approval nothing is started; with the hash that plan is; another hash is refused."""
-    request = "classify tickets.csv with MiniLM, 2 trials, 1 epoch"
-    with pytest.raises(NeedsAnswer, match="waits for approval") as caught:
-        handed_over(running, request, as_json=False)
-    assert "MiniLM" in capsys.readouterr().out
-    with pytest.raises(NeedsAnswer, match="not that of this plan"):
-        handed_over(running, request, plan_hash="0" * 12)
-    plan_hash = str(caught.value).rpartition(" ")[2].rstrip(".")
-    told = tunewright(running, "submit", request, "--approve", plan_hash, "--json")
-    assert (told.returncode, json.loads(told.stdout)["plan_hash"][:12]) == (0, plan_hash)
-    assert tunewright(running, "submit", "classify the tickets", "--yes").returncode == 3
-
-
-def test_submit_says_what_is_open(running, capsys):
-    """3 with the question, 2 for what cannot be done; JSON has both."""
-    assert handed_over(running, "classify the tickets", yes=True) == 3
-    assert json.loads(capsys.readouterr().out)["questions"][0]["field"] == "data.train"
-    assert handed_over(running, "classify nothing.csv", yes=True) == 2
-    assert json.loads(capsys.readouterr().out)["problem"]["code"] == "missing_data"
-
-
-def test_submit_from_elsewhere_says_where_paths_start(running, tmp_path, monkeypatch, capsys):
-    """The server works somewhere else."""
-    monkeypatch.chdir(tmp_path)
-    handed_over(running, "classify nothing.csv", as_json=False, yes=True)
-    assert f"works in {running.home.parent}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_official_client_talks_to_it(running):
@@ -219,5 +180,5 @@ def test_a_port_that_is_taken_is_told(tmp_path):
 def test_no_server_is_told(tmp_path):
     """With the command that starts one; nothing is made."""
     with pytest.raises(NoServer, match="tunewright serve"):
-        ServerClient.of(load_settings())
+        print_link(load_settings(), as_json=False)
     assert not load_settings().home.exists()
