@@ -1,39 +1,28 @@
-"""From a request to a report: the path behind `tunewright plan`, `run` and `resume`."""
+"""From a request to an approved plan and a stored study."""
 
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import click
 
 from agent.desk.plans import with_copy_note
-from agent.errors import InputError, require_readable
+from agent.errors import InputError, NeedsAnswer, require_readable
 from agent.llm import traces
-from agent.llm.open import open_planner
+from agent.llm.open import LlmCall, open_planner
 from agent.request.copied import copied
 from agent.request.draft import Draft, Overrides
+from agent.request.plan import Plan
 from agent.request.read import read_request
 from agent.request.resolve import Resolved, resolve
 from agent.request.spec_file import is_spec_file, load_spec
+from agent.run.carry_out import prepared_data, take_data
 from agent.settings import Settings, load_settings
 from agent.study.nouns import Study
 from agent.study.store import Store
 from tools.data.prepare_data import prepare
-
-if TYPE_CHECKING:
-    from agent.llm.open import LlmCall
-    from agent.study.store import Store
-from typing import TYPE_CHECKING
-
-import click
-
-from agent.errors import NeedsAnswer
-from agent.request.plan import Plan
-from agent.run.carry_out import prepared_data, take_data
 from trainers.spec import Closed
-
-if TYPE_CHECKING:
-    from agent.study.store import Store
 
 SHORTEST_PREFIX = 8
 """Characters of a plan hash that must be given to approve by it."""
@@ -46,7 +35,7 @@ class Job:
     request: str
     settings: Settings
     flags: Overrides
-    calls: "list[LlmCall]" = field(default_factory=list)
+    calls: list[LlmCall] = field(default_factory=list)
     copies: Study | None = None
     """The study whose configuration is taken over; the request is an edit of it then, and may be empty."""
 
@@ -58,7 +47,6 @@ class Job:
 
     def plan(self, draft: Draft | None = None) -> Resolved:
         """Read (unless a draft is given) and resolve. Raises InputError for an unreadable spec file."""
-
         resolved = resolve(self.words, draft or self.read(), self.settings, self.flags)
         if self.copies is None:
             return resolved
@@ -66,7 +54,6 @@ class Job:
 
     def read(self, text: str | None = None, previous: Draft | None = None) -> Draft:
         """The draft of the request, of the spec file it names, or of an edit of `previous`."""
-
         if text is None and previous is None and self.copies is not None:
             if is_spec_file(self.request):
                 rule = "a copied study is edited in words, and this names a spec file."
@@ -107,7 +94,7 @@ def overrides(data: str | None, trials: int | None, seconds: float | None, warm_
 def create_study(
     resolved: Resolved,
     settings: Settings,
-    store: "Store",
+    store: Store,
     command: str,
     also: Callable[[str], None] = lambda study_id: None,
 ) -> str:
