@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from agent.desk.cards import (
     BudgetStanding,
     Comparison,
+    DataCard,
     DataSummary,
     EventPage,
     ModelAnswer,
@@ -78,14 +79,15 @@ class Verb:
         """Whether it takes a study, None standing for the latest."""
         return "study" in self.arguments.model_fields
 
-    def validated(self, arguments: Mapping[str, Any]) -> Any:
-        """`arguments` as its model. Raises InputError that names the first argument which is wrong."""
-        fields = ", ".join(self.arguments.model_fields)
+    def validated(self, arguments: Mapping[str, Any], model: type[Closed] | None = None) -> Any:
+        """`arguments` as its model, or as another one. Raises InputError that names the first which is wrong."""
+        model = model or self.arguments
+        fields = ", ".join(model.model_fields)
         for name in arguments:
-            if name not in self.arguments.model_fields:
+            if name not in model.model_fields:
                 raise InputError(name, f"{self.name} takes no such argument.", f"It takes: {fields}.")
         try:
-            return self.arguments.model_validate(dict(arguments))
+            return model.model_validate(dict(arguments))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "arguments"
@@ -245,7 +247,7 @@ def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
 
     Use it before planning, to name the right columns.
     """
-    card = desk.profile_data(given.data, given.task)
+    card = _profile(desk, given)
     largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES]
     return DataSummary(
         **card.model_dump(exclude={"classes", "columns"}),
@@ -253,6 +255,19 @@ def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
         classes={name[:NAME_CHARACTERS]: rows for name, rows in largest},
         n_classes=len(card.classes),
     )
+
+
+def _profile(desk: Desk, given: ProfileData) -> DataCard:
+    """Read as the task that is named or that the columns tell; else as the first that they allow."""
+    problems: list[InputError] = []
+    for task in [given.task] if given.task is not None else [None, *Task]:
+        try:
+            return desk.profile_data(given.data, task)
+        except InputError as error:
+            problems.append(error)
+            if error.param != "task":
+                break
+    raise problems[0]
 
 
 def plan_study(desk: Desk, given: PlanStudy) -> PlanCard:
