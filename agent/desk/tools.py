@@ -102,10 +102,8 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Study = Annotated[
-    Annotated[str, BeforeValidator(_text), Field(max_length=40)] | None,
-    Field(description="a study's id, such as 3; without one the latest study"),
-]
+StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40, description="a study's id, such as 3")]
+Study = Annotated[StudyId | None, Field(description="a study's id, such as 3; without one the latest")]
 Trial = Annotated[int | None, Field(ge=0)]
 Words = Annotated[str, Field(min_length=1, max_length=20_000)]
 Source = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -139,7 +137,7 @@ class PlanHash(Closed):
     """A plan that was made here."""
 
     plan_hash: str = Field(
-        max_length=80, description="plan_hash of a plan that was made here, or its first 8 characters or more"
+        max_length=80, description="of a plan that was made here; its first 8 characters or more will do"
     )
 
 
@@ -306,10 +304,19 @@ def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
     study_events. Calling again with the same hash gives the same study and starts nothing (another idempotency_key
     would run the plan once more).
     """
+    already = started_before(desk, given)
     plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    key = given.idempotency_key or f"{desk.face}:{plan_hash}"
-    already = desk.store.submission(key=key) is not None
-    return StartedStudy(**dict(desk.start(plan_hash, key=key)), already=already)
+    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, given, plan_hash))), already=already)
+
+
+def started_before(desk: Desk, given: StartStudy) -> bool:
+    """Whether such a call has started its study before, so that another one starts nothing."""
+    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
+    return desk.store.submission(key=_key(desk, given, plan_hash)) is not None
+
+
+def _key(desk: Desk, given: StartStudy, plan_hash: str) -> str:
+    return given.idempotency_key or f"{desk.face}:{plan_hash}"
 
 
 # -- looking ---------------------------------------------------------------------------------------------------
@@ -455,10 +462,7 @@ def evaluate_model(desk: Desk, given: EvaluateModel) -> Evaluation:
 
 
 def ask_model(desk: Desk, given: AskModel) -> ModelAnswer:
-    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds.
-
-    The model is loaded for each question; if that takes too long, call again with the same arguments.
-    """
+    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds."""
     study = desk.study(given.study).study_id
     answer = desk.generate(study, given.prompt, given.max_new_tokens)
     top = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
