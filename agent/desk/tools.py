@@ -102,7 +102,7 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40, description="a study's id, such as 3")]
+StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40)]
 Study = Annotated[StudyId | None, Field(description="a study's id, such as 3; without one the latest")]
 Trial = Annotated[int | None, Field(ge=0)]
 Words = Annotated[str, Field(min_length=1, max_length=20_000)]

@@ -21,7 +21,7 @@ class Confirmation(BaseModel):
 
 
 def confirmed(plan_hash: str, idempotency_key: str | None, ctx: Ctx) -> Confirmation | Elicit[Confirmation]:
-    """Asks the person, unless their client cannot or the study was started before. Raises InputError for no such plan."""
+    """Asks the person, if their client can, and only once. Raises InputError for an unknown hash."""
     desk, given = desk_of(ctx), StartStudy(plan_hash=plan_hash, idempotency_key=idempotency_key)
     if started_before(desk, given) or not _shows_forms(ctx):
         return Confirmation(start=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent, ToolAnnotations
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from agent.desk.cards import BudgetCard, PlanCard, ReportCard, StartedStudy, StudyCard, WaitedStudy
 from agent.desk.tools import Effect, StudyId, Verb, WaitStudy
@@ -70,7 +70,7 @@ def _parameters(verb: Verb) -> dict[str, tuple[Any, Any]]:
         default = inspect.Parameter.empty if field.is_required() else field.default
         found[name] = (Annotated[field.annotation, field], default)
     if verb.about_a_study and verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
-        found["study"] = (StudyId, inspect.Parameter.empty)
+        found["study"] = (Annotated[StudyId, Field(description="its id, such as 3")], inspect.Parameter.empty)
     return found
 
 
