@@ -88,12 +88,17 @@ def plan_text(card: PlanCard) -> str:
     """A plan whole: what was understood, what will be searched, what it will take, what is open; its hash first."""
     return _joined(
         plan_summary(card),
-        _rows(("understood", "", "from"), ((x.name, x.value, x.origin) for x in card.understood)),
+        understood_text(card),
         _rows(("data", ""), ((x.name, x.value) for x in card.data)),
         _rows(("searched", "range", ""), ((x.name, x.value, x.origin) for x in card.searched)),
         _rows(("takes", ""), _takes(card)),
         _bullets(escaped(note) for note in card.notes),
     )
+
+
+def understood_text(card: PlanCard) -> str:
+    """What was understood, and from which words or by which default."""
+    return _rows(("understood", "", "from"), ((x.name, x.value, x.origin) for x in card.understood))
 
 
 def plan_summary(card: PlanCard) -> str:
