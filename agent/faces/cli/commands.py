@@ -413,6 +413,22 @@ def submit(
     return queue_job(job_of(request, overrides(data, trials, seconds), llm), approval, None, as_json, wait)
 
 
+@cli.command("call")
+@click.argument("name", required=False)
+@click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]...")
+@json_option
+@guarded
+def call_command(name: str | None, fields: tuple[str, ...], as_json: bool) -> None:
+    """Any verb by its name, as chat, MCP, HTTP and Python call it; without a name, the list of them."""
+    from agent.faces.cli.call import call_verb, list_verbs
+    from agent.settings import load_settings
+
+    if name is None:
+        list_verbs(as_json)
+    else:
+        call_verb(name, fields, load_settings(), as_json)
+
+
 @cli.command()
 @click.argument("text", required=False)
 @click.option(
