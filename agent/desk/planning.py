@@ -1,9 +1,10 @@
 """From a request to an approved plan and a stored study."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -76,19 +77,17 @@ class Job:
         return read_request(words, planner=planner, previous=previous)
 
 
-def job_of(request: str | None, flags: Overrides, llm: str | None, from_study: str | None = None) -> Job:
-    """A job of this process's settings; `from_study` is a study to copy, whose planner it takes over as well."""
+def job_of(request: str | None, flags: Mapping[str, Any], llm: str | None, from_study: str | None = None) -> Job:
+    """A job of this process's settings. `flags` are the command line's options by name; they count as the user's words.
 
+    `from_study` is a study to copy, whose planner it takes over as well.
+    """
+    overrides = Overrides.model_validate(dict(flags))
     if from_study is None:
-        return Job(request or "", load_settings(llm), flags)
+        return Job(request or "", load_settings(llm), overrides)
     with Store.open(load_settings().database, read_only=True) as store:
         study = store.study(from_study)
-    return Job(request or "", load_settings(llm or study.plan.llm), flags, copies=study)
-
-
-def overrides(data: str | None, trials: int | None, seconds: float | None, warm_start: str | None = None) -> Overrides:
-    """What the command line's flags say; they count as the user's words."""
-    return Overrides(data=data, trials=trials, seconds=seconds, warm_start=warm_start)
+    return Job(request or "", load_settings(llm or study.plan.llm), overrides, copies=study)
 
 
 def create_study(

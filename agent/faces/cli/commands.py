@@ -6,13 +6,18 @@ useful, 130 interrupted.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from agent.faces.console import console, guarded, print_error
+from agent.settings import load_settings
 from trainers.errors import InputError
+
+Parameter = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""An argument or option of click's."""
 
 LLM_HELP = "planner: embedded, {openai,anthropic}:MODEL, {hf,vllm}:MODEL_OR_PATH, http://host:port/v1#MODEL"
 json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object (or one a line) instead of text")
@@ -22,6 +27,7 @@ seconds_option = click.option("--seconds", type=float, help="wall time of the wh
 warm_start_option = click.option(
     "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
 )
+study_argument = click.argument("study", required=False)
 data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
 yes_option = click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
 approve_option = click.option(
@@ -41,264 +47,212 @@ def cli() -> None:
     """
 
 
-@cli.command()
-@click.argument("request", metavar="REQUEST|SPEC.yaml", required=False)
-@from_study_option
-@data_option
-@trials_option
-@seconds_option
-@warm_start_option
-@llm_option
-@json_option
-@guarded
-def plan(
-    request: str | None,
-    from_study: str | None,
-    data: str | None,
-    trials: int | None,
-    seconds: float | None,
-    warm_start: str | None,
-    llm: str | None,
-    as_json: bool,
-) -> int:
+def command(*parameters: Parameter, name: str | None = None, group: click.Group = cli) -> Callable[..., click.Command]:
+    """A command with these parameters and `--json`, whose expected errors are one message and an exit code."""
+
+    def decorate(function: Callable[..., int | None]) -> click.Command:
+        decorated: Callable[..., Any] = json_option(guarded(function))
+        for parameter in reversed(parameters):
+            decorated = parameter(decorated)
+        return group.command(name)(decorated)
+
+    return decorate
+
+
+@command(
+    click.argument("request", metavar="REQUEST|SPEC.yaml", required=False),
+    from_study_option,
+    data_option,
+    trials_option,
+    seconds_option,
+    warm_start_option,
+    llm_option,
+)
+def plan(request: str | None, from_study: str | None, llm: str | None, as_json: bool, **flags: Any) -> int:
     """Print what a request would do; change nothing."""
-    from agent.desk.planning import job_of, overrides
+    from agent.desk.planning import job_of
     from agent.faces.cli.run import exit_code, show_plan
 
-    made = job_of(request, overrides(data, trials, seconds, warm_start), llm, from_study).plan().plan
-    show_plan(made, as_json)
-    return exit_code(made)
+    resolved = job_of(request, flags, llm, from_study).plan()
+    show_plan(resolved.plan, as_json)
+    return exit_code(resolved.plan)
 
 
-@cli.command()
-@click.argument("request", metavar="REQUEST|SPEC.yaml", required=False)
-@from_study_option
-@data_option
-@trials_option
-@seconds_option
-@warm_start_option
-@llm_option
-@yes_option
-@approve_option
-@click.option("--detach", is_flag=True, help="queue the study and return at once; see `wait` and `events --follow`")
-@click.option("--key", help="with --detach: asked again with the same key, it is the same study")
-@json_option
-@guarded
+@command(
+    click.argument("request", metavar="REQUEST|SPEC.yaml", required=False),
+    from_study_option,
+    data_option,
+    trials_option,
+    seconds_option,
+    warm_start_option,
+    llm_option,
+    yes_option,
+    approve_option,
+    click.option("--detach", is_flag=True, help="queue the study and return at once; see `wait` and `events --follow`"),
+    click.option("--key", help="with --detach: asked again with the same key, it is the same study"),
+)
 def run(
     request: str | None,
     from_study: str | None,
-    data: str | None,
-    trials: int | None,
-    seconds: float | None,
-    warm_start: str | None,
     llm: str | None,
     yes: bool,
     approve: str | None,
     detach: bool,
     key: str | None,
     as_json: bool,
+    **flags: Any,
 ) -> int:
     """Plan, ask for approval, search, confirm and report. Ctrl-C stops; `resume` goes on."""
-    from agent.desk.planning import Approval, job_of, overrides
-    from agent.faces.cli.run import queue_job, run_job
+    from agent.desk.planning import job_of
+    from agent.faces.cli.run import approval_of, queue_job, run_job
 
     if key is not None and not detach:
         raise InputError("key", "is for studies that are queued.", "Add --detach.")
-    approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
-    job = job_of(request, overrides(data, trials, seconds, warm_start), llm, from_study)
+    job, approval = job_of(request, flags, llm, from_study), approval_of(yes, approve, as_json)
     return queue_job(job, approval, key, as_json) if detach else run_job(job, approval, as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@click.option("--detach", is_flag=True, help="queue the study and return at once")
-@json_option
-@guarded
+@command(study_argument, click.option("--detach", is_flag=True, help="queue the study and return at once"))
 def resume(study: str | None, detach: bool, as_json: bool) -> int:
     """Go on with an interrupted or cancelled study; finished trials are not run again."""
     from agent.faces.cli.run import resume_study
-    from agent.settings import load_settings
 
     return resume_study(study, load_settings(), as_json, detach)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@click.option("--timeout", type=float, metavar="S", help="seconds to wait at most; default: to the end")
-@json_option
-@guarded
+@command(
+    study_argument,
+    click.option("--timeout", type=float, metavar="S", help="seconds to wait at most; default: to the end"),
+)
 def wait(study: str | None, timeout: float | None, as_json: bool) -> int:
     """Wait for a study to end. Exit code 0 done, 1 failed, 130 stopped before its end.
 
     A timeout is no error: the exit code is 0, and with --json `over` is false.
     """
     from agent.faces.cli.run import wait_for
-    from agent.settings import load_settings
 
     return wait_for(study, timeout, load_settings(), as_json)
 
 
-@cli.command()
-@json_option
-@guarded
+@command()
 def queue(as_json: bool) -> None:
     """The studies that are to be worked off, in order."""
     from agent.faces.cli.show import show_queue
-    from agent.settings import load_settings
 
     show_queue(load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@json_option
-@guarded
+@command(study_argument)
 def status(study: str | None, as_json: bool) -> None:
     """All studies, or where one stands."""
     from agent.faces.cli.show import show_status
-    from agent.settings import load_settings
 
     show_status(study, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@json_option
-@guarded
+@command(study_argument)
 def show(study: str | None, as_json: bool) -> None:
     """A study's trials with their configurations and scores."""
     from agent.faces.cli.show import show_study
-    from agent.settings import load_settings
 
     show_study(study, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@click.option("--lines", "-n", default=40, show_default=True, help="last lines of each log")
-@json_option
-@guarded
+@command(study_argument, click.option("--lines", "-n", default=40, show_default=True, help="last lines of each log"))
 def logs(study: str | None, lines: int, as_json: bool) -> None:
     """What the worker processes printed."""
     from agent.faces.cli.show import show_logs
-    from agent.settings import load_settings
 
     show_logs(study, lines, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@click.option("--after", default=0, show_default=True, help="only events with a higher sequence number")
-@click.option("--follow", "-f", is_flag=True, help="wait for more until the study is over")
-@json_option
-@guarded
+@command(
+    study_argument,
+    click.option("--after", default=0, show_default=True, help="only events with a higher sequence number"),
+    click.option("--follow", "-f", is_flag=True, help="wait for more until the study is over"),
+)
 def events(study: str | None, after: int, follow: bool, as_json: bool) -> None:
     """What happened, in order."""
     from agent.faces.cli.show import show_events
-    from agent.settings import load_settings
 
     show_events(study, after, follow, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@json_option
-@guarded
+@command(study_argument)
 def cancel(study: str | None, as_json: bool) -> None:
     """Stop a study and take it off the queue; it can be resumed."""
     from agent.faces.cli.run import cancel_study
-    from agent.settings import load_settings
 
     cancel_study(study, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@json_option
-@guarded
+@command(study_argument)
 def pause(study: str | None, as_json: bool) -> None:
     """Stop a study but keep its place in the queue; `resume` goes on."""
     from agent.faces.cli.run import pause_study
-    from agent.settings import load_settings
 
     pause_study(study, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study", required=False)
-@json_option
-@guarded
+@command(study_argument)
 def report(study: str | None, as_json: bool) -> None:
     """The report of a finished study."""
     from agent.faces.cli.show import show_report
-    from agent.settings import load_settings
 
     show_report(study, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study")
-@click.argument("trial", required=False, type=int)
-@json_option
-@guarded
+@command(click.argument("study"), click.argument("trial", required=False, type=int))
 def explain(study: str, trial: int | None, as_json: bool) -> None:
     """Why a trial has its configuration: proposer, reason, prediction against outcome, LLM call."""
     from agent.faces.cli.show import show_explanation
-    from agent.settings import load_settings
 
     show_explanation(study, trial, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("study")
-@click.argument("left", required=False, type=int)
-@click.argument("right", required=False, type=int)
-@json_option
-@guarded
+@command(
+    click.argument("study"),
+    click.argument("left", required=False, type=int),
+    click.argument("right", required=False, type=int),
+)
 def compare(study: str, left: int | None, right: int | None, as_json: bool) -> None:
     """Trial LEFT (the best where none is named) against trial RIGHT (the default)."""
     from agent.faces.cli.show import show_comparison
-    from agent.settings import load_settings
 
     show_comparison(study, left, right, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("adapter", type=click.Path(path_type=Path))
-@click.argument("data")
-@click.option("--metric", help="default: the metric of the adapter's task")
-@click.option("--max-rows", type=int, help="score the first rows only")
-@json_option
-@guarded
+@command(
+    click.argument("adapter", type=click.Path(path_type=Path)),
+    click.argument("data"),
+    click.option("--metric", help="default: the metric of the adapter's task"),
+    click.option("--max-rows", type=int, help="score the first rows only"),
+)
 def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None, as_json: bool) -> None:
     """Score a saved adapter on labelled data."""
-    from agent.settings import load_settings
     from tools.evaluate import evaluate_adapter, print_evaluation
 
     scored = evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots)
     print_evaluation(scored, console(), as_json)
 
 
-@cli.command()
-@click.argument("study")
-@click.option("--out", type=click.Path(path_type=Path), help="new directory; default: ./tunewright-STUDY")
-@click.option("--merge", is_flag=True, help="merge the adapter into the base model")
-@json_option
-@guarded
+@command(
+    click.argument("study"),
+    click.option("--out", type=click.Path(path_type=Path), help="new directory; default: ./tunewright-STUDY"),
+    click.option("--merge", is_flag=True, help="merge the adapter into the base model"),
+)
 def export(study: str, out: Path | None, merge: bool, as_json: bool) -> None:
     """Copy a study's adapter out, or merge it into a full model."""
     from agent.faces.cli.run import export_study
-    from agent.settings import load_settings
 
     export_study(study, out, merge, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("adapter", type=click.Path(path_type=Path))
-@click.argument("prompt")
-@click.option("--max-new-tokens", default=128, show_default=True)
-@json_option
-@guarded
+@command(
+    click.argument("adapter", type=click.Path(path_type=Path)),
+    click.argument("prompt"),
+    click.option("--max-new-tokens", default=128, show_default=True),
+)
 def generate(adapter: Path, prompt: str, max_new_tokens: int, as_json: bool) -> None:
     """Ask a saved adapter: generated text, or class probabilities."""
     from tools.generate import generate as ask
@@ -307,53 +261,45 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int, as_json: bool) -> 
     click.echo(answer.model_dump_json() if as_json else answer.shown())
 
 
-@cli.command()
-@json_option
-@guarded
+@command()
 def doctor(as_json: bool) -> int:
     """What this machine can do, and what is missing."""
     from agent.faces.cli.doctor import examine, print_findings
-    from agent.settings import load_settings
 
     findings = examine(load_settings())
     print_findings(findings, console(), as_json)
     return 1 if any(f.level == "error" for f in findings) else 0
 
 
-@cli.command()
-@trials_option
-@json_option
-@guarded
+@command(trials_option)
 def demo(trials: int | None, as_json: bool) -> int:
     """The main job on this machine's own documentation: no data, no GPU, no network needed."""
-    from agent.desk.planning import Approval, Job, overrides
+    from agent.desk.planning import Approval, job_of
     from agent.faces.cli.run import run_job
-    from agent.settings import load_settings
 
-    approval = Approval(yes=True, plan_hash=None, interactive=False)
-    return run_job(Job(DEMO_REQUEST, load_settings("embedded"), overrides(None, trials, None)), approval, as_json)
+    return run_job(job_of(DEMO_REQUEST, {"trials": trials}, "embedded"), Approval(yes=True), as_json)
 
 
 DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, best macro-F1, 8 trials, 2 epochs"
 
 
-@cli.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on")
-@click.option("--port", default=8321, show_default=True, help="0 takes a free one")
-@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME[:PORT]", help="name it is called by, too")
-@click.option("--new-token", is_flag=True, help="let nobody in who has the old one")
-@click.option("--show-token", is_flag=True, help="print the token")
-@click.option("--link", is_flag=True, help="print another login link of the running server, and end")
-@click.option("--max-upload-mb", default=512, show_default=True, help="largest file that may be uploaded")
-@llm_option
-@json_option
-@guarded
+@command(
+    click.option("--host", default="127.0.0.1", show_default=True, help="address to listen on"),
+    click.option("--port", default=8321, show_default=True, help="0 takes a free one"),
+    click.option(
+        "--allowed-host", "allowed_hosts", multiple=True, metavar="NAME[:PORT]", help="name it is called by, too"
+    ),
+    click.option("--new-token", is_flag=True, help="let nobody in who has the old one"),
+    click.option("--show-token", is_flag=True, help="print the token"),
+    click.option("--link", is_flag=True, help="print another login link of the running server, and end"),
+    click.option("--max-upload-mb", default=512, show_default=True, help="largest file that may be uploaded"),
+    llm_option,
+)
 def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
     """Serve the web page, the job API and the chat on this machine. Studies go on when it stops."""
     from agent.faces.cli.link import print_link
     from agent.faces.http.serve import Serving
     from agent.faces.http.serve import serve as serve_until_stopped
-    from agent.settings import load_settings
 
     if link:
         print_link(load_settings(llm), as_json)
@@ -383,45 +329,32 @@ def mcp(over_http: bool, llm: str | None, **serving: Any) -> None:
     serve_http(settings, Serving.model_validate(serving))
 
 
-@cli.command()
-@click.argument("request", metavar="REQUEST|SPEC.yaml")
-@data_option
-@trials_option
-@seconds_option
-@llm_option
-@yes_option
-@approve_option
-@click.option("--wait", is_flag=True, help="print what happens until the study is over; Ctrl-C leaves it running")
-@json_option
-@guarded
+@command(
+    click.argument("request", metavar="REQUEST|SPEC.yaml"),
+    data_option,
+    trials_option,
+    seconds_option,
+    llm_option,
+    yes_option,
+    approve_option,
+    click.option("--wait", is_flag=True, help="print what happens until the study is over; Ctrl-C leaves it running"),
+)
 def submit(
-    request: str,
-    data: str | None,
-    trials: int | None,
-    seconds: float | None,
-    llm: str | None,
-    yes: bool,
-    approve: str | None,
-    wait: bool,
-    as_json: bool,
+    request: str, llm: str | None, yes: bool, approve: str | None, wait: bool, as_json: bool, **flags: Any
 ) -> int:
     """`run --detach` under the name that job queues use; with --wait it follows the study and leaves it running."""
-    from agent.desk.planning import Approval, job_of, overrides
-    from agent.faces.cli.run import queue_job
+    from agent.desk.planning import job_of
+    from agent.faces.cli.run import approval_of, queue_job
 
-    approval = Approval(yes=yes, plan_hash=approve, interactive=sys.stdin.isatty() and not as_json)
-    return queue_job(job_of(request, overrides(data, trials, seconds), llm), approval, None, as_json, wait)
+    return queue_job(job_of(request, flags, llm), approval_of(yes, approve, as_json), None, as_json, wait)
 
 
-@cli.command("call")
-@click.argument("name", required=False)
-@click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]...")
-@json_option
-@guarded
+@command(
+    click.argument("name", required=False), click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]..."), name="call"
+)
 def call_command(name: str | None, fields: tuple[str, ...], as_json: bool) -> None:
     """Any verb by its name, as chat, MCP, HTTP and Python call it; without a name, the list of them."""
     from agent.faces.cli.call import call_verb, list_verbs
-    from agent.settings import load_settings
 
     if name is None:
         list_verbs(as_json)
@@ -429,16 +362,15 @@ def call_command(name: str | None, fields: tuple[str, ...], as_json: bool) -> No
         call_verb(name, fields, load_settings(), as_json)
 
 
-@cli.command()
-@click.argument("text", required=False)
-@click.option(
-    "--resume", metavar="[ID]", is_flag=False, flag_value="latest", help="go on with a conversation, the latest"
+@command(
+    click.argument("text", required=False),
+    click.option(
+        "--resume", metavar="[ID]", is_flag=False, flag_value="latest", help="go on with a conversation, the latest"
+    ),
+    click.option("--list", "listed", is_flag=True, help="list earlier conversations"),
+    click.option("--yes", "-y", is_flag=True, help="with TEXT or a pipe: approve plans without asking"),
+    llm_option,
 )
-@click.option("--list", "listed", is_flag=True, help="list earlier conversations")
-@click.option("--yes", "-y", is_flag=True, help="with TEXT or a pipe: approve plans without asking")
-@llm_option
-@json_option
-@guarded
 def chat(text: str | None, resume: str | None, listed: bool, yes: bool, llm: str | None, as_json: bool) -> int:
     """Talk about studies: plan, change, approve, watch, ask why. With TEXT: one reply, for scripts.
 
@@ -446,16 +378,14 @@ def chat(text: str | None, resume: str | None, listed: bool, yes: bool, llm: str
     """
     from agent.faces.terminal.terminal import ChatOptions
     from agent.faces.terminal.terminal import chat as talk
-    from agent.settings import load_settings
 
     options = ChatOptions(text=text, resume=resume, listed=listed, yes=yes, as_json=as_json)
     return talk(options, llm, load_settings())
 
 
-@cli.command()
-@click.option("--install", "directory", metavar="DIR", type=click.Path(path_type=Path), help="copy it there instead")
-@json_option
-@guarded
+@command(
+    click.option("--install", "directory", metavar="DIR", type=click.Path(path_type=Path), help="copy it there instead")
+)
 def skill(directory: Path | None, as_json: bool) -> None:
     """Print how a coding agent uses tunewright (SKILL.md).
 
@@ -471,34 +401,37 @@ def bench() -> None:
     """The benchmarks of evals/."""
 
 
-@bench.command("requests")
-@click.option("--part", type=click.Choice(["develop", "test"]), default="test", show_default=True)
-@click.option("--file", "path", type=click.Path(path_type=Path), help="labelled requests of your own")
-@llm_option
-@json_option
-@guarded
+@command(
+    click.option("--part", type=click.Choice(["develop", "test"]), default="test", show_default=True),
+    click.option("--file", "path", type=click.Path(path_type=Path), help="labelled requests of your own"),
+    llm_option,
+    name="requests",
+    group=bench,
+)
 def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool) -> None:
     """Score the request reader on labelled requests."""
     from agent.faces.cli.bench import score_reader
-    from agent.settings import load_settings
 
     score_reader(part, path, load_settings(llm), console(), as_json)
 
 
-@bench.command("search")
-@click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid; with --llm also hybrid+llm,llm")
-@click.option("--tables", "directories", multiple=True, type=click.Path(path_type=Path), help="directory of tables")
-@click.option("--suite", metavar="A,B,...", help="of tables, hpobench, hpolib, nasbench201, synthetic")
-@click.option("--only", multiple=True, metavar="GLOB", help="problems whose names match")
-@click.option("--trials", type=int, default=25, show_default=True, help="trials a run, the start included")
-@click.option("--seeds", type=int, default=8, show_default=True, help="runs a method and problem")
-@click.option("--start", type=int, default=1, show_default=True, help="common first trials: the default, then random")
-@click.option("--jobs", type=int, default=1, show_default=True, help="processes")
-@click.option("--renamed", is_flag=True, help="also the same problems with their names taken away")
-@click.option("--out", type=click.Path(path_type=Path), help="keep runs, results and plots here; go on from there")
-@llm_option
-@json_option
-@guarded
+@command(
+    click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid; with --llm also hybrid+llm,llm"),
+    click.option("--tables", "directories", multiple=True, type=click.Path(path_type=Path), help="directory of tables"),
+    click.option("--suite", metavar="A,B,...", help="of tables, hpobench, hpolib, nasbench201, synthetic"),
+    click.option("--only", multiple=True, metavar="GLOB", help="problems whose names match"),
+    click.option("--trials", type=int, default=25, show_default=True, help="trials a run, the start included"),
+    click.option("--seeds", type=int, default=8, show_default=True, help="runs a method and problem"),
+    click.option(
+        "--start", type=int, default=1, show_default=True, help="common first trials: the default, then random"
+    ),
+    click.option("--jobs", type=int, default=1, show_default=True, help="processes"),
+    click.option("--renamed", is_flag=True, help="also the same problems with their names taken away"),
+    click.option("--out", type=click.Path(path_type=Path), help="keep runs, results and plots here; go on from there"),
+    llm_option,
+    name="search",
+    group=bench,
+)
 def bench_search(
     methods: str | None,
     directories: tuple[Path, ...],

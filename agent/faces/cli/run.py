@@ -1,6 +1,7 @@
 """`tunewright run`, `submit` and `resume`: plan, ask, approve, queue, follow to the report."""
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,11 @@ from tools.export import export
 from trainers.spec import Intent
 
 ABOUT_A_NEW_STUDY = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
+
+
+def approval_of(yes: bool, plan_hash: str | None, as_json: bool) -> Approval:
+    """The approval that the options give; without one a person at a terminal is asked."""
+    return Approval(yes=yes, plan_hash=plan_hash, interactive=sys.stdin.isatty() and not as_json)
 
 
 def exit_code(plan: Plan) -> int:
