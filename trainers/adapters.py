@@ -1,4 +1,4 @@
-"""Which weights are trained: a fresh PEFT configuration for every attempt (PEFT mutates it, trap 7), or all of them."""
+"""Which weights are trained: a fresh PEFT configuration for every attempt (docs/traps.md, 3), or all of them."""
 
 from typing import Any
 

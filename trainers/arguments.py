@@ -47,18 +47,18 @@ def common_arguments(spec: TrainSpec, micro_batch: int, n_parameters: int) -> di
         "gradient_accumulation_steps": accumulation,
         "num_train_epochs": float(config["epochs"]),
         "lr_scheduler_type": SCHEDULERS[str(config["scheduler"])],
-        # transformers 5 has no warmup_ratio; warmup_steps below 1 is a share of the run (trap 1)
+        # transformers 5 has no warmup_ratio; warmup_steps below 1 is a share of the run (docs/traps.md, 7)
         "warmup_steps": min(float(config["warmup_ratio"]), 0.99),
         "weight_decay": float(config["weight_decay"]),
         "max_grad_norm": float(config["max_grad_norm"]),
         "optim": "adamw_torch",
         "seed": spec.seed,
         "data_seed": spec.seed,
-        # TRL reads None as True, also on the CPU (trap 2)
+        # TRL reads None as True, also on the CPU (docs/traps.md, 8)
         "bf16": spec.precision == "bf16",
         "fp16": False,
         "use_cpu": spec.device == "cpu",
-        # above about 1e9 parameters activations outgrow everything else (fine_tuning.md 1.6)
+        # above about 1e9 parameters activations outgrow everything else (docs/traps.md)
         "gradient_checkpointing": spec.device == "cuda" and n_parameters > 1_000_000_000,
         "report_to": "none",
         "save_strategy": "no",
@@ -78,7 +78,7 @@ def scratch_directory(spec: TrainSpec) -> Path:
 
 
 def preference_arguments(config: Config, loss: str) -> dict[str, Any]:
-    """What a preference loss adds: its own parameters, under TRL's names (fine_tuning.md 1.2)."""
+    """What a preference loss adds: its own parameters, under TRL's names (docs/traps.md)."""
     extra: dict[str, Callable[[], dict[str, Any]]] = {
         # cpo_alpha's default of 1.0 would add the CPO likelihood term and train CPO-SimPO instead
         "simpo": lambda: {

@@ -1,6 +1,6 @@
 """One base model in memory across attempts, given back to each attempt exactly as it was loaded.
 
-Libraries leave traces on a model they train (fine_tuning.md 1.3, traps 5-8b): wrapped forwards, hooks, zeroed
+Libraries leave traces on a model they train (docs/traps.md): wrapped forwards, hooks, zeroed
 dropout, trained heads, changed configuration. `Resident.reset` removes them all, so that an attempt on a reused base
 gives the same weights, bit for bit, as in a fresh process.
 """
@@ -186,8 +186,8 @@ def _refill(target: dict[str, Any], saved: dict[str, Any]) -> None:
 def _take_off_adapters(model: Any) -> None:
     """Put every wrapped module's original back.
 
-    PEFT's own `unload()` leaves the trained copy of a head in the base (trap 6), and there is no PeftModel to call
-    it on when an attempt died half way through wrapping.
+    PEFT's own `unload()` leaves the trained copy of a head in the base (docs/traps.md, 2), and there is no PeftModel to
+    call it on when an attempt died half way through wrapping.
     """
     for name, module in list(model.named_modules()):
         if isinstance(module, BaseTunerLayer):

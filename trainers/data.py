@@ -1,5 +1,5 @@
 """Canonical rows (formats: `trainers.spec.TrainSpec`) to token ids, with everything that was cut, dropped or escaped
-counted. Libraries truncate and drop without a word (fine_tuning.md 1.3, trap 13); here nothing is silent.
+counted. Libraries truncate and drop without a word (docs/traps.md); here nothing is silent.
 
 Tokenised files stay in memory, keyed by content, so that later attempts of a study do not repeat the work.
 """

@@ -1,7 +1,7 @@
 """One row's text to token ids with a loss mask. The same functions serve training, evaluation and generation.
 
 Importable without torch. Ids carry the tokenizer's own beginning-of-text token where it adds one; every completion
-ends in the end-of-text token, so that a model learns to stop (fine_tuning.md 1.3, section 2 "model never stops").
+ends in the end-of-text token, so that a model learns to stop (docs/traps.md).
 """
 
 import re
@@ -70,7 +70,7 @@ def encode_pair(tokenizer: Any, prompt: str, completion: str) -> tuple[list[int]
     """Ids of the prompt, and of the completion with the end-of-text token.
 
     The prompt's ids are those of the prompt alone, as at inference. The completion is tokenised together with the
-    prompt where that leaves the prompt's tokens unchanged, else by itself (trap 20).
+    prompt where that leaves the prompt's tokens unchanged, else by itself (docs/traps.md, 10).
     """
     alone = encode_prompt(tokenizer, prompt)
     joint = _begun(tokenizer, separated(prompt) + completion)

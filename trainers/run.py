@@ -63,7 +63,7 @@ def trainable_in_fp32(model: Any) -> None:
 
 
 def plain(model: Any) -> Any:
-    """`model` in eval mode without the wrappers that trainers put around its forward (trap 5, autocast)."""
+    """`model` in eval mode without what trainers put around its forward: wrappers (docs/traps.md, 1) and autocast."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     for module in (model, base):
         vars(module).pop("forward", None)

@@ -8,7 +8,7 @@ what is compared is how far each came by the same part of its own schedule.
 
 What keeps it honest: the default, replicates, every tenth trial and confirm trials always run to their end; the first
 trials at a rung pass; stopping is milder until `MIN_PAIRS` trials have shown both a rung's loss and a final score, and
-stops altogether at a rung whose losses do not foretell scores (search_platforms.md 5.4).
+stops altogether at a rung whose losses do not foretell scores (docs/traps.md).
 """
 
 import math

@@ -2,7 +2,7 @@
 
 A replicate is an ordinary search trial with source `replicate`: it has a number and a seed of its own, counts in the
 budget, is never pruned, and `History` takes the mean over the runs of a configuration. At most a tenth of the trials
-go there. Reference: llm_search.md 6.5 (re-run the top two until the standard error is below half their gap).
+go there. Reference: docs/traps.md (re-run the top two until the standard error is below half their gap).
 """
 
 from math import sqrt

@@ -24,7 +24,7 @@ MAX_FACTOR, MAX_RANGE_SHARE = 4.0, 0.5
 
 TOP, MIN_AT_BOUND, NEAR = 5, 3, 0.05
 """At least so many of the best `TOP` configurations must lie within `NEAR` of the range from the bound
-(llm_search.md 6.7)."""
+(docs/traps.md)."""
 
 COSTLY = frozenset({"lora_rank", "batch_size", "epochs", "target_modules"})
 """Hyperparameters that decide what a trial costs: time, memory and adapter size were approved with the plan."""

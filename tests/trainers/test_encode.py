@@ -41,7 +41,7 @@ def trained(tokenizer, ids, mask):
 @given(prompt=st.text(max_size=20), completion=st.text(max_size=20))
 @settings(deadline=None, max_examples=50)
 def test_prompt_is_a_prefix_and_completion_stops(prompt, completion):
-    """A pair's prompt ids are those of the prompt alone (trap 20); the completion ends in the end-of-text token."""
+    """A pair's prompt ids are those of the prompt alone (docs/traps.md, 10); the completion ends in end-of-text."""
     specials = special_strings(TOKENIZER)
     prompt, completion = escaped(prompt, specials), escaped(completion, specials)
     head, rest = encode_pair(TOKENIZER, prompt, completion)

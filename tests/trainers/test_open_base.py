@@ -84,7 +84,7 @@ def test_qlora_needs_a_gpu(sft):
     ],
 )
 def test_targets_of_an_encoder(bert, classification, choice, expected):
-    """Layer kinds are found by their place; pooler-free names, never the head (trap 3)."""
+    """Layer kinds are found by their place; pooler-free names, never the head (docs/traps.md, 9)."""
     loaded = Resident().load(classification())
     names = target_modules(loaded.model, choice, loaded.head)
     assert {name.rpartition(".")[2] for name in names} == expected

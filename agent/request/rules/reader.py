@@ -27,7 +27,7 @@ from agent.request.rules.tradeoffs import read_tradeoffs
 from trainers.spec import Intent, Metric
 
 MAX_QUESTIONS = 3
-"""design.md section 3: at most three blocking questions."""
+"""More than three questions at once are not answered; the rest comes up once these are."""
 
 
 def read_by_rules(request: str, previous: Draft | None = None) -> Draft:

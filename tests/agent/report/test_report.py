@@ -131,7 +131,7 @@ def test_the_terminal_fits_80_columns_and_begins_with_the_verdict(make_material:
 
 
 def test_all_files_are_written_and_read_back(make_material: Make) -> None:
-    """report.json holds what design.md promises and reads back as the same report; every plot is a PNG."""
+    """report.json holds what docs/reference_results.md promises and reads back the same; every plot is a PNG."""
     material = make_material()
     directory = Path(material.adapter_dir).parent
     report = write_report(material, directory)
