@@ -12,7 +12,7 @@ from evals.judge import evaluate
 from evals.spec import EvalResult, EvalSpec
 from evals.stats import interval
 from tools.data.canonical_rows import canonical_rows
-from tools.data.columns import detect_columns
+from tools.data.detect import detect_columns
 from tools.data.load_data import load_table
 from tools.data.table import Row, canonical_jsonl
 from trainers.errors import InputError

@@ -11,7 +11,7 @@ from trainers.embedded import MINILM, minilm_path
 from trainers.errors import InputError
 from trainers.open_base import open_model, open_tokenizer
 from trainers.save import FACTS_FILE, MANIFEST_FILE, SavedFacts, sha256
-from trainers.spec import Adapter, Task, TrainSpec
+from trainers.spec import Adapter, TrainSpec
 
 __all__ = ["Saved", "SavedFacts", "check_manifest", "load_reference", "load_saved", "read_facts"]
 
@@ -76,9 +76,9 @@ def load_saved(directory: Path, device: Literal["cpu", "cuda"] | None = None) ->
 def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = None) -> Any | None:
     """The model that preference metrics compare a fully fine-tuned model with: its base, loaded afresh.
 
-    None for every other task and adapter: there the reference is the model with its adapter off.
+    None for every other adapter and where no loss compares: there the reference is the model with its adapter off.
     """
-    if facts.adapter is not Adapter.FULL or facts.task is not Task.PREFERENCE:
+    if facts.adapter is not Adapter.FULL or facts.loss is None:
         return None
     import torch
 

@@ -74,6 +74,11 @@ class Loss(StrEnum):
     APO_ZERO = "apo_zero"
     HINGE = "hinge"
 
+    @property
+    def has_reference(self) -> bool:
+        """Whether the loss compares with the untrained model."""
+        return self is not Loss.SIMPO
+
 
 class Direction(StrEnum):
     """Whether a larger or a smaller score is better."""
@@ -115,6 +120,13 @@ TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
     Task.PREFERENCE: (Metric.REWARD_ACCURACY, Metric.ACCURACY, Metric.WIN_RATE, Metric.EVAL_LOSS),
 }
 """Metrics that make sense for each task; the first is the default."""
+
+TASK_LOSSES: dict[Task, tuple[Loss, ...]] = {
+    Task.CLASSIFICATION: (),
+    Task.SFT: (),
+    Task.PREFERENCE: tuple(Loss),
+}
+"""Losses to choose from; the first is the default. Empty: the task has one loss, and a spec must not name it."""
 
 
 class Tradeoff(StrEnum):
@@ -287,10 +299,10 @@ class TaskSpec(Closed):
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskSpec":
-        if (self.loss is not None) != (self.task is Task.PREFERENCE):
-            raise ValueError(
-                f"loss is set if and only if the task is preference, got task={self.task} loss={self.loss}"
-            )
+        losses = TASK_LOSSES[self.task]
+        if self.loss not in (losses or (None,)):
+            known = f"one of {', '.join(losses)}" if losses else "left out"
+            raise ValueError(f"loss of a {self.task} study must be {known}, got {self.loss}")
         if self.objective.metric not in TASK_METRICS[self.task]:
             known = ", ".join(TASK_METRICS[self.task])
             raise ValueError(f"metric of a {self.task} study must be one of {known}, got {self.objective.metric}")

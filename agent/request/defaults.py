@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from agent.request.working import Working
 from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
-from tools.data.columns import Undecided, detect_columns
+from tools.data.columns import Undecided
+from tools.data.detect import detect_columns
 from tools.data.load_data import FORMATS, load_table
 from trainers.embedded import MINILM, TINY_CAUSAL
 from trainers.errors import InputError

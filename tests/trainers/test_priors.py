@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainers.errors import InputError
-from trainers.priors import BETA, default_space, sft_learning_rate
+from trainers.priors import default_space
 from trainers.spec import (
     TASK_METRICS,
     Adapter,
@@ -21,6 +21,8 @@ from trainers.spec import (
     Task,
     TaskSpec,
 )
+from trainers.tasks.preference import BETA
+from trainers.tasks.sft import learning_rate as sft_learning_rate
 
 
 def spec(task=Task.CLASSIFICATION, loss=None, **fields):
