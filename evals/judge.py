@@ -14,7 +14,7 @@ from evals.rows import read_rows
 from evals.spec import EvalResult, EvalSpec
 from evals.tasks import TASKS
 from trainers.errors import AttemptFailed, InputError
-from trainers.spec import TASK_METRICS, FailureReason, Metric
+from trainers.spec import TERMS, FailureReason, Metric
 
 
 def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None = None) -> EvalResult:
@@ -50,6 +50,6 @@ def _check(spec: EvalSpec) -> None:
             "win_rate needs a judge model, which this version does not have.",
             "Use reward_accuracy or accuracy.",
         )
-    if spec.metric not in TASK_METRICS[spec.task]:
-        known = ", ".join(metric for metric in TASK_METRICS[spec.task] if metric is not Metric.WIN_RATE)
+    if spec.metric not in TERMS[spec.task].metrics:
+        known = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
         raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {known}.")

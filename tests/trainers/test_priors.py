@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trainers.errors import InputError
 from trainers.priors import default_space
 from trainers.spec import (
-    TASK_METRICS,
+    TERMS,
     Adapter,
     Budget,
     Choices,
@@ -27,7 +27,7 @@ from trainers.tasks.sft import learning_rate as sft_learning_rate
 
 def spec(task=Task.CLASSIFICATION, loss=None, **fields):
     """A task spec."""
-    metric = TASK_METRICS[Task(task)][0]
+    metric = TERMS[Task(task)].metrics[0]
     if task == Task.PREFERENCE and loss is None:
         loss = Loss.SIGMOID
     return TaskSpec(

@@ -26,6 +26,7 @@ class Preference(TaskTrainer):
 
     task = Task.PREFERENCE
     sequences = 2
+    loss_parameters = ("beta", "simpo_gamma", "label_smoothing")
 
     def space(self, facts: StudyFacts) -> Mapping[str, Parameter]:
         """Ranges around those of the papers of each loss and the alignment handbook."""

@@ -41,6 +41,8 @@ class TaskTrainer(ABC):
     """Works with the base's own output layer; False: with a new head on its backbone."""
     sequences: int = 1
     """Sequences of a row that go through the model."""
+    loss_parameters: tuple[str, ...] = ()
+    """Hyperparameters that are part of the loss: where one is searched, losses of trials do not compare."""
     grouped: bool = False
     """Rows of a batch are of like length, so that padding costs next to nothing; for estimates."""
 
