@@ -242,7 +242,7 @@ class CommonSearch(Closed):
 if TYPE_CHECKING:
 
     class Search(CommonSearch):
-        """See below."""
+        """Those, and what `TERMS` declares."""
 
 else:
     Search = create_model(
