@@ -96,7 +96,7 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
     specials = special_strings(tokenizer)
     kept, truncated, dropped, touched = [], 0, 0, 0
     for number, row in enumerate(rows, start=1):
-        clean = {name: _escaped_value(value, specials) for name, value in row.items()}
+        clean = escaped_row(row, specials)
         touched += clean != row
         try:
             whole = coding.encode(clean, tokenizer)
@@ -126,6 +126,11 @@ def _rows(content: bytes, file: Path) -> list[Row]:
             except ValueError as error:
                 raise AttemptFailed(FailureReason.DATA, f"{file.name}, line {number} is not JSON: {error}") from error
     return rows
+
+
+def escaped_row(row: Row, specials: tuple[str, ...]) -> Row:
+    """`row` with control tokens (`specials`, longest first) written so that they stay text, in every text of it."""
+    return {name: _escaped_value(value, specials) for name, value in row.items()}
 
 
 def _escaped_value(value: Any, specials: tuple[str, ...]) -> Any:

@@ -3,12 +3,10 @@
 from dataclasses import dataclass, field
 
 from tools.data import column_names as names
-from tools.data.table import Table
+from tools.data.table import SAMPLE_ROWS, Table
 from tools.data.votes import Votes
 from trainers.errors import TunewrightError
 from trainers.spec import Columns, Task
-
-SAMPLE_ROWS = 2000
 
 
 class Undecided(TunewrightError):
@@ -39,9 +37,9 @@ def prompt_columns(table: Table) -> list[str]:
     return names.named(table.columns, names.PROMPT)
 
 
-def label_columns(table: Table, taken: tuple[str, ...]) -> list[str]:
+def label_columns(table: Table, *taken: str) -> list[str]:
     """Columns that have a usual name of the label and values like one."""
-    columns = tuple(c for c in table.columns if c not in taken and could_be_label(table, c))
+    columns = tuple(c for c in table.without(*taken) if could_be_label(table, c))
     return names.named(columns, names.LABEL)
 
 
@@ -51,9 +49,9 @@ def message_columns(table: Table) -> list[str]:
     return names.named(tuple(turns), names.MESSAGES) or turns
 
 
-def texts_by_content(table: Table, taken: tuple[str, ...]) -> list[str]:
+def texts_by_content(table: Table, *taken: str | None) -> list[str]:
     """Columns of free text."""
-    return [c for c in table.columns if c not in taken and _is_free_text(filled_cells(table, c))]
+    return [c for c in table.without(*taken) if _is_free_text(table.cells(c))]
 
 
 def named_column(
@@ -62,7 +60,7 @@ def named_column(
     """(the column of a role, why), (None, "") without one; Undecided where several have its names."""
     if given:
         return given, "given by the user"
-    hits = names.named(tuple(c for c in table.columns if c not in taken), role)
+    hits = names.named(table.without(*taken), role)
     if len(hits) > 1:
         question = f"Which column of {table.source.name} holds the {what}: {listed(hits)}?"
         raise Undecided(f"data.columns.{what}", question, hits[0])
@@ -74,7 +72,7 @@ def context_column(table: Table, prompt: str, *others: str | None) -> str | None
     if names.folded(prompt) not in ("instruction", "question", "prompt"):
         return None
     columns = [c for c in table.columns if c != prompt and c not in others and names.folded(c) in names.CONTEXT]
-    return next((c for c in columns if mean_words(table, c) > 0), None)
+    return next((c for c in columns if table.mean_words(c) > 0), None)
 
 
 def could_be_label(table: Table, column: str) -> bool:
@@ -82,7 +80,7 @@ def could_be_label(table: Table, column: str) -> bool:
 
     A column with a label's name is looked at as a whole: thousands of classes hardly repeat in the first rows.
     """
-    cells = filled_cells(table, column, len(table.rows) if names.named((column,), names.LABEL) else SAMPLE_ROWS)
+    cells = table.cells(column, len(table.rows) if names.named((column,), names.LABEL) else SAMPLE_ROWS)
     if not cells or any(isinstance(c, list | dict) for c in cells):
         return False
     distinct = len({str(c) for c in cells})
@@ -105,28 +103,6 @@ def _is_free_text(cells: list[object]) -> bool:
     if not texts or len(texts) < 0.9 * len(cells):
         return False
     return len(set(texts)) > len(texts) / 2 and sum(len(t.split()) for t in texts) >= 3 * len(texts)
-
-
-def filled_cells(table: Table, column: str, n_rows: int = SAMPLE_ROWS) -> list[object]:
-    """Values of a column in the first rows, missing and empty ones left out."""
-    return [value for row in table.rows[:n_rows] if (value := row.get(column)) is not None and value != ""]
-
-
-def n_distinct(table: Table, column: str) -> int:
-    """How many different values a column has."""
-    return len({str(row.get(column)) for row in table.rows})
-
-
-def mean_words(table: Table, column: str) -> float:
-    """Mean number of words of a column's texts."""
-    texts = [c for c in filled_cells(table, column) if isinstance(c, str)]
-    return sum(len(t.split()) for t in texts) / max(1, len(texts))
-
-
-def mean_chars(table: Table, column: str) -> float:
-    """Mean number of characters of a column's values."""
-    cells = filled_cells(table, column)
-    return sum(len(str(c)) for c in cells) / max(1, len(cells))
 
 
 def listed(columns: tuple[str, ...] | list[str]) -> str:

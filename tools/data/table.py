@@ -10,6 +10,8 @@ from trainers.errors import InputError
 
 Row = dict[str, object]
 
+SAMPLE_ROWS = 2000
+"""Rows that are looked at to tell what a column is."""
 MAX_CELL_CHARS = 1_000_000
 MAX_ROWS = 1_000_000
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -28,6 +30,23 @@ class Table:
     rows: list[Row]
     splits: dict[str, list[Row]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def without(self, *taken: str | None) -> tuple[str, ...]:
+        """The other columns."""
+        return tuple(column for column in self.columns if column not in taken)
+
+    def cells(self, column: str, n_rows: int = SAMPLE_ROWS) -> list[object]:
+        """Values of a column in the first rows, missing and empty ones left out."""
+        return [value for row in self.rows[:n_rows] if (value := row.get(column)) is not None and value != ""]
+
+    def texts(self, column: str) -> list[str]:
+        """The values that are text."""
+        return [value for value in self.cells(column) if isinstance(value, str)]
+
+    def mean_words(self, column: str) -> float:
+        """Mean number of words of a column's texts."""
+        texts = self.texts(column)
+        return sum(len(text.split()) for text in texts) / max(1, len(texts))
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,16 @@ from collections.abc import Callable
 
 from tools.data import column_names as names
 from tools.data.columns import (
-    SAMPLE_ROWS,
     Detected,
     Undecided,
     could_be_label,
-    filled_cells,
     has_pair,
     label_columns,
     listed,
-    mean_chars,
-    mean_words,
-    n_distinct,
     texts_by_content,
 )
 from tools.data.duplicates import normalised
-from tools.data.table import Row, Table
+from tools.data.table import SAMPLE_ROWS, Row, Table
 from tools.data.tasks.rows import Classes, TaskRows, as_text, is_blank
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
@@ -40,15 +35,15 @@ class ClassificationRows(TaskRows):
 
     def recognised(self, table: Table) -> str | None:
         """A label with few values beside a text, and no prompt with its completion."""
-        label = label_columns(table, ())
+        label = label_columns(table)
         if not label or has_pair(table):
             return None
-        text = names.named(table.columns, names.TEXT) or texts_by_content(table, (label[0],))
+        text = names.named(table.columns, names.TEXT) or texts_by_content(table, label[0])
         return "the rows have a text and a label with few values" if text else None
 
     def plausible(self, table: Table) -> bool:
         """Something looks like a label."""
-        return bool(label_columns(table, ()))
+        return bool(label_columns(table))
 
     def columns(self, table: Table, given: Columns) -> Detected:
         """The label by name or by its few values, the text by name or by its words."""
@@ -131,14 +126,14 @@ def label_name(value: object) -> str:
 
 def _find_label(table: Table, given: Columns) -> tuple[str, str]:
     taken = tuple(c for c in (given.text, given.prompt) if c)
-    hits = label_columns(table, taken)
+    hits = label_columns(table, *taken)
     if len(hits) > 1 and (same := _same_classes(table, hits)):
         return same, f"named like a label; {listed(hits)} name the same classes"
     if len(hits) == 1:
-        return hits[0], f"named like a label, {n_distinct(table, hits[0])} values"
-    few = [c for c in table.columns if c not in taken and could_be_label(table, c)]
+        return hits[0], f"named like a label, {_n_distinct(table, hits[0])} values"
+    few = [c for c in table.without(*taken) if could_be_label(table, c)]
     if len(few) == 1 and not hits:
-        return few[0], f"the only column with few, short values ({n_distinct(table, few[0])})"
+        return few[0], f"the only column with few, short values ({_n_distinct(table, few[0])})"
     if not (hits or few):
         rule = f"classification needs a column whose values repeat; {_no_labels(table, taken)}."
         raise InputError("data.columns.label", rule, "Name the label column, or choose another task.")
@@ -146,10 +141,14 @@ def _find_label(table: Table, given: Columns) -> tuple[str, str]:
     raise Undecided("data.columns.label", question, (hits or few)[0])
 
 
+def _n_distinct(table: Table, column: str) -> int:
+    return len({str(row.get(column)) for row in table.rows})
+
+
 def _no_labels(table: Table, taken: tuple[str, ...]) -> str:
     """Why no column of the table can be the label: the one that is named like it, or the columns there are."""
-    for column in names.named(tuple(c for c in table.columns if c not in taken), names.LABEL):
-        cells = filled_cells(table, column, len(table.rows))
+    for column in names.named(table.without(*taken), names.LABEL):
+        cells = table.cells(column, len(table.rows))
         if not cells:
             return f"column {column!r} of {table.source.name} is empty"
         if not any(isinstance(c, list | dict) for c in cells):
@@ -163,22 +162,21 @@ def _same_classes(table: Table, hits: list[str]) -> str | None:
     joint = len({tuple(str(row.get(c)) for c in hits) for row in rows})
     if any(len({str(row.get(c)) for row in rows}) != joint for c in hits):
         return None
-    return max(hits, key=lambda c: (names.folded(c) in names.LABEL_STRINGS, mean_chars(table, c)))
+    return max(hits, key=lambda c: (names.folded(c) in names.LABEL_STRINGS, len("".join(map(str, table.cells(c))))))
 
 
 def _find_text(table: Table, label: str) -> tuple[str, str]:
-    others = tuple(c for c in table.columns if c != label)
-    hits = names.named(others, names.TEXT)
-    if len(hits) == 1 and mean_words(table, hits[0]) > 0:
-        return hits[0], f"named like a text, {mean_words(table, hits[0]):.0f} words on average"
-    long = hits or texts_by_content(table, (label,))
+    hits = names.named(table.without(label), names.TEXT)
+    if len(hits) == 1 and table.mean_words(hits[0]) > 0:
+        return hits[0], f"named like a text, {table.mean_words(hits[0]):.0f} words on average"
+    long = hits or texts_by_content(table, label)
     if len(long) == 1:
-        return long[0], f"the only column with free text ({mean_words(table, long[0]):.0f} words on average)"
+        return long[0], f"the only column with free text ({table.mean_words(long[0]):.0f} words on average)"
     if not long:
         rule = f"classification needs a column of texts; {table.source.name} has {listed(table.columns)}"
         raise InputError("data.columns.text", rule + ".", "Name the text column.")
     question = f"Which column of {table.source.name} holds the text: {listed(long)}?"
-    raise Undecided("data.columns.text", question, max(long, key=lambda c: mean_words(table, c)))
+    raise Undecided("data.columns.text", question, max(long, key=lambda c: table.mean_words(c)))
 
 
 def _label_order(label: str) -> tuple[int, float, str]:

@@ -7,7 +7,6 @@ from tools.data.columns import (
     Detected,
     Undecided,
     context_column,
-    filled_cells,
     label_columns,
     listed,
     named_column,
@@ -43,7 +42,7 @@ class PreferenceRows(TaskRows):
         if not votes and not (chosen and rejected):
             _check_paired(table)
             missing = "rejected" if chosen else "chosen"
-            texts = [c for c in texts_by_content(table, ()) if c not in (chosen, rejected, given.prompt)]
+            texts = [c for c in texts_by_content(table) if c not in (chosen, rejected, given.prompt)]
             question = (
                 f"Which column of {table.source.name} holds the {missing} answer? It has {listed(table.columns)}."
             )
@@ -81,7 +80,7 @@ class PreferenceRows(TaskRows):
 def _check_paired(table: Table) -> None:
     """One completion and a verdict on it a row is KTO's other format, which has no pairs to choose from."""
     answers = names.named(table.columns, names.COMPLETION)
-    verdicts = [c for c in label_columns(table, tuple(answers)) if len({str(v) for v in filled_cells(table, c)}) <= 2]
+    verdicts = [c for c in label_columns(table, *answers) if len({str(v) for v in table.cells(c)}) <= 2]
     if answers and verdicts:
         rule = f"preference tuning (kto too) takes a chosen and a rejected answer a row; {table.source.name} has "
         hint = "Pair good and bad answers to one prompt, or use SFT on the good ones."

@@ -32,7 +32,7 @@ class SftRows(TaskRows):
         if message_columns(table):
             return "the rows hold conversations"
         if has_pair(table):
-            folded = [names.folded(column) for column in label_columns(table, ())]
+            folded = [names.folded(column) for column in label_columns(table)]
             strong = any(name in names.LABEL[0] and name != "target" for name in folded)
             return None if strong else f"the rows have a prompt and a completion ({listed(table.columns)})"
         alone = len(table.columns) == 1 and names.named(table.columns, names.TEXT[:3])
@@ -56,7 +56,7 @@ class SftRows(TaskRows):
             evidence = {"prompt": prompt_why, "completion": completion_why, **joined}
             columns = Columns(prompt=prompt, completion=completion)
             return Detected(self.task, columns, evidence, context)
-        texts = texts_by_content(table, ())
+        texts = texts_by_content(table)
         if not (given.prompt or given.completion) and len(texts) == 1:
             why = "the only column with free text: all of it is learnt"
             return Detected(self.task, Columns(text=texts[0]), {"text": why})
