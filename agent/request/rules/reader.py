@@ -77,14 +77,9 @@ def _draft(reading: Reading) -> Draft:
     asked = {question.field for question in reading.questions}
     settled = {name: claim for name, claim in settled.items() if name not in asked}
     values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
-    inferred = {
-        name: (value, reason)
-        for name, (value, reason) in reading.inferred.items()
-        if name not in values and name not in asked
-    }
-    values |= {name: value for name, (value, _) in inferred.items()}
+    inferred = {name: found for name, found in reading.inferred.items() if name not in asked | values.keys()}
     return Draft(
-        spec=DraftSpec.model_validate(nested(values)),
+        spec=DraftSpec.model_validate(nested(values | {name: value for name, (value, _) in inferred.items()})),
         quotes=tuple(Quote(field=n, quote=reading.text.quote(c.start, c.end)) for n, c in settled.items()),
         inferred={name: reason for name, (_, reason) in inferred.items()},
         rejected=tuple(reading.rejected),
