@@ -91,8 +91,8 @@ def _read_listed(reading: Reading) -> None:
     if match is None:
         return
     start, end = match.span("after" if match["after"] else "before")
-    listed = [m for m in regex(_NAME).finditer(reading.text.left, start, end)]
-    listed = [m for m in listed if m.group() not in ("and", "the", "a", "with", "has", "have")]
+    words = regex(_NAME).finditer(reading.text.left, start, end)
+    listed = [m for m in words if m.group() not in ("and", "the", "a", "with", "has", "have")]
     roles = [_role(m.group()) for m in listed]
     pair = len(listed) == 2 and None in roles and set(roles) <= {None, "text", "label"}
     if pair and match["after"] and _classifies(reading):

@@ -54,7 +54,8 @@ _REPORTED_SPEECH = (
 """Somebody else's sentence, quoted: it orders nothing."""
 _SAMPLE = (
     r"(?:comment|row|entry|line|note|sample|example|review|mail|message|tweet|post|cell|value)s? (?:is |are )?"
-    r"(?:from|in|of|inside) (?:the |my |this |our |that )*(?:csv|data|data ?set|file|jsonl?|table|corpus|export|sheet)\b"
+    r"(?:from|in|of|inside) (?:the |my |this |our |that )*"
+    r"(?:csv|data|data ?set|file|jsonl?|table|corpus|export|sheet)\b"
     r"[^.;\n]{0,30}?(?::|\bsays?\b|\breads?\b|\btells?\b)[^.;\n]*"
 )
 """What the data says, without quotation marks."""
@@ -62,7 +63,7 @@ _CHAT_MESSAGE = r"\{[^{}\n]*\brole\"?\s*:[^{}\n]*\}"
 _COMMENT = r"(?s:<([a-z]+)\b[^<>]*>.*?</\1>|<!--.*?(?:-->|$)|/\*.*?(?:\*/|$)|\{#.*?#\})"
 _QUOTATION = r"\"[^\"\n]{12,600}\"|(?<!\w)'(?:[^'\n]|(?<=\w)'(?=\w)){12,600}'(?!\w)"
 _NAMED_BEFORE = r"(?:columns?|fields?|called|named|file|folder|directory|dir|data|on|in|to|from|under|into)\W*$"
-_SECRET_READ = (
+_READS_PRIVATE_FILE = (
     r"\b(?:read|open|cat|copy|include|print|show|look at|load|attach|append)\b (?:the |my |your )?(?:contents? of |"
     r"file )*(?:~|/etc/|/root/|/proc/|\.env|\$home)\S*"
 )
@@ -82,7 +83,7 @@ def read_injections(reading: Reading) -> None:
 
 def _read_secret_orders(reading: Reading) -> None:
     """ "read ~/.ssh/config and ...": where the data was named before, an order about a secret is no wish to train."""
-    for match in regex(_SECRET_READ).finditer(reading.text.left):
+    for match in regex(_READS_PRIVATE_FILE).finditer(reading.text.left):
         if regex(r"[\w/-]\.(?:csv|tsv|jsonl?|parquet|txt)(?!\w)").search(reading.text.left[: match.start()]):
             reading.ignore(_extent(reading.text.left, match, whole_sentence=True))
 

@@ -12,6 +12,7 @@ SAVED = (
 )
 _BARE_MODEL = rf"{WORDS.bare_models}(?:[ -]{WORDS.model_sizes})*"
 _DATA_SET = rf"{WORDS.data_sets}(?:[-_][\w-]+)?"
+_QUOTED = r"\"[^\"\n\x00]+\"|`[^`\n\x00]+`"
 _COMMON_WORDS = ("opt", "bloom", "falcon", "granite", "electra")
 _NO_DIRECTORIES = ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx")
 
@@ -20,8 +21,8 @@ def read_bare_output(reading: Reading) -> None:
     """ "save it to results" and "output dir: out": a directory without a slash."""
     name = r"\"[^\"\n\x00]+\"|[\w.-]*\w"
     match = reading.find(
-        rf"(?:save|store|write|put|export)(?: {SAVED})*(?: (?:to|in|into|under))+(?: the| a)?(?: folder| directory| dir)?"
-        rf" (?P<a>{name})(?: folder| directory| dir)?|"
+        rf"(?:save|store|write|put|export)(?: {SAVED})*(?: (?:to|in|into|under))+(?: the| a)?"
+        rf"(?: folder| directory| dir)? (?P<a>{name})(?: folder| directory| dir)?|"
         rf"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|called)?\s*(?P<b>{name})"
     )
     if match is None or reading.has("output.dir"):
@@ -44,15 +45,12 @@ def read_bare_model(reading: Reading) -> None:
         if before is None or regex(rf"(?<!\w){CORRECTION}").search(between):
             reading.claim("base_model", reading.text.name(match), match)
     called = (
-        None
-        if models
-        else reading.find(
-            r"(?:base[- ]?model|model|backbone|checkpoint)(?:(?: is| called| named|:|=)*\s*(?=[\"`])|"
-            r"(?: is| called| named|:|=)+\s*)(?P<name>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
-        )
+        r"(?:base[- ]?model|model|backbone|checkpoint)"
+        r"(?:(?: is| called| named|:|=)*\s*(?=[\"`])|(?: is| called| named|:|=)+\s*)"
+        rf"(?P<name>{_QUOTED}|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
     )
-    if called:
-        reading.claim("base_model", reading.text.name(called, "name"), called.span("name"))
+    if not models and (name := reading.find(called)):
+        reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))
 
 
 def _is_model(reading: Reading, match: re.Match[str]) -> bool:
@@ -64,13 +62,12 @@ def _is_model(reading: Reading, match: re.Match[str]) -> bool:
 
 def read_bare_dataset(reading: Reading) -> None:
     """ "on banking77", "the alpaca data set", "data set: my_rows"."""
-    quoted = r"\"[^\"\n\x00]+\"|`[^`\n\x00]+`"
     match = reading.find(
         rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{_DATA_SET})|"
         rf"(?P<first>{_DATA_SET}) (?:data ?set|corpus))"
     ) or reading.find(
-        rf"(?:on|from|using|with)(?: the)? (?P<known>{quoted}|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
-        rf"data ?set(?: is| called| named|:|=)+\s*(?P<named>{quoted}|[\w-]+)"
+        rf"(?:on|from|using|with)(?: the)? (?P<known>{_QUOTED}|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
+        rf"data ?set(?: is| called| named|:|=)+\s*(?P<named>{_QUOTED}|[\w-]+)"
     )
     if match:
         group = match.lastgroup or 0

@@ -31,10 +31,10 @@ _WISHED_TARGET = (
 )
 """Such words before a metric make a bare number after it the target: "target accuracy 95"."""
 _REACH = (
-    r"(?:at least|at most|reach(?:es|ed|ing)?|hit(?:s|ting)?|of at least|of|above|over|below|under|exceed(?:s|ing)?|>=?|"
-    r"≥|<=?|≤|target(?:s|ing|ed)?|goal(?: of| is)?|to|is|gets? to|stop(?:s|ping)? (?:at|once|when|as soon as)|"
-    r"better than|beats?|=|:|or better|drops? (?:to|below|under)|falls? (?:to|below|under)|until|get|achieve|need|want|"
-    r"aim(?:ing)? (?:for|at)|more than|less than|no less than|no more than|minimum(?: of)?|passes|crosses|is at|"
+    r"(?:at least|at most|reach(?:es|ed|ing)?|hit(?:s|ting)?|of at least|of|above|over|below|under|exceed(?:s|ing)?|"
+    r">=?|≥|<=?|≤|target(?:s|ing|ed)?|goal(?: of| is)?|to|is|gets? to|stop(?:s|ping)? (?:at|once|when|as soon as)|"
+    r"better than|beats?|=|:|or better|drops? (?:to|below|under)|falls? (?:to|below|under)|until|get|achieve|need|"
+    r"want|aim(?:ing)? (?:for|at)|more than|less than|no less than|no more than|minimum(?: of)?|passes|crosses|is at|"
     r"score of|for|a|an|once|when|as soon as|the|it|we|validation|val|with)"
 )
 _PERCENT = rf"(?P<n>{NUMBER})\s*(?P<p>%|percent)?"

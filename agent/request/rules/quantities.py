@@ -111,7 +111,7 @@ def read_quantities(reading: Reading) -> None:
 
 
 def _claim_numbers(reading: Reading, name: str, matches: Iterable[re.Match[str]], scale: int = 1) -> None:
-    """Claim the numbers in the matches' only groups; one that is corrected on the spot is replaced by its correction."""
+    """Claim the numbers in the matches' groups; one that is taken back on the spot is replaced by its correction."""
     for match in matches:
         correction = reading.correction(match.end())
         value = number(correction["n"] if correction else match[match.lastgroup or 0])

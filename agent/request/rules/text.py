@@ -5,6 +5,7 @@ can be quoted letter by letter.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from rapidfuzz import process
@@ -83,48 +84,51 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
     low, taken = _lower(text), bytearray(len(text))
     replaced: list[tuple[int, int, str]] = []
 
-    def take(match: re.Match[str], word: str | None = None) -> None:
-        start, end = match.span()
-        if word is not None:
-            replaced.append((start, end, word))
-        taken[start:end] = b"\1" * (end - start)
+    def replace(rewritten: Iterable[tuple[re.Match[str], str]]) -> None:
+        for match, word in rewritten:
+            if not any(taken[match.start() : match.end()]):
+                replaced.append((*match.span(), word))
+                taken[match.start() : match.end()] = b"\1" * len(match.group())
 
-    def replace(match: re.Match[str], word: str | None) -> None:
-        if word is not None and not any(taken[match.start() : match.end()]):
-            take(match, word)
-
-    for match in regex(_JSON_KEY).finditer(text):
-        take(match, f" {match[1]}")
-    for match in regex(_FLAG).finditer(text):
-        take(match, "; ")
-    for match in regex(_QUOTED).finditer(regex(_JSON_KEY).sub(lambda key: " " * len(key.group()), text)):
-        take(match)
-    for match in regex(r"\S+").finditer(text):
-        if regex(_LITERAL).search(match.group().strip(".,;:!?()[]")) and not _is_cjk(match):
-            take(match)
-    keys = len(replaced)
-    pattern, english = _translations()
-    for match in pattern.finditer(low):
-        replace(match, _spaced(match, english[match.group()]))
-    for between, word in _BETWEEN_NUMBERS.items():
-        for match in regex(between).finditer(low):
-            replace(match, _spaced(match, word))
-    if len(replaced) > keys:
-        for match in regex(rf"(?<![\w'-])(?:{'|'.join(WORDS.foreign_articles)})(?![\w'-])(?=\s)").finditer(low):
-            replace(match, "the")
-    for match in regex(_BEFORE_NUMBER).finditer(low):
-        replace(match, next((name for name in _NUMBERED if _slips(match[1], name)), None))
-    for match in regex(_WORD).finditer(low):
-        replace(match, _corrected(match.group()))
+    replace((key, f" {key[1]}") for key in regex(_JSON_KEY).finditer(text))
+    replace((flag, "; ") for flag in regex(_FLAG).finditer(text))
+    signs = len(replaced)
+    for match in _literals(text):
+        taken[match.start() : match.end()] = b"\1" * len(match.group())
+    replace(_translated(low))
+    if len(replaced) > signs:
+        articles = rf"(?<![\w'-])(?:{'|'.join(WORDS.foreign_articles)})(?![\w'-])(?=\s)"
+        replace((article, "the") for article in regex(articles).finditer(low))
+    replace(_respelt(low))
     return sorted(replaced)
 
 
-def _is_cjk(match: re.Match[str]) -> bool:
-    return regex(f"[{CJK}]").search(match.group()) is not None
+def _literals(text: str) -> Iterator[re.Match[str]]:
+    """Quotations, but for the keys of JSON, and paths, ids and addresses."""
+    yield from regex(_QUOTED).finditer(regex(_JSON_KEY).sub(lambda key: " " * len(key.group()), text))
+    for chunk in regex(r"\S+").finditer(text):
+        if regex(_LITERAL).search(chunk.group().strip(".,;:!?()[]")) and not _is_cjk(chunk.group()):
+            yield chunk
 
 
-def _spaced(match: re.Match[str], word: str) -> str:
-    return f" {word} " if _is_cjk(match) else word
+def _translated(low: str) -> Iterator[tuple[re.Match[str], str]]:
+    pattern, english = _translations()
+    words = [(match, english[match.group()]) for match in pattern.finditer(low)]
+    words += [(match, word) for between, word in _BETWEEN_NUMBERS.items() for match in regex(between).finditer(low)]
+    return ((match, f" {word} " if _is_cjk(match.group()) else word) for match, word in words)
+
+
+def _respelt(low: str) -> Iterator[tuple[re.Match[str], str]]:
+    for match in regex(_BEFORE_NUMBER).finditer(low):
+        if name := next((name for name in _NUMBERED if _slips(match[1], name)), None):
+            yield match, name
+    for match in regex(_WORD).finditer(low):
+        if word := _corrected(match.group()):
+            yield match, word
+
+
+def _is_cjk(text: str) -> bool:
+    return regex(f"[{CJK}]").search(text) is not None
 
 
 @cache
@@ -132,8 +136,8 @@ def _translations() -> tuple[re.Pattern[str], dict[str, str]]:
     """A pattern of the words of other languages, the longest first, and what each means."""
     english = {word: meaning for meaning, words in WORDS.translations.items() for word in words}
     by_length = sorted(english, key=len, reverse=True)
-    spaced = "|".join(re.escape(w) for w in by_length if not regex(f"[{CJK}]").search(w))
-    joined = "|".join(re.escape(w) for w in by_length if regex(f"[{CJK}]").search(w))
+    spaced = "|".join(re.escape(w) for w in by_length if not _is_cjk(w))
+    joined = "|".join(re.escape(w) for w in by_length if _is_cjk(w))
     return re.compile(rf"(?<![\w-])(?:{spaced})(?![\w-])|{joined}"), english
 
 
