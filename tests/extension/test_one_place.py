@@ -9,10 +9,7 @@ NAMED = re.compile(r"\bTask\.[A-Z]+\b")
 FOLDERS = ("trainers/tasks/", "evals/tasks/", "tools/data/tasks/", "agent/request/tasks/")
 ENUM = "trainers/spec.py"
 READERS = {
-    "agent/request/rules/columns.py": "words such as 'the label column' say the task",
     "agent/request/rules/intents.py": "words such as 'sft' in a question ask for no new study",
-    "agent/request/rules/methods.py": "words such as 'dpo' say the task",
-    "agent/request/rules/vocabulary.py": "the words themselves",
     "agent/faces/http/openai/drafts.py": "OpenAI's methods, dpo and supervised, stand for tasks",
 }
 """Readers of requests, where words mean a task, with the reason."""

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).parent / "house"
 
+START = "from agent.faces.cli.commands import main; main()"
 TERMS = 'Terms(metrics=(Metric.ECHOED, Metric.EVAL_LOSS), hyperparameters={"repeats": "echo: how often"})'
 EDITS = {
     "trainers/spec.py": {
@@ -72,13 +73,14 @@ def test_a_new_task_touches_nine_files() -> None:
 def test_a_new_task_is_planned_searched_trained_and_judged(house: Path) -> None:
     """Nothing else has to know of it: not the planner, the search, the worker or the metrics."""
     (house / "rows.csv").write_text("echo\n" + "".join(f"word {i}\n" for i in range(60)), encoding="utf-8")
+    read = json.loads(run(house, "-c", START, "plan", "echo with embedded:tiny-causal on rows.csv", "--json"))
+    assert (read["ready"], read["spec"]["task"], read["spec"]["objective"]["metric"]) == (True, "echo", "echoed")
     (house / "spec.yaml").write_text(
         "task: echo\nbase_model: embedded:tiny-causal\ndata: {train: rows.csv}\nbudget: {trials: 6}\n"
         "search: {repeats: {choices: [1, 2]}, epochs: 1}\n",
         encoding="utf-8",
     )
-    start = "from agent.faces.cli.commands import main; main()"
-    (house / "plan.json").write_text(run(house, "-c", start, "plan", "spec.yaml", "--json"), encoding="utf-8")
+    (house / "plan.json").write_text(run(house, "-c", START, "plan", "spec.yaml", "--json"), encoding="utf-8")
     outcome = json.loads(run(house, str(Path(__file__).parent / "use_echo.py"), "plan.json").splitlines()[-1])
     assert (outcome["state"], outcome["repeats"]) == ("DONE", [1, 2])
     assert (outcome["task"], outcome["event"], outcome["metric"]) == ("echo", "finished", "echoed")

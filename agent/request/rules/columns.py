@@ -5,11 +5,10 @@ import re
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import WORDS
-from trainers.spec import Task
+from agent.request.tasks import TASK_OF_ROLE, TASKS
 
 _NAME = r"(?:\"[^\"\n\x00]{1,60}\"|'[^'\n\x00]{1,60}'|`[^`\n\x00]{1,60}`|[^\W\d][\w-]*)"
 _QUOTED_NAME = r"(?:\"[^\"\n\x00/]{1,60}\"|'[^'\n\x00/]{1,60}'|`[^`\n\x00/]{1,60}`)"
-_TASK_OF_PAIR = {"completion": Task.SFT, "label": Task.CLASSIFICATION}
 
 
 def read_columns(reading: Reading) -> None:
@@ -34,7 +33,7 @@ def _bare(name: str) -> str:
 
 
 def _classifies(reading: Reading) -> bool:
-    return reading.find(WORDS.tasks[Task.CLASSIFICATION]) is not None
+    return reading.find(TASKS[TASK_OF_ROLE["label"]].pattern) is not None
 
 
 def _claim(reading: Reading, role: str, match: re.Match[str], group: str, *, consume: bool = True) -> bool:
@@ -65,7 +64,7 @@ def _read_arrow(reading: Reading) -> None:
         in_prose = source is None or target is None or not reading.follows(_COLUMNS_COME, match)
         if regex(r"\bto\b").search(match.group()) and in_prose and not maps:
             continue
-        known = target in _TASK_OF_PAIR or source == "prompt"
+        known = target in ("completion", "label") or source == "prompt"
         if not known and not reading.has("data.train"):
             continue
         labels = target == "label" and source in ("text", None, "label")
@@ -74,7 +73,7 @@ def _read_arrow(reading: Reading) -> None:
         if _claim(reading, first, match, "from", consume=False):
             _claim(reading, last, match, "to")
             if known and not _classifies(reading):
-                reading.claim("task", _TASK_OF_PAIR[last], match, consume=False)
+                reading.claim("task", TASK_OF_ROLE[last], match, consume=False)
 
 
 _COLUMNS_COME = r"(?:map|from|columns?|go(?:es|ing)?|given|\()\s*$"
@@ -113,7 +112,7 @@ def _read_predicted(reading: Reading) -> None:
         return
     if _claim(reading, "label", match, "label", consume=False):
         _claim(reading, "text", match, "text")
-        reading.claim("task", Task.CLASSIFICATION, match, consume=False)
+        reading.claim("task", TASK_OF_ROLE["label"], match, consume=False)
 
 
 def _read_contents(reading: Reading) -> None:

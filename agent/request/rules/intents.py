@@ -7,6 +7,7 @@ from agent.request.rules.claims import Claim, Reading, Span
 from agent.request.rules.scope import out_of_scope
 from agent.request.rules.text import CJK, regex
 from agent.request.rules.vocabulary import WORDS
+from agent.request.tasks import TASKS
 from trainers.spec import Intent, Task
 
 _POLITE = (
@@ -92,7 +93,8 @@ _MODEL_NOUN = (
 )
 _TERMS = "|".join(
     (
-        *(p for table in (WORDS.adapters, WORDS.losses, WORDS.metrics, WORDS.tasks) for p in table.values()),
+        *(p for table in (WORDS.adapters, WORDS.losses, WORDS.metrics) for p in table.values()),
+        *(kind.pattern for kind in TASKS.values()),
         r"learning rate|rank|epochs|batch size|beta|trials?|tunewright|overfitting|columns?|formats?|files?|studies|"
         r"fine-?tun(?:e|ing)|hyperparameters?",
     )

@@ -7,7 +7,8 @@ from agent.request.rules.claims import Reading
 from agent.request.rules.stopping import read_early_stopping
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import WORDS
-from trainers.spec import Adapter, Loss, Task
+from agent.request.tasks import TASK_OF_ROLE, TASKS
+from trainers.spec import TERMS, Adapter, Loss, Task
 
 _PAST = (
     r"(?:last|previous|earlier|prior) (?:run|time|attempt|experiment|try|study|month|week|year)s?\b[^.!?;\n]*?"
@@ -42,7 +43,7 @@ _METRICS = "|".join(WORDS.metrics.values())
 _TERM = "|".join(
     (
         *(words for adapter, words in WORDS.adapters.items() if adapter is not Adapter.FULL),
-        *(_METRICS, *WORDS.losses.values(), *WORDS.tasks.values(), _F1),
+        *(_METRICS, *WORDS.losses.values(), *(kind.pattern for kind in TASKS.values()), _F1),
         r"dropout|warm-?up|weight decay|loss|adapters?|early stopping|quanti[sz]ation|cosine|linear",
     )
 )
@@ -108,7 +109,7 @@ def read_methods(reading: Reading) -> None:
                 continue
             reading.claim("loss", loss, match)
             if loss not in (Loss.SIGMOID, Loss.HINGE) or regex("dpo|slic").search(match.group()):
-                reading.claim("task", Task.PREFERENCE, match, consume=False)
+                reading.claim("task", _task_of(loss), match, consume=False)
     if not reading.has("loss"):
         _reject_unknown_losses(reading)
     for adapter, words in WORDS.adapters.items():
@@ -124,8 +125,9 @@ def _reject_unknown_losses(reading: Reading) -> None:
 
     "The foo loss" counts only for preference tuning or as a loss function: elsewhere it may be a topic (hearing loss).
     """
-    pairs = any(claim.value is Task.PREFERENCE for claim in reading.of("task"))
-    pairs = pairs or reading.find(WORDS.tasks[Task.PREFERENCE]) is not None
+    with_losses = [task for task in TASKS if TERMS[task].losses]
+    pairs = any(claim.value in with_losses for claim in reading.of("task"))
+    pairs = pairs or any(reading.find(TASKS[task].pattern) for task in with_losses)
     for match in reading.find_all(_UNKNOWN_LOSS):
         group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "said"), ("c", "kind")) if match[n])
         if name not in WORDS.no_loss and (group != "kind" or pairs or match["function"]):
@@ -138,20 +140,16 @@ def read_task(reading: Reading) -> None:
     if reading.has("task"):
         return
     named: list[tuple[Task, re.Match[str]]] = []
-    for task, words in WORDS.tasks.items():
-        if match := reading.find(words):
+    for task, kind in TASKS.items():
+        if match := reading.find(kind.pattern):
             named.append((task, match))
             reading.text.consume(*match.span())
     for task, match in named:
         reading.claim("task", task, match)
-    for role, task in _TASK_OF_ROLE.items():
+    for role, task in TASK_OF_ROLE.items():
         if not named and reading.has(f"data.columns.{role}"):
             reading.infer("task", task, f"the request names a {role} column")
 
 
-_TASK_OF_ROLE = {
-    "rejected": Task.PREFERENCE,
-    "label": Task.CLASSIFICATION,
-    "completion": Task.SFT,
-    "messages": Task.SFT,
-}
+def _task_of(loss: Loss) -> Task:
+    return next(task for task, terms in TERMS.items() if loss in terms.losses)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from trainers.spec import Adapter, Closed, Loss, Metric, Task, Tradeoff
+from trainers.spec import Adapter, Closed, Loss, Metric, Tradeoff
 
 Pattern = Annotated[str, BeforeValidator(lambda alternatives: f"(?:{'|'.join(alternatives)})")]
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda lines: tuple(" ".join(lines).split()))]
@@ -49,7 +49,6 @@ class Vocabulary(Closed):
     metrics: dict[Metric, Pattern] = Field(description='all but plain "F1" and "loss", which are read last')
     adapters: dict[Adapter, Pattern]
     losses: dict[Loss, Pattern] = Field(description='"DPO" alone names the task, not a loss')
-    tasks: dict[Task, Pattern]
     train_verbs: Pattern
     tradeoffs: dict[Tradeoff, Pattern]
     schedulers: dict[str, Pattern]

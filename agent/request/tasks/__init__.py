@@ -11,4 +11,7 @@ TASKS: dict[Task, TaskRequest] = {
     Task.CLASSIFICATION: ClassificationRequest(),
     Task.SFT: SftRequest(),
 }
-"""In the order in which their own fields say the task."""
+"""In the order in which their own fields, and words, say the task."""
+
+TASK_OF_ROLE: dict[str, Task] = {role: task for task, kind in TASKS.items() for role in kind.columns}
+"""Roles of columns that only one task has."""

@@ -20,6 +20,18 @@ class PreferenceRequest(TaskRequest):
     task = Task.PREFERENCE
     columns = ("chosen", "rejected")
     model = "a language model fine-tuned on preferences"
+    words = (
+        r"dpo",
+        r"direct preference optimi[sz]ation",
+        (
+            r"preference[- ](?:tun(?:e|ing)|optimi[sz]ation|optimi[sz]e|learning|training|train|align(?:ment)?|"
+            r"fine-?tun(?:e|ing)|data|pairs?|dataset|loss)"
+        ),
+        r"preferences?",
+        r"chosen\s*(?:/|and|vs\.?|versus|over|-)\s*rejected(?: (?:pairs?|answers?|responses?))?",
+        r"preferred (?:and|over|vs\.?) (?:rejected|dispreferred)",
+        r"align(?:ment|ing)?\b",
+    )
 
     def choose_loss(self, work: Working, profiled: "Profiled | None") -> None:
         """Plain DPO, or length-normalised DPO where the chosen and rejected answers differ in length."""

@@ -15,10 +15,17 @@ class TaskRequest:
     task: Task
     columns: tuple[str, ...] = ()
     """Roles of columns that only this task has; one of them in a request says the task."""
+    words: tuple[str, ...]
+    """Words that state the task: alternatives of a regular expression over lower-case text; none of them captures."""
     model: str
     """Its model in a sentence, with the article."""
     pipeline: str = "text-generation"
     """The Hugging Face hub's name of what the model is for."""
+
+    @property
+    def pattern(self) -> str:
+        """The words as one regular expression."""
+        return f"(?:{'|'.join(self.words)})"
 
     @property
     def fields(self) -> tuple[str, ...]:

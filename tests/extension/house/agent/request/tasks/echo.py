@@ -9,3 +9,4 @@ class EchoRequest(TaskRequest):
 
     task = Task.ECHO
     model = "a language model that repeats"
+    words = (r"echo(?:es|ing)?",)
