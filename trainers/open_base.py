@@ -1,9 +1,12 @@
 """Opening a base model and its tokenizer safely: safetensors only, no code from the checkpoint, revision pinned."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.spec import Adapter, TrainSpec
 
@@ -136,23 +139,33 @@ def local_directory(base_path: str, revision: str | None) -> Path:
 
 def _snapshot(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
-    try:
+    with hub_errors(name, revision=revision):
         return Path(snapshot_download(name, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"]))
-    except GatedRepoError as error:
-        rule, hint = f"{name} is gated.", "Accept its licence on the hub and set HF_TOKEN."
-        raise InputError("base_model", rule, hint, code="gated_model") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-        rule = f"must be a local directory or a model on the hub, got {name!r}" + (
-            f" at {revision}." if revision else "."
+
+
+@contextmanager
+def hub_errors(name: str, param: str = "base_model", revision: str | None = None) -> Iterator[None]:
+    """What the hub's errors mean for a base model: InputError with code gated_model, unknown_model or hub_offline."""
+    from huggingface_hub import errors
+
+    transport: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # of the HTTP library in use
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        rule = f"{name} is gated: the hub gives it only to accounts that accepted its terms."
+        hint = f"Accept them at https://huggingface.co/{name} and set HF_TOKEN, or choose an open model."
+        raise InputError(param, rule, hint, code="gated_model") from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+        rule = f"the hub has no model {name!r} (or it is private), and there is no such directory."
+        hint = (
+            "Check the spelling at https://huggingface.co/models, set HF_TOKEN if it is private, or name a directory."
         )
-        raise InputError("base_model", rule, "Check the spelling.", code="unknown_model") from error
-    except (OSError, ValueError) as error:
-        rule = f"{name} is not in the local cache and the hub cannot be reached."
-        raise InputError(
-            "base_model", rule, "Go online once, or name a local directory.", code="hub_offline"
-        ) from error
+        raise InputError(param, rule, hint, code="unknown_model") from error
+    except (transport, OSError, ValueError) as error:
+        rule = f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__})."
+        hint = f"Connect and try again, or name a local directory; {TINY_CAUSAL} shows the loop without a download."
+        raise InputError(param, rule, hint, code="hub_offline") from error
 
 
 def _scrubbed(value: Any) -> Any:

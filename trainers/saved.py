@@ -99,20 +99,7 @@ def base_directory(facts: SavedFacts) -> str:
 def _spec(facts: SavedFacts, directory: Path, device: Literal["cpu", "cuda"]) -> TrainSpec:
     """The facts in the form in which base models are opened; there is nothing to train on."""
     whole = facts.adapter is Adapter.FULL
-    return TrainSpec(
-        task=facts.task,
-        base_model=facts.base_model,
-        base_path=str(directory) if whole else base_directory(facts),
-        revision=None if whole else facts.revision,
-        adapter=facts.adapter,
-        loss=facts.loss,
-        config=facts.config,
-        seed=facts.seed,
-        train_file=directory,
-        validation_file=directory,
-        labels=facts.labels,
-        max_seq_length=facts.max_seq_length,
-        device=device,
-        precision=facts.precision,
-        output_dir=directory,
-    )
+    fields = {name: value for name, value in facts if name in TrainSpec.model_fields}
+    where = {"base_path": str(directory), "revision": None} if whole else {"base_path": base_directory(facts)}
+    files = dict.fromkeys(("train_file", "validation_file", "output_dir"), directory)
+    return TrainSpec(**{**fields, **where, **files, "device": device})

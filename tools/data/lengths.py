@@ -5,7 +5,6 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from tools.data.data_profile import LengthProfile
 from tools.data.duplicates import words
@@ -22,17 +21,13 @@ MULTIPLE = 8
 DEFAULT_MAX_POSITIONS = 2048
 
 
-class Measured(Protocol):
-    """A task, as far as lengths go; see `tools.data.tasks.rows.TaskRows`."""
-
-    def length(self, row: Row, count: Callable[[str], int]) -> int:
-        """Tokens of a whole training example."""
-        ...
+Length = Callable[[Row, Callable[[str], int]], int]
+"""Tokens of a whole training example from a count of those of a text; `tools.data.tasks.rows.TaskRows.length`."""
 
 
 def measure_lengths(
     rows: Sequence[Row],
-    task: Measured,
+    length_of: Length,
     *,
     tokenizer_file: Path | None,
     tokenizer_name: str,
@@ -52,11 +47,11 @@ def measure_lengths(
         sample = random.Random(seed).sample(sample, SAMPLE_ROWS)
         notes.append(f"token lengths are those of {SAMPLE_ROWS:,} of {len(rows):,} training rows, drawn with the seed")
     if tokenizer_file is None:
-        measured = [(task.length(row, _estimated), _estimated(str(row.get("prompt", "")))) for row in sample]
+        measured = [(length_of(row, _estimated), _estimated(str(row.get("prompt", "")))) for row in sample]
         notes.append("token lengths are estimated at 1.3 tokens a word: no tokenizer file is at hand")
         tokenizer_name = f"{tokenizer_name} (estimated)"
     else:
-        measured = _tokenized(sample, task, tokenizer_file)
+        measured = _tokenized(sample, length_of, tokenizer_file)
     counts = sorted(length for length, _ in measured)
     limit = min(max_positions or DEFAULT_MAX_POSITIONS, max_seq_length or 2**31)
     wanted = MULTIPLE * math.ceil(max(8, percentile(counts, 99.5)) / MULTIPLE)
@@ -105,7 +100,7 @@ def control_tokens(tokenizer_file: Path | None) -> tuple[str, ...]:
     return tuple(sorted((c for c in contents if len(c) >= 3), key=lambda c: (-len(c), c)))
 
 
-def _tokenized(rows: Sequence[Row], task: Measured, tokenizer_file: Path) -> list[tuple[int, int]]:
+def _tokenized(rows: Sequence[Row], length_of: Length, tokenizer_file: Path) -> list[tuple[int, int]]:
     """(tokens of the example, tokens of its prompt) of each row, all texts encoded in one batch."""
     from tokenizers import Tokenizer
 
@@ -120,7 +115,7 @@ def _tokenized(rows: Sequence[Row], task: Measured, tokenizer_file: Path) -> lis
     length = {text: len(encoding.ids) for text, encoding in zip(texts, batch, strict=True)}
     n_special = tokenizer.num_special_tokens_to_add(False)
     prompts = [length[prompt] if isinstance(prompt := row.get("prompt"), str) else 0 for row in rows]
-    return [(task.length(r, length.__getitem__) + n_special, p) for r, p in zip(rows, prompts, strict=True)]
+    return [(length_of(r, length.__getitem__) + n_special, p) for r, p in zip(rows, prompts, strict=True)]
 
 
 def texts_of(row: Row) -> list[str]:

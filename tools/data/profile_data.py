@@ -70,7 +70,7 @@ def profile(
         splits = {s: [{**row, "label": index[str(row["label"])]} for row in rows] for s, rows in splits.items()}
     lengths, length_notes = measure_lengths(
         splits["train"],
-        task_rows,
+        task_rows.length,
         tokenizer_file=tokenizer_file,
         tokenizer_name=tokenizer_name,
         max_positions=max_positions,

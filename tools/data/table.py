@@ -1,5 +1,6 @@
 """A table of rows as it was read, before anything is known of its meaning."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -47,6 +48,22 @@ class Table:
         """Mean number of words of a column's texts."""
         texts = self.texts(column)
         return sum(len(text.split()) for text in texts) / max(1, len(texts))
+
+
+def table_of(
+    name: str, path: str, form: str, parsed: "Parsed", *, sha256: str | None = None, revision: str | None = None
+) -> Table:
+    """The table of what was read. Without `sha256`, of a file's bytes, the source's is that of the canonical rows."""
+    source = SourceProfile(
+        name=name,
+        path=path,
+        revision=revision,
+        format=form,
+        sha256=sha256 or hashlib.sha256(canonical_jsonl(parsed.rows)).hexdigest(),
+        n_rows=len(parsed.rows),
+        columns=parsed.columns,
+    )
+    return Table(source, parsed.columns, parsed.rows, parsed.splits, parsed.notes)
 
 
 @dataclass(frozen=True)

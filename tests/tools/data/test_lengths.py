@@ -34,7 +34,7 @@ def measured(
 ) -> tuple[LengthProfile, tuple[str, ...]]:
     return measure_lengths(
         rows,
-        TASKS[task],
+        TASKS[task].length,
         tokenizer_file=file,
         tokenizer_name="t",
         max_positions=positions,
