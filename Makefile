@@ -22,7 +22,7 @@ lint: $(VENV)/.installed
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed
-	$(BIN)/python -m evals.overhead
+	$(BIN)/python -m tests.bench.overhead
 	$(BIN)/tunewright bench requests
 
 docs: $(VENV)/.installed-docs

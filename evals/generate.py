@@ -5,16 +5,14 @@ from typing import Any
 from evals.batching import in_batches, padded, padding_id
 from evals.metrics import exact_match, rouge_l, score, sentence_bleu
 from evals.rows import Row, prompts, reference_text
-from evals.spec import EvalSpec, Item
+from evals.spec import EvalSpec, Item, Judged
 from trainers.encode import encode_prompt, escaped, special_strings, stop_ids
 from trainers.spec import Metric
 
 TEXT_METRICS = {Metric.EXACT_MATCH: exact_match, Metric.ROUGE_L: rouge_l, Metric.BLEU: sentence_bleu}
 
 
-def generated_text(
-    model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row]
-) -> tuple[tuple[Item, ...], dict[str, float]]:
+def generated_text(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row]) -> Judged:
     """Items of exact_match, rouge_l or bleu, and the other two of the same texts."""
     asked = prompts(tokenizer, rows, spec.max_seq_length)
     written = generate(model, tokenizer, asked, spec.max_new_tokens, spec.batch_size)

@@ -9,16 +9,12 @@ import time
 from typing import Any
 
 from evals.batching import judging
-from evals.classify import classify
-from evals.generate import generated_text
-from evals.likelihood import preference, sft_likelihood
 from evals.metrics import score
 from evals.rows import read_rows
 from evals.spec import EvalResult, EvalSpec
+from evals.tasks import TASKS
 from trainers.errors import AttemptFailed, InputError
-from trainers.spec import TASK_METRICS, FailureReason, Metric, Task
-
-LIKELIHOOD_METRICS = (Metric.EVAL_LOSS, Metric.PERPLEXITY, Metric.ACCURACY)
+from trainers.spec import TERMS, FailureReason, Metric
 
 
 def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None = None) -> EvalResult:
@@ -34,14 +30,7 @@ def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None =
     rows = read_rows(spec)
     start = time.perf_counter()
     with judging(model, spec):
-        if spec.task is Task.CLASSIFICATION:
-            items, others = classify(model, tokenizer, spec, rows)
-        elif spec.task is Task.PREFERENCE:
-            items, others = preference(model, tokenizer, spec, rows, reference)
-        elif spec.metric in LIKELIHOOD_METRICS:
-            items, others = sft_likelihood(model, tokenizer, spec, rows)
-        else:
-            items, others = generated_text(model, tokenizer, spec, rows)
+        items, others = TASKS[spec.task](model, tokenizer, spec, rows, reference)
     value = score(spec.metric, items)
     if not math.isfinite(value):
         raise AttemptFailed(FailureReason.NAN, f"{spec.metric} is {value}; training diverged")
@@ -61,6 +50,6 @@ def _check(spec: EvalSpec) -> None:
             "win_rate needs a judge model, which this version does not have.",
             "Use reward_accuracy or accuracy.",
         )
-    if spec.metric not in TASK_METRICS[spec.task]:
-        known = ", ".join(metric for metric in TASK_METRICS[spec.task] if metric is not Metric.WIN_RATE)
+    if spec.metric not in TERMS[spec.task].metrics:
+        known = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
         raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {known}.")

@@ -1,13 +1,11 @@
-"""Canonical rows to token ids, by the same functions that training uses (`trainers/data.py`, `trainers/encode.py`)."""
+"""Canonical rows to token ids, by the same functions that training uses (`trainers/encode.py`)."""
 
 import json
 from typing import Any, NamedTuple
 
 from evals.spec import EvalSpec
-from trainers.data import IGNORED, tokenise
 from trainers.encode import encode_chat_prompt, encode_prompt, escaped, special_strings
 from trainers.errors import InputError
-from trainers.spec import Task
 
 Row = dict[str, Any]
 
@@ -26,27 +24,6 @@ def read_rows(spec: EvalSpec) -> list[Row]:
     if not rows:
         raise InputError("data", f"the file to score on must have rows, {spec.file} has none.", "Give it rows.")
     return rows[: spec.max_rows]
-
-
-def sft_targets(tokenizer: Any, rows: list[Row], max_seq_length: int) -> list[Target]:
-    """Training examples, cut at the end; judged on the completion, the assistant's turns, or all of a text.
-
-    Rows of whose target nothing is left are missing. Raises AttemptFailed(DATA) if none is left.
-    """
-    tokens = tokenise(rows, Task.SFT, tokenizer, max_seq_length)
-    return [Target(row["input_ids"], [int(label != IGNORED) for label in row["labels"]]) for row in tokens.rows]
-
-
-def pair_targets(tokenizer: Any, rows: list[Row], max_seq_length: int) -> list[tuple[Target, Target]]:
-    """Chosen and rejected answer after the same prompt, each cut at the end; judged on the answers.
-
-    Pairs whose prompt alone is too long are missing. Raises AttemptFailed(DATA) if none is left.
-    """
-    tokens = tokenise(rows, Task.PREFERENCE, tokenizer, max_seq_length)
-    return [
-        (_after(row["prompt_ids"], row["chosen_ids"]), _after(row["prompt_ids"], row["rejected_ids"]))
-        for row in tokens.rows
-    ]
 
 
 def prompts(tokenizer: Any, rows: list[Row], max_seq_length: int) -> list[list[int]]:
@@ -83,7 +60,3 @@ def _split_chat(row: Row) -> tuple[list[dict[str, Any]], str]:
     if not turns:
         raise InputError("data", "every conversation must have an assistant's turn.", "Remove those without one.")
     return messages[: turns[-1]], messages[turns[-1]]["content"]
-
-
-def _after(prompt: list[int], answer: list[int]) -> Target:
-    return Target([*prompt, *answer], [0] * len(prompt) + [1] * len(answer))

@@ -42,6 +42,10 @@ class Item(Closed):
     )
 
 
+Judged = tuple[tuple[Item, ...], dict[str, float]]
+"""Items of the metric asked for, and the value of that and other metrics by name."""
+
+
 class EvalResult(Closed):
     """A score with the rows behind it; `evals/metrics.py` turns any resample of `items` into the same metric."""
 

@@ -1,6 +1,7 @@
 """What goes into a worker process and what comes out: one `AttemptSpec` line in, `Event` lines out.
 
-Both sides are JSON, one object a line, so that any executor (a local process, Ray) can carry them.
+Both sides are JSON, one object a line, so that any executor (a local process, a cluster) can carry them. Executors
+look at the fields of `AttemptSpec` only; the worker reads what a kind of attempt adds (`tools.worker.KINDS`).
 """
 
 from pathlib import Path
@@ -13,13 +14,20 @@ from trainers.spec import Closed, CurvePoint, FailureReason, TrainResult, TrainS
 
 
 class AttemptSpec(Closed):
-    """Train one configuration and score it on validation rows. Holds no test data, no key, no database path."""
+    """One execution of a trial, of any kind. Holds no test data, no key, no database path."""
 
+    kind: str
     attempt_id: str
+    timeout_seconds: float | None = Field(None, gt=0, description="killed after this long; None: no limit")
+
+
+class TrainAttempt(AttemptSpec):
+    """Train one configuration and score it on validation rows."""
+
+    kind: Literal["train"] = "train"
     train: TrainSpec
     evaluate: EvalSpec
     keep_adapter: bool = Field(description="write the adapter to train.output_dir when done")
-    timeout_seconds: float | None = Field(None, gt=0, description="killed after this long; None: no limit")
 
 
 class Started(Closed):
@@ -45,9 +53,9 @@ class Finished(Closed):
 
     event: Literal["finished"] = "finished"
     attempt_id: str
-    train: TrainResult
+    train: TrainResult | None = Field(None, description="of an attempt that trained")
     validation: EvalResult
-    adapter_dir: Path | None
+    adapter_dir: Path | None = None
     adapter_sha256: str | None = Field(None, description="of the manifest of adapter_dir")
     seconds: float = Field(description="wall time of the whole attempt")
 

@@ -7,6 +7,7 @@ matched by similarity. What is found is pinned: a hub model to its commit, a loc
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from tools.paths import confined, is_hub_id
 from trainers import tiny_causal
 from trainers.embedded import MINILM, TINY_CAUSAL, checked_minilm_path, minilm_path
 from trainers.errors import InputError
+from trainers.open_base import hub_errors
 from trainers.spec import Closed
 
 HUB_TIMEOUT_SECONDS = 3.0
@@ -245,26 +247,15 @@ def _config(path: Path, param: str) -> dict[str, Any]:
 
 
 def _tensor_elements(file: Path, param: str) -> int:
-    """Number of weights in one safetensors file, from its header (an 8-byte length, then JSON)."""
-    with file.open("rb") as stream:
-        size = int.from_bytes(stream.read(8), "little")
-        try:
-            if not 2 <= size <= 100_000_000:  # the format's own limit
-                raise ValueError(f"header of {size} bytes")
-            header = json.loads(stream.read(size))
-        except ValueError as error:
-            raise InputError(
-                param, f"{file} must be a safetensors file: {error}.", "Download it again.", code="unknown_model"
-            ) from error
-    shapes = (entry["shape"] for name, entry in header.items() if name != "__metadata__")
-    return sum(_product(shape) for shape in shapes)
+    """Number of weights in one safetensors file, from its header."""
+    from safetensors import SafetensorError, safe_open
 
-
-def _product(shape: Sequence[int]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result
+    try:
+        with safe_open(file, framework="numpy") as tensors:
+            return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        rule = f"{file} must be a safetensors file: {error}."
+        raise InputError(param, rule, "Download it again.", code="unknown_model") from error
 
 
 def _fingerprint(config: Path, weights: Sequence[Path]) -> str:
@@ -305,11 +296,10 @@ def _shape(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_hub(name: str, param: str) -> BaseModelFacts:
-    from huggingface_hub import HfApi, errors
+    from huggingface_hub import HfApi
 
-    transport: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # of the HTTP library in use
     api = HfApi()
-    try:
+    with hub_errors(name, param):
         info = api.model_info(name, timeout=HUB_TIMEOUT_SECONDS)
         files = {sibling.rfilename for sibling in info.siblings or ()}
         if not any(file.endswith(".safetensors") for file in files):
@@ -319,27 +309,6 @@ def _from_hub(name: str, param: str) -> BaseModelFacts:
             for file in ("config.json", "tokenizer.json")
             if file in files
         }
-    except errors.GatedRepoError as error:
-        raise InputError(
-            param,
-            f"{name} is gated: the hub gives it only to accounts that accepted its terms.",
-            f"Accept them at https://huggingface.co/{name} and set HF_TOKEN, or choose an open model.",
-            code="gated_model",
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise InputError(
-            param,
-            f"the hub has no model {name!r} (or it is private).",
-            "Check the spelling at https://huggingface.co/models, set HF_TOKEN if it is private, or name a directory.",
-            code="unknown_model",
-        ) from error
-    except (transport, OSError) as error:
-        raise InputError(
-            param,
-            f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__}).",
-            f"Connect and try again, or name a local directory; {TINY_CAUSAL} shows the loop without a download.",
-            code="hub_offline",
-        ) from error
     config = _config(fetched["config.json"], param) if "config.json" in fetched else {}
     total = info.safetensors.total if info.safetensors else None
     return BaseModelFacts(

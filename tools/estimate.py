@@ -19,7 +19,8 @@ from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile
 from tools.machine import Machine
 from trainers.space import Space
-from trainers.spec import Adapter, Closed, Config, Loss, Metric, Task, TaskSpec
+from trainers.spec import Adapter, Closed, Config, Metric, Task, TaskSpec
+from trainers.tasks import TASKS
 
 CONFIRM_SEEDS = 3
 CONFIRMED_CONFIGS = 3
@@ -161,20 +162,20 @@ def trial_cost(
 ) -> Cost:
     """Time, memory and adapter size of one configuration. `base.parameters` must be known."""
     length = batch_length(data)
-    sequences = 2 if spec.task is Task.PREFERENCE else 1
-    forward = 2.0 * multiplying_weights(base, spec.task) * length * sequences  # per row
+    task = TASKS[spec.task]
+    forward = 2.0 * multiplying_weights(base, spec.task) * length * task.sequences  # per row
     rows = data.splits.train * float(config.get("epochs", 1))
     steps = rows / float(config.get("batch_size", 32))
     train = rows * forward * (_step_forwards(spec) + float(checkpointed(base, machine)))
-    reference = 2.0 if spec.task is Task.PREFERENCE and spec.loss is not Loss.SIMPO else 1.0
-    validate = data.splits.validation * forward * N_EVALUATIONS * reference
-    if spec.objective.metric in (Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU) and spec.task is Task.SFT:
+    models = 2 if _has_reference(spec) else 1
+    validate = data.splits.validation * forward * N_EVALUATIONS * models
+    if spec.objective.metric in (Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU):
         validate += data.splits.validation * 128 * forward / length * DECODE_COST
     seconds = (train + validate) / flops_per_second
     seconds += TRIAL_OVERHEAD_SECONDS[machine.device] + steps * STEP_OVERHEAD_SECONDS[machine.device]
     rank = int(config.get("lora_rank", 16))
     trained = base.parameters or 0 if spec.adapter is Adapter.FULL else adapter_weights(base, rank)
-    batch = min(micro_batch, int(config.get("batch_size", micro_batch))) * sequences
+    batch = min(micro_batch, int(config.get("batch_size", micro_batch))) * task.sequences
     memory = _memory_mb(spec, base, machine, trained, batch, data.lengths.max_seq_length)
     return Cost(seconds=seconds, memory_mb=memory, adapter_mb=_adapter_mb(spec, base, rank))
 
@@ -182,11 +183,11 @@ def trial_cost(
 def batch_length(data: DataProfile) -> float:
     """Tokens a row of a batch takes with padding.
 
-    Classification groups rows of similar length, so about the mean (between P50 and P90); elsewhere a row is padded to
-    the longest of its micro-batch of eight, about P90.
+    Where the task groups rows of like length, about the mean (between P50 and P90); elsewhere a row is padded to the
+    longest of its micro-batch of eight, about P90.
     """
     lengths = data.lengths
-    tokens = (2 * lengths.p50 + lengths.p90) / 3 if data.task is Task.CLASSIFICATION else lengths.p90
+    tokens = (2 * lengths.p50 + lengths.p90) / 3 if TASKS[data.task].grouped else lengths.p90
     return float(max(1, min(lengths.max_seq_length, tokens)))
 
 
@@ -194,7 +195,8 @@ def multiplying_weights(base: BaseModelFacts, task: Task) -> float:
     """Weights that take part in a matrix product per token: an input embedding only looks rows up."""
     total = float(base.parameters or 0)
     table = float((base.vocab_size or 0) * (base.hidden_size or 0))
-    looked_up = table if task is Task.CLASSIFICATION or base.tied_embeddings is False else 0.0
+    tied = TASKS[task].language_model and base.tied_embeddings is not False  # the output layer multiplies by the table
+    looked_up = 0.0 if tied else table
     return max(total - looked_up, 0.1 * total)
 
 
@@ -220,10 +222,14 @@ def _adapter_mb(spec: TaskSpec, base: BaseModelFacts, rank: int) -> float:
     return weights * 4.0 / 1e6
 
 
+def _has_reference(spec: TaskSpec) -> bool:
+    return spec.loss is not None and spec.loss.has_reference
+
+
 def _step_forwards(spec: TaskSpec) -> float:
     """Forward passes that one training step costs, backward included."""
     forwards = 3.0 if spec.adapter is Adapter.FULL else 2.0
-    if spec.task is Task.PREFERENCE and spec.loss is not Loss.SIMPO:
+    if _has_reference(spec):
         forwards += 1.0  # the reference model's forward
     slower = {Adapter.DORA: 1.26, Adapter.QLORA: 1.3}  # PEFT's MetaMathQA comparison for DoRA; unpacking nf4 for QLoRA
     return forwards * slower.get(spec.adapter, 1.0)
@@ -240,7 +246,7 @@ def _memory_mb(
     layers = base.n_layers or 24
     kept = layers * 2.0 + per_unit if checkpointed(base, machine) else layers * per_unit
     activations = tokens * (base.hidden_size or 1024) * kept
-    logits = 0.0 if spec.task is Task.CLASSIFICATION else tokens * (base.vocab_size or 50_000) * 6.0
+    logits = tokens * (base.vocab_size or 50_000) * 6.0 if TASKS[spec.task].language_model else 0.0
     total = (base.parameters or 0) * weight + trained * TRAINED_BYTES + activations + logits
     return total / 2**20 + PROCESS_MB[machine.device]
 

@@ -12,12 +12,12 @@ from evals.judge import evaluate
 from evals.spec import EvalResult, EvalSpec
 from evals.stats import interval
 from tools.data.canonical_rows import canonical_rows
-from tools.data.columns import detect_columns
+from tools.data.detect import detect_columns
 from tools.data.load_data import load_table
 from tools.data.table import Row, canonical_jsonl
 from trainers.errors import InputError
 from trainers.saved import load_reference, load_saved, read_facts
-from trainers.spec import TASK_METRICS, Closed, Columns, Metric
+from trainers.spec import TERMS, Closed, Columns, Metric
 
 
 class Evaluation(Closed):
@@ -45,7 +45,7 @@ def evaluate_adapter(
     if max_rows is not None and max_rows < 1:
         raise InputError("max_rows", f"must be 1 or more, got {max_rows}.", "Leave it out to score all rows.")
     facts = read_facts(adapter)
-    wanted = _metric(metric, TASK_METRICS[facts.task])
+    wanted = _metric(metric, TERMS[facts.task].metrics)
     table = load_table(data, "data", roots)
     rows = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data").rows
     with tempfile.TemporaryDirectory() as scratch:

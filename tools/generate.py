@@ -10,7 +10,7 @@ from evals.generate import generate_texts
 from trainers.encode import encode_chat_prompt, escaped, special_strings
 from trainers.errors import InputError
 from trainers.saved import load_saved
-from trainers.spec import Closed, Task
+from trainers.spec import Closed
 
 if TYPE_CHECKING:
     from trainers.saved import Saved
@@ -50,7 +50,7 @@ def answer(saved: "Saved", prompt: str, max_new_tokens: int = 128) -> Answer:
     facts, tokenizer, model = saved.facts, saved.tokenizer, saved.model
     model.eval()
     with torch.inference_mode():
-        if facts.task is Task.CLASSIFICATION:
+        if facts.labels:
             batch = tokenizer(prompt, return_tensors="pt", truncation=True, max_length=facts.max_seq_length)
             shares = model(**batch.to(model.device)).logits[0].float().softmax(-1).tolist()
             probabilities = dict(zip(facts.labels, shares, strict=True))

@@ -8,6 +8,7 @@ starts a fresh one.
 """
 
 import errno
+import json
 import os
 import queue
 import signal
@@ -15,16 +16,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TextIO
 
 from evals.judge import evaluate
-from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
+from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started, TrainAttempt
 from trainers.errors import AttemptFailed, InputError
 from trainers.spec import CurvePoint, FailureReason
-
-if TYPE_CHECKING:
-    from trainers.base import Resident
 
 Emit = Callable[[Event], None]
 
@@ -32,55 +30,87 @@ HARMLESS = (FailureReason.NAN, FailureReason.DATA)
 """Failures after which the process can be trusted to go on."""
 
 
-def main() -> None:
-    """Serve attempts until standard input ends."""
+class Carrier(Protocol):
+    """Carries out attempts of one kind, one after another in one process."""
+
+    def run(self, spec: Any, emit: Emit) -> Finished:
+        """The attempt from its `Started` event to its end. Whatever it raises becomes a `Failed`."""
+        ...
+
+    def reset(self) -> None:
+        """Leave nothing of an attempt to the next one; called after each."""
+        ...
+
+
+class Training:
+    """Carries out `TrainAttempt`s on a base model that stays in memory."""
+
+    def __init__(self) -> None:
+        from trainers.base import Resident  # torch
+
+        self._resident = Resident()
+
+    def run(self, spec: TrainAttempt, emit: Emit) -> Finished:
+        """Train, score on the validation rows, and save the adapter if it is to be kept."""
+        from trainers.fit import fit  # torch, transformers
+
+        started = time.monotonic()
+        load_seconds = self._resident.load(spec.train).load_seconds
+        emit(Started(attempt_id=spec.attempt_id, pid=os.getpid(), load_seconds=load_seconds))
+
+        def on_point(point: CurvePoint, total_steps: int) -> None:
+            emit(Progress(attempt_id=spec.attempt_id, total_steps=total_steps, point=point))
+
+        trained = fit(spec.train, self._resident, on_point)
+        validation = evaluate(trained.model, trained.tokenizer, spec.evaluate, trained.reference)
+        digest = trained.save(spec.train.output_dir) if spec.keep_adapter else None
+        return Finished(
+            attempt_id=spec.attempt_id,
+            train=trained.result,
+            validation=validation,
+            adapter_dir=spec.train.output_dir if spec.keep_adapter else None,
+            adapter_sha256=digest,
+            seconds=time.monotonic() - started,
+        )
+
+    def reset(self) -> None:
+        """Give the base model back as it was loaded."""
+        self._resident.reset()
+
+
+Kind = tuple[type[AttemptSpec], Callable[[], Carrier]]
+KINDS: dict[str, Kind] = {"train": (TrainAttempt, Training)}
+"""Each kind of attempt: the model of its spec, and what makes its carrier when the first one comes."""
+
+
+def serve(kinds: Mapping[str, Kind] = KINDS) -> None:
+    """Serve attempts of these kinds until standard input ends."""
     events = take_over_stdout()
     specs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read_lines, args=(specs,), daemon=True).start()
-    from trainers.base import Resident
-
-    resident = Resident()
+    carriers: dict[str, Carrier] = {}
     while True:
-        spec = AttemptSpec.model_validate_json(specs.get())
-        outcome = carry_out(spec, resident, lambda event: _emit(events, event))
+        line = specs.get()
+        model, make = kinds[json.loads(line)["kind"]]
+        spec = model.model_validate_json(line)
+        carrier = carriers[spec.kind] = carriers.get(spec.kind) or make()
+        outcome = carry_out(spec, carrier, lambda event: _emit(events, event))
         _emit(events, outcome)
         if isinstance(outcome, Failed) and outcome.reason not in HARMLESS:
             os._exit(0)
 
 
-def carry_out(spec: AttemptSpec, resident: "Resident", emit: Emit) -> Finished | Failed:
-    """Train and evaluate one configuration; every exception becomes a `Failed` with its class."""
+def carry_out(spec: AttemptSpec, carrier: Carrier, emit: Emit) -> Finished | Failed:
+    """Run one attempt; every exception becomes a `Failed` with its class."""
     started = time.monotonic()
     try:
-        return _attempt(spec, resident, emit, started)
+        return carrier.run(spec, emit)
     except Exception as error:  # the boundary of the process: everything is classified and reported
         traceback.print_exc()
         reason, message = classify(error)
         return Failed(attempt_id=spec.attempt_id, reason=reason, message=message, seconds=time.monotonic() - started)
     finally:
-        resident.reset()
-
-
-def _attempt(spec: AttemptSpec, resident: "Resident", emit: Emit, started: float) -> Finished:
-    from trainers.fit import fit
-
-    load_seconds = resident.load(spec.train).load_seconds
-    emit(Started(attempt_id=spec.attempt_id, pid=os.getpid(), load_seconds=load_seconds))
-
-    def on_point(point: CurvePoint, total_steps: int) -> None:
-        emit(Progress(attempt_id=spec.attempt_id, total_steps=total_steps, point=point))
-
-    trained = fit(spec.train, resident, on_point)
-    validation = evaluate(trained.model, trained.tokenizer, spec.evaluate, trained.reference)
-    digest = trained.save(spec.train.output_dir) if spec.keep_adapter else None
-    return Finished(
-        attempt_id=spec.attempt_id,
-        train=trained.result,
-        validation=validation,
-        adapter_dir=spec.train.output_dir if spec.keep_adapter else None,
-        adapter_sha256=digest,
-        seconds=time.monotonic() - started,
-    )
+        carrier.reset()
 
 
 def classify(error: Exception) -> tuple[FailureReason, str]:
@@ -129,4 +159,4 @@ def end_now() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -8,7 +8,7 @@ from transformers.pytorch_utils import Conv1D
 
 from trainers.base import Loaded
 from trainers.errors import InputError
-from trainers.spec import Adapter, Task, TrainSpec
+from trainers.spec import Adapter, TrainSpec
 
 QUERY_VALUE = frozenset({"q_proj", "v_proj", "query", "value", "q_lin", "v_lin", "c_attn", "query_key_value", "Wqkv"})
 """Names of query and value projections; where an architecture fuses them with the key, the fused one."""
@@ -18,7 +18,7 @@ def lora_config(spec: TrainSpec, loaded: Loaded) -> LoraConfig | None:
     """The adapter of `spec` for this base; None for full fine-tuning. Raises InputError for an unusable setting."""
     if spec.adapter is Adapter.FULL:
         return None
-    classifying = spec.task is Task.CLASSIFICATION
+    classifying = bool(spec.labels)
     return LoraConfig(
         task_type=TaskType.SEQ_CLS if classifying else TaskType.CAUSAL_LM,
         r=int(spec.config["lora_rank"]),

@@ -7,13 +7,12 @@ Tokenised files stay in memory, keyed by content, so that later attempts of a st
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from trainers.encode import encode_chat, encode_pair, encode_text, escaped, special_strings
+from trainers.encode import escaped, special_strings
 from trainers.errors import AttemptFailed
 from trainers.spec import FailureReason, Task
 
@@ -21,6 +20,20 @@ IGNORED = -100
 """Label of a token that is not trained."""
 
 Row = dict[str, Any]
+
+
+class Coding(Protocol):
+    """How rows of one task become token ids; see `trainers.tasks.trainer.TaskTrainer`."""
+
+    task: Task
+
+    def encode(self, row: Row, tokenizer: Any) -> Row:
+        """Token ids of a canonical row, however long."""
+        ...
+
+    def cut(self, row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
+        """An encoded row at most `limit` tokens long, or None, and whether it was longer."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -56,15 +69,15 @@ class TokenCache:
         self._size = size
         self._kept: OrderedDict[tuple[object, ...], Tokens] = OrderedDict()
 
-    def get(self, file: Path, task: Task, tokenizer: Any, max_length: int) -> Tokens:
+    def get(self, file: Path, coding: Coding, tokenizer: Any, max_length: int) -> Tokens:
         """The tokens of `file`, at most `max_length` per sequence.
 
         Raises AttemptFailed(DATA) if no row is left, or a row is not of the task's canonical form.
         """
         content = file.read_bytes()
-        key = (hashlib.sha256(content).hexdigest(), task, tokenizer.name_or_path, len(tokenizer), max_length)
+        key = (hashlib.sha256(content).hexdigest(), coding.task, tokenizer.name_or_path, len(tokenizer), max_length)
         if key not in self._kept:
-            self._kept[key] = tokenise(_rows(content, file), task, tokenizer, max_length)
+            self._kept[key] = tokenise(_rows(content, file), coding, tokenizer, max_length)
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -75,28 +88,21 @@ class TokenCache:
         self._kept.clear()
 
 
-def tokenise(rows: list[Row], task: Task, tokenizer: Any, max_length: int) -> Tokens:
-    """Token ids of canonical rows.
+def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -> Tokens:
+    """Token ids of canonical rows, with `length`, the tokens that go through the model. Too long rows keep their start.
 
-    classification: input_ids, labels (one int); sft: input_ids, labels (-100 where not trained); preference:
-    prompt_ids, chosen_ids, rejected_ids. All: length, tokens that go through the model. Too long rows keep their start.
+    Raises AttemptFailed(DATA) for a row of another task and where no row is left.
     """
-    encode: dict[Task, Callable[[Row, Any], Row]] = {
-        Task.CLASSIFICATION: _classification,
-        Task.SFT: _sft,
-        Task.PREFERENCE: _preference,
-    }
-    cut = {Task.CLASSIFICATION: _cut_classification, Task.SFT: _cut_sft, Task.PREFERENCE: _cut_preference}[task]
     specials = special_strings(tokenizer)
     kept, truncated, dropped, touched = [], 0, 0, 0
     for number, row in enumerate(rows, start=1):
-        clean = {name: _escaped_value(value, specials) for name, value in row.items()}
+        clean = escaped_row(row, specials)
         touched += clean != row
         try:
-            whole = encode[task](clean, tokenizer)
+            whole = coding.encode(clean, tokenizer)
         except (KeyError, TypeError) as error:
-            raise AttemptFailed(FailureReason.DATA, f"row {number} is not a {task} row: {error!r}") from error
-        short, was_cut = cut(whole, max_length, tokenizer)
+            raise AttemptFailed(FailureReason.DATA, f"row {number} is not a {coding.task} row: {error!r}") from error
+        short, was_cut = coding.cut(whole, max_length, tokenizer)
         truncated += was_cut
         if short is None:
             dropped += 1
@@ -122,6 +128,11 @@ def _rows(content: bytes, file: Path) -> list[Row]:
     return rows
 
 
+def escaped_row(row: Row, specials: tuple[str, ...]) -> Row:
+    """`row` with control tokens (`specials`, longest first) written so that they stay text, in every text of it."""
+    return {name: _escaped_value(value, specials) for name, value in row.items()}
+
+
 def _escaped_value(value: Any, specials: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         return escaped(value, specials)
@@ -130,51 +141,3 @@ def _escaped_value(value: Any, specials: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
         return {key: _escaped_value(item, specials) for key, item in value.items()}
     return value
-
-
-def _classification(row: Row, tokenizer: Any) -> Row:
-    return {"input_ids": list(tokenizer(row["text"])["input_ids"]), "labels": int(row["label"]), "text": row["text"]}
-
-
-def _cut_classification(row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-    text, long = row.pop("text"), len(row["input_ids"]) > limit
-    if long:  # again by the tokenizer, which keeps its closing [SEP]
-        row["input_ids"] = list(tokenizer(text, truncation=True, max_length=limit)["input_ids"])
-    return {**row, "length": len(row["input_ids"])}, long
-
-
-def _sft(row: Row, tokenizer: Any) -> Row:
-    if "messages" in row:
-        ids, mask = encode_chat(tokenizer, row["messages"])
-        labels = [i if bit else IGNORED for i, bit in zip(ids, mask, strict=True)]
-    elif "completion" in row:
-        prompt, completion = encode_pair(tokenizer, row["prompt"], row["completion"])
-        ids, labels = prompt + completion, [IGNORED] * len(prompt) + completion
-    else:
-        ids = encode_text(tokenizer, row["text"])
-        labels = list(ids)
-    return {"input_ids": ids, "labels": labels}
-
-
-def _cut_sft(row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-    ids, labels = row["input_ids"][:limit], row["labels"][:limit]
-    trained = any(label != IGNORED for label in labels[1:])  # nothing predicts the first token
-    return ({"input_ids": ids, "labels": labels, "length": len(ids)} if trained else None), len(
-        row["input_ids"]
-    ) > limit
-
-
-def _preference(row: Row, tokenizer: Any) -> Row:
-    prompt, chosen = encode_pair(tokenizer, row["prompt"], row["chosen"])
-    _, rejected = encode_pair(tokenizer, row["prompt"], row["rejected"])
-    return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
-
-
-def _cut_preference(row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-    room = limit - len(row["prompt_ids"])
-    long = max(len(row["chosen_ids"]), len(row["rejected_ids"])) > room
-    if room < 1:
-        return None, True
-    chosen, rejected = row["chosen_ids"][:room], row["rejected_ids"][:room]
-    length = 2 * len(row["prompt_ids"]) + len(chosen) + len(rejected)
-    return {"prompt_ids": row["prompt_ids"], "chosen_ids": chosen, "rejected_ids": rejected, "length": length}, long

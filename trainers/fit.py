@@ -2,7 +2,6 @@
 
 import gc
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from trainers.errors import AttemptFailed
 from trainers.progress import OnPoint, Progress
 from trainers.run import Job, Run, plain
 from trainers.save import save
-from trainers.spec import FailureReason, Task, TrainResult, TrainSpec
+from trainers.spec import FailureReason, TrainResult, TrainSpec
+from trainers.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,9 @@ def fit(spec: TrainSpec, resident: Resident, on_point: OnPoint) -> Trained:
 def _fit_once(
     spec: TrainSpec, resident: Resident, on_point: OnPoint, micro_batch: int, deviations: tuple[str, ...]
 ) -> Trained:
-    loaded = resident.load(spec)
-    progress = Progress(spec, on_point)
+    loaded, progress, task = resident.load(spec), Progress(spec, on_point), TASKS[spec.task]
     try:
-        run = _trainer(spec.task)(Job(spec, loaded, resident.tokens, micro_batch, progress))
+        run = task.train(Job(spec, loaded, task, resident.tokens, micro_batch, progress))
     except MemoryError as error:
         raise AttemptFailed(FailureReason.OOM_HOST, "out of host memory while training.") from error
     except RuntimeError as error:
@@ -80,16 +79,6 @@ def _fit_once(
         raise
     result = _result(spec, run, progress, micro_batch, deviations)
     return Trained(spec, plain(run.model), loaded.tokenizer, result, run.reference)
-
-
-def _trainer(task: Task) -> Callable[[Job], Run]:
-    if task is Task.CLASSIFICATION:
-        from trainers.classify import train
-    elif task is Task.SFT:
-        from trainers.sft import train
-    else:
-        from trainers.preference import train
-    return train
 
 
 def _result(

@@ -1,11 +1,14 @@
 """Opening a base model and its tokenizer safely: safetensors only, no code from the checkpoint, revision pinned."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
-from trainers.spec import Adapter, Task, TrainSpec
+from trainers.spec import Adapter, TrainSpec
 
 FILES = ["*.safetensors", "*.safetensors.index.json", "*.json", "tokenizer*", "*.model", "vocab*", "merges*", "*.jinja"]
 CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "custom_pipelines", "attn_implementation"})
@@ -39,6 +42,7 @@ def open_tokenizer(base_path: str, revision: str | None, *, adapter: bool = Fals
 def open_model(spec: TrainSpec, tokenizer: Any) -> tuple[Any, tuple[str, ...]]:
     """The model in eval mode on `spec.device`, and the names of parameters its checkpoint does not hold.
 
+    Where the spec has labels it gets a classification head for them; else it must be a language model already.
     fp32 weights on the CPU (bf16 there means autocast, which measured faster than bf16 weights: 0.33 s against
     0.43 s a step for MiniLM, batch 32, 64 tokens, and 0.68 s in fp32), for full fine-tuning and for `precision=fp32`;
     else bf16. Raises InputError("base_model", ...).
@@ -51,7 +55,7 @@ def open_model(spec: TrainSpec, tokenizer: Any) -> tuple[Any, tuple[str, ...]]:
     if config.get_text_config().pad_token_id is None:
         config.get_text_config().pad_token_id = tokenizer.pad_token_id
     family = AutoModelForCausalLM
-    if spec.task is Task.CLASSIFICATION:
+    if spec.labels:
         family = AutoModelForSequenceClassification
         config.num_labels = len(spec.labels)
         config.id2label = dict(enumerate(spec.labels))
@@ -65,7 +69,7 @@ def open_model(spec: TrainSpec, tokenizer: Any) -> tuple[Any, tuple[str, ...]]:
             trust_remote_code=False,
             local_files_only=True,
             use_safetensors=True,
-            ignore_mismatched_sizes=spec.task is Task.CLASSIFICATION,
+            ignore_mismatched_sizes=bool(spec.labels),
             output_loading_info=True,
             **_placement(spec),
         )
@@ -76,7 +80,7 @@ def open_model(spec: TrainSpec, tokenizer: Any) -> tuple[Any, tuple[str, ...]]:
     if spec.adapter is not Adapter.QLORA:
         model.to(spec.device)
     head = fresh_parameters(info)
-    if head and spec.task is not Task.CLASSIFICATION:
+    if head and not spec.labels:
         raise InputError(
             "base_model",
             f"must be a language model for {spec.task}, and {spec.base_model} holds no {head[0]}.",
@@ -135,23 +139,33 @@ def local_directory(base_path: str, revision: str | None) -> Path:
 
 def _snapshot(name: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
-    try:
+    with hub_errors(name, revision=revision):
         return Path(snapshot_download(name, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"]))
-    except GatedRepoError as error:
-        rule, hint = f"{name} is gated.", "Accept its licence on the hub and set HF_TOKEN."
-        raise InputError("base_model", rule, hint, code="gated_model") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
-        rule = f"must be a local directory or a model on the hub, got {name!r}" + (
-            f" at {revision}." if revision else "."
+
+
+@contextmanager
+def hub_errors(name: str, param: str = "base_model", revision: str | None = None) -> Iterator[None]:
+    """What the hub's errors mean for a base model: InputError with code gated_model, unknown_model or hub_offline."""
+    from huggingface_hub import errors
+
+    transport: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # of the HTTP library in use
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        rule = f"{name} is gated: the hub gives it only to accounts that accepted its terms."
+        hint = f"Accept them at https://huggingface.co/{name} and set HF_TOKEN, or choose an open model."
+        raise InputError(param, rule, hint, code="gated_model") from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
+        rule = f"the hub has no model {name!r} (or it is private), and there is no such directory."
+        hint = (
+            "Check the spelling at https://huggingface.co/models, set HF_TOKEN if it is private, or name a directory."
         )
-        raise InputError("base_model", rule, "Check the spelling.", code="unknown_model") from error
-    except (OSError, ValueError) as error:
-        rule = f"{name} is not in the local cache and the hub cannot be reached."
-        raise InputError(
-            "base_model", rule, "Go online once, or name a local directory.", code="hub_offline"
-        ) from error
+        raise InputError(param, rule, hint, code="unknown_model") from error
+    except (transport, OSError, ValueError) as error:
+        rule = f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__})."
+        hint = f"Connect and try again, or name a local directory; {TINY_CAUSAL} shows the loop without a download."
+        raise InputError(param, rule, hint, code="hub_offline") from error
 
 
 def _scrubbed(value: Any) -> Any:

@@ -1,40 +1,19 @@
 """What every trainer takes and gives back, and what they share around the training call."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import PrinterCallback
+from peft import LoraConfig
+from transformers import PrinterCallback, set_seed
 
-from trainers.base import Loaded
-from trainers.data import TokenCache, Tokens
+from trainers.adapters import head_modules, lora_config
+from trainers.arguments import common_arguments
+from trainers.base import Loaded, init_head
+from trainers.data import Coding, Row, TokenCache, Tokens
 from trainers.progress import Progress
 from trainers.spec import TrainSpec
-
-
-@dataclass(frozen=True)
-class Job:
-    """One attempt, ready to train."""
-
-    spec: TrainSpec
-    loaded: Loaded
-    cache: TokenCache
-    micro_batch: int
-    progress: Progress
-
-    @property
-    def train_tokens(self) -> Tokens:
-        """The tokenised training rows."""
-        return self._tokens("train_file")
-
-    @property
-    def validation_tokens(self) -> Tokens:
-        """The tokenised validation rows."""
-        return self._tokens("validation_file")
-
-    def _tokens(self, field: str) -> Tokens:
-        spec = self.spec
-        return self.cache.get(getattr(spec, field), spec.task, self.loaded.tokenizer, spec.max_seq_length)
 
 
 @dataclass(frozen=True)
@@ -48,11 +27,95 @@ class Run:
     """The untrained model, kept for preference tuning of all weights; None: take the adapter off instead."""
 
 
-def carry_out(trainer: Any) -> Any:
-    """Train without printing; returns the trained model."""
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    return trainer.model
+@dataclass(frozen=True)
+class Job:
+    """One attempt, ready to train."""
+
+    spec: TrainSpec
+    loaded: Loaded
+    coding: Coding
+    cache: TokenCache
+    micro_batch: int
+    progress: Progress
+
+    @cached_property
+    def train_tokens(self) -> Tokens:
+        """The tokenised training rows."""
+        return self._tokens("train_file")
+
+    @cached_property
+    def validation_tokens(self) -> Tokens:
+        """The tokenised validation rows."""
+        return self._tokens("validation_file")
+
+    def _tokens(self, field: str) -> Tokens:
+        file, limit = getattr(self.spec, field), self.spec.max_seq_length
+        return self.cache.get(file, self.coding, self.loaded.tokenizer, limit)
+
+    @cached_property
+    def adapter(self) -> LoraConfig | None:
+        """The adapter to train; None: all weights."""
+        return lora_config(self.spec, self.loaded)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of TrainingArguments and of every TRL config."""
+        return common_arguments(self.spec, self.micro_batch, self.loaded.model.num_parameters())
+
+    @property
+    def head_modules(self) -> list[str]:
+        """Names of the modules trained in full beside a classification adapter."""
+        return head_modules(self.loaded)
+
+    def begin(self) -> None:
+        """Set every random state from the seed, and the new head, if there is one."""
+        set_seed(self.spec.seed)
+        init_head(self.loaded, self.spec.seed)
+
+    def run(
+        self,
+        trainer_class: type[Any],
+        arguments: Any,
+        train_rows: Any,
+        validation_rows: Any,
+        reference: Any = None,
+        **options: Any,
+    ) -> Run:
+        """Train with a trainer of transformers or TRL, which prints nothing and reports to nobody.
+
+        `reference` goes into the `Run`, `options` to the trainer; the model is the base unless they name another.
+        """
+        trainer = quiet(trainer_class)(
+            args=arguments,
+            train_dataset=train_rows,
+            eval_dataset=validation_rows,
+            processing_class=self.loaded.tokenizer,
+            callbacks=[self.progress],
+            **{"model": self.loaded.model, **options},
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+        return Run(trainer.model, self.train_tokens, reference)
+
+
+def quiet(trainer_class: type[Any]) -> type[Any]:
+    """A library's trainer on tokenised rows, without its usage report to the hub and its model card."""
+    return type(trainer_class.__name__, (_Quiet, trainer_class), {})
+
+
+class _Quiet:
+    def _send_telemetry(self) -> None:
+        return None
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        return None  # the report writes the card
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
+    @staticmethod
+    def tokenize_row(feature: Row, model: Any = None) -> Row:
+        return feature
 
 
 def trainable_in_fp32(model: Any) -> None:

@@ -59,17 +59,7 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
 def facts_of(spec: TrainSpec) -> SavedFacts:
     """The facts of a run with this spec on this installation."""
     return SavedFacts(
-        task=spec.task,
-        base_model=spec.base_model,
-        base_path=spec.base_path,
-        revision=spec.revision,
-        adapter=spec.adapter,
-        loss=spec.loss,
-        labels=spec.labels,
-        max_seq_length=spec.max_seq_length,
-        config=spec.config,
-        seed=spec.seed,
-        precision=spec.precision,
+        **{name: value for name, value in spec if name in SavedFacts.model_fields},
         chat=_holds_conversations(spec.train_file),
         versions={name: version(name) for name in PACKAGES},
     )

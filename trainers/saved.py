@@ -11,7 +11,7 @@ from trainers.embedded import MINILM, minilm_path
 from trainers.errors import InputError
 from trainers.open_base import open_model, open_tokenizer
 from trainers.save import FACTS_FILE, MANIFEST_FILE, SavedFacts, sha256
-from trainers.spec import Adapter, Task, TrainSpec
+from trainers.spec import Adapter, TrainSpec
 
 __all__ = ["Saved", "SavedFacts", "check_manifest", "load_reference", "load_saved", "read_facts"]
 
@@ -76,9 +76,9 @@ def load_saved(directory: Path, device: Literal["cpu", "cuda"] | None = None) ->
 def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = None) -> Any | None:
     """The model that preference metrics compare a fully fine-tuned model with: its base, loaded afresh.
 
-    None for every other task and adapter: there the reference is the model with its adapter off.
+    None for every other adapter and where no loss compares: there the reference is the model with its adapter off.
     """
-    if facts.adapter is not Adapter.FULL or facts.task is not Task.PREFERENCE:
+    if facts.adapter is not Adapter.FULL or facts.loss is None:
         return None
     import torch
 
@@ -99,20 +99,7 @@ def base_directory(facts: SavedFacts) -> str:
 def _spec(facts: SavedFacts, directory: Path, device: Literal["cpu", "cuda"]) -> TrainSpec:
     """The facts in the form in which base models are opened; there is nothing to train on."""
     whole = facts.adapter is Adapter.FULL
-    return TrainSpec(
-        task=facts.task,
-        base_model=facts.base_model,
-        base_path=str(directory) if whole else base_directory(facts),
-        revision=None if whole else facts.revision,
-        adapter=facts.adapter,
-        loss=facts.loss,
-        config=facts.config,
-        seed=facts.seed,
-        train_file=directory,
-        validation_file=directory,
-        labels=facts.labels,
-        max_seq_length=facts.max_seq_length,
-        device=device,
-        precision=facts.precision,
-        output_dir=directory,
-    )
+    fields = {name: value for name, value in facts if name in TrainSpec.model_fields}
+    where = {"base_path": str(directory), "revision": None} if whole else {"base_path": base_directory(facts)}
+    files = dict.fromkeys(("train_file", "validation_file", "output_dir"), directory)
+    return TrainSpec(**{**fields, **where, **files, "device": device})

@@ -4,9 +4,11 @@ Everything here is importable without torch. `TaskSpec` is the resolved, closed,
 is what `tunewright plan --json` prints under `"spec"` and what a YAML spec file holds.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    create_model,
     model_serializer,
     model_validator,
 )
@@ -74,6 +77,11 @@ class Loss(StrEnum):
     APO_ZERO = "apo_zero"
     HINGE = "hinge"
 
+    @property
+    def has_reference(self) -> bool:
+        """Whether the loss compares with the untrained model."""
+        return self is not Loss.SIMPO
+
 
 class Direction(StrEnum):
     """Whether a larger or a smaller score is better."""
@@ -102,19 +110,43 @@ class Metric(StrEnum):
         return Direction.MINIMIZE if self in (Metric.EVAL_LOSS, Metric.PERPLEXITY) else Direction.MAXIMIZE
 
 
-TASK_METRICS: dict[Task, tuple[Metric, ...]] = {
-    Task.CLASSIFICATION: (Metric.F1_MACRO, Metric.ACCURACY, Metric.F1_WEIGHTED, Metric.EVAL_LOSS),
-    Task.SFT: (
-        Metric.EVAL_LOSS,
-        Metric.PERPLEXITY,
-        Metric.EXACT_MATCH,
-        Metric.ROUGE_L,
-        Metric.BLEU,
-        Metric.ACCURACY,
+@dataclass(frozen=True)
+class Terms:
+    """What a spec may say of one task."""
+
+    metrics: tuple[Metric, ...]
+    """The first is the default."""
+    losses: tuple[Loss, ...] = ()
+    """To choose from; the first is the default. Empty: the task has one loss, and a spec must not name it."""
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    """Those that only this task has, each with its description; fields of `Search`."""
+
+
+TERMS: dict[Task, Terms] = {
+    Task.CLASSIFICATION: Terms(
+        metrics=(Metric.F1_MACRO, Metric.ACCURACY, Metric.F1_WEIGHTED, Metric.EVAL_LOSS),
+        hyperparameters={"head_lr_ratio": "classification: learning rate of the head / adapter's"},
     ),
-    Task.PREFERENCE: (Metric.REWARD_ACCURACY, Metric.ACCURACY, Metric.WIN_RATE, Metric.EVAL_LOSS),
+    Task.SFT: Terms(
+        metrics=(
+            Metric.EVAL_LOSS,
+            Metric.PERPLEXITY,
+            Metric.EXACT_MATCH,
+            Metric.ROUGE_L,
+            Metric.BLEU,
+            Metric.ACCURACY,
+        )
+    ),
+    Task.PREFERENCE: Terms(
+        metrics=(Metric.REWARD_ACCURACY, Metric.ACCURACY, Metric.WIN_RATE, Metric.EVAL_LOSS),
+        losses=tuple(Loss),
+        hyperparameters={
+            "beta": "preference: strength of the pull to the reference model",
+            "simpo_gamma": "simpo: target margin divided by beta",
+            "label_smoothing": "robust: assumed share of flipped preferences",
+        },
+    ),
 }
-"""Metrics that make sense for each task; the first is the default."""
 
 
 class Tradeoff(StrEnum):
@@ -183,8 +215,8 @@ SearchValue = Scalar | Range | Choices
 """A fixed value, a range, or a list to choose from."""
 
 
-class Search(Closed):
-    """What the user says about hyperparameters, on top of the default space. Unset ones keep their default range."""
+class CommonSearch(Closed):
+    """The hyperparameters that every task has."""
 
     learning_rate: SearchValue | None = None
     lora_rank: SearchValue | None = None
@@ -197,10 +229,6 @@ class Search(Closed):
     warmup_ratio: SearchValue | None = None
     scheduler: SearchValue | None = None
     max_grad_norm: SearchValue | None = None
-    head_lr_ratio: SearchValue | None = Field(None, description="classification: learning rate of the head / adapter's")
-    beta: SearchValue | None = Field(None, description="preference: strength of the pull to the reference model")
-    simpo_gamma: SearchValue | None = Field(None, description="simpo: target margin divided by beta")
-    label_smoothing: SearchValue | None = Field(None, description="robust: assumed share of flipped preferences")
 
     def stated(self) -> dict[str, SearchValue]:
         """The hyperparameters that are set, in field order."""
@@ -209,6 +237,26 @@ class Search(Closed):
     @model_serializer(mode="wrap")
     def _only_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         return {name: value for name, value in handler(self).items() if value is not None}
+
+
+if TYPE_CHECKING:
+
+    class Search(CommonSearch):
+        """Those, and what `TERMS` declares."""
+
+else:
+    Search = create_model(
+        "Search",
+        __base__=CommonSearch,
+        __module__=__name__,
+        __doc__="What the user says about hyperparameters, on top of the default space. Unset ones keep their default "
+        "range; those of one task are declared in `TERMS`.",
+        **{
+            name: (SearchValue | None, Field(None, description=description))
+            for terms in TERMS.values()
+            for name, description in terms.hyperparameters.items()
+        },
+    )
 
 
 class Data(Closed):
@@ -287,12 +335,12 @@ class TaskSpec(Closed):
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskSpec":
-        if (self.loss is not None) != (self.task is Task.PREFERENCE):
-            raise ValueError(
-                f"loss is set if and only if the task is preference, got task={self.task} loss={self.loss}"
-            )
-        if self.objective.metric not in TASK_METRICS[self.task]:
-            known = ", ".join(TASK_METRICS[self.task])
+        metrics, losses = TERMS[self.task].metrics, TERMS[self.task].losses
+        if self.loss not in (losses or (None,)):
+            known = f"one of {', '.join(losses)}" if losses else "left out"
+            raise ValueError(f"loss of a {self.task} study must be {known}, got {self.loss}")
+        if self.objective.metric not in metrics:
+            known = ", ".join(metrics)
             raise ValueError(f"metric of a {self.task} study must be one of {known}, got {self.objective.metric}")
         return self
 

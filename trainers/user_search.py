@@ -48,7 +48,7 @@ RULES: dict[str, Rule] = {
     "simpo_gamma": (_number(0, 10), "must be between 0 and 10"),
     "label_smoothing": (_number(0, 0.5, high_open=True), "must be at least 0 and below 0.5"),
 }
-"""What a value of each hyperparameter must satisfy whatever the task."""
+"""What a value of each hyperparameter must satisfy whatever the task. One that is not here takes any value."""
 
 WHOLE = frozenset({"lora_rank", "lora_alpha", "batch_size"})
 
@@ -86,7 +86,7 @@ def _parameter(name: str, value: SearchValue, default: Parameter) -> Parameter:
 
 
 def _checked(name: str, value: Scalar) -> Scalar:
-    holds, rule = RULES[name]
+    holds, rule = RULES.get(name, (lambda value: True, ""))
     if not holds(value):
         hint = "Did you mean 3e-4?" if name == "learning_rate" and not isinstance(value, str) else "Change it."
         raise InputError(f"search.{name}", f"{rule}, got {value!r}.", hint)

@@ -5,18 +5,8 @@ from agent.report.build import spec_of
 from agent.report.markdown import code, data_table, escaped, table
 from agent.report.material import Material
 from agent.report.model import Report
-from trainers.spec import Adapter, Task
-
-PIPELINES = {
-    Task.CLASSIFICATION: "text-classification",
-    Task.SFT: "text-generation",
-    Task.PREFERENCE: "text-generation",
-}
-METHODS = {
-    Task.CLASSIFICATION: "a text classifier",
-    Task.SFT: "a language model fine-tuned on examples (SFT)",
-    Task.PREFERENCE: "a language model fine-tuned on preferences",
-}
+from agent.request.tasks import TASKS
+from trainers.spec import Adapter
 
 
 def render_model_card(material: Material, report: Report) -> str:
@@ -27,7 +17,7 @@ def render_model_card(material: Material, report: Report) -> str:
     parts = [
         _front_matter(material, report),
         f"# {escaped(spec.base_model)}: {spec.task}, {kind}",
-        f"This is {METHODS[spec.task]}: a {kind} for {code(spec.base_model)}{_revision(material)}{loss}, found by "
+        f"This is {TASKS[spec.task].model}: a {kind} for {code(spec.base_model)}{_revision(material)}{loss}, found by "
         f"tunewright study {escaped(report.study_id)} from the request",
         f"> {escaped(report.request)}",
         f"**{escaped(report.verdict)}**",
@@ -64,7 +54,7 @@ def _front_matter(material: Material, report: Report) -> str:
     fields = {
         "base_model": spec.base_model,
         "library_name": "transformers" if full else "peft",
-        "pipeline_tag": PIPELINES[spec.task],
+        "pipeline_tag": TASKS[spec.task].pipeline,
         "tags": ["tunewright", str(spec.task), str(spec.adapter), *([str(spec.loss)] if spec.loss else [])],
         "metrics": [str(report.metric)],
     }

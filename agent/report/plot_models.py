@@ -13,7 +13,7 @@ from agent.report.model import Report, Side
 from agent.report.style import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
 from agent.report.wording import number, shortened, span
 from evals.spec import Item
-from trainers.spec import Direction, Task
+from trainers.spec import Direction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +77,7 @@ def rows(material: Material, report: Report) -> Plot:
     if not tests:
         return Plot(name="rows", title="Row by row", missing="The test rows were not scored.")
     shipped = tests[shipped_place(material)].items
-    if report.task is Task.CLASSIFICATION:
+    if report.data and report.data.labels:
         return _confusion(shipped, report)
     default = material.default.test
     other = default[min(shipped_place(material), len(default) - 1)].items if default else ()
@@ -143,7 +143,7 @@ def _worst(classes: Sequence[str], counts: npt.NDArray[np.int64]) -> str:
 
 
 def _histogram(best: Sequence[Item], default: Sequence[Item], report: Report) -> Plot:
-    margins = report.task is Task.PREFERENCE and all(item.margin is not None for item in best)
+    margins = all(item.margin is not None for item in best)
     name, title = ("margins", "Margins on the test pairs") if margins else ("row_scores", "Scores of the test rows")
     label = "log-probability ratio, chosen minus rejected (nats)" if margins else f"{report.metric} of a row"
     if not margins and report.metric == "perplexity":

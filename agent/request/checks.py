@@ -7,7 +7,7 @@ from agent.request.working import Working
 from tools.machine import Machine
 from tools.paths import confined
 from trainers.errors import InputError
-from trainers.spec import TASK_METRICS, Adapter, Metric, Task
+from trainers.spec import TERMS, Adapter, Metric
 
 MAX_TRIALS = 10_000
 SHARES = frozenset(
@@ -58,10 +58,11 @@ def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
 
 def check_method(work: Working, machine: Machine) -> None:
     """Loss and adapter must fit task and machine."""
-    task = work.get("task")
-    if work.get("loss") is not None and task is not None and task is not Task.PREFERENCE:
-        rule = f"the loss {work.get('loss')} is for preference tuning, and the task is {task}."
-        work.reject("loss", rule, "Leave the loss out, or ask for preference tuning.")
+    task, loss = work.get("task"), work.get("loss")
+    if loss is not None and task is not None and loss not in TERMS[task].losses:
+        owner = next(owner for owner, terms in TERMS.items() if loss in terms.losses)
+        rule = f"the loss {loss} is for {owner} tuning, and the task is {task}."
+        work.reject("loss", rule, f"Leave the loss out, or ask for {owner} tuning.")
     if work.get("adapter") is not Adapter.QLORA:
         return
     if machine.device != "cuda":
@@ -75,13 +76,13 @@ def check_method(work: Working, machine: Machine) -> None:
 def check_objective(work: Working) -> None:
     """The metric must belong to the task, be computable here and improve in the direction asked for."""
     task, metric = work.get("task"), work.get("objective.metric")
-    if metric is Metric.WIN_RATE and task in (Task.PREFERENCE, None):
+    if metric is Metric.WIN_RATE and (task is None or metric in TERMS[task].metrics):
         rule = "win_rate needs a judge model, which is not available in this version."
         work.lack("objective.metric", rule, "Use reward_accuracy.")
-    elif metric is not None and task is not None and metric not in TASK_METRICS[task]:
-        known = ", ".join(m for m in TASK_METRICS[task] if m is not Metric.WIN_RATE)
+    elif metric is not None and task is not None and metric not in TERMS[task].metrics:
+        known = ", ".join(m for m in TERMS[task].metrics if m is not Metric.WIN_RATE)
         rule = f"must be one of {known} for {task}, got {metric}."
-        work.reject("objective.metric", rule, f"Use {TASK_METRICS[task][0]}.")
+        work.reject("objective.metric", rule, f"Use {TERMS[task].metrics[0]}.")
     metric, direction = work.get("objective.metric"), work.get("objective.direction")
     if metric is not None and direction is not None and direction is not metric.direction:
         work.ask(

@@ -3,40 +3,22 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.request.tasks import TASKS
 from agent.request.working import Working
 from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
-from tools.data.columns import Undecided, detect_columns
+from tools.data.columns import Undecided
+from tools.data.detect import detect_columns
 from tools.data.load_data import FORMATS, load_table
 from trainers.embedded import MINILM, TINY_CAUSAL
 from trainers.errors import InputError
-from trainers.spec import TASK_METRICS, Adapter, Columns, Loss, Metric, Task
+from trainers.spec import TERMS, Adapter, Columns
+from trainers.tasks import TASKS as TRAINED
 
 if TYPE_CHECKING:
     from tools.data.profile_data import Profiled
 
 DEFAULT_TRIALS = 12
 DEFAULT_CAUSAL = "Qwen/Qwen3-0.6B"
-LENGTH_GAP = 0.15
-"""From this relative difference between chosen and rejected lengths on, DPO is length-normalised by default: plain
-DPO then learns the length (Tulu 3's length-normalised DPO, arXiv 2411.15124)."""
-
-_SAYS_TASK = (
-    (Task.PREFERENCE, ("loss", "data.columns.chosen", "data.columns.rejected", "search.beta", "search.simpo_gamma")),
-    (Task.CLASSIFICATION, ("data.columns.label", "search.head_lr_ratio")),
-    (Task.SFT, ("data.columns.completion", "data.columns.messages")),
-)
-"""Fields that only one task has."""
-
-_METRIC_TASK = {
-    Metric.F1_MACRO: Task.CLASSIFICATION,
-    Metric.F1_WEIGHTED: Task.CLASSIFICATION,
-    Metric.REWARD_ACCURACY: Task.PREFERENCE,
-    Metric.WIN_RATE: Task.PREFERENCE,
-    Metric.PERPLEXITY: Task.SFT,
-    Metric.EXACT_MATCH: Task.SFT,
-    Metric.ROUGE_L: Task.SFT,
-    Metric.BLEU: Task.SFT,
-}
 
 
 def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
@@ -44,12 +26,12 @@ def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
 
     Asks for the data where none is named: without it nothing else is worth asking.
     """
-    for task, fields in _SAYS_TASK:
-        found = next((name for name in fields if name in work.values), None)
-        if found:
-            work.infer("task", task, f"only {task} has {found}")
+    for task, kind in TASKS.items():
+        if own := next((name for name in kind.fields if name in work.values), None):
+            work.infer("task", task, f"only {task} has {own}")
     metric = work.get("objective.metric")
-    work.infer("task", _METRIC_TASK.get(metric) if metric else None, f"{metric} is a metric of this task")
+    of_metric = [task for task, terms in TERMS.items() if metric in terms.metrics]
+    work.infer("task", of_metric[0] if len(of_metric) == 1 else None, f"{metric} is a metric of this task")
     name = work.get("data.train")
     if name is None:
         if not any(error.param == "data.train" for error in work.errors):
@@ -81,11 +63,11 @@ def choose_metric(work: Working) -> None:
     if task is None and work.get("objective.metric") is None:
         return
     if work.get("objective.metric") is None and direction is not None:
-        fitting = next((m for m in TASK_METRICS[task] if m.direction is direction), None)
-        if fitting is not TASK_METRICS[task][0]:
+        fitting = next((m for m in TERMS[task].metrics if m.direction is direction), None)
+        if fitting is not TERMS[task].metrics[0]:
             work.infer("objective.metric", fitting, f"the first metric of {task} to {direction}")
     if task is not None:
-        work.default("objective.metric", TASK_METRICS[task][0], f"the usual metric of {task}")
+        work.default("objective.metric", TERMS[task].metrics[0], f"the usual metric of {task}")
     metric = work.get("objective.metric")
     if work.provenance["objective.metric"].source == "user":
         work.infer(
@@ -112,7 +94,7 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
         known = work.provenance["base_model"]
         work.values["base_model"] = base.name
         work.provenance["base_model"] = known.model_copy(update={"reason": f"{named} is short for {base.name}"})
-    if base.model_type in NOT_CAUSAL and task in (Task.SFT, Task.PREFERENCE):
+    if base.model_type in NOT_CAUSAL and task is not None and TRAINED[task].language_model:
         rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
         work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")
     if base.name == TINY_CAUSAL:
@@ -126,7 +108,7 @@ _TOY = f"{TINY_CAUSAL} is a toy with random weights, built here: it only shows t
 def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None:
     embedded_data = str(work.get("data.train")).startswith("stdlib:")
     try:
-        if work.get("task") is Task.CLASSIFICATION:
+        if not TRAINED[work.get("task")].language_model:
             work.default("base_model", MINILM, "small, and good at short texts")
             return find_base_model(MINILM, roots=roots)
         if not embedded_data:
@@ -152,31 +134,9 @@ def _found(name: str, roots: tuple[Path, ...]) -> tuple[BaseModelFacts | None, s
 
 
 def choose_loss(work: Working, profiled: "Profiled | None") -> None:
-    """Plain DPO, or length-normalised DPO where the chosen and rejected answers differ in length."""
-    if work.get("task") is not Task.PREFERENCE:
-        return
-    gap = _length_gap(profiled) if profiled else 0.0
-    if abs(gap) > LENGTH_GAP:
-        longer = "longer" if gap > 0 else "shorter"
-        work.infer(
-            "loss", Loss.SIGMOID_NORM, f"chosen answers are {abs(gap):.0%} {longer} than rejected ones on average"
-        )
-    work.default("loss", Loss.SIGMOID, "plain DPO")
-
-
-def _length_gap(profiled: "Profiled") -> float:
-    """Mean words of chosen over mean words of rejected training answers, minus 1."""
-    chosen = rejected = 0
-    for row in profiled.rows["train"]:
-        chosen += _words(row["chosen"])
-        rejected += _words(row["rejected"])
-    return chosen / max(1, rejected) - 1
-
-
-def _words(answer: object) -> int:
-    if isinstance(answer, list):  # turns of a conversation
-        return sum(_words(turn.get("content")) for turn in answer if isinstance(turn, dict))
-    return len(str(answer).split())
+    """The loss that suits the task and its data."""
+    if (task := work.get("task")) is not None:
+        TASKS[task].choose_loss(work, profiled)
 
 
 def choose_rest(work: Working, profiled: "Profiled | None") -> None:

@@ -18,7 +18,8 @@ from statistics import correlation, median
 from agent.study.nouns import REPLICATE, EventKind, History, Phase, Rung, StudyEvent, Trial, TrialState
 from trainers.arguments import step_at
 from trainers.space import Space, is_fixed
-from trainers.spec import Closed, CurvePoint, Direction, Task, TaskSpec
+from trainers.spec import Closed, CurvePoint, Direction, TaskSpec
+from trainers.tasks import TASKS
 
 ETA = 3
 """Of the trials that reach a rung, the best 1 / ETA go on."""
@@ -51,9 +52,6 @@ UNPRUNED_EVERY = 10
 MIN_TRIALS = 8
 """A study without a time budget stops trials early from this many trials on."""
 
-LOSS_OF_ITS_OWN = ("beta", "simpo_gamma", "label_smoothing")
-"""Preference hyperparameters that are part of the loss: where one is searched, losses are not comparable."""
-
 
 class Verdict(Closed):
     """What a rung says about a trial."""
@@ -77,9 +75,8 @@ def early_stopping(spec: TaskSpec, space: Space) -> bool:
 
 def not_comparable(spec: TaskSpec, space: Space) -> str | None:
     """Why validation losses of this study's trials cannot be compared; None where they can."""
-    if spec.task is not Task.PREFERENCE:
-        return None
-    searched = [n for n in LOSS_OF_ITS_OWN if n in space.parameters and not is_fixed(space.parameters[n])]
+    names = TASKS[spec.task].loss_parameters
+    searched = [n for n in names if n in space.parameters and not is_fixed(space.parameters[n])]
     return f"{' and '.join(searched)} change the loss that would be compared" if searched else None
 
 

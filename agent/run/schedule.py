@@ -13,7 +13,7 @@ from agent.study.nouns import EventKind, Phase, Rung, Study, StudyEvent, Trial, 
 from agent.study.store import Store
 from agent.study.trials import INTERRUPTIONS
 from evals.spec import EvalSpec
-from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
+from tools.attempt import Event, Failed, Finished, Progress, Started, TrainAttempt
 from trainers.spec import Closed, CurvePoint, FailureReason, TrainSpec
 
 Emit = Callable[..., StudyEvent]
@@ -204,7 +204,7 @@ def attempt_spec(
     keep_adapter: bool,
     timeout_seconds: float | None,
     evaluate_at: tuple[float, ...] = (),
-) -> AttemptSpec:
+) -> TrainAttempt:
     """Everything a worker needs for one attempt: the plan's settings, the trial's configuration and seed."""
     plan, spec = study.plan, study.spec
     if plan.base is None or plan.data is None:
@@ -229,7 +229,7 @@ def attempt_spec(
         evaluate_at=evaluate_at,
         output_dir=study.directory / "attempts" / attempt_id,
     )
-    return AttemptSpec(
+    return TrainAttempt(
         attempt_id=attempt_id,
         train=train,
         evaluate=evaluation(study, data / "validation.jsonl"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.run.executor import Slot
 from evals.spec import EvalResult, Item
-from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started
+from tools.attempt import AttemptSpec, Event, Failed, Finished, Progress, Started, TrainAttempt
 from trainers.spec import Config, CurvePoint, FailureReason, TrainResult
 
 N_POINTS = 3
@@ -31,14 +31,14 @@ class ScriptedExecutor:
         self,
         objective: Callable[[Config, int], float],
         slots: int = 1,
-        failure: Callable[[AttemptSpec], Failure | None] = lambda spec: None,
-        seconds: Callable[[AttemptSpec], float] = lambda spec: 0.0,
-        curve: Callable[[AttemptSpec], Sequence[CurvePoint]] | None = None,
+        failure: Callable[[TrainAttempt], Failure | None] = lambda spec: None,
+        seconds: Callable[[TrainAttempt], float] = lambda spec: 0.0,
+        curve: Callable[[TrainAttempt], Sequence[CurvePoint]] | None = None,
     ) -> None:
         self._objective, self._failure, self._seconds = objective, failure, seconds
         self._curve = curve or (lambda spec: [_point(step) for step in range(1, N_POINTS + 1)])
         self._slots = [Slot(name=f"scripted-{i}", device="cpu") for i in range(slots)]
-        self._running: dict[str, tuple[AttemptSpec, float]] = {}
+        self._running: dict[str, tuple[TrainAttempt, float]] = {}
         self._ready: list[Event] = []
 
     def capacity(self) -> list[Slot]:
@@ -46,7 +46,9 @@ class ScriptedExecutor:
         return self._slots
 
     def submit(self, spec: AttemptSpec) -> None:
-        """Begin an attempt. Raises RuntimeError for an id that is running, or without a free slot."""
+        """Begin an attempt to train. Raises RuntimeError for an id that is running, or without a free slot."""
+        if not isinstance(spec, TrainAttempt):
+            raise TypeError(f"only attempts to train are scripted, got {spec.kind}")
         if spec.attempt_id in self._running or len(self._running) == len(self._slots):
             raise RuntimeError(f"attempt {spec.attempt_id} cannot be submitted now")
         self._running[spec.attempt_id] = (spec, time.monotonic())
@@ -78,10 +80,10 @@ class ScriptedExecutor:
         self._running.clear()
         self._ready.clear()
 
-    def _planned(self, spec: AttemptSpec) -> float:
+    def _planned(self, spec: TrainAttempt) -> float:
         return min(self._seconds(spec), spec.timeout_seconds or math.inf)
 
-    def _end(self, spec: AttemptSpec) -> Event:
+    def _end(self, spec: TrainAttempt) -> Event:
         seconds = self._planned(spec)
         if seconds < self._seconds(spec):
             reason, message = FailureReason.TIMEOUT, f"stopped after {seconds:.3g} s"
@@ -95,13 +97,13 @@ class ScriptedExecutor:
         return _finished(spec, score, seconds, tuple(self._curve(spec)))
 
 
-def scripted_result(spec: AttemptSpec, score: float) -> EvalResult:
+def scripted_result(spec: TrainAttempt, score: float) -> EvalResult:
     """A validation result of one row that has `score`."""
     item = Item(reference="yes", prediction="yes", value=score)
     return EvalResult(metric=spec.evaluate.metric, score=score, items=(item,), seconds=0.0)
 
 
-def _finished(spec: AttemptSpec, score: float, seconds: float, curve: tuple[CurvePoint, ...]) -> Finished:
+def _finished(spec: TrainAttempt, score: float, seconds: float, curve: tuple[CurvePoint, ...]) -> Finished:
     adapter, sha256 = (None, None) if not spec.keep_adapter else _write_adapter(spec, score)
     train = TrainResult(
         steps=curve[-1].step,
@@ -127,7 +129,7 @@ def _finished(spec: AttemptSpec, score: float, seconds: float, curve: tuple[Curv
     )
 
 
-def _write_adapter(spec: AttemptSpec, score: float) -> tuple[Path, str]:
+def _write_adapter(spec: TrainAttempt, score: float) -> tuple[Path, str]:
     text = spec.train.model_dump_json(include={"config", "seed"})
     spec.train.output_dir.mkdir(parents=True, exist_ok=True)
     (spec.train.output_dir / "scripted.json").write_text(text, encoding="utf-8")

@@ -100,12 +100,12 @@ class TrialRows(Rows):
                 )
             )
         adapter = None if finished.adapter_dir is None else str(finished.adapter_dir)
-        result = finished.train.model_dump_json(exclude={"curve"})
+        result = finished.train.model_dump_json(exclude={"curve"}) if finished.train else None
         validation = finished.validation.model_dump_json(exclude={"items"})
         with self.tx() as tx:
             seconds = self._wall_seconds(finished.attempt_id, finished.seconds)
             self._close(tx, finished.attempt_id, "COMPLETE", seconds)
-            _insert_points(tx, finished.attempt_id, finished.train.curve)
+            _insert_points(tx, finished.attempt_id, finished.train.curve if finished.train else ())
             self._move(
                 tx,
                 finished.attempt_id,

@@ -6,13 +6,14 @@ from tests.trainers.conftest import byte_tokenizer, write
 from trainers.data import IGNORED, TokenCache, tokenise
 from trainers.errors import AttemptFailed
 from trainers.spec import FailureReason, Task
+from trainers.tasks import TASKS
 
 TOKENIZER = byte_tokenizer()
 
 
 def test_only_the_completion_is_trained():
     """Labels of the prompt are ignored; the last trained token is the stop token."""
-    (row,) = tokenise([{"prompt": "ab", "completion": "cd"}], Task.SFT, TOKENIZER, 64).rows
+    (row,) = tokenise([{"prompt": "ab", "completion": "cd"}], TASKS[Task.SFT], TOKENIZER, 64).rows
     trained = [label for label in row["labels"] if label != IGNORED]
     assert TOKENIZER.decode(trained) == "cd</s>"
     assert row["labels"][:3] == [IGNORED] * 3
@@ -22,9 +23,9 @@ def test_only_the_completion_is_trained():
 @pytest.mark.parametrize(
     ("task", "row"),
     [
-        (Task.SFT, {"prompt": "ab", "completion": "cd"}),
-        (Task.SFT, {"text": "abcd"}),
-        (Task.SFT, {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}),
+        (TASKS[Task.SFT], {"prompt": "ab", "completion": "cd"}),
+        (TASKS[Task.SFT], {"text": "abcd"}),
+        (TASKS[Task.SFT], {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}),
     ],
 )
 def test_last_trained_token_of_an_untruncated_row_stops(task, row):
@@ -37,7 +38,7 @@ def test_last_trained_token_of_an_untruncated_row_stops(task, row):
 def test_pairs_share_their_prompt_and_stop():
     """Both answers of a pair end in the stop token; a prompt that fills the limit drops the pair."""
     rows = [{"prompt": "q", "chosen": "a", "rejected": "bb"}, {"prompt": "q" * 9, "chosen": "a", "rejected": "b"}]
-    tokens = tokenise(rows, Task.PREFERENCE, TOKENIZER, 8)
+    tokens = tokenise(rows, TASKS[Task.PREFERENCE], TOKENIZER, 8)
     (pair,) = tokens.rows
     assert pair["chosen_ids"][-1] == pair["rejected_ids"][-1] == TOKENIZER.eos_token_id
     assert (tokens.n_truncated, tokens.n_dropped) == (1, 1)
@@ -48,7 +49,7 @@ def test_long_classification_text_keeps_its_closing_token(bert):
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(bert)
-    tokens = tokenise([{"text": "apple pear plum fig gear", "label": 1}], Task.CLASSIFICATION, tokenizer, 4)
+    tokens = tokenise([{"text": "apple pear plum fig gear", "label": 1}], TASKS[Task.CLASSIFICATION], tokenizer, 4)
     assert tokens.rows[0]["input_ids"][-1] == tokenizer.sep_token_id
     assert len(tokens.rows[0]["input_ids"]) == 4
     assert tokens.n_truncated == 1
@@ -56,7 +57,7 @@ def test_long_classification_text_keeps_its_closing_token(bert):
 
 def test_control_tokens_in_the_data_are_counted():
     """Rows that hold control tokens are escaped and counted."""
-    tokens = tokenise([{"text": "a</s>b"}, {"text": "ab"}], Task.SFT, TOKENIZER, 64)
+    tokens = tokenise([{"text": "a</s>b"}, {"text": "ab"}], TASKS[Task.SFT], TOKENIZER, 64)
     assert tokens.n_escaped == 1
     assert tokens.rows[0]["input_ids"].count(TOKENIZER.eos_token_id) == 1
 
@@ -64,7 +65,7 @@ def test_control_tokens_in_the_data_are_counted():
 def test_no_trainable_token_at_all_fails(tmp_path):
     """If cutting leaves nothing to train on, the attempt fails with reason DATA and says what to change."""
     with pytest.raises(AttemptFailed, match="max_seq_length=4") as caught:
-        tokenise([{"prompt": "a long prompt", "completion": "x"}], Task.SFT, TOKENIZER, 4)
+        tokenise([{"prompt": "a long prompt", "completion": "x"}], TASKS[Task.SFT], TOKENIZER, 4)
     assert caught.value.reason is FailureReason.DATA
 
 
@@ -73,20 +74,20 @@ def test_broken_line_is_named(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text('{"text": "a"}\n{"text": \n')
     with pytest.raises(AttemptFailed, match="line 2"):
-        TokenCache().get(file, Task.SFT, TOKENIZER, 16)
+        TokenCache().get(file, TASKS[Task.SFT], TOKENIZER, 16)
 
 
 def test_row_of_another_task_is_refused():
     """A row without the task's fields fails with its number."""
     with pytest.raises(AttemptFailed, match="row 1"):
-        tokenise([{"label": 0}], Task.CLASSIFICATION, TOKENIZER, 16)
+        tokenise([{"label": 0}], TASKS[Task.CLASSIFICATION], TOKENIZER, 16)
 
 
 def test_tokens_are_kept_by_content(tmp_path):
     """The same bytes under another name are not tokenised again; another limit is."""
     cache = TokenCache()
     a, b = (write(tmp_path / name, [{"text": "abc"}]) for name in ("a", "b"))
-    first = cache.get(a, Task.SFT, TOKENIZER, 16)
-    assert cache.get(b, Task.SFT, TOKENIZER, 16) is first
-    assert cache.get(a, Task.SFT, TOKENIZER, 8) is not first
+    first = cache.get(a, TASKS[Task.SFT], TOKENIZER, 16)
+    assert cache.get(b, TASKS[Task.SFT], TOKENIZER, 16) is first
+    assert cache.get(a, TASKS[Task.SFT], TOKENIZER, 8) is not first
     assert first.dataset[0]["input_ids"] == first.rows[0]["input_ids"]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainers.errors import InputError
-from trainers.priors import BETA, default_space, sft_learning_rate
+from trainers.priors import default_space
 from trainers.spec import (
-    TASK_METRICS,
+    TERMS,
     Adapter,
     Budget,
     Choices,
@@ -21,11 +21,13 @@ from trainers.spec import (
     Task,
     TaskSpec,
 )
+from trainers.tasks.preference import BETA
+from trainers.tasks.sft import learning_rate as sft_learning_rate
 
 
 def spec(task=Task.CLASSIFICATION, loss=None, **fields):
     """A task spec."""
-    metric = TASK_METRICS[Task(task)][0]
+    metric = TERMS[Task(task)].metrics[0]
     if task == Task.PREFERENCE and loss is None:
         loss = Loss.SIGMOID
     return TaskSpec(

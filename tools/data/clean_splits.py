@@ -8,7 +8,6 @@ from tools.data.duplicates import (
     Twins,
     affordable,
     exact_twins,
-    judged_text,
     longest_shared_span,
     near_links,
     twins_across,
@@ -16,8 +15,8 @@ from tools.data.duplicates import (
 )
 from tools.data.split_data import EVALUATION_SHARE, MAX_EVALUATION_ROWS, cut, grouped, shuffled
 from tools.data.table import Row
+from tools.data.tasks.rows import TaskRows
 from trainers.errors import InputError
-from trainers.spec import Task
 
 MIN_TRAIN_ROWS = 10
 TEMPLATED_SHARE = 0.3
@@ -26,7 +25,7 @@ SPANS_MEASURED = 200
 
 
 def clean_splits(
-    rows: dict[str, list[Row]], task: Task, seed: int, notes: list[str]
+    rows: dict[str, list[Row]], task: TaskRows, seed: int, notes: list[str]
 ) -> tuple[dict[str, list[Row]], str, DuplicateProfile]:
     """(rows of the three splits in seeded order, how they came about, duplicates found); `notes` is added to.
 
@@ -46,7 +45,7 @@ def clean_splits(
     cuts: dict[str, list[Row]] = {}
     if wanted := [split for split in ("validation", "test") if split not in given]:
         groups = _groups(train, links, task, notes)
-        strata = [str(row["label"]) for row in train] if task is Task.CLASSIFICATION else [""] * len(train)
+        strata = [str(row[task.strata]) if task.strata else "" for row in train]
         parts = cut(train, strata, groups, seed, validation="validation" in wanted, test="test" in wanted)
         cuts = {split: [train[i] for i in getattr(parts, split)] for split in wanted}
         train, how = [train[i] for i in parts.train], _how(wanted, given, task, seed)
@@ -74,24 +73,24 @@ def _check_enough(left: list[Row], source: list[Row]) -> None:
         raise InputError("data.train", f"{rule}{len(source)} are left.", hint, code="too_few_rows")
 
 
-def _how(wanted: list[str], given: dict[str, list[Row]], task: Task, seed: int) -> str:
-    stratified = "stratified by label, " if task is Task.CLASSIFICATION else ""
+def _how(wanted: list[str], given: dict[str, list[Row]], task: TaskRows, seed: int) -> str:
+    stratified = f"stratified by {task.strata}, " if task.strata else ""
     how = f"{' and '.join(wanted)} cut from train: {stratified}seed {seed}, {EVALUATION_SHARE:.0%} each, at most "
     how += f"{MAX_EVALUATION_ROWS:,} rows each, duplicates on one side"
     return how + (f"; {' and '.join(given)} given by the user" if given else "")
 
 
-def _near_links(rows: list[Row], task: Task, notes: list[str]) -> list[tuple[int, int]]:
-    texts = [judged_text(row, task) for row in rows]
+def _near_links(rows: list[Row], task: TaskRows, notes: list[str]) -> list[tuple[int, int]]:
+    texts = [task.judged_text(row) for row in rows]
     if affordable(texts):
         return near_links(texts)
     notes.append("near duplicates were not looked for: too much text; exact ones were")
     return []
 
 
-def _groups(rows: list[Row], links: list[tuple[int, int]], task: Task, notes: list[str]) -> list[int]:
+def _groups(rows: list[Row], links: list[tuple[int, int]], task: TaskRows, notes: list[str]) -> list[int]:
     """Group numbers that keep duplicates together; near duplicates only while no group swallows the data."""
-    exact = list(exact_twins([judged_text(row, task) for row in rows]).items())
+    exact = list(exact_twins([task.judged_text(row) for row in rows]).items())
     groups = grouped(len(rows), [*exact, *links])
     if rows and max(Counter(groups).values()) > max(10, 0.05 * len(rows)):
         notes.append("many rows are variations of one template: only exact duplicates are kept on one side of the cut")
@@ -109,11 +108,11 @@ class _Leaks:
 
 
 def _without_leaks(
-    train: list[Row], others: dict[str, list[Row]], task: Task, notes: list[str]
+    train: list[Row], others: dict[str, list[Row]], task: TaskRows, notes: list[str]
 ) -> tuple[list[Row], _Leaks]:
     """(train without rows that the other splits hold too, counts). Rows made from templates stay (TEMPLATED_SHARE)."""
-    own = [judged_text(row, task) for row in train]
-    judged = {split: [judged_text(row, task) for row in rows] for split, rows in others.items()}
+    own = [task.judged_text(row) for row in train]
+    judged = {split: [task.judged_text(row) for row in rows] for split, rows in others.items()}
     near = affordable([*own, *(text for texts in judged.values() for text in texts)])
     across = {split: twins_across(own, texts, near=near) for split, texts in judged.items()}
     removed = {i for twins in across.values() for i in twins.exact}

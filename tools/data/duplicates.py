@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from tools.data.table import Row
-from trainers.spec import Task
 
 SHINGLE_WORDS = 5
 THRESHOLD = 0.8
@@ -46,21 +45,6 @@ def words(text: str) -> list[str]:
 def whole_text(row: Row) -> str:
     """All of a canonical row, normalised: equal where the rows are the same example."""
     return "\n".join(normalised(_flat(row[key])) for key in sorted(row))
-
-
-def judged_text(row: Row, task: Task) -> str:
-    """The part of a canonical row that must not be seen in training, normalised: the input of the model.
-
-    classification: the text; sft and preference: the prompt (or the user's turns) where it has six words or more,
-    since shorter ones are often shared on purpose, else the whole row.
-    """
-    if task is Task.CLASSIFICATION:
-        return normalised(str(row["text"]))
-    if isinstance(turns := row.get("messages"), list):
-        asked = normalised("\n".join(turn["content"] for turn in turns if turn["role"] == "user"))
-    else:
-        asked = normalised(str(row.get("prompt", "")))
-    return asked if len(asked.split()) >= 6 else whole_text(row)
 
 
 def _flat(value: object) -> str:

@@ -10,7 +10,6 @@ from tools.data.data_profile import LengthProfile
 from tools.data.duplicates import words
 from tools.data.table import Row
 from trainers.errors import InputError
-from trainers.spec import Task
 
 SAMPLE_ROWS = 2000
 TOKENS_PER_WORD = 1.3
@@ -22,9 +21,13 @@ MULTIPLE = 8
 DEFAULT_MAX_POSITIONS = 2048
 
 
+Length = Callable[[Row, Callable[[str], int]], int]
+"""Tokens of a whole training example from a count of those of a text; `tools.data.tasks.rows.TaskRows.length`."""
+
+
 def measure_lengths(
     rows: Sequence[Row],
-    task: Task,
+    length_of: Length,
     *,
     tokenizer_file: Path | None,
     tokenizer_name: str,
@@ -44,11 +47,11 @@ def measure_lengths(
         sample = random.Random(seed).sample(sample, SAMPLE_ROWS)
         notes.append(f"token lengths are those of {SAMPLE_ROWS:,} of {len(rows):,} training rows, drawn with the seed")
     if tokenizer_file is None:
-        measured = [(_example_length(row, task, _estimated), _estimated(str(row.get("prompt", "")))) for row in sample]
+        measured = [(length_of(row, _estimated), _estimated(str(row.get("prompt", "")))) for row in sample]
         notes.append("token lengths are estimated at 1.3 tokens a word: no tokenizer file is at hand")
         tokenizer_name = f"{tokenizer_name} (estimated)"
     else:
-        measured = _tokenized(sample, task, tokenizer_file)
+        measured = _tokenized(sample, length_of, tokenizer_file)
     counts = sorted(length for length, _ in measured)
     limit = min(max_positions or DEFAULT_MAX_POSITIONS, max_seq_length or 2**31)
     wanted = MULTIPLE * math.ceil(max(8, percentile(counts, 99.5)) / MULTIPLE)
@@ -97,7 +100,7 @@ def control_tokens(tokenizer_file: Path | None) -> tuple[str, ...]:
     return tuple(sorted((c for c in contents if len(c) >= 3), key=lambda c: (-len(c), c)))
 
 
-def _tokenized(rows: Sequence[Row], task: Task, tokenizer_file: Path) -> list[tuple[int, int]]:
+def _tokenized(rows: Sequence[Row], length_of: Length, tokenizer_file: Path) -> list[tuple[int, int]]:
     """(tokens of the example, tokens of its prompt) of each row, all texts encoded in one batch."""
     from tokenizers import Tokenizer
 
@@ -107,23 +110,16 @@ def _tokenized(rows: Sequence[Row], task: Task, tokenizer_file: Path) -> list[tu
         raise _unusable(tokenizer_file, error) from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    texts = sorted({text for row in rows for text in _texts(row)})
+    texts = sorted({text for row in rows for text in texts_of(row)})
     batch = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     length = {text: len(encoding.ids) for text, encoding in zip(texts, batch, strict=True)}
     n_special = tokenizer.num_special_tokens_to_add(False)
     prompts = [length[prompt] if isinstance(prompt := row.get("prompt"), str) else 0 for row in rows]
-    return [(_example_length(r, task, length.__getitem__) + n_special, p) for r, p in zip(rows, prompts, strict=True)]
+    return [(length_of(r, length.__getitem__) + n_special, p) for r, p in zip(rows, prompts, strict=True)]
 
 
-def _example_length(row: Row, task: Task, count: Callable[[str], int]) -> int:
-    if task is Task.PREFERENCE:
-        return count(str(row["prompt"])) + max(count(str(row["chosen"])), count(str(row["rejected"]))) + 1
-    n_turns = len(turns) if isinstance(turns := row.get("messages"), list) else 0
-    end = 0 if task is Task.CLASSIFICATION else 1
-    return sum(count(text) for text in _texts(row)) + n_turns * TOKENS_PER_TURN + end
-
-
-def _texts(row: Row) -> list[str]:
+def texts_of(row: Row) -> list[str]:
+    """The texts of a canonical row, in order."""
     if isinstance(turns := row.get("messages"), list):
         return [turn["content"] for turn in turns]
     return [value for key, value in row.items() if key != "label" and isinstance(value, str)]

@@ -10,13 +10,12 @@ import hashlib
 import json
 from pathlib import Path
 
-from tools.data.data_profile import SourceProfile
 from tools.data.decode_text import decode
 from tools.data.load_csv import parse_csv
 from tools.data.load_hub import load_hub
 from tools.data.load_json import parse_json, parse_jsonl
 from tools.data.stdlib_data import PREFIX, stdlib_rows
-from tools.data.table import MAX_ROWS, Parsed, Row, Table, canonical_jsonl, checked, columns_of
+from tools.data.table import MAX_ROWS, Parsed, Row, Table, checked, columns_of, table_of
 from tools.paths import confined, is_hub_id
 from trainers.errors import InputError
 
@@ -48,15 +47,7 @@ def _is_path(name: str, roots: tuple[Path, ...]) -> bool:
 
 def _from_stdlib(name: str, param: str, seed: int) -> Table:
     rows = stdlib_rows(name, param, seed)
-    source = SourceProfile(
-        name=name,
-        path=name,
-        format="stdlib",
-        sha256=hashlib.sha256(canonical_jsonl(rows)).hexdigest(),
-        n_rows=len(rows),
-        columns=columns_of(rows),
-    )
-    return Table(source=source, columns=source.columns, rows=rows)
+    return table_of(name, name, "stdlib", Parsed(columns_of(rows), rows))
 
 
 def _from_file(name: str, path: Path, param: str) -> Table:
@@ -67,16 +58,9 @@ def _from_file(name: str, path: Path, param: str) -> Table:
         raise InputError(param, rule, "Add rows, or give another file.")
     rows, notes = checked(parsed.rows, param)
     splits = {split: checked(others, param)[0] for split, others in parsed.splits.items()}
-    source = SourceProfile(
-        name=name,
-        path=str(path),
-        format=form,
-        sha256=hashlib.sha256(raw).hexdigest(),
-        n_rows=len(rows),
-        columns=parsed.columns,
-    )
-    found = tuple(f"{path.name}: {note}" for note in (*parsed.notes, *notes))
-    return Table(source=source, columns=parsed.columns, rows=rows, splits=splits, notes=found)
+    said = tuple(f"{path.name}: {note}" for note in (*parsed.notes, *notes))
+    clean = Parsed(parsed.columns, rows, splits, said)
+    return table_of(name, str(path), form, clean, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def _read(path: Path, param: str) -> bytes:

@@ -1,12 +1,10 @@
 """Data sets from the Hugging Face hub: pinned to a commit, without running anyone's loading script."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterator
 
-from tools.data.data_profile import SourceProfile
 from tools.data.load_json import SPLIT_NAMES
-from tools.data.table import MAX_ROWS, Row, Table, canonical_jsonl, checked, columns_of
+from tools.data.table import MAX_ROWS, Parsed, Row, Table, checked, columns_of, table_of
 from trainers.errors import InputError
 
 HUB_TIMEOUT_SECONDS = 15.0
@@ -28,10 +26,10 @@ def load_hub(name: str, param: str) -> Table:
     except Exception as error:  # of the hub, of the transport (httpx, httpx2, requests) and of every file format
         reason = str(error).strip().split("\n")[0][:300].rstrip(".") or type(error).__name__
         raise _unavailable(name, param, reason) from error
-    return table_of(found, name, revision, param)
+    return hub_table(found, name, revision, param)
 
 
-def table_of(
+def hub_table(
     found: "datasets.DatasetDict",  # type: ignore[name-defined]  # noqa: F821
     name: str,
     revision: str | None,
@@ -42,17 +40,9 @@ def table_of(
     train = by_split.pop("train") if "train" in by_split else by_split.pop(next(iter(by_split)))
     rows, notes = checked(_rows(train, name, param), param)
     splits = {s: checked(_rows(part, name, param), param)[0] for s, part in by_split.items() if s in SPLIT_NAMES}
-    source = SourceProfile(
-        name=name,
-        path=name,
-        revision=revision,
-        format="hub",
-        sha256=hashlib.sha256(canonical_jsonl(rows)).hexdigest(),
-        n_rows=len(rows),
-        columns=columns_of(rows),
-    )
     unpinned = () if revision else (f"{name}: the hub was not reached; its commit is unknown, the cached copy is used",)
-    return Table(source=source, columns=source.columns, rows=rows, splits=splits, notes=(*notes, *unpinned))
+    parsed = Parsed(columns_of(rows), rows, splits, (*notes, *unpinned))
+    return table_of(name, name, "hub", parsed, revision=revision)
 
 
 def _revision(name: str, param: str) -> str | None:

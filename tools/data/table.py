@@ -1,5 +1,6 @@
 """A table of rows as it was read, before anything is known of its meaning."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,8 @@ from trainers.errors import InputError
 
 Row = dict[str, object]
 
+SAMPLE_ROWS = 2000
+"""Rows that are looked at to tell what a column is."""
 MAX_CELL_CHARS = 1_000_000
 MAX_ROWS = 1_000_000
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
@@ -28,6 +31,39 @@ class Table:
     rows: list[Row]
     splits: dict[str, list[Row]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def without(self, *taken: str | None) -> tuple[str, ...]:
+        """The other columns."""
+        return tuple(column for column in self.columns if column not in taken)
+
+    def cells(self, column: str, n_rows: int = SAMPLE_ROWS) -> list[object]:
+        """Values of a column in the first rows, missing and empty ones left out."""
+        return [value for row in self.rows[:n_rows] if (value := row.get(column)) is not None and value != ""]
+
+    def texts(self, column: str) -> list[str]:
+        """The values that are text."""
+        return [value for value in self.cells(column) if isinstance(value, str)]
+
+    def mean_words(self, column: str) -> float:
+        """Mean number of words of a column's texts."""
+        texts = self.texts(column)
+        return sum(len(text.split()) for text in texts) / max(1, len(texts))
+
+
+def table_of(
+    name: str, path: str, form: str, parsed: "Parsed", *, sha256: str | None = None, revision: str | None = None
+) -> Table:
+    """The table of what was read. Without `sha256`, of a file's bytes, the source's is that of the canonical rows."""
+    source = SourceProfile(
+        name=name,
+        path=path,
+        revision=revision,
+        format=form,
+        sha256=sha256 or hashlib.sha256(canonical_jsonl(parsed.rows)).hexdigest(),
+        n_rows=len(parsed.rows),
+        columns=parsed.columns,
+    )
+    return Table(source, parsed.columns, parsed.rows, parsed.splits, parsed.notes)
 
 
 @dataclass(frozen=True)

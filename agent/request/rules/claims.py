@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from agent.request.draft import Question, Refusal, RefusalClass, Rejected
-from agent.request.rules.text import Text
+from agent.request.rules.amounts import NUMBER
+from agent.request.rules.text import Text, regex
 
 CORRECTION = (
     r"(?:no,? wait|wait,? no|wait|sorry|i mean|i meant|make (?:that|it)|or rather|rather|scratch that|correction|"
@@ -16,10 +17,13 @@ CORRECTION = (
 NOT_WANTED = (
     r"(?:instead of|rather than|in place of|not|don't use|do not use|no longer|never|except)"
     r"(?: (?:on|the|file|with|use|using|train|training|tune|fine-tune|touch|read|classify|data|model|anything|in|"
-    r"from))*"
-    r"\s+[\"'`]?$"
+    r"from))*\s+[\"'`]?$"
 )
 """Such words before a name say that it is not wanted."""
+
+_CORRECTED = rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])"
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Claim:
 
 @dataclass
 class Reading:
-    """The state that the field readers share. Positions are those of `text.clean`."""
+    """The state that the field readers share. Positions are those of `text.clean`; words are a match or its span."""
 
     text: Text
     claims: list[Claim] = field(default_factory=list)
@@ -48,14 +52,27 @@ class Reading:
 
     def find(self, pattern: str) -> re.Match[str] | None:
         """The first match of `pattern` in what is left to read, on word boundaries."""
-        return _compiled(pattern).search(self.text.left)
+        return regex(rf"(?<![\w])(?:{pattern})(?!\w)").search(self.text.left)
 
     def find_all(self, pattern: str) -> list[re.Match[str]]:
         """Every match of `pattern` in what is left to read, on word boundaries."""
-        return list(_compiled(pattern).finditer(self.text.left))
+        return list(regex(rf"(?<![\w])(?:{pattern})(?!\w)").finditer(self.text.left))
 
-    def claim(self, name: str, value: object, start: int, end: int, *, consume: bool = True) -> None:
-        """Record that `clean[start:end]` states that field `name` is `value`."""
+    def before(self, start: int, length: int = 60) -> str:
+        """The words of the same sentence before a position, consumed ones included."""
+        return regex(r"[.;!?\n](?=\s)").split(self.text.clean[max(0, start - length) : start])[-1]
+
+    def follows(self, pattern: str, words: re.Match[str] | Span) -> bool:
+        """Whether `words` come right after `pattern` (which ends in $) in their sentence."""
+        return regex(pattern).search(self.before(_span(words)[0])) is not None
+
+    def precedes(self, pattern: str, words: re.Match[str] | Span) -> bool:
+        """Whether what is left to read goes on with `pattern` after `words`."""
+        return regex(pattern).match(self.text.left[_span(words)[1] :]) is not None
+
+    def claim(self, name: str, value: object, words: re.Match[str] | Span, *, consume: bool = True) -> None:
+        """Record that `words` state that field `name` is `value`."""
+        start, end = _span(words)
         self.claims.append(Claim(name, value, start, end))
         if consume:
             self.text.consume(start, end)
@@ -64,63 +81,67 @@ class Reading:
         """Record a value that follows from other words; a claim to the same field wins."""
         self.inferred.setdefault(name, (value, reason))
 
-    def refuse_value(self, name: str, start: int, end: int, rule: str) -> None:
+    def skip(self, pattern: str) -> None:
+        """Keep every match of `pattern` from being read, on word boundaries."""
+        for match in self.find_all(pattern):
+            self.text.consume(*match.span())
+
+    def ignore(self, words: re.Match[str] | Span) -> None:
+        """Keep words from being read, and show them as not obeyed."""
+        self.ignored.append(self.text.quote(*_span(words)))
+        self.text.consume(*_span(words))
+
+    def reject(self, name: str, words: re.Match[str] | Span, rule: str) -> None:
         """Record a value that cannot be used as given; the field stays open."""
-        self.rejected.append(Rejected(field=name, quote=self.text.quote(start, end), reason=rule))
-        self.text.consume(start, end)
+        self.rejected.append(Rejected(field=name, quote=self.text.quote(*_span(words)), reason=rule))
+        self.text.consume(*_span(words))
 
     def refuse(self, kind: RefusalClass, message: str) -> None:
         """Turn the request down; the first reason stays."""
         self.refusal = self.refusal or Refusal(kind=kind, message=message)
 
-    def has(self, name: str) -> bool:
-        """Whether some words claim the field."""
-        return any(claim.field == name for claim in self.claims)
+    def ask(self, name: str, question: str, suggestion: str) -> None:
+        """Leave a field open for the user to settle."""
+        self.questions.append(Question(field=name, question=question, suggestion=suggestion))
 
-    def before(self, start: int, length: int = 60) -> str:
-        """The words of the same sentence before a position, consumed ones included."""
-        return re.split(r"[.;!?\n](?=\s)", self.text.clean[max(0, start - length) : start])[-1]
+    def has(self, *names: str) -> bool:
+        """Whether some words claim one of the fields."""
+        return any(claim.field in names for claim in self.claims)
+
+    def of(self, name: str) -> list[Claim]:
+        """The claims to one field."""
+        return [claim for claim in self.claims if claim.field == name]
+
+    def correction(self, end: int) -> re.Match[str] | None:
+        """The number "n" in whose favour one that ends there is taken back on the spot: "10 trials, no wait, 20"."""
+        return regex(_CORRECTED).match(self.text.left, end)
 
     def settled(self) -> dict[str, Claim]:
         """One claim per field. Where several differ and none takes the others back, the user is asked."""
         chosen: dict[str, Claim] = {}
         for name in dict.fromkeys(claim.field for claim in self.claims):
-            rivals = sorted((c for c in self.claims if c.field == name), key=lambda c: c.start)
-            kept = rivals[:1]
-            for claim in rivals[1:]:
-                if claim.value == kept[-1].value:
+            rivals: list[Claim] = []
+            for claim in sorted(self.of(name), key=lambda c: c.start):
+                if rivals and claim.value == rivals[-1].value:
                     continue
-                kept = [claim] if self._takes_back(kept[-1], claim) else [*kept, claim]
-            if len(kept) == 1:
-                chosen[name] = kept[0]
-            else:
-                self._ask(name, kept)
+                rivals = [claim] if rivals and self._takes_back(rivals[-1], claim) else [*rivals, claim]
+            if len(rivals) == 1:
+                chosen[name] = rivals[0]
+                continue
+            quotes = " and ".join(f'"{self.text.quote(c.start, c.end)}"' for c in rivals[:3])
+            last = rivals[-1].value
+            question = f"The request says {quotes}: which value of {name} is meant?"
+            self.ask(name, question, str(last.value if isinstance(last, Enum) else last))
         return chosen
 
     def _takes_back(self, earlier: Claim, later: Claim) -> bool:
-        between = self.text.clean[earlier.end : later.start]
-        after = self.text.clean[later.end : later.end + 12]
+        clean = self.text.clean
         return bool(
-            re.search(rf"(?<!\w){CORRECTION}", between)
-            or re.match(rf"{CORRECTION}", self.text.clean[later.start : later.end])
-            or re.match(r"\W*instead\b", after)
-        )
-
-    def _ask(self, name: str, rivals: list[Claim]) -> None:
-        said = " and ".join(f'"{self.text.quote(c.start, c.end)}"' for c in rivals[:3])
-        shown = rivals[-1].value
-        suggestion = str(shown.value if isinstance(shown, Enum) else shown)
-        self.questions.append(
-            Question(
-                field=name, question=f"The request says {said}: which value of {name} is meant?", suggestion=suggestion
-            )
+            regex(rf"(?<!\w){CORRECTION}").search(clean[earlier.end : later.start])
+            or regex(CORRECTION).match(clean[later.start : later.end])
+            or regex(r"\W*instead\b").match(clean[later.end : later.end + 12])
         )
 
 
-_patterns: dict[str, re.Pattern[str]] = {}
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    if pattern not in _patterns:
-        _patterns[pattern] = re.compile(rf"(?<![\w])(?:{pattern})(?!\w)")
-    return _patterns[pattern]
+def _span(words: re.Match[str] | Span) -> Span:
+    return words if isinstance(words, tuple) else words.span()

@@ -3,73 +3,72 @@
 import re
 
 from agent.request.rules.claims import CORRECTION, NOT_WANTED, Reading
-from agent.request.rules.vocabulary import BARE_MODEL, DATASET_NAMES
+from agent.request.rules.text import regex
+from agent.request.rules.vocabulary import WORDS
 
 SAVED = (
     r"(?:it|them|everything|all|that|this|the|my|our|your|final|best|merged|tuned|trained|resulting|and|full|whole|"
     r"results?|adapters?|model|weights|outputs?|files?|artifacts?|checkpoints?|lora|reports?|run|here)"
 )
+_BARE_MODEL = rf"{WORDS.bare_models}(?:[ -]{WORDS.model_sizes})*"
+_DATA_SET = rf"{WORDS.data_sets}(?:[-_][\w-]+)?"
+_QUOTED = r"\"[^\"\n\x00]+\"|`[^`\n\x00]+`"
+_COMMON_WORDS = ("opt", "bloom", "falcon", "granite", "electra")
+_NO_DIRECTORIES = ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx")
 
 
 def read_bare_output(reading: Reading) -> None:
     """ "save it to results" and "output dir: out": a directory without a slash."""
+    name = r"\"[^\"\n\x00]+\"|[\w.-]*\w"
     match = reading.find(
-        rf"(?:save|store|write|put|export)(?: {SAVED})*(?: (?:to|in|into|under))+(?: the|"
-        r" a)?(?: folder| directory| dir)? (?P<a>\"[^\"\n\x00]+\"|[\w.-]*\w)(?: folder| directory| dir)?|"
-        r"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|"
-        r"called)?\s*(?P<b>\"[^\"\n\x00]+\"|[\w.-]*\w)"
+        rf"(?:save|store|write|put|export)(?: {SAVED})*(?: (?:to|in|into|under))+(?: the| a)?"
+        rf"(?: folder| directory| dir)? (?P<a>{name})(?: folder| directory| dir)?|"
+        rf"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|called)?\s*(?P<b>{name})"
     )
     if match is None or reading.has("output.dir"):
         return
-    group = "a" if match["a"] else "b"
-    name = reading.text.cased[match.start(group) : match.end(group)].strip('"')
-    if name.lower() not in ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx"):
-        reading.claim("output.dir", name, match.start(), match.end())
+    directory = reading.text.name(match, match.lastgroup or 0)
+    if directory.lower() not in _NO_DIRECTORIES:
+        reading.claim("output.dir", directory, match)
 
 
 def read_bare_model(reading: Reading) -> None:
+    """ "with MiniLM", "the base model is gpt2"; beside a model with its organisation, only the latter."""
+    named = rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{_BARE_MODEL})"
     if reading.has("base_model"):
-        for named in reading.find_all(
-            rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{BARE_MODEL})"
-        ):
-            start, end = named.span("name")
-            reading.claim("base_model", reading.text.cased[start:end], start, end)
+        for match in reading.find_all(named):
+            reading.claim("base_model", reading.text.name(match, "name"), match.span("name"))
         return
-    found = [m for m in reading.find_all(BARE_MODEL) if _is_model(reading, m)]
-    for before, match in zip([None, *found], found, strict=False):
-        if before is None or re.search(rf"(?<!\w){CORRECTION}", reading.text.clean[before.end() : match.start()]):
-            reading.claim("base_model", reading.text.cased[match.start() : match.end()], match.start(), match.end())
-    if found:
-        return
-    called = reading.find(
-        r"(?:base[- ]?model|model|backbone|checkpoint)(?:(?: is| called| named|:|=)*\s*(?=[\"`])|"
-        r"(?: is| called| named|:|=)+\s*)(?P<name>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
+    models = [match for match in reading.find_all(_BARE_MODEL) if _is_model(reading, match)]
+    for before, match in zip([None, *models], models, strict=False):
+        between = reading.text.clean[before.end() : match.start()] if before else ""
+        if before is None or regex(rf"(?<!\w){CORRECTION}").search(between):
+            reading.claim("base_model", reading.text.name(match), match)
+    called = (
+        r"(?:base[- ]?model|model|backbone|checkpoint)"
+        r"(?:(?: is| called| named|:|=)*\s*(?=[\"`])|(?: is| called| named|:|=)+\s*)"
+        rf"(?P<name>{_QUOTED}|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
     )
-    if called and called["name"]:
-        value = reading.text.cased[called.start("name") : called.end("name")].strip('"`')
-        reading.claim("base_model", value, called.start("name"), called.end("name"))
+    if not models and (name := reading.find(called)):
+        reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))
 
 
 def _is_model(reading: Reading, match: re.Match[str]) -> bool:
     """Whether a model's name is wanted, and meant where it is a common word too."""
-    if re.search(NOT_WANTED, reading.before(match.start())):
+    if reading.follows(NOT_WANTED, match):
         return False
-    if match.group() not in ("opt", "bloom", "falcon", "granite", "electra"):
-        return True
-    return re.search(r"(?:tune|train|model|adapt|with|use)\s+$", reading.before(match.start())) is not None
+    return match.group() not in _COMMON_WORDS or reading.follows(r"(?:tune|train|model|adapt|with|use)\s+$", match)
 
 
 def read_bare_dataset(reading: Reading) -> None:
+    """ "on banking77", "the alpaca data set", "data set: my_rows"."""
     match = reading.find(
-        rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{DATASET_NAMES}(?:[-_][\w-]+)?)|"
-        rf"(?P<first>{DATASET_NAMES}(?:[-_][\w-]+)?) (?:data ?set|corpus))"
+        rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{_DATA_SET})|"
+        rf"(?P<first>{_DATA_SET}) (?:data ?set|corpus))"
     ) or reading.find(
-        r"(?:on|from|using|with)(?: the)? (?P<known>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|"
-        r"[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
-        r"data ?set(?: is| called| named|:|=)+\s*(?P<named>\"[^\"\n\x00]+\"|`[^`\n\x00]+`|[\w-]+)"
+        rf"(?:on|from|using|with)(?: the)? (?P<known>{_QUOTED}|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
+        rf"data ?set(?: is| called| named|:|=)+\s*(?P<named>{_QUOTED}|[\w-]+)"
     )
-    if match is None:
-        return
-    group = next(name for name, value in match.groupdict().items() if value)
-    value = reading.text.cased[match.start(group) : match.end(group)].strip('"`')
-    reading.claim("data.train", value, match.start(group), match.end(group))
+    if match:
+        group = match.lastgroup or 0
+        reading.claim("data.train", reading.text.name(match, group), match.span(group))

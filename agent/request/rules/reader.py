@@ -7,7 +7,7 @@ Each reader consumes the words it understood, so that no number is read twice. A
 from agent.request.draft import Draft, DraftSpec, Quote, Rejected
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
-from agent.request.rules.edits import merged, nested
+from agent.request.rules.edits import merged
 from agent.request.rules.hyperparameters import read_hyperparameters
 from agent.request.rules.injections import read_injections
 from agent.request.rules.intents import (
@@ -24,6 +24,7 @@ from agent.request.rules.objective import read_objective
 from agent.request.rules.quantities import read_quantities
 from agent.request.rules.text import Text
 from agent.request.rules.tradeoffs import read_tradeoffs
+from trainers.dotted import nested
 from trainers.spec import Intent, Metric
 
 MAX_QUESTIONS = 3
@@ -76,14 +77,9 @@ def _draft(reading: Reading) -> Draft:
     asked = {question.field for question in reading.questions}
     settled = {name: claim for name, claim in settled.items() if name not in asked}
     values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
-    inferred = {
-        name: (value, reason)
-        for name, (value, reason) in reading.inferred.items()
-        if name not in values and name not in asked
-    }
-    values |= {name: value for name, (value, _) in inferred.items()}
+    inferred = {name: found for name, found in reading.inferred.items() if name not in asked | values.keys()}
     return Draft(
-        spec=DraftSpec.model_validate(nested(values)),
+        spec=DraftSpec.model_validate(nested(values | {name: value for name, (value, _) in inferred.items()})),
         quotes=tuple(Quote(field=n, quote=reading.text.quote(c.start, c.end)) for n, c in settled.items()),
         inferred={name: reason for name, (_, reason) in inferred.items()},
         rejected=tuple(reading.rejected),

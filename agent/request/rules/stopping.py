@@ -1,7 +1,6 @@
 """Whether trials that look hopeless may be stopped early, as a request says it."""
 
 from agent.request.rules.claims import Reading
-from agent.request.rules.text import Lazy
 
 _TRIALS = r"(?:trials?|runs?|ones?|configs?|configurations?|experiments?|candidates?)"
 _THE = r"(?:the |an? |any |all |my |our |of |them |these |those )*"
@@ -9,13 +8,15 @@ _BAD = (
     r"(?:hopeless|bad|poor|unpromising|weak|weaker|losing|lagging|lost|failing|doomed|useless|clearly worse|worst|"
     r"worse)"
 )
-_STOP = r"(?:stop|end|kill|abort|cut(?: off)?|prune|terminate|interrupt|drop|give up(?: on)?)"
-_STOPPING = rf"(?:{_STOP}|stopping|ending|killing|aborting|cutting(?: off)?|pruning|terminating|interrupting|dropping)"
+_STOPPING = (
+    r"(?:stop|end|kill|abort|cut(?: off)?|prune|terminate|interrupt|drop|give up(?: on)?|stopping|ending|killing|"
+    r"aborting|cutting(?: off)?|pruning|terminating|interrupting|dropping)"
+)
 _NO = (
     r"(?:no|without|not|never|don't|dont|do not|doesn't|does not|disable|turn off|switch off|deactivate|skip|avoid|"
-    r"drop|remove|forbid)"
+    r"drop|remove|forbid) (?:(?:use|using|do|want|need|allow|enable|apply|ever|please|any|the) )*"
 )
-_WANT = r"(?:(?:use|using|do|want|need|allow|enable|apply|ever|please|any|the) )*"
+_SET = r"early[ _-]?stopping[\"']?\s*(?:[:=]\s*|(?:is |set to )?)"
 
 _EVERY_TRIAL = (
     rf"(?:let|run|train|carry out|finish|complete) (?:all|every|each)(?: single)?(?: one)?(?: of)?(?: the| my| our)?"
@@ -23,22 +24,21 @@ _EVERY_TRIAL = (
     r"until (?:its|their|the) end|in full|fully|all the way)"
 )
 _NEVER = (
-    rf"early[ _-]?stopping[\"']?\s*(?:[:=]\s*|(?:is |set to )?)(?:false|off|no|none|disabled)|--no-early-stopping|"
-    rf"{_NO} {_WANT}(?:early[ _-]?stopping|pruning|prune)(?: {_THE}{_TRIALS})?|"
-    rf"{_NO} {_WANT}{_STOPPING} {_THE}(?:{_BAD} )?(?:{_TRIALS} )?(?:too )?early"
+    rf"{_SET}(?:false|off|no|none|disabled)|--no-early-stopping|"
+    rf"{_NO}(?:early[ _-]?stopping|pruning|prune)(?: {_THE}{_TRIALS})?|"
+    rf"{_NO}{_STOPPING} {_THE}(?:{_BAD} )?(?:{_TRIALS} )?(?:too )?early"
 )
 _ALLOWED = (
-    r"early[ _-]?stopping[\"']?\s*(?:[:=]\s*|(?:is |set to )?)(?:true|on|yes|enabled)|--early-stopping|"
+    rf"{_SET}(?:true|on|yes|enabled)|--early-stopping|"
     rf"{_STOPPING} {_THE}{_BAD} {_TRIALS}(?: early| soon| quickly)?|{_STOPPING} {_THE}{_TRIALS} early|"
     rf"prun(?:e|ing) {_THE}(?:{_BAD} )?{_TRIALS}|"
     r"(?:(?:with|use|using|enable|allow|turn on|switch on|do|want) )?early[ _-]stopping"
 )
-_WHEN = Lazy(
+_WHEN = (
     r"\W*(?:(?:the |this |that )?(?:search|study|training)?\W*(?:at(?! (?:most|least))|once|when|as soon as|if|after|"
     r"until)(?!\w)|(?:with )?(?:a )?patience|of \d|\d|false|off)"
 )
 """After "early stopping" or "stop early": a target score, or patience in epochs."""
-
 _PATIENCE = (
     r"early[ _-]stopping\W*(?:with |and )*(?:a )?patience"
     r"(?: (?:of |is )?\d+(?: (?:epochs?|steps|evaluations))?)?"
@@ -47,12 +47,11 @@ _PATIENCE = (
 
 def read_early_stopping(reading: Reading) -> None:
     """Claim budget.early_stopping: words against it first, as they hold the words for it."""
-    for match in reading.find_all(_PATIENCE):
-        reading.text.consume(*match.span())
+    reading.skip(_PATIENCE)
     for match in reading.find_all(_EVERY_TRIAL):  # not consumed: "run all 12 trials to the end" also says how many
-        reading.claim("budget.early_stopping", False, match.start(), match.end(), consume=False)
-    for wanted, pattern in ((False, _NEVER), (True, _ALLOWED)):
-        for match in reading.find_all(pattern):
-            if wanted and _WHEN.match(reading.text.left[match.end() :]):
-                continue
-            reading.claim("budget.early_stopping", wanted, match.start(), match.end())
+        reading.claim("budget.early_stopping", False, match, consume=False)
+    for match in reading.find_all(_NEVER):
+        reading.claim("budget.early_stopping", False, match)
+    for match in reading.find_all(_ALLOWED):
+        if not reading.precedes(_WHEN, match):
+            reading.claim("budget.early_stopping", True, match)

@@ -5,49 +5,41 @@ can be quoted letter by letter.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from agent.request.rules.vocabulary import (
-    FOREIGN_ARTICLES,
-    KNOWN_TYPOS,
-    PROTECTED_WORDS,
-    SHORT_TYPO_TARGETS,
-    TRANSLATIONS,
-    TYPO_TARGETS,
-)
+from agent.request.rules.vocabulary import WORDS
 
 USED = "\x00"
 """Stands for a character that a reader has consumed; no pattern matches across it."""
 
-_CHARACTERS = str.maketrans(
-    {
-        "‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-", "→": ">", "⇒": ">", "’": "'", "‘": "'", "“": '"',
-        "”": '"', "„": '"', "«": '"', "»": '"', "\u00a0": " ", "\u202f": " ", "\u2009": " ", "，": ",", "。": ".",
-        "：": ":", "、": ",", "；": ";", "（": "(", "）": ")", "～": "~", "％": "%", "≥": "≥", "≤": "≤", "×": "x",
-        "\x00": " ", "\u200b": " ", "`": "`", "／": "/", "．": ".", "＼": "\\", "\u2024": ".", "\u2044": "/",
-        "\u2215": "/", "\u29f8": "/", "\uff1d": "=",
-    }
-    | {chr(ord("０") + digit): str(digit) for digit in range(10)}
-)  # fmt: skip
-
-_CHUNK = re.compile(r"\S+")
-_FLAG = re.compile(r"(?<!\S)--(?=[a-z])")
-_JSON_KEY = re.compile(r"(?<=[{,])\s*\"([a-z_.]+)\"\s*(?=:)")
-_WORD = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
-_QUOTED = re.compile(r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)")
-_LITERAL = re.compile(r"[\\/_@]|\w\.\w|://")
-_FOREIGN_TO = re.compile(r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)|(?<=\d)\s*(?:到|至|から)\s*(?=\d)")
-_FOREIGN_AND = re.compile(r"(?<=\d )(?:y|e|en|i|et|und|и)(?= \d)")
-_BEFORE_NUMBER = re.compile(r"(?<![\w./-])([a-z]{3,6})(?=\s*[:=]?\s*\d)")
-_NUMBERED = ("rank", "seed", "beta", "alpha")
-_COUNTED_FOREIGN = re.compile(r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)")
-"""Words for "trials" that mean something else where no number precedes them."""
-_CONTEXTUAL = {_FOREIGN_TO: " to ", _FOREIGN_AND: "and", _COUNTED_FOREIGN: "trials"}
 CJK = "\u3040-\u30ff\u3400-\u9fff"
+_CHARACTERS = str.maketrans(
+    "‐‑‒–—−→⇒’‘“”„«»\u00a0\u202f\u2009，。：、；（）～％×\x00\u200b／．＼\u2024\u2044\u2215\u29f8\uff1d０１２３４５６７８９",
+    '------>>\'\'"""""   ,.:,;()~%x  /.\\.///=0123456789',
+)
+_FLAG = r"(?<!\S)--(?=[a-z])"
+_JSON_KEY = r"(?<=[{,])\s*\"([a-z_.]+)\"\s*(?=:)"
+_WORD = r"[^\W\d_]+(?:[-'][^\W\d_]+)*"
+_QUOTED = r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)"
+_LITERAL = r"[\\/_@]|\w\.\w|://"
+_BEFORE_NUMBER = r"(?<![\w./-])([a-z]{3,6})(?=\s*[:=]?\s*\d)"
+_NUMBERED = ("rank", "seed", "beta", "alpha")
+_BETWEEN_NUMBERS = {
+    r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)": "trials",
+    r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)|(?<=\d)\s*(?:到|至|から)\s*(?=\d)": " to ",
+    r"(?<=\d )(?:y|e|en|i|et|und|и)(?= \d)": "and",
+}
+"""Words of other languages that mean something else where no number stands before them."""
+
+
+@cache
+def regex(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """`pattern` compiled once, when it is first needed: a long one takes milliseconds."""
+    return re.compile(pattern, flags)
 
 
 class Text:
@@ -58,11 +50,10 @@ class Text:
         cleaned = original.translate(_CHARACTERS)
         pieces: list[tuple[str, int, int]] = []  # (text, start and end in the request)
         at = 0
-        for start, end, replacement in _replacements(cleaned):
+        for start, end, replacement in [*_replacements(cleaned), (len(cleaned), len(cleaned), "")]:
             pieces += [(c, at + i, at + i + 1) for i, c in enumerate(cleaned[at:start])]
             pieces += [(c, start, end) for c in replacement]
             at = end
-        pieces += [(c, at + i, at + i + 1) for i, c in enumerate(cleaned[at:])]
         self.cased = "".join(piece[0] for piece in pieces)
         self._starts = [piece[1] for piece in pieces]
         self._ends = [piece[2] for piece in pieces]
@@ -71,13 +62,13 @@ class Text:
 
     def quote(self, start: int, end: int) -> str:
         """The words of the request behind `clean[start:end]`."""
-        while start < end and self.clean[start].isspace():
-            start += 1
-        while end > start and self.clean[end - 1].isspace():
-            end -= 1
-        if start >= end:
-            return ""
-        return self.original[self._starts[start] : self._ends[end - 1]]
+        words = self.clean[start:end]
+        start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
+        return self.original[self._starts[start] : self._ends[end - 1]] if start < end else ""
+
+    def name(self, match: re.Match[str], group: int | str = 0) -> str:
+        """What a match in `left` names, as it was typed but for quotation marks around it."""
+        return self.cased[match.start(group) : match.end(group)].strip("\"'`")
 
     def consume(self, start: int, end: int) -> None:
         """Keep `clean[start:end]` from being read again."""
@@ -90,74 +81,80 @@ def _lower(text: str) -> str:
 
 def _replacements(text: str) -> list[tuple[int, int, str]]:
     """Translations and corrected typos as (start, end, replacement), in order, never inside paths, ids or quotes."""
-    keys = [(*m.span(), f" {m[1]}") for m in _JSON_KEY.finditer(text)]
-    keys += [(*m.span(), "; ") for m in _FLAG.finditer(text)]
-    bare = _JSON_KEY.sub(lambda m: " " * len(m.group()), text)
-    fixed = [(start, end) for start, end, _ in keys] + [match.span() for match in _QUOTED.finditer(bare)]
-    fixed += [m.span() for m in _CHUNK.finditer(text) if _LITERAL.search(m.group().strip(".,;:!?()[]")) and not _cjk(m)]
-    low = _lower(text)
-    taken = bytearray(len(text))
-    for start, end in fixed:
-        taken[start:end] = b"\1" * (end - start)
-    found: list[tuple[int, int, str]] = list(keys)
-    pattern, meaning = _translations()
-    for match in [
-        *pattern.finditer(low),
-        *_COUNTED_FOREIGN.finditer(low),
-        *_FOREIGN_TO.finditer(low),
-        *_FOREIGN_AND.finditer(low),
-    ]:
-        if not any(taken[match.start() : match.end()]):
-            english = _CONTEXTUAL.get(match.re) or meaning[match.group()]
-            spaced = f" {english} " if _cjk(match) else english
-            found.append((match.start(), match.end(), spaced))
-            taken[match.start() : match.end()] = b"\1" * (match.end() - match.start())
-    if len(found) > len(keys):
-        found += [(*m.span(), "the") for m in _articles().finditer(low) if not any(taken[m.start() : m.end()])]
-    for match in _BEFORE_NUMBER.finditer(low):
-        name = next((t for t in _NUMBERED if _slips(match[1], t)), None)
-        if name and not any(taken[match.start(1) : match.end(1)]):
-            found.append((match.start(1), match.end(1), name))
-            taken[match.start(1) : match.end(1)] = b"\1" * len(match[1])
-    free = (m for m in _WORD.finditer(low) if not any(taken[m.start() : m.end()]))
-    return sorted(found + [(*m.span(), corrected) for m in free if (corrected := _corrected(m.group()))])
+    low, taken = _lower(text), bytearray(len(text))
+    replaced: list[tuple[int, int, str]] = []
+
+    def replace(rewritten: Iterable[tuple[re.Match[str], str]]) -> None:
+        for match, word in rewritten:
+            if not any(taken[match.start() : match.end()]):
+                replaced.append((*match.span(), word))
+                taken[match.start() : match.end()] = b"\1" * len(match.group())
+
+    replace((key, f" {key[1]}") for key in regex(_JSON_KEY).finditer(text))
+    replace((flag, "; ") for flag in regex(_FLAG).finditer(text))
+    signs = len(replaced)
+    for match in _literals(text):
+        taken[match.start() : match.end()] = b"\1" * len(match.group())
+    replace(_translated(low))
+    if len(replaced) > signs:
+        articles = rf"(?<![\w'-])(?:{'|'.join(WORDS.foreign_articles)})(?![\w'-])(?=\s)"
+        replace((article, "the") for article in regex(articles).finditer(low))
+    replace(_respelt(low))
+    return sorted(replaced)
 
 
-def _cjk(match: re.Match[str]) -> bool:
-    return re.search(f"[{CJK}]", match.group()) is not None
+def _literals(text: str) -> Iterator[re.Match[str]]:
+    """Quotations, but for the keys of JSON, and paths, ids and addresses."""
+    yield from regex(_QUOTED).finditer(regex(_JSON_KEY).sub(lambda key: " " * len(key.group()), text))
+    for chunk in regex(r"\S+").finditer(text):
+        if regex(_LITERAL).search(chunk.group().strip(".,;:!?()[]")) and not _is_cjk(chunk.group()):
+            yield chunk
+
+
+def _translated(low: str) -> Iterator[tuple[re.Match[str], str]]:
+    pattern, english = _translations()
+    words = [(match, english[match.group()]) for match in pattern.finditer(low)]
+    words += [(match, word) for between, word in _BETWEEN_NUMBERS.items() for match in regex(between).finditer(low)]
+    return ((match, f" {word} " if _is_cjk(match.group()) else word) for match, word in words)
+
+
+def _respelt(low: str) -> Iterator[tuple[re.Match[str], str]]:
+    for match in regex(_BEFORE_NUMBER).finditer(low):
+        if name := next((name for name in _NUMBERED if _slips(match[1], name)), None):
+            yield match, name
+    for match in regex(_WORD).finditer(low):
+        if word := _corrected(match.group()):
+            yield match, word
+
+
+def _is_cjk(text: str) -> bool:
+    return regex(f"[{CJK}]").search(text) is not None
 
 
 @cache
 def _translations() -> tuple[re.Pattern[str], dict[str, str]]:
-    meaning = {word: english for english, words in TRANSLATIONS.items() for word in words}
-    by_length = sorted(meaning, key=len, reverse=True)
-    spaced = "|".join(re.escape(w) for w in by_length if not re.search(f"[{CJK}]", w))
-    joined = "|".join(re.escape(w) for w in by_length if re.search(f"[{CJK}]", w))
-    return re.compile(rf"(?<![\w-])(?:{spaced})(?![\w-])|{joined}"), meaning
-
-
-@cache
-def _articles() -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w'-])(?:{'|'.join(FOREIGN_ARTICLES)})(?![\w'-])(?=\s)")
+    """A pattern of the words of other languages, the longest first, and what each means."""
+    english = {word: meaning for meaning, words in WORDS.translations.items() for word in words}
+    by_length = sorted(english, key=len, reverse=True)
+    spaced = "|".join(re.escape(w) for w in by_length if not _is_cjk(w))
+    joined = "|".join(re.escape(w) for w in by_length if _is_cjk(w))
+    return re.compile(rf"(?<![\w-])(?:{spaced})(?![\w-])|{joined}"), english
 
 
 @cache
 def _corrected(word: str) -> str | None:
     """The vocabulary word that `word` is a misspelling of, or None."""
-    if word in KNOWN_TYPOS:
-        return KNOWN_TYPOS[word]
-    if not 4 <= len(word) <= 16 or word in PROTECTED_WORDS or word in _known() or not word.isascii():
+    if word in WORDS.typos:
+        return WORDS.typos[word]
+    targets, swapped = WORDS.typo_targets, WORDS.swapped_typo_targets
+    correct = word in WORDS.correct or word in targets or word in swapped
+    if correct or not 4 <= len(word) <= 16 or not word.isascii():
         return None
-    short = next((t for t in SHORT_TYPO_TARGETS if _swapped(word, t)), None)
+    short = next((target for target in swapped if _swapped(word, target)), None)
     if short or len(word) < 5:
         return short
-    near = process.extract(word, TYPO_TARGETS, scorer=OSA.distance, score_cutoff=2 if len(word) > 5 else 1, limit=8)
+    near = process.extract(word, targets, scorer=OSA.distance, score_cutoff=2 if len(word) > 5 else 1, limit=8)
     return next((str(target) for target, distance, _ in near if _misspells(word, target, int(distance))), None)
-
-
-@cache
-def _known() -> frozenset[str]:
-    return frozenset(TYPO_TARGETS) | frozenset(SHORT_TYPO_TARGETS)
 
 
 def _swapped(word: str, target: str) -> bool:
@@ -169,22 +166,20 @@ def _misspells(word: str, target: str, distance: int) -> bool:
     """One slip for short words; two for long ones, or where no letter is missing: swapped or doubled letters only."""
     if word[0] != target[0] and not _swapped(word[:2], target[:2]):
         return False
-    if _undoubled(word) == _undoubled(target) and (len(word) > len(target) or not _inflected(word, target)):
-        return not (_inflected(word, target) and not word.endswith("ss"))
-    if _inflected(word, target):
-        return False
-    same_letters = sorted(word) == sorted(target)
-    return distance <= 1 or len(word) >= 8 or same_letters
+    inflected = _inflected(word, target)
+    if _undoubled(word) == _undoubled(target) and (len(word) > len(target) or not inflected):
+        return not inflected or word.endswith("ss")
+    return not inflected and (distance <= 1 or len(word) >= 8 or sorted(word) == sorted(target))
 
 
 def _slips(word: str, target: str) -> bool:
     """Whether one letter of a short name before a number is wrong, missing or doubled."""
     near = word[0] == target[0] and OSA.distance(word, target) == 1
-    return near and word not in PROTECTED_WORDS and not _inflected(word, target)
+    return near and word not in WORDS.correct and not _inflected(word, target)
 
 
 def _undoubled(word: str) -> str:
-    return re.sub(r"(.)\1+", r"\1", word)
+    return regex(r"(.)\1+").sub(r"\1", word)
 
 
 def _inflected(word: str, target: str) -> bool:
@@ -193,34 +188,3 @@ def _inflected(word: str, target: str) -> bool:
     return any(word == target + e or target == word + e for e in endings) or (
         word[:-1] == target[:-1] and word[-1] in "drs" and target[-1] in "drs"
     )
-
-
-class Lazy:
-    """A pattern with the methods of `re.Pattern` that the reader uses. Compiling a long one takes milliseconds."""
-
-    def __init__(self, pattern: str, flags: int = 0) -> None:
-        self.pattern = pattern
-        self.flags = flags
-        self._compiled: re.Pattern[str] | None = None
-
-    def compiled(self) -> re.Pattern[str]:
-        """The compiled pattern."""
-        if self._compiled is None:
-            self._compiled = re.compile(self.pattern, self.flags)
-        return self._compiled
-
-    def search(self, text: str, start: int = 0, end: int | None = None) -> re.Match[str] | None:
-        """As `re.Pattern.search`."""
-        return self.compiled().search(text, start, len(text) if end is None else end)
-
-    def match(self, text: str) -> re.Match[str] | None:
-        """As `re.Pattern.match`."""
-        return self.compiled().match(text)
-
-    def finditer(self, text: str, start: int = 0, end: int | None = None) -> Iterator[re.Match[str]]:
-        """As `re.Pattern.finditer`."""
-        return self.compiled().finditer(text, start, len(text) if end is None else end)
-
-    def fullmatch(self, text: str) -> re.Match[str] | None:
-        """As `re.Pattern.fullmatch`."""
-        return self.compiled().fullmatch(text)

@@ -15,7 +15,7 @@ import pytest
 from agent.run.executor import Slot
 from agent.run.local import LocalExecutor, local_slots
 from evals.spec import EvalSpec
-from tools.attempt import AttemptSpec, Event, Failed, Finished
+from tools.attempt import Event, Failed, Finished, TrainAttempt
 from tools.child import child_environment
 from trainers.spec import Adapter, FailureReason, Metric, Task, TrainSpec
 
@@ -54,7 +54,7 @@ def executor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalE
     running.close()
 
 
-def spec(name: str, timeout_seconds: float | None = None) -> AttemptSpec:
+def spec(name: str, timeout_seconds: float | None = None) -> TrainAttempt:
     """An attempt that the scripted worker understands by its name."""
     here = Path("unused")
     train = TrainSpec(
@@ -62,7 +62,7 @@ def spec(name: str, timeout_seconds: float | None = None) -> AttemptSpec:
         train_file=here, validation_file=here, max_seq_length=8, output_dir=here,
     )  # fmt: skip
     judged = EvalSpec(task=Task.CLASSIFICATION, metric=Metric.ACCURACY, file=here, max_seq_length=8)
-    return AttemptSpec(
+    return TrainAttempt(
         attempt_id=name, train=train, evaluate=judged, keep_adapter=False, timeout_seconds=timeout_seconds
     )
 

@@ -3,8 +3,9 @@
 import pytest
 
 from tools.data.canonical_rows import canonical_rows
-from tools.data.columns import Detected, RowKind, Undecided, detect_columns
+from tools.data.columns import Detected, Undecided
 from tools.data.data_profile import SourceProfile
+from tools.data.detect import detect_columns
 from tools.data.table import Row, Table, columns_of
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
@@ -123,7 +124,6 @@ def test_sharegpt_turns_become_messages() -> None:
     """from / value turns get OpenAI's names."""
     rows: list[Row] = [{"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]}] * 5
     found = detected(rows)
-    assert found.kind is RowKind.MESSAGES
     assert canonical_rows(rows, found, "data.train").rows[0] == {
         "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
     }
@@ -226,13 +226,13 @@ def test_list_labels_are_refused() -> None:
 def test_equal_labels_of_different_types_are_one_class() -> None:
     """1, 1.0 and "1" from files of different formats name the same class."""
     rows: list[Row] = [{"text": "a b c", "label": label} for label in (1, 1.0, "1 ", True)]
-    found = Detected(Task.CLASSIFICATION, RowKind.TEXT_LABEL, Columns(text="text", label="label"))
+    found = Detected(Task.CLASSIFICATION, Columns(text="text", label="label"))
     assert [r["label"] for r in canonical_rows(rows, found, "data.train").rows] == ["1", "1", "1", "true"]
 
 
-MESSAGES = Detected(Task.SFT, RowKind.MESSAGES, Columns(messages="m"))
-PAIR = Detected(Task.PREFERENCE, RowKind.PREFERENCE, Columns(prompt="p", chosen="c", rejected="r"))
-COMPLETIONS = Detected(Task.SFT, RowKind.PROMPT_COMPLETION, Columns(prompt="p", completion="c"))
+MESSAGES = Detected(Task.SFT, Columns(messages="m"))
+PAIR = Detected(Task.PREFERENCE, Columns(prompt="p", chosen="c", rejected="r"))
+COMPLETIONS = Detected(Task.SFT, Columns(prompt="p", completion="c"))
 USER, GOOD, BAD = ({"role": r, "content": c} for r, c in (("user", "hi"), ("assistant", "yes"), ("assistant", "no")))
 
 
@@ -252,7 +252,7 @@ USER, GOOD, BAD = ({"role": r, "content": c} for r, c in (("user", "hi"), ("assi
         (PAIR, {"p": "x", "c": [USER, GOOD], "r": [GOOD, BAD]}, "differ before it"),
         (PAIR, {"p": "x", "c": [USER, GOOD, USER, GOOD], "r": [USER, GOOD, USER, BAD]}, "several answers"),
         (PAIR, {"p": "x", "c": [USER, GOOD], "r": []}, "list of messages"),
-        (Detected(Task.SFT, RowKind.TEXT, Columns(text="t")), {"t": ""}, "column 't' is empty"),
+        (Detected(Task.SFT, Columns(text="t")), {"t": ""}, "column 't' is empty"),
     ],
 )
 def test_unusable_rows_are_refused_with_the_reason(detected_as: Detected, row: Row, words: str) -> None:

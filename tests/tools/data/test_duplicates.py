@@ -9,7 +9,6 @@ from tools.data.duplicates import (
     MIN_WORDS,
     THRESHOLD,
     exact_twins,
-    judged_text,
     longest_shared_span,
     near_links,
     normalised,
@@ -17,6 +16,7 @@ from tools.data.duplicates import (
     whole_text,
     words,
 )
+from tools.data.tasks import TASKS
 from trainers.spec import Task
 
 LONG = "please tell me where my new bank card is because i have waited for two weeks"
@@ -106,8 +106,8 @@ def test_judged_text_is_the_prompt_unless_it_is_short() -> None:
     """A shared short prompt does not make two examples the same; a long one does."""
     long = {"prompt": LONG, "completion": "a"}
     short = {"prompt": "def close(self):", "completion": "a"}
-    assert judged_text(long, Task.SFT) == judged_text({**long, "completion": "b"}, Task.SFT)
-    assert judged_text(short, Task.SFT) != judged_text({**short, "completion": "b"}, Task.SFT)
+    assert TASKS[Task.SFT].judged_text(long) == TASKS[Task.SFT].judged_text({**long, "completion": "b"})
+    assert TASKS[Task.SFT].judged_text(short) != TASKS[Task.SFT].judged_text({**short, "completion": "b"})
     assert whole_text(long) != whole_text({**long, "completion": "b"})
 
 
@@ -115,7 +115,7 @@ def test_judged_text_of_a_conversation_is_what_the_user_says() -> None:
     """Conversations with the same questions are the same, whatever was answered."""
     turns = [{"role": "user", "content": LONG}, {"role": "assistant", "content": "one"}]
     other = [turns[0], {"role": "assistant", "content": "two"}]
-    assert judged_text({"messages": turns}, Task.SFT) == judged_text({"messages": other}, Task.SFT)
+    assert TASKS[Task.SFT].judged_text({"messages": turns}) == TASKS[Task.SFT].judged_text({"messages": other})
 
 
 def test_templated_rows_stay_affordable() -> None:

@@ -11,6 +11,7 @@ from tools.data.control_tokens import escape_control_tokens
 from tools.data.data_profile import LengthProfile
 from tools.data.lengths import SAMPLE_ROWS, control_tokens, measure_lengths, percentile
 from tools.data.table import Row
+from tools.data.tasks import TASKS
 from trainers.errors import InputError
 from trainers.spec import Task
 
@@ -32,7 +33,13 @@ def measured(
     rows: list[Row], task: Task, file: Path | None, positions: int | None = None, limit: int | None = None
 ) -> tuple[LengthProfile, tuple[str, ...]]:
     return measure_lengths(
-        rows, task, tokenizer_file=file, tokenizer_name="t", max_positions=positions, max_seq_length=limit, seed=0
+        rows,
+        TASKS[task].length,
+        tokenizer_file=file,
+        tokenizer_name="t",
+        max_positions=positions,
+        max_seq_length=limit,
+        seed=0,
     )
 
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tools.data.duplicates import THRESHOLD, judged_text
+from tools.data.duplicates import THRESHOLD
 from tools.data.profile_data import Profiled, profile
 from tools.data.table import Row, canonical_jsonl
+from tools.data.tasks import TASKS
 from trainers.errors import InputError
 from trainers.spec import Columns, Constraints, Data, Task
 
@@ -125,7 +126,7 @@ def test_no_removed_row_lacks_a_twin(tmp_path: Path, pairs: list[tuple[str, str]
     ]
     left = Counter(map(json.dumps, source)) - Counter(map(json.dumps, kept))
     assert left.total() == result.profile.duplicates.removed_from_train
-    everything = [judged_text(row, Task.CLASSIFICATION) for row in kept]
+    everything = [TASKS[Task.CLASSIFICATION].judged_text(row) for row in kept]
     assert all(any(_twins(json.loads(row)["text"], text) for text in everything) for row in left)
     in_train = {r["text"] for r in result.rows["train"]}
     assert in_train.isdisjoint(r["text"] for s in ("validation", "test") for r in result.rows[s])

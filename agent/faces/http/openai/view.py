@@ -19,7 +19,6 @@ from agent.faces.http.openai.shapes import (
 )
 from agent.study.desk_rows import Submission
 from agent.study.nouns import Study, StudyState
-from trainers.spec import Task
 
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
 
@@ -88,7 +87,7 @@ def model_name(study: Study, suffix: str | None) -> str:
 def _method(study: Study, asked: JobRequest | None) -> tuple[Method, Hyperparameters]:
     stated = asked.stated if asked else Hyperparameters()
     known = stated.model_dump(exclude_none=True)
-    dpo = study.spec.task is Task.PREFERENCE
+    dpo = study.spec.loss is not None
     names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
     full = Hyperparameters.model_validate({name: known.get(name, AUTO) for name in names})
     options = MethodOptions(hyperparameters=full)

@@ -64,10 +64,13 @@ def test_escaped_control_tokens_are_reported(sft, tmp_path):
     assert "1 training rows" in fit(spec, Resident(), lambda p, n: None).result.deviations[0]
 
 
-def test_nothing_is_reported_to_the_hub(sft):
-    """TRL's usage report is switched off in our subclasses."""
-    from trainers import preference as ours
-    from trainers.sft import Quiet
+def test_nothing_is_reported_to_the_hub():
+    """TRL's usage report is switched off in every trainer of ours."""
+    from trl import DPOTrainer, KTOTrainer, SFTTrainer
+    from trl.experimental.cpo import CPOTrainer
 
-    for trainer in (Quiet, ours.Pairs, ours.Singles, ours.Margins):
-        assert trainer._send_telemetry(object()) is None
+    from trainers.run import quiet
+
+    for trainer in (SFTTrainer, DPOTrainer, KTOTrainer, CPOTrainer):
+        assert hasattr(trainer, "_send_telemetry")
+        assert quiet(trainer)._send_telemetry(object()) is None

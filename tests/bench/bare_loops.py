@@ -1,6 +1,6 @@
 """The same training written directly against transformers, PEFT and TRL: what our own trainers are compared with.
 
-Only for `evals/overhead.py`. Nothing of ours runs inside the timed loop; the arguments are ours so that both sides
+Only for `overhead.py` beside it. Nothing of ours runs inside the timed loop; the arguments are ours so that both sides
 do the same work.
 """
 

@@ -1,6 +1,6 @@
 """The benchmark of training overhead measures both sides of every trainer."""
 
-from evals.overhead import TARGET_RATIO, measure_overhead
+from tests.bench.overhead import TARGET_RATIO, measure_overhead
 from trainers.spec import Task
 
 

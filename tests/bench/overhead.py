@@ -1,4 +1,4 @@
-"""What our trainers cost over a bare library loop, per optimizer step: `python -m evals.overhead [--json]`.
+"""What our trainers cost over a bare library loop, per optimizer step: `python -m tests.bench.overhead [--json]`.
 
 Both sides train the same model on the same rows with the same arguments, in turns, several times; the ratio is that
 of the medians. Target: at most 1.03. Evaluation, loading and tokenising are not in the timed part of either side.
@@ -54,7 +54,7 @@ def measure_overhead(directory: Path, *, repeats: int = 5, steps: int = 20, batc
 
 
 def _compare(task: Task, directory: Path, repeats: int, steps: int, batch_size: int) -> Comparison:
-    from trainers.bare import bare_seconds_per_step
+    from tests.bench.bare_loops import bare_seconds_per_step
     from trainers.base import Resident
     from trainers.fit import fit
 

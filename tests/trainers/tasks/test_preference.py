@@ -8,8 +8,8 @@ import torch
 from trainers.base import Resident
 from trainers.errors import AttemptFailed
 from trainers.fit import fit
-from trainers.preference import single_answers
 from trainers.spec import Loss
+from trainers.tasks.preference import single_answers
 
 BETA = {"sigmoid_norm": 5.0, "simpo": 2.5, "hinge": 1.0}
 

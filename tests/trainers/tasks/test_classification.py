@@ -5,8 +5,8 @@ import torch
 
 from trainers.adapters import head_modules
 from trainers.base import Resident
-from trainers.classify import optimizer, padder, weighted_loss
 from trainers.fit import fit
+from trainers.tasks.classification import optimizer, padder, weighted_loss
 
 
 def accuracy(trained, rows):
@@ -86,7 +86,7 @@ def test_head_learns_at_its_own_rate(classification):
     loaded = Resident().load(spec)
     assert head_modules(loaded) == ["classifier"]
     model = get_peft_model(loaded.model, lora_config(spec, loaded))
-    groups = optimizer(model, spec, loaded).param_groups
+    groups = optimizer(model, spec, head_modules(loaded)).param_groups
     assert sorted({group["lr"] for group in groups}) == [1e-3, 1e-2]
     head = sum(p.numel() for group in groups if group["lr"] == 1e-2 for p in group["params"])
     assert head == 32 * 2 + 2

@@ -1,0 +1,60 @@
+"""Which task a table is for, and which column is what: by usual names first, then by what the cells hold.
+
+Columns the user named are taken as they are or refused; nothing similar is put in their place. What stays open after
+names and content becomes a question (`Undecided`), never a guess.
+"""
+
+import difflib
+from dataclasses import replace
+
+from tools.data.columns import Detected, Undecided, listed
+from tools.data.table import Table
+from tools.data.tasks import TASKS
+from trainers.errors import InputError
+from trainers.spec import Columns, Task
+
+
+def detect_columns(table: Table, task: Task | None, given: Columns) -> Detected:
+    """Task and columns of a table. Cost: a few passes over at most 2,000 rows.
+
+    Raises InputError for a given column that the table lacks (with near names), or where the columns cannot serve
+    the task; Undecided where more than one reading is left.
+    """
+    _check_given(table, given)
+    task, why = (task, "given by the user") if task is not None else _infer_task(table, given)
+    detected = TASKS[task].columns(table, given)
+    _check_apart(detected.columns)
+    return replace(detected, evidence={"task": why, **detected.evidence})
+
+
+def _check_given(table: Table, given: Columns) -> None:
+    for role, column in given:
+        if column is None or column in table.columns:
+            continue
+        folded = {c.casefold(): c for c in table.columns}
+        near = difflib.get_close_matches(column.casefold(), list(folded), n=3, cutoff=0.6)
+        hint = f"Did you mean {' or '.join(folded[n] for n in near)}?" if near else f"Columns: {listed(table.columns)}."
+        rule = f"the column must be in {table.source.name}; it has no column {column!r}"
+        raise InputError(
+            f"data.columns.{role}", f"{rule} (it has {listed(table.columns)}).", hint, code="unknown_column"
+        )
+
+
+def _check_apart(columns: Columns) -> None:
+    roles: dict[str, str] = {}
+    for role, column in columns:
+        if column is not None and (other := roles.setdefault(column, role)) != role:
+            rule = f"{other} and {role} must be different columns; both are {column!r}."
+            raise InputError(f"data.columns.{role}", rule, f"Name the {role} column.", code="same_column")
+
+
+def _infer_task(table: Table, given: Columns) -> tuple[Task, str]:
+    reasons = [(task, rows.named(given)) for task, rows in TASKS.items()]
+    if not any(why for _, why in reasons):
+        reasons = [(task, rows.recognised(table)) for task, rows in TASKS.items()]
+    for task, why in reasons:
+        if why:
+            return task, why
+    *others, last = Task
+    question = f"Is {table.source.name} for {', '.join(others)} or {last} tuning? Its columns: {listed(table.columns)}."
+    raise Undecided("task", question, next((task for task, rows in TASKS.items() if rows.plausible(table)), None))

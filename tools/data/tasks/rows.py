@@ -1,0 +1,135 @@
+"""What a task gives to the reading of data: everything that the folder `tools/data/` needs to know of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tools.data.columns import Detected
+from tools.data.duplicates import normalised, whole_text
+from tools.data.lengths import TOKENS_PER_TURN, texts_of
+from tools.data.table import Row, Table
+from trainers.spec import Columns, Task
+
+ROLES = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
+    "system": "system",
+    "tool": "tool",
+    "function": "tool",
+}
+"""ShareGPT's and OpenAI's names of who speaks."""
+
+
+class LeftOut(Enum):
+    """Why a sound row says nothing that could be learnt, and is dropped."""
+
+    TIE = "the votes tie"
+    SAME = "chosen and rejected are the same"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Class names in index order, training rows of each, and loss weights (empty: all 1)."""
+
+    labels: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    weights: tuple[float, ...] = ()
+
+
+class TaskRows(ABC):
+    """How rows of one task are recognised, brought into canonical form, checked and measured."""
+
+    task: Task
+    strata: str | None = None
+    """Key of canonical rows whose values are kept in equal shares when splits are cut."""
+
+    @abstractmethod
+    def named(self, given: Columns) -> str | None:
+        """Why the columns that the user named mean this task; None where they do not."""
+
+    @abstractmethod
+    def recognised(self, table: Table) -> str | None:
+        """Why a table without a named task is for this one; None where it is not."""
+
+    def plausible(self, table: Table) -> bool:
+        """Whether this task is the one to suggest for a table that no task recognises."""
+        return False
+
+    @abstractmethod
+    def columns(self, table: Table, given: Columns) -> Detected:
+        """Which column is what. Raises InputError where none can serve, Undecided where the user must say."""
+
+    @abstractmethod
+    def canonical(self, row: Row, detected: Detected) -> Row | str | LeftOut:
+        """The canonical row, or what it lacks, or why it says nothing."""
+
+    def judged_text(self, row: Row) -> str:
+        """The part of a canonical row that must not be seen in training, normalised: the input of the model.
+
+        The prompt (or the user's turns) where it has six words or more, since shorter ones are often shared on
+        purpose, else the whole row.
+        """
+        if isinstance(turns := row.get("messages"), list):
+            asked = normalised("\n".join(turn["content"] for turn in turns if turn["role"] == "user"))
+        else:
+            asked = normalised(str(row.get("prompt", "")))
+        return asked if len(asked.split()) >= 6 else whole_text(row)
+
+    def length(self, row: Row, count: Callable[[str], int]) -> int:
+        """Tokens of a whole training example; `count` gives those of a text. One more ends what is learnt."""
+        n_turns = len(turns) if isinstance(turns := row.get("messages"), list) else 0
+        return sum(count(text) for text in texts_of(row)) + n_turns * TOKENS_PER_TURN + 1
+
+    def check(self, rows: list[Row]) -> None:
+        """Raise InputError for canonical rows of the train source that cannot be what the task needs."""
+        return
+
+    def remarks(self, train: list[Row]) -> list[str]:
+        """What the plan says of training rows that are odd but kept."""
+        return []
+
+    def classes(self, splits: dict[str, list[Row]], notes: list[str]) -> Classes:
+        """The classes of canonical rows, if the task has any; `notes` is added to."""
+        return Classes()
+
+
+def is_blank(value: object) -> bool:
+    """Whether a cell holds nothing: None, white space, or NaN (which is not itself)."""
+    return value is None or (isinstance(value, str) and not value.strip()) or value != value
+
+
+def as_text(value: object) -> str:
+    """A cell as text."""
+    return value if isinstance(value, str) else str(value)
+
+
+def prompt_with_context(row: Row, detected: Detected) -> str:
+    """The prompt, and below an empty line its context where the row has one."""
+    prompt = row.get(str(detected.columns.prompt))
+    context = row.get(detected.context) if detected.context else None
+    text = "" if prompt is None else as_text(prompt)
+    return text if is_blank(context) else f"{text}\n\n{as_text(context)}"
+
+
+def turns_of(cell: object) -> list[dict[str, str]] | str:
+    """The turns of a conversation with our names of who speaks, or what is wrong with them."""
+    if not isinstance(cell, list) or not cell:
+        return "every row needs a list of messages; it is empty or no list"
+    messages = []
+    for turn in cell:
+        if not isinstance(turn, dict):
+            return "a message must be an object with role and content; it is something else"
+        who, content = turn.get("role", turn.get("from")), turn.get("content", turn.get("value"))
+        role = ROLES.get(str(who).casefold())
+        if role is None:
+            return f"a message's role must be system, user, assistant or tool; it is {who!r}"
+        if not isinstance(content, str):
+            return "a message's content must be text; it is something else"
+        messages.append({"role": role, "content": content})
+    return messages
