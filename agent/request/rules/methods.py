@@ -74,7 +74,7 @@ _UNKNOWN_LOSS = (
     rf"(?P<set>{_LOSS}[\"']?\s*[:=]\s*[\"'`]?(?P<a>{_LOSS_NAME})[\"'`]?)"
     r"(?=[ \t]*(?:$|[.,;|)}\]\n\x00]|and\b|on\b|for\b|with\b|instead\b|please\b|[\w.]+\s*[=:])))|"
     r"(?:(?:^|(?<=[,;\n])|with|using|use|under)\s*(?:the |a |preference |dpo )*)"
-    rf"(?P<said>{_LOSS}(?: (?:is|called|named|must be|should be))?\s+[\"'`]?"
+    rf"(?P<stated>{_LOSS}(?: (?:is|called|named|must be|should be))?\s+[\"'`]?"
     rf"(?P<b>(?![a-z-]+(?:ed|ing)(?![\w-])){_LOSS_NAME})[\"'`]?)"
     r"(?=\s*(?:$|[.,;|)}\]\x00]|(?:and|on|for|with|instead|please|to|over|using|then|at)\b))|"
     rf"(?:with|using|use|under|by)\s+(?:the |a |an )?(?P<kind>[\"'`]?(?P<c>{_LOSS_NAME})[\"'`]? loss)(?! (?:of|in)\b)"
@@ -127,7 +127,7 @@ def _reject_unknown_losses(reading: Reading) -> None:
     pairs = any(claim.value is Task.PREFERENCE for claim in reading.of("task"))
     pairs = pairs or reading.find(WORDS.tasks[Task.PREFERENCE]) is not None
     for match in reading.find_all(_UNKNOWN_LOSS):
-        group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "said"), ("c", "kind")) if match[n])
+        group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "stated"), ("c", "kind")) if match[n])
         if name not in WORDS.no_loss and (group != "kind" or pairs or match["function"]):
             rule = f"the loss must be one of {', '.join(Loss)}, which are for preference tuning"
             reading.reject("loss", match.span(group), rule)
@@ -137,15 +137,15 @@ def read_task(reading: Reading) -> None:
     """Claim the task from the words for it; a task already claimed by its columns or loss stands."""
     if reading.has("task"):
         return
-    named: list[tuple[Task, re.Match[str]]] = []
+    tasks: list[tuple[Task, re.Match[str]]] = []
     for task, words in WORDS.tasks.items():
         if match := reading.find(words):
-            named.append((task, match))
+            tasks.append((task, match))
             reading.text.consume(*match.span())
-    for task, match in named:
+    for task, match in tasks:
         reading.claim("task", task, match)
     for role, task in _TASK_OF_ROLE.items():
-        if not named and reading.has(f"data.columns.{role}"):
+        if not tasks and reading.has(f"data.columns.{role}"):
             reading.infer("task", task, f"the request names a {role} column")
 
 
