@@ -65,15 +65,15 @@ def _read_arrow(reading: Reading) -> None:
         in_prose = source is None or target is None or not reading.follows(_COLUMNS_COME, match)
         if regex(r"\bto\b").search(match.group()) and in_prose and not maps:
             continue
-        is_pair = target in _TASK_OF_PAIR or source == "prompt"
-        if not is_pair and not reading.has("data.train"):
+        known = target in _TASK_OF_PAIR or source == "prompt"
+        if not known and not reading.has("data.train"):
             continue
         labels = target == "label" and source in ("text", None, "label")
         last = "label" if labels or (_classifies(reading) and target != "completion") else "completion"
         first = "text" if last == "label" else "prompt"
         if _claim(reading, first, match, "from", consume=False):
             _claim(reading, last, match, "to")
-            if is_pair and not _classifies(reading):
+            if known and not _classifies(reading):
                 reading.claim("task", _TASK_OF_PAIR[last], match, consume=False)
 
 

@@ -137,15 +137,15 @@ def read_task(reading: Reading) -> None:
     """Claim the task from the words for it; a task already claimed by its columns or loss stands."""
     if reading.has("task"):
         return
-    tasks: list[tuple[Task, re.Match[str]]] = []
+    named: list[tuple[Task, re.Match[str]]] = []
     for task, words in WORDS.tasks.items():
         if match := reading.find(words):
-            tasks.append((task, match))
+            named.append((task, match))
             reading.text.consume(*match.span())
-    for task, match in tasks:
+    for task, match in named:
         reading.claim("task", task, match)
     for role, task in _TASK_OF_ROLE.items():
-        if not tasks and reading.has(f"data.columns.{role}"):
+        if not named and reading.has(f"data.columns.{role}"):
             reading.infer("task", task, f"the request names a {role} column")
 
 
