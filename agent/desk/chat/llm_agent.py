@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.desk.chat.background import Stopped
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
-from agent.desk.chat.llm_account import Account
 from agent.desk.chat.toolbox import TOOLS
 from agent.llm import gen_ai
-from agent.llm.messages import TransportError
-from agent.llm.open import ToolModel
+from agent.llm.background import Stopped
+from agent.llm.calls import Ledger, LlmCall, LlmCaps
+from agent.llm.messages import LlmError, TransportError
+from agent.llm.open import LangChainModel
+from prompts import Rendered
 
 MAX_ROUNDS = 8
 """Calls of the model in one turn: each but the last one asks for tools."""
@@ -30,9 +31,9 @@ class TooManyRounds(Exception):
 
 
 class LlmFailed(Exception):
-    """A call of the model gave no reply; `reason` is one of the errors of `agent.llm.messages`."""
+    """A call of the model gave no reply; `reason` says why."""
 
-    def __init__(self, reason: Exception) -> None:
+    def __init__(self, reason: LlmError) -> None:
         self.reason = reason
         super().__init__(str(reason))
 
