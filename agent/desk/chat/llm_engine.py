@@ -9,21 +9,20 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from agent.desk.cards import PlanCard, Problem
-from agent.desk.chat.background import Background, Stopped
-from agent.desk.chat.compact import quoted, short
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.figures import Known
 from agent.desk.chat.happenings import Happening, Retracted, Said, ToolDone, ToolStarted
-from agent.desk.chat.llm_account import Account
-from agent.desk.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, TooManyRounds, chat_messages
-from agent.desk.chat.looking import MAX_CHAT_TOKENS
-from agent.desk.chat.replies import reply_to
+from agent.desk.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, TooManyRounds
+from agent.desk.chat.results import reply_to
 from agent.desk.chat.rules import standing_of
+from agent.desk.chat.toolbox import MAX_CHAT_TOKENS
 from agent.desk.chat.wishes import Kind, study_in, wish_of
 from agent.errors import TunewrightError
+from agent.llm.background import Background, Stopped
 from agent.llm.calls import LlmCapReached, redacted
 from agent.llm.messages import AccessError, TransportError
-from agent.llm.open import ToolModel, open_tool_model
+from agent.llm.open import LangChainModel, open_langchain
+from agent.request.markup import quoted, short
 from prompts import render
 
 _END = re.compile(r"[.!?…][\"”’)*_]*\s|\n")
@@ -73,7 +72,12 @@ STALL_SECONDS = 120.0
 HISTORY_TURNS = 12
 HISTORY_CHARACTERS = 1200
 BY_RULES = "To go on without it: /model embedded, or --llm embedded, has the rules answer."
-_ACTIONS = {Kind.CANCEL: "cancel", Kind.PAUSE: "cancel", Kind.RESUME: "resume", Kind.EXPORT: "export"}
+_ACTIONS = {
+    Kind.CANCEL: "cancel_study",
+    Kind.PAUSE: "pause_study",
+    Kind.RESUME: "resume_study",
+    Kind.EXPORT: "export_study",
+}
 
 
 class LlmEngine:
@@ -81,7 +85,7 @@ class LlmEngine:
 
     def __init__(self, stall_seconds: float = STALL_SECONDS, max_tokens: int = MAX_CHAT_TOKENS) -> None:
         """A model that gives nothing for `stall_seconds` is given up for this turn."""
-        self._opened: ToolModel | None = None
+        self._opened: LangChainModel | None = None
         self._stall_seconds, self._max_tokens = stall_seconds, max_tokens
 
     def answer(self, exchange: Exchange) -> Iterator[Happening]:
@@ -89,7 +93,7 @@ class LlmEngine:
         exchange.permits, exchange.follows = asked_for(exchange), False
         try:
             if self._opened is None:
-                self._opened = open_tool_model(exchange.memory.llm)
+                self._opened = open_langchain(exchange.memory.llm)
         except TunewrightError as error:
             exchange.problem = Problem.of(error)
             yield Said(text=f"{exchange.memory.llm} cannot be used: {error} {BY_RULES}")
@@ -109,11 +113,10 @@ class LlmEngine:
         message = f"This conversation has used {used}, which leaves no room for another reply."
         return Problem(code=LlmCapReached.code, message=message, hint=f"A new one starts from nothing. {BY_RULES}")
 
-    def _answered(self, exchange: Exchange, opened: ToolModel) -> Iterator[Happening]:
+    def _answered(self, exchange: Exchange, opened: LangChainModel) -> Iterator[Happening]:
         state = _state(exchange)
         system = render("chat_system", **state)
-        account = Account(exchange, opened, system, self._max_tokens)
-        agent = ChatAgent(opened, exchange, account, chat_messages(system.text, _history(exchange)))
+        agent = ChatAgent(opened, exchange, system, _history(exchange), self._max_tokens)
         for _ in range(ATTEMPTS):
             reply = Reply(exchange, state, opened.secrets, self._stall_seconds)
             unknown = yield from reply.relay(agent)
@@ -139,7 +142,7 @@ class Reply:
 
     def relay(self, agent: ChatAgent) -> Generator[Happening, None, list[str]]:
         """Pass on what happens; the figures that end this attempt, none where it went well."""
-        run: Background[Raw] = Background(agent.run)
+        run: Background[Raw] = Background(lambda thread: agent.run(thread.put))
         try:
             for raw in run.products(lambda: None if self._tools_open else self._stall_seconds):
                 unknown = yield from self._take(raw)
@@ -230,7 +233,7 @@ def _closing(exchange: Exchange, reply: Reply) -> Iterator[Happening]:
         plan = exchange.asked.plan
         before = "" if not said.strip() or said.endswith("\n\n") else "\n\n"
         told = next(t for t in reversed(exchange.told) if isinstance(t.card, PlanCard)) if _planned(exchange) else None
-        about = reply_to(told) if told is not None else f"Plan `{(plan.plan_hash or '')[:12]}`."
+        about = reply_to(told.card) if told is not None else f"Plan `{(plan.plan_hash or '')[:12]}`."
         yield Said(text=f"{before}{about}\n\nShall I start it? Say **yes**, **no**, or what to change.")
     elif not said.strip():
         yield from _instead(exchange, "The model gave no reply.")
@@ -245,13 +248,13 @@ def _planned(exchange: Exchange) -> bool:
 def _instead(exchange: Exchange, opening: str) -> Iterator[Happening]:
     """What the tools told, in place of the LLM's words; the status where no tool was called."""
     if not exchange.told:
-        yield from exchange.use("status")
+        yield from exchange.use("study_status")
     latest = {told.name: told for told in exchange.told}
     found = [told for told in latest.values() if not isinstance(told.card, Problem)] or list(latest.values())
-    yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(told) for told in found)]))
+    yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(told.card) for told in found)]))
 
 
-def _trouble(error: LlmFailed | TimeoutError | TunewrightError, opened: ToolModel) -> Problem:
+def _trouble(error: LlmFailed | TimeoutError | TunewrightError, opened: LangChainModel) -> Problem:
     """What went wrong with the LLM, and what to do."""
     who = opened.name.spelling
     if isinstance(error, TunewrightError):
