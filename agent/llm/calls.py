@@ -1,4 +1,4 @@
-"""The one ledger of LLM calls, the planner's and a conversation's: what is recorded of each, what it costs, the caps."""
+"""The one ledger of LLM calls, the planner's and a conversation's: records, costs, and the caps on them."""
 
 import hashlib
 import math

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel
@@ -23,6 +23,7 @@ from agent.llm.messages import (
     JsonSchema,
     LlmError,
     Message,
+    Reply,
     RequestError,
     SchemaRefused,
     TransportError,
@@ -31,6 +32,8 @@ from agent.llm.reply_json import extract_json, inlined_schema, readable
 from prompts import Rendered, render
 
 T = TypeVar("T", bound=BaseModel)
+
+Thread = Background[Step]
 
 MAX_REPAIRS = 2
 MAX_ATTEMPTS = 3
@@ -55,21 +58,13 @@ class _Question(Generic[T]):
         return [Message("system", self.system.text), Message("user", self.user.text)]
 
 
-@dataclass(frozen=True)
-class _Reply:
-    """A reply that came: its text, its record (not handed over yet), whether it ended at its token limit."""
-
-    text: str
-    call: LlmCall
-    cut_off: bool
-
-
 class Planner:
     """One planner LLM in use: what it is asked, what it may cost, and whether it can be reached.
 
     `on_call` gets every call and may return the number it was stored under (see `last_call_id`); `on_event` gets
     what a user should see; `on_reserve` is told what a call may cost before it is made. All three are called from the
-    thread that asks or collects, never from one of the planner's own. Use from one thread.
+    thread that asks or collects, never from one of the planner's own. `ledger` holds what was used, earlier processes
+    included. Use from one thread.
     """
 
     def __init__(
@@ -92,32 +87,13 @@ class Planner:
         self.last_call_id: int | None = None
         self._chat = chat
         self._on_call, self._on_event, self._on_reserve = on_call, on_event, on_reserve
-        self._ledger = Ledger(model, caps or LlmCaps(), price, secrets)
-        self._clean = self._ledger.clean
+        self.ledger = Ledger(model, caps or LlmCaps(), price, secrets)
+        self._clean = self.ledger.clean
         self._timeout_seconds, self._max_reply_tokens = timeout_seconds, max_reply_tokens
         self._backoff_seconds = backoff_seconds
         self._breaker = _Breaker(breaker_seconds)
         self._decodings = list(chat.decodings)
         self._one_at_a_time = threading.Lock()
-
-    @property
-    def tokens_used(self) -> int:
-        """Prompt and completion tokens so far, those of before a restart included."""
-        return self._ledger.tokens_used
-
-    @property
-    def tokens_left(self) -> int | None:
-        """Tokens until the cap, 0 when it has passed; None without one."""
-        return self._ledger.tokens_left
-
-    @property
-    def usd_used(self) -> float:
-        """Dollars so far; 0 where the price is unknown."""
-        return self._ledger.usd_used
-
-    def limit_tokens(self, tokens: int) -> None:
-        """Cap what may still be used, unless a cap was given already."""
-        self._ledger.limit_tokens(tokens)
 
     def note(self, event: LlmEvent) -> None:
         """Put an event about the planner into the log."""
@@ -161,7 +137,7 @@ class Planner:
         limit = min(max_tokens or self._max_reply_tokens, self._max_reply_tokens)
         question = _Question(system, user, schema, json_schema or inlined_schema(schema), limit)
         first = self._ticket(self._to_send(question.messages, question), question, self.note)
-        release = self._on_reserve(*self._ledger.most(first)) if self._on_reserve else lambda: None
+        release = self._on_reserve(*self.ledger.most(first)) if self._on_reserve else lambda: None
         return Asking(lambda thread: self._answer(question, thread), self._record, self._lose, release)
 
     def _record(self, step: LlmCall | LlmEvent) -> None:
@@ -171,35 +147,35 @@ class Planner:
             self.last_call_id = self._on_call(step)
 
     def _lose(self, ticket: Ticket) -> None:
-        self._record(self._ledger.fail(ticket, "stopped before the reply came.", read=True))
+        self._record(self.ledger.fail(ticket, "stopped before the reply came.", read=True))
 
-    def _answer(self, question: _Question[T], thread: Background[Step]) -> T:
+    def _answer(self, question: _Question[T], thread: Thread) -> T:
         with self._one_at_a_time:
             messages, problem = question.messages, ""
             for _ in range(1 + MAX_REPAIRS):
-                reply = self._reach(messages, question, thread)
+                call, reply = self._reach(messages, question, thread)
                 try:
                     answer = question.schema.model_validate_json(json.dumps(extract_json(reply.text)))
                 except ValueError as error:
                     cut = " It was cut off at its token limit: be shorter." if reply.cut_off else ""
                     problem = self._clean(readable(error)) + cut
-                    thread.put(reply.call.model_copy(update={"error": problem}))
+                    thread.put(call.model_copy(update={"error": problem}))
                     messages = self._repair(question, problem, reply)
                     continue
-                thread.put(reply.call)
+                thread.put(call)
                 return answer
             raise PlannerFailed(
-                f"{self.model} gave no usable reply to {reply.call.prompt_name} in {1 + MAX_REPAIRS} tries; the last "
+                f"{self.model} gave no usable reply to {call.prompt_name} in {1 + MAX_REPAIRS} tries; the last "
                 f"error: {problem} Use a larger model, or --llm embedded."
             )
 
-    def _repair(self, question: _Question[T], problem: str, reply: _Reply) -> list[Message]:
+    def _repair(self, question: _Question[T], problem: str, reply: Reply) -> list[Message]:
         """The turns that ask for a repair; the schema is repeated only where the first turn did not hold it."""
         schema = _compact(question.shape) if self._decoding == "json_schema" else ""
         text = render("repair", problem=problem, schema=schema).text
         return [*question.messages, Message("assistant", reply.text[:MAX_SHOWN_REPLY]), Message("user", text)]
 
-    def _reach(self, messages: Sequence[Message], question: _Question[T], thread: Background[Step]) -> _Reply:
+    def _reach(self, messages: Sequence[Message], question: _Question[T], thread: Thread) -> tuple[LlmCall, Reply]:
         """One reply, charged but not yet recorded."""
         attempt = 0
         while True:
@@ -217,7 +193,7 @@ class Planner:
             except RequestError as error:
                 raise PlannerFailed(self._clean(f"{self.model} refuses the request: {error}")) from error
 
-    def _call(self, sent: Sequence[Message], question: _Question[T], thread: Background[Step]) -> _Reply:
+    def _call(self, sent: Sequence[Message], question: _Question[T], thread: Thread) -> tuple[LlmCall, Reply]:
         ticket = self._ticket(sent, question, thread.put)
         thread.put(ticket)
         try:
@@ -228,18 +204,16 @@ class Planner:
                     gen_ai.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
         except LlmError as error:
             read = isinstance(error, TransportError) and error.timed_out
-            thread.put(self._ledger.fail(ticket, str(error), read))
+            thread.put(self.ledger.fail(ticket, str(error), read))
             raise
         self._breaker.close()
-        call = self._ledger.settle(ticket, reply.text, reply.prompt_tokens, reply.completion_tokens)
-        return _Reply(reply.text, call, cut_off=call.completion_tokens >= ticket.room)
+        call = self.ledger.settle(ticket, reply.text, reply.prompt_tokens, reply.completion_tokens)
+        return call, replace(reply, cut_off=call.completion_tokens >= ticket.room)
 
-    def _ticket(
-        self, sent: Sequence[Message], question: _Question[T], tell: Callable[[LlmEvent], None]
-    ) -> Ticket:
+    def _ticket(self, sent: Sequence[Message], question: _Question[T], tell: Callable[[LlmEvent], None]) -> Ticket:
         text = "\n\n".join(f"[{message.role}]\n{message.text}" for message in sent)
         try:
-            return self._ledger.begin((question.system, question.user), text, question.max_tokens)
+            return self.ledger.begin((question.system, question.user), text, question.max_tokens)
         except LlmCapReached as error:
             tell(LlmEvent(kind="cap_reached", message=str(error)))
             raise
@@ -261,7 +235,7 @@ class Planner:
         message = f"{self.model} refuses {refused} decoding ({error}); going on with {self._decoding}."
         return LlmEvent(kind="decoding_unconstrained", message=message[:1000])
 
-    def _wait(self, attempt: int, error: TransportError, thread: Background[Step]) -> None:
+    def _wait(self, attempt: int, error: TransportError, thread: Thread) -> None:
         reason = self._clean(str(error)).removesuffix(".") + "."
         if attempt == MAX_ATTEMPTS:
             self._breaker.open(reason)

@@ -1,4 +1,4 @@
-"""The loop of a model and its tools in one turn: what the model says streams out, what it calls is carried out in order.
+"""A model and its tools in one turn: what it says streams out, what it calls is carried out in order.
 
 With `agent/llm/open.py` the only module that imports LangChain, and only when an agent is made.
 """
@@ -13,7 +13,7 @@ from agent.desk.chat.happenings import ToolDone, ToolStarted
 from agent.llm import gen_ai
 from agent.llm.background import Stopped
 from agent.llm.calls import Ledger, LlmCall, Ticket
-from agent.llm.messages import LlmError, TransportError
+from agent.llm.messages import TransportError
 from agent.llm.open import LangChainModel
 from prompts import Rendered
 
@@ -26,14 +26,6 @@ MAX_TOOL_CALLS = 24
 
 class TooManyRounds(Exception):
     """The model goes on and on calling tools."""
-
-
-class LlmFailed(Exception):
-    """A call of the model gave no reply; `reason` says why."""
-
-    def __init__(self, reason: LlmError) -> None:
-        self.reason = reason
-        super().__init__(str(reason))
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,7 @@ class ChatAgent:
         ]
 
     def run(self, put: Callable[[Raw], None]) -> None:
-        """Answer. Raises LlmFailed, LlmCapReached, TooManyRounds and Stopped."""
+        """Answer. Raises an LlmError, LlmCapReached, TooManyRounds and Stopped."""
         self._put = put
         for _ in range(MAX_ROUNDS):
             reply = self._reply()
@@ -113,7 +105,7 @@ class ChatAgent:
             reason = self._opened.mapped(error)
             read = bool("".join(pieces)) or (isinstance(reason, TransportError) and reason.timed_out)
             self._record(self._ledger.fail(ticket, str(reason), read, "".join(pieces)))
-            raise LlmFailed(reason) from error
+            raise reason from error
         call = self._ledger.settle(ticket, _said(reply), usage.get("input_tokens"), usage.get("output_tokens"))
         self._record(call)
         return _repaired(reply)
