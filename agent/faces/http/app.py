@@ -1,4 +1,4 @@
-"""The application: guard, then the polled route, then the others."""
+"""The application: the guard, and behind it all routes."""
 
 import asyncio
 import logging
@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
 from agent.errors import InputError, TunewrightError
-from agent.faces.http.bodies import App
 from agent.faces.http.conversations import conversation_routes
 from agent.faces.http.downloads import download_routes
 from agent.faces.http.guard import Guard, Hosts
@@ -24,7 +25,6 @@ from agent.faces.http.plans import plan_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
 from agent.faces.http.service import Service
 from agent.faces.http.starting import start_routes
-from agent.faces.http.status import StatusRoute
 from agent.faces.http.studies import study_routes
 from agent.faces.http.turns import Turns
 
@@ -37,11 +37,10 @@ Every route takes `Authorization: Bearer TOKEN`. Errors are `{"error": {code, me
 `/v1/files`, `/v1/fine_tuning/jobs`, `/v1/models` and `/v1/chat/completions` have OpenAI's shape."""
 
 
-def build_app(service: Service, hosts: Hosts) -> App:
+def build_app(service: Service, hosts: Hosts) -> ASGIApp:
     """The whole server as one ASGI application."""
     api = build_api(service)
-    inner = StatusRoute(api, service.statuses)
-    return Guard(inner, service.access, hosts, service.cookie_name, service.max_upload, service.measures)
+    return Guard(api, service.access, hosts, service.cookie_name, service.max_upload, service.measures)
 
 
 def build_api(service: Service) -> FastAPI:
@@ -53,7 +52,6 @@ def build_api(service: Service) -> FastAPI:
         try:
             yield
         finally:
-            service.closing.set()
             keeper.cancel()
 
     api = FastAPI(
@@ -105,7 +103,7 @@ async def keep_dispatcher(service: Service) -> None:
     home = service.settings.home
     while True:
         try:
-            queue = await service.statuses.read(lambda store: store.queue())
+            queue = await run_in_threadpool(service.statuses.store.queue)
             if any(not entry.paused for entry in queue) and dispatcher_pid(home) is None:
                 log.info("studies are queued: starting the process that works them off")
                 await asyncio.to_thread(ensure_dispatcher, home)

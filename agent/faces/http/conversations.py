@@ -15,7 +15,7 @@ from agent.errors import InputError
 from agent.faces.http.fields import Name, Words
 from agent.faces.http.guard import BY_COOKIE
 from agent.faces.http.service import Service
-from agent.faces.http.sse import model_event, stream
+from agent.faces.http.streams import Event, EventStream
 from agent.faces.http.turns import Listener, Turns
 from agent.study.desk_rows import ConversationRow, Turn
 from trainers.spec import Closed
@@ -84,7 +84,7 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
     ) -> AnyResponse:
         face = "web" if request.scope.get(BY_COOKIE) else "http"
         listener = turns.start(opened(desk, conversation_id, face), turn)
-        return stream(service, happening_events(listener))
+        return EventStream(service, happening_events(listener))
 
     @routes.get("", summary="Conversations, newest first")
     def list_conversations() -> ConversationList:
@@ -135,7 +135,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def happening_events(listener: Listener) -> AsyncIterator[bytes]:
+async def happening_events(listener: Listener) -> AsyncIterator[Event]:
     """Each happening as an event; the last one says whether a problem ended the turn."""
     async for happening in listener.pieces():
-        yield model_event(happening)
+        yield happening.model_dump_json()

@@ -61,7 +61,6 @@ class Service:
     loading: Slots = field(default_factory=lambda: Slots(MAX_LOADING, "requests to models"))
     streams: Slots = field(default_factory=lambda: Slots(MAX_STREAMS, "streams"))
     turns: Slots = field(default_factory=lambda: Slots(MAX_TURNS, "conversation turns"))
-    closing: threading.Event = field(default_factory=threading.Event)
 
     @property
     def settings(self) -> Settings:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
@@ -17,9 +17,8 @@ from agent.desk.cards import (
 )
 from agent.errors import InputError
 from agent.faces.http.fields import Name, PathName, Words
-from agent.faces.http.follow import PAGE, event_stream
 from agent.faces.http.service import Service
-from agent.faces.http.sse import MEDIA_TYPE
+from agent.faces.http.streams import MEDIA_TYPE, PAGE, study_stream
 from agent.report.model import Report
 from agent.study.journal import MAX_SEQ
 from tools.evaluate import Evaluation
@@ -74,10 +73,10 @@ def _looking(routes: APIRouter, service: Service) -> None:
         """Where each stands."""
         return StudyList(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
 
-    @routes.get("/{study}", summary="Where a study stands")
-    def look_at_study(study: StudyId) -> StudyCard:
+    @routes.get("/{study}", summary="Where a study stands", response_model=StudyCard)
+    async def look_at_study(study: StudyId, if_none_match: Annotated[str, Header()] = "") -> Response:
         """Made to be polled: has an ETag, and answers If-None-Match with 304."""
-        return desk.status(study)
+        return (await service.statuses.entry(study)).response(if_none_match)
 
     @routes.get("/{study}/budget", summary="What it may spend and has spent")
     def budget(study: StudyId) -> BudgetCard:
@@ -104,7 +103,7 @@ def _looking(routes: APIRouter, service: Service) -> None:
     ) -> Any:
         """A page as JSON; with `Accept: text/event-stream` or `stream=1` a stream that ends when the study is over."""
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
-            return await event_stream(service, study, after, last_event_id)
+            return await study_stream(service, study, after, last_event_id)
         return await run_in_threadpool(desk.events, study, after, limit)
 
     @routes.get("/{study}/report", summary="The report of a finished study")

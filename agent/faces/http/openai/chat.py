@@ -21,7 +21,7 @@ from agent.faces.http.openai.chat_shapes import ChatRequest, Choice, Completion,
 from agent.faces.http.openai.models import AGENT_MODEL
 from agent.faces.http.problems import Told, response_of
 from agent.faces.http.service import Service
-from agent.faces.http.sse import event, stream
+from agent.faces.http.streams import Event, EventStream
 from agent.faces.http.transcripts import Transcripts, plan_words
 from agent.faces.http.turns import Listener, Turns
 
@@ -49,7 +49,7 @@ def chat_routes(service: Service, turns: Turns) -> APIRouter:
         listener = turns.start(conversation, lambda one: one.say(words))
         told = Telling(asked, [*before, ("user", words)], conversation.conversation_id, transcripts)
         if asked.stream:
-            return stream(service, told.chunks(listener))
+            return EventStream(service, told.chunks(listener))
         return told.whole(listener)
 
     return routes
@@ -95,12 +95,12 @@ class Telling:
         )
         return JSONResponse(done.model_dump(mode="json"))
 
-    async def chunks(self, listener: Listener) -> AsyncIterator[bytes]:
+    async def chunks(self, listener: Listener) -> AsyncIterator[Event]:
         """The answer as it comes about."""
         yield self._chunk({"role": "assistant", "content": ""})
         async for happening in listener.pieces():
             if (why := self._unanswered(happening)) is not None:
-                yield event(json.dumps({"error": why.model_dump()}))
+                yield json.dumps({"error": why.model_dump()})
                 return
             if words := CORRECTED if isinstance(happening, Retracted) else _words(happening):
                 self._text.append(words)
@@ -110,7 +110,7 @@ class Telling:
         if self._asked.stream_options is not None and self._asked.stream_options.include_usage:
             used = usage([words for _, words in self._said], "".join(self._text))
             yield self._event([], used.model_dump())
-        yield b"data: [DONE]\n\n"
+        yield "[DONE]"
 
     def _unanswered(self, happening: Happening) -> Told | None:
         """Why the turn ended without a word, if it did."""
@@ -121,10 +121,10 @@ class Telling:
     def _remember(self) -> None:
         self._transcripts.bind([*self._said, ("assistant", "".join(self._text))], self._conversation_id)
 
-    def _chunk(self, delta: dict[str, str], reason: str | None = None) -> bytes:
+    def _chunk(self, delta: dict[str, str], reason: str | None = None) -> str:
         return self._event([{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}], None)
 
-    def _event(self, choices: list[dict[str, Any]], used: dict[str, int] | None) -> bytes:
+    def _event(self, choices: list[dict[str, Any]], used: dict[str, int] | None) -> str:
         told = {
             "id": self._id,
             "object": "chat.completion.chunk",
@@ -134,7 +134,7 @@ class Telling:
             "usage": used,
             "metadata": {"conversation_id": self._conversation_id},
         }
-        return event(json.dumps(told, ensure_ascii=False))
+        return json.dumps(told, ensure_ascii=False)
 
 
 def _words(happening: Happening) -> str:

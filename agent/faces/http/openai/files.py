@@ -1,4 +1,4 @@
-"""`/v1/files` in OpenAI's shape: uploads go to disk as they come, and are checked when they are complete."""
+"""`/v1/files` in OpenAI's shape: Starlette spools uploads to disk; they are checked when they are complete."""
 
 import hashlib
 import os
@@ -14,13 +14,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from agent.errors import InputError
 from agent.faces.http.openai.results import RESULTS, results_csv
 from agent.faces.http.openai.rows import converted
 from agent.faces.http.service import Service
-from agent.faces.http.upload import Upload
 from agent.study.desk_rows import StoredFile
 from agent.study.rows import now
 from trainers.spec import Closed
@@ -28,6 +29,7 @@ from trainers.spec import Closed
 FILE_ID = re.compile(r"file-[A-Za-z0-9]{8,40}")
 FileId = Annotated[str, InPath(max_length=64)]
 PURPOSES = ("fine-tune", "evals", "user_data", "assistants", "batch", "vision")
+MAX_FIELDS, MAX_FIELD_BYTES = 20, 10_000
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
@@ -102,12 +104,7 @@ def file_routes(service: Service) -> APIRouter:
     async def upload(request: Request) -> FileObject:
         """Chat (`messages`), preference (`input`, `preferred_output`, `non_preferred_output`), `text` and `label`, or
         any table that tunewright reads. Preference rows are brought into our form; /content gives what was sent."""
-        incoming = home / "files" / f".incoming-{secrets.token_hex(8)}"
-        try:
-            received = await Upload(incoming, service.max_upload).receive(request)
-            return await run_in_threadpool(_take_in, service, incoming, received.filename, received.fields)
-        finally:
-            await run_in_threadpool(shutil.rmtree, incoming, ignore_errors=True)
+        return await received(service, request)
 
     @routes.get("", summary="Uploaded files")
     def list_files(
@@ -175,23 +172,43 @@ def safe_name(filename: str) -> str:
     return plain.lstrip(".")[-100:] or "upload.jsonl"
 
 
-def _take_in(service: Service, incoming: Path, filename: str, fields: dict[str, str]) -> FileObject:
-    """Check a complete upload, and make it a file."""
-    purpose = fields.get("purpose", "")
+async def received(service: Service, request: Request) -> FileObject:
+    """A form with one file, which becomes a stored file. Raises InputError for one that is not as it must be."""
+    try:
+        async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+            return await run_in_threadpool(_taken_in, service, form)
+    except ClientDisconnect as error:
+        raise InputError("body", "the form was cut off.", "Send it again.") from error
+
+
+def _taken_in(service: Service, form: FormData) -> FileObject:
+    """Check a complete form, and store its file."""
+    file, purpose = form.get("file"), str(form.get("purpose", ""))
+    if not isinstance(file, UploadFile):
+        raise InputError("file", "a file is needed, in the form field `file`.", "Send file and purpose.")
     if purpose not in PURPOSES:
         raise InputError("purpose", f"must be one of {', '.join(PURPOSES)}, got {purpose[:40]!r}.", "Use fine-tune.")
-    if unknown := sorted(set(fields) - {"purpose"}):
+    if unknown := sorted(set(form) - {"file", "purpose"}):
         rule = f"{unknown[0][:60]} is not supported; files are kept until they are deleted."
         raise InputError(unknown[0][:60], rule, "Leave it out.")
-    name = safe_name(filename)
-    raw = incoming / "raw"
-    if raw.stat().st_size == 0:
+    if not file.size:
         raise InputError("file", "the file is empty.", "Upload a file with rows.")
+    name = safe_name(file.filename or "")
     if purpose == "fine-tune" and not name.lower().endswith(SUFFIXES):
         raise InputError("file", f"must be one of {', '.join(SUFFIXES)}, got {name!r}.", "Upload JSON lines.")
-    original = incoming / name
-    raw.rename(original)
-    used = original
+    incoming = service.settings.home / "files" / f".incoming-{secrets.token_hex(8)}"
+    incoming.mkdir(parents=True)
+    try:
+        with (incoming / name).open("xb") as copy:
+            shutil.copyfileobj(file.file, copy)
+        return _stored(service, incoming, name, file.filename or name, purpose)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _stored(service: Service, incoming: Path, name: str, filename: str, purpose: str) -> FileObject:
+    """Bring the rows of an upload into our form, and give its folder a name that stays."""
+    used = original = incoming / name
     if purpose == "fine-tune" and name.lower().endswith((".jsonl", ".ndjson")):
         used = converted(original) or original
     file_id = f"file-{secrets.token_hex(12)}"

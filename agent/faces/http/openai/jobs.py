@@ -7,7 +7,6 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
-from agent.faces.http.follow import followed
 from agent.faces.http.openai.drafts import planned_job
 from agent.faces.http.openai.events import event_of
 from agent.faces.http.openai.files import epoch
@@ -22,8 +21,8 @@ from agent.faces.http.openai.shapes import (
 )
 from agent.faces.http.openai.view import job_of, model_name, study_of
 from agent.faces.http.service import Service
-from agent.faces.http.sse import MEDIA_TYPE, event, stream
 from agent.faces.http.starting import Key, open_points
+from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, followed
 from agent.study.nouns import TrialState
 
 JobId = Annotated[str, Path(max_length=64)]
@@ -146,7 +145,7 @@ def _inside(routes: APIRouter, service: Service) -> None:
         study = (await run_in_threadpool(job, service, job_id)).tunewright.study
         cursor = _cursor(last_event_id or after)
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
-            return stream(service, _streamed(service, study, cursor or 0))
+            return EventStream(service, _streamed(service, study, cursor or 0))
         found = await run_in_threadpool(desk.store.events_before, study, cursor, limit + 1)
         return EventList(data=tuple(event_of(e) for e in found[:limit]), has_more=len(found) > limit)
 
@@ -197,8 +196,8 @@ def _cursor(event_id: str | None) -> int | None:
     return int(number)
 
 
-async def _streamed(service: Service, study: str, after: int) -> AsyncIterator[bytes]:
+async def _streamed(service: Service, study: str, after: int) -> AsyncIterator[Event]:
     """A job's events, in the form that OpenAI's clients stream; `[DONE]` when the job is over."""
     async for found in followed(service, study, after):
-        yield event(event_of(found).model_dump_json(), found.seq)
-    yield b"data: [DONE]\n\n"
+        yield {"id": str(found.seq), "data": event_of(found).model_dump_json()}
+    yield "[DONE]"
