@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
+from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError
 from agent.faces.http.conversations import conversation_routes
 from agent.faces.http.downloads import download_routes
@@ -27,6 +28,7 @@ from agent.faces.http.service import Service
 from agent.faces.http.starting import start_routes
 from agent.faces.http.studies import study_routes
 from agent.faces.http.turns import Turns
+from agent.faces.http.verbs import verb_routes
 
 log = logging.getLogger("uvicorn.error")
 KEEP_SECONDS = 2.0
@@ -37,13 +39,13 @@ Every route takes `Authorization: Bearer TOKEN`. Errors are `{"error": {code, me
 `/v1/files`, `/v1/fine_tuning/jobs`, `/v1/models` and `/v1/chat/completions` have OpenAI's shape."""
 
 
-def build_app(service: Service, hosts: Hosts) -> ASGIApp:
+def build_app(service: Service, hosts: Hosts, verbs: Sequence[Verb] = VERBS) -> ASGIApp:
     """The whole server as one ASGI application."""
-    api = build_api(service)
+    api = build_api(service, verbs)
     return Guard(api, service.access, hosts, service.cookie_name, service.max_upload, service.measures)
 
 
-def build_api(service: Service) -> FastAPI:
+def build_api(service: Service, verbs: Sequence[Verb] = VERBS) -> FastAPI:
     """All routes, with nothing in front of them."""
 
     @asynccontextmanager
@@ -69,12 +71,12 @@ def build_api(service: Service) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _unexpected)
-    for routes in routers(service, api):
+    for routes in routers(service, api, verbs):
         api.include_router(routes)
     return api
 
 
-def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
+def routers(service: Service, api: FastAPI, verbs: Sequence[Verb] = VERBS) -> tuple[APIRouter, ...]:
     """All routes there are, by what they are about."""
     from agent.faces.http.openai.chat import chat_routes
     from agent.faces.http.openai.files import file_routes
@@ -88,6 +90,7 @@ def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
         study_routes(service),
         download_routes(service),
         conversation_routes(service, turns),
+        verb_routes(service, verbs),
         file_routes(service),
         job_routes(service),
         model_routes(service),

@@ -63,7 +63,7 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
         access = Access(server_token(settings.home, serving.new_token))
         os.environ.pop(TOKEN_VARIABLE, None)  # no child needs it
         hosts = Hosts.of(port, serving.allowed_hosts)
-        with Desk(settings, unattended=True) as desk:
+        with Desk(settings, unattended=True, face="http") as desk:
             statuses = Statuses(settings.database)
             service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}")
             service.max_upload = serving.max_upload_mb * 1024 * 1024

@@ -92,7 +92,7 @@ def start_routes(service: Service) -> APIRouter:
             plan_hash = card.plan_hash
         replayed = key is not None and desk.store.submission(key=key) is not None
         with service.planning.one():
-            study = desk.start(plan_hash, face="http", key=key)
+            study = desk.start(plan_hash, key=key)
         service.statuses.written()
         response.status_code = 200 if replayed else 201
         response.headers["location"] = f"/v1/studies/{study.study}"

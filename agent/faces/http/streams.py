@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from fastapi.concurrency import run_in_threadpool
-from sse_starlette import EventSourceResponse
+from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -14,7 +14,6 @@ from agent.study.journal import MAX_SEQ
 from agent.study.nouns import StudyEvent
 
 HEARTBEAT = b": still here\n"
-"""A comment and no empty line, which OpenAI's client would take for an event once there was an id."""
 MEDIA_TYPE = "text/event-stream"
 PAGE = 500
 RETRY_MS = 2000
@@ -23,13 +22,21 @@ Event = str | Mapping[str, str | int]
 """The data of an event; or its fields by name: data, id, event, retry."""
 
 
+class _Heartbeat(ServerSentEvent):
+    """A comment without an empty line behind it, which OpenAI's client would take for an event once there was an id."""
+
+    def encode(self) -> bytes:
+        """See sse-starlette."""
+        return HEARTBEAT
+
+
 class EventStream(EventSourceResponse):
     """One of the server's limited number of streams; heartbeats and the end of the server are sse-starlette's."""
 
     def __init__(self, service: Service, events: AsyncIterator[Event]) -> None:
         """Raises Busy where there are too many streams already."""
         service.streams.take()
-        super().__init__(events, sep="\n", ping_message_factory=lambda: HEARTBEAT)
+        super().__init__(events, sep="\n", ping_message_factory=_Heartbeat)
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ from agent.desk.cards import PlanCard
 from agent.desk.chat.conversation import Conversation
 from agent.desk.desk import Desk
 from agent.faces.http.conversations import opened
+from agent.request.markup import table
 
 MAX_BOUND = 10_000
 MAX_SEARCHED = 200
@@ -57,28 +58,18 @@ class Transcripts:
             turns = self._desk.store.turns(bound[0])
             return bound[0] if turns and turns[-1].turn_id == bound[1] else None
         for row in self._desk.store.conversations()[:MAX_SEARCHED]:  # known before a restart
-            if _key(self._told(row.conversation_id)) == _key(before):
+            turns = self._desk.store.turns(row.conversation_id)
+            words = [(str(turn.role), turn.text) for turn in turns if turn.role in ("user", "assistant")]
+            if _key(words) == _key(before):
                 return row.conversation_id
         return None
-
-    def _told(self, conversation_id: str) -> Said:
-        """A stored conversation as it was told in chunks of text."""
-        told: Said = []
-        for turn in self._desk.store.turns(conversation_id):
-            if turn.role == "user":
-                told.append(("user", turn.text))
-            elif turn.role == "assistant":
-                told.append(("assistant", turn.text))
-        return told
 
 
 def _key(said: Said) -> str:
     """The same for the same words, however a client spaces them or shows plans between them."""
-    plain = [(role, " ".join(_without_plan(words).split())) for role, words in said]
+    texts = [(role, _without_tables(words) if role == "assistant" else words) for role, words in said]
+    plain = [(role, " ".join(words.split())) for role, words in texts]
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
-
-
-PLAN_HEAD, PLAN_END = "| plan | |\n|---|---|\n", "\n\n"
 
 
 def plan_words(card: PlanCard) -> str:
@@ -86,17 +77,9 @@ def plan_words(card: PlanCard) -> str:
     rows = [(line.name, line.value) for line in (*card.understood, *card.data)]
     rows += [("searched: " + line.name, f"{line.value}, {line.origin}") for line in card.searched]
     rows += [("note", note) for note in card.notes]
-    cells = [f"| {_cell(name)} | {_cell(value)} |" for name, value in rows]
-    return PLAN_HEAD + "\n".join(cells) + PLAN_END
+    return f"\n\n{table(('plan', ''), rows)}\n\n"
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-def _without_plan(words: str) -> str:
-    """Words without the tables that `plan_words` has put between them."""
-    while (start := words.find(PLAN_HEAD)) >= 0:
-        end = words.find(PLAN_END, start + len(PLAN_HEAD))
-        words = words[:start] + ("" if end < 0 else words[end + len(PLAN_END) :])
-    return words
+def _without_tables(words: str) -> str:
+    """Words without tables such as `plan_words` puts between them; the store keeps the words alone."""
+    return "\n".join(line for line in words.splitlines() if not line.startswith("|"))

@@ -6,7 +6,6 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,6 +20,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from agent.errors import InputError
 from agent.faces.http.openai.results import RESULTS, results_csv
 from agent.faces.http.openai.rows import converted
+from agent.faces.http.openai.shapes import Item, Page, epoch
 from agent.faces.http.service import Service
 from agent.study.desk_rows import StoredFile
 from agent.study.rows import now
@@ -33,10 +33,9 @@ MAX_FIELDS, MAX_FIELD_BYTES = 20, 10_000
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
-class FileObject(Closed):
+class FileObject(Item):
     """An uploaded file."""
 
-    id: str
     object: Literal["file"] = "file"
     bytes: int
     created_at: int
@@ -47,20 +46,9 @@ class FileObject(Closed):
     expires_at: int | None = None
 
 
-class FileList(Closed):
-    """Files, newest first."""
-
-    object: Literal["list"] = "list"
-    data: tuple[FileObject, ...]
-    first_id: str | None = None
-    last_id: str | None = None
-    has_more: bool = False
-
-
-class FileDeleted(Closed):
+class FileDeleted(Item):
     """A file that is gone."""
 
-    id: str
     object: Literal["file"] = "file"
     deleted: bool = True
 
@@ -70,11 +58,6 @@ class UploadForm(Closed):
 
     file: str = Field(json_schema_extra={"format": "binary"})
     purpose: Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
-
-
-def epoch(at: str) -> int:
-    """A stored time as OpenAI writes it."""
-    return int(datetime.fromisoformat(at).timestamp())
 
 
 def file_object(stored: StoredFile) -> FileObject:
@@ -112,16 +95,10 @@ def file_routes(service: Service) -> APIRouter:
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
         order: Literal["asc", "desc"] = "desc",
-    ) -> FileList:
+    ) -> Page[FileObject]:
         """Newest first, or `order=asc`."""
-        found = [f for f in desk.store.files() if purpose in (None, f.purpose)]
-        if order == "asc":
-            found.reverse()
-        if after is not None:
-            found = found[next((i for i, f in enumerate(found, 1) if f.file_id == after), len(found)) :]
-        page = tuple(file_object(f) for f in found[:limit])
-        first, last = (page[0].id, page[-1].id) if page else (None, None)
-        return FileList(data=page, first_id=first, last_id=last, has_more=len(found) > limit)
+        files = [file_object(stored) for stored in desk.store.files() if purpose in (None, stored.purpose)]
+        return Page[FileObject].of(files[::-1] if order == "asc" else files, limit, after)
 
     @routes.get("/{file_id}", summary="About a file")
     def look_at_file(file_id: FileId) -> FileObject:

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 
 from agent.errors import InputError
-from agent.faces.http.openai.files import epoch
-from agent.faces.http.openai.shapes import JobRequest
+from agent.faces.http.openai.shapes import JobRequest, epoch
 from agent.faces.http.openai.view import model_name
 from agent.faces.http.service import Service
 from agent.study.nouns import StudyState

@@ -2,13 +2,15 @@
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from agent.desk.cards import StudyCard
+from agent.desk.cards import StudyCard, TrialCard
 from agent.errors import InputError
-from agent.faces.http.openai.files import epoch
 from agent.faces.http.openai.shapes import (
     AUTO,
+    Checkpoint,
+    CheckpointMetrics,
     Hyperparameters,
     Job,
     JobError,
@@ -16,10 +18,11 @@ from agent.faces.http.openai.shapes import (
     Method,
     MethodOptions,
     Status,
+    epoch,
 )
 from agent.study.desk_rows import Submission
 from agent.study.nouns import Study, StudyState
-from trainers.spec import Task
+from trainers.spec import CurvePoint, Task
 
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
 
@@ -46,7 +49,7 @@ def job_of(study: Study, card: StudyCard, submission: Submission | None, trained
         estimated_finish=int(time.time() + left) if status == "running" and left is not None else None,
         error=_error(card) if status == "failed" else None,
         fine_tuned_model=model_name(study, asked.suffix if asked else None) if status == "succeeded" else None,
-        hyperparameters=found_hyperparameters(stated, study, card),
+        hyperparameters=best_hyperparameters(stated, study, card),
         method=method,
         model=study.spec.base_model,
         result_files=(f"file-results-{card.study}",) if status == "succeeded" else (),
@@ -95,24 +98,38 @@ def _method(study: Study, asked: JobRequest | None) -> tuple[Method, Hyperparame
     return (Method(type="dpo", dpo=options) if dpo else Method(type="supervised", supervised=options)), full
 
 
-def found_hyperparameters(stated: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
+def best_hyperparameters(stated: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
     """What was stated; once the job is done, what "auto" came to."""
     if card.result is None:
         return stated
-    best, space = card.result.best_config, study.plan.space
-    default = (
-        next((p.default for name, p in space.parameters.items() if name == "learning_rate"), None) if space else None
+    best, default = card.result.best_config, study.plan.space.default() if study.plan.space else {}
+    values: dict[str, Any] = {"n_epochs": best.get("epochs")}
+    values |= {name: best.get(name) for name in ("batch_size", "beta")}
+    rate, default_rate = best.get("learning_rate"), default.get("learning_rate")
+    if isinstance(rate, float) and isinstance(default_rate, float) and default_rate > 0:
+        values["learning_rate_multiplier"] = float(f"{rate / default_rate:.6g}")
+    fields = stated.model_dump(exclude_none=True)
+    return Hyperparameters.model_validate({n: (values.get(n) or v) if v == AUTO else v for n, v in fields.items()})
+
+
+def checkpoint_of(
+    study: Study, suffix: str | None, trial: TrialCard, curve: Sequence[CurvePoint], at: str
+) -> Checkpoint:
+    """A complete trial as a checkpoint of its job."""
+    step = curve[-1].step if curve else 0
+    return Checkpoint(
+        id=f"ftckpt-{study.study_id}-{trial.trial}",
+        created_at=epoch(at),
+        fine_tuned_model_checkpoint=f"{model_name(study, suffix)}:trial-{trial.trial}",
+        fine_tuning_job_id=f"ftjob-{study.study_id}",
+        metrics=CheckpointMetrics(
+            step=step,
+            train_loss=next((p.loss for p in reversed(curve) if p.loss is not None), None),
+            valid_loss=next((p.eval_loss for p in reversed(curve) if p.eval_loss is not None), None),
+            score=trial.score,
+        ),
+        step_number=step,
     )
-    rate = best.get("learning_rate")
-    found: dict[str, Any] = {
-        "n_epochs": best.get("epochs"),
-        "batch_size": best.get("batch_size"),
-        "beta": best.get("beta"),
-    }
-    if isinstance(rate, float) and isinstance(default, float) and default > 0:
-        found["learning_rate_multiplier"] = float(f"{rate / default:.6g}")
-    values = {name: value for name, value in stated.model_dump().items() if value is not None}
-    return Hyperparameters.model_validate({n: (found.get(n) or v) if v == AUTO else v for n, v in values.items()})
 
 
 def _error(card: StudyCard) -> JobError:

@@ -126,7 +126,7 @@ def told(desk, *happenings, stream=False):
         return telling.whole(listener)
 
     async def chunks():
-        return b"".join([chunk async for chunk in telling.chunks(listener)]).decode()
+        return "\n".join([chunk async for chunk in telling.chunks(listener)])
 
     return asyncio.run(chunks())
 
