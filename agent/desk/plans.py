@@ -6,6 +6,7 @@ from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
 from agent.request.plan import Plan
 from agent.request.plan_rows import SPEC_ROWS, data_rows, row_of, searched_rows
 from agent.study.nouns import Study
+from trainers.dotted import flat
 
 
 def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
@@ -61,17 +62,7 @@ def _changed(plan: Plan, previous: Plan) -> tuple[Line, ...]:
 
 
 def _leaves(plan: Plan) -> dict[str, str]:
-    found: dict[str, str] = {}
-
-    def walk(tree: dict[str, Any], prefix: str) -> None:
-        for name, value in tree.items():
-            if isinstance(value, dict) and not prefix.startswith("search."):
-                walk(value, f"{prefix}{name}.")
-            elif value not in (None, []):
-                found[f"{prefix}{name}"] = _shown(value)
-
-    walk(plan.spec.model_dump(mode="json"), "")
-    return found
+    return {name: _shown(value) for name, value in flat(plan.spec.model_dump(mode="json")).items() if value != []}
 
 
 def _shown(value: Any) -> str:

@@ -1,11 +1,11 @@
 """Taking an answer to a blocking question into the draft it was asked about."""
 
 import json
-from typing import Any
 
 from pydantic import ValidationError
 
 from agent.request.draft import Draft, DraftSpec, Overrides, Quote
+from trainers.dotted import fields, flat, nested
 from trainers.errors import InputError
 
 
@@ -14,20 +14,14 @@ def answered(draft: Draft, field: str, reply: str, quote: str | None = None) -> 
 
     Raises InputError for a field that there is not, and where the reply is not a value that the field can have.
     """
-    tree = draft.spec.model_dump(mode="json")
-    *parents, name = field.split(".")
-    place: Any = tree
-    for parent in parents:
-        place = place.get(parent) if isinstance(place, dict) else None
-    if not isinstance(place, dict) or name not in place:
+    if field not in fields(DraftSpec):
         raise InputError(field, "is no field of a spec.", "Answer a question of the plan, by the field it is about.")
-    place[name] = _value(reply)
+    values = flat(draft.spec)
     try:
-        spec = DraftSpec.model_validate(tree)
+        spec = DraftSpec.model_validate(nested(values | {field: _value(reply)}))
     except ValidationError:
-        place[name] = reply
         try:
-            spec = DraftSpec.model_validate(tree)
+            spec = DraftSpec.model_validate(nested(values | {field: reply}))
         except ValidationError as error:
             problem = error.errors()[0]["msg"]
             raise InputError(field, f"{reply!r} is no answer: {problem}.", "Answer again.") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.request.draft import Draft, DraftSpec, Quote
 from agent.request.plan import Plan
-from agent.request.rules.edits import flat, nested
+from trainers.dotted import flat, nested
 from trainers.spec import Intent
 
 _FOUND_AGAIN = ("data.columns.", "objective.direction")
@@ -26,7 +26,7 @@ def copied(plan: Plan, study_id: str, cwd: Path | None) -> Draft:
     directory that the study was approved in.
     """
     origin = f"copied from study {study_id}"
-    values = flat(DraftSpec.model_validate(plan.spec.model_dump(mode="json")))
+    values = flat(plan.spec)
     quotes: list[Quote] = []
     inferred = {"intent": origin}
     kept: dict[str, Any] = {"intent": Intent.TRAIN}

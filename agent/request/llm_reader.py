@@ -6,75 +6,35 @@ says, paths and refusals are checked again by `agent/request/resolve.py`.
 """
 
 import re
-from typing import Any, Literal, get_args
+from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from agent.llm.planner import Planner
 from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal, RefusalClass, Rejected
+from agent.request.rules.amounts import seconds_in
 from prompts import render
-from trainers.spec import Choices, Closed, Columns, Metric, Range, Scalar, Search, SearchValue
+from trainers.dotted import fields, flat, nested
+from trainers.spec import Choices, Closed, Metric, Range, Scalar, Search, SearchValue
 
-FieldName = Literal[
-    "intent",
-    "task",
-    "base_model",
-    "data.train",
-    "data.validation",
-    "data.test",
-    "data.columns.text",
-    "data.columns.label",
-    "data.columns.prompt",
-    "data.columns.completion",
-    "data.columns.messages",
-    "data.columns.chosen",
-    "data.columns.rejected",
-    "adapter",
-    "loss",
-    "objective.metric",
-    "objective.direction",
-    "objective.target",
-    "objective.tradeoffs",
-    "budget.trials",
-    "budget.seconds",
-    "budget.llm_usd",
-    "budget.parallel_trials",
-    "budget.early_stopping",
-    "search.learning_rate",
-    "search.lora_rank",
-    "search.lora_alpha",
-    "search.lora_dropout",
-    "search.target_modules",
-    "search.batch_size",
-    "search.epochs",
-    "search.weight_decay",
-    "search.warmup_ratio",
-    "search.scheduler",
-    "search.max_grad_norm",
-    "search.head_lr_ratio",
-    "search.beta",
-    "search.simpo_gamma",
-    "search.label_smoothing",
-    "constraints.max_vram_gb",
-    "constraints.max_seq_length",
-    "constraints.max_adapter_mb",
-    "seed",
-    "output.dir",
-    "output.merge",
-    "study",
-    "trial",
-]
-FIELD_NAMES: tuple[str, ...] = get_args(FieldName)
+FIELD_NAMES = (*(field for field in fields(DraftSpec) if field != "warm_start"), "study", "trial")
+"""What a claim can be about."""
 
-_COPIED = {"base_model", "data.train", "data.validation", "data.test", "output.dir", "study"} | {
-    f"data.columns.{column}" for column in Columns.model_fields
-}
-"""Fields whose value must itself be in the request: a name or path is never the model's idea."""
+_COPIED = {"base_model", "data.train", "data.validation", "data.test", "output.dir", "study"}
+"""Fields whose value must itself be in the request, as must a column's: a name or path is never the model's idea."""
 
-_UNIT_SECONDS = {"": 1.0, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "hr": 3600.0, "d": 86400.0}
-_UNIT_WORDS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "secs": "s", "mins": "m", "hrs": "h"}
+_WORDS = {"intent", "task", "adapter", "loss", "objective.metric", "objective.direction"}
 _SEARCH_VALUE: TypeAdapter[SearchValue] = TypeAdapter(SearchValue)
 _MAX_QUESTIONS = 3
+
+
+def _is_field(name: str) -> str:
+    if name not in FIELD_NAMES:
+        raise ValueError(f"must be one of {', '.join(FIELD_NAMES)}")
+    return name
+
+
+FieldName = Annotated[str, AfterValidator(_is_field), WithJsonSchema({"type": "string", "enum": list(FIELD_NAMES)})]
 
 
 class Claim(Closed):
@@ -132,86 +92,81 @@ def draft_of(reading: Reading, request: str, previous: Draft | None = None) -> D
     page = _Page(request, previous or Draft())
     for claim in reading.claims:
         page.take(claim)
-    page.ignored += [part for part in reading.ignored if part and _contains(request, part)]
-    return page.draft(reading)
+    ignored = [part for part in reading.ignored if part and page.has(part)]
+    study, trial = page.values.pop("study", None), page.values.pop("trial", None)
+    refusal = reading.refusal
+    return Draft(
+        spec=DraftSpec.model_validate(nested(page.values)),
+        quotes=tuple(Quote(field=field, quote=quote) for field, quote in page.quotes.items()),
+        inferred=page.inferred,
+        rejected=tuple(page.rejected),
+        questions=tuple(
+            Question(field=q.field, question=_line(q.question), suggestion=q.suggestion and _line(q.suggestion))
+            for q in reading.questions[:_MAX_QUESTIONS]
+        ),
+        refusal=Refusal(kind=refusal.kind, message=_line(refusal.message)) if refusal else None,
+        study=study,
+        trial=trial,
+        ignored=(*page.ignored, *ignored),
+    )
 
 
 class _Page:
     """A draft being filled in."""
 
     def __init__(self, request: str, previous: Draft) -> None:
-        self._request = request
-        self._fields: dict[str, Any] = _flat(previous.spec)
-        self._fields |= {"study": previous.study, "trial": previous.trial}
-        self._quotes = {quote.field: quote.quote for quote in previous.quotes}
-        self._inferred = dict(previous.inferred)
-        self._rejected: list[Rejected] = []
-        self.ignored: list[str] = []
+        self._request = _plain(request)
         self._taken: set[str] = set()
+        self.values = flat(previous.spec) | {"study": previous.study, "trial": previous.trial}
+        self.quotes = {quote.field: quote.quote for quote in previous.quotes}
+        self.inferred = dict(previous.inferred)
+        self.rejected: list[Rejected] = []
+        self.ignored: list[str] = []
+
+    def has(self, words: str) -> bool:
+        """Whether the request holds these words, which must be some."""
+        return bool(words.strip()) and _plain(words) in self._request
 
     def take(self, claim: Claim) -> None:
         """Enter one claim, or say why not."""
-        if not claim.quote.strip() or not _contains(self._request, claim.quote):
-            self.ignored.append(f"{claim.field}: the quote {claim.quote!r} is not in the request")
-        elif claim.field in _COPIED and claim.value is not None and not _named(self._request, claim.value):
-            self.ignored.append(f"{claim.field}: {claim.value!r} is not in the request")
-        elif claim.field in self._taken:
-            self.ignored.append(f"{claim.field}: said twice; the first reading counts, not {claim.quote!r}")
+        field, copied = claim.field, claim.field in _COPIED or claim.field.startswith("data.columns.")
+        if not self.has(claim.quote):
+            self.ignored.append(f"{field}: the quote {claim.quote!r} is not in the request")
+        elif copied and claim.value is not None and not self.has(claim.value):
+            self.ignored.append(f"{field}: {claim.value!r} is not in the request")
+        elif field in self._taken:
+            self.ignored.append(f"{field}: said twice; the first reading counts, not {claim.quote!r}")
         else:
-            self._taken.add(claim.field)
+            self._taken.add(field)
             self._enter(claim)
 
     def _enter(self, claim: Claim) -> None:
         field = claim.field
-        for known in (self._fields, self._quotes, self._inferred):
-            known.pop(field, None)
+        for earlier in (self.values, self.quotes, self.inferred):
+            earlier.pop(field, None)
         if claim.value is None:
             return
-        value, problem = _checked(field, claim.value.strip())
-        if problem is not None:
-            self._rejected.append(Rejected(field=field, quote=claim.quote, reason=problem))
+        try:
+            self.values[field] = _value(field, claim.value.strip())
+        except ValueError as error:
+            rule = str(error)
+            if isinstance(error, ValidationError):
+                rule = f"{error.errors()[0]['msg']}, got {claim.value.strip()!r}"
+            self.rejected.append(Rejected(field=field, quote=claim.quote, reason=f"{field}: {rule}"))
             return
-        self._fields[field] = value
         if claim.stated:
-            self._quotes[field] = claim.quote
+            self.quotes[field] = claim.quote
         else:
-            self._inferred[field] = f"follows from {claim.quote!r}"
-
-    def draft(self, reading: Reading) -> Draft:
-        """What has been entered, as a draft."""
-        study, trial = self._fields.pop("study", None), self._fields.pop("trial", None)
-        questions = reading.questions[:_MAX_QUESTIONS]
-        refusal = reading.refusal
-        return Draft(
-            spec=DraftSpec.model_validate(_nested(self._fields)),
-            quotes=tuple(Quote(field=field, quote=quote) for field, quote in self._quotes.items()),
-            inferred=self._inferred,
-            rejected=tuple(self._rejected),
-            questions=tuple(
-                Question(field=q.field, question=_line(q.question), suggestion=q.suggestion and _line(q.suggestion))
-                for q in questions
-            ),
-            refusal=Refusal(kind=refusal.kind, message=_line(refusal.message)) if refusal else None,
-            study=study,
-            trial=trial,
-            ignored=tuple(self.ignored),
-        )
+            self.inferred[field] = f"follows from {claim.quote!r}"
 
 
-def _checked(field: str, text: str) -> tuple[Any, str | None]:
-    """(value, None), or (None, the rule that `text` breaks)."""
-    try:
-        if field == "study":
-            return text, None
-        if field == "trial":
-            return TypeAdapter(int).validate_python(text), None
-        value = _parsed(field, text)
-        DraftSpec.model_validate(_nested({field: value}))
-        return value, None
-    except ValidationError as error:
-        return None, f"{field}: {error.errors()[0]['msg']}, got {text!r}"
-    except ValueError as error:
-        return None, f"{field}: {error}"
+def _value(field: str, text: str) -> Any:
+    """What `text` says of a field. Raises ValueError (pydantic's ValidationError) with the rule that it breaks."""
+    if field in ("study", "trial"):
+        return text if field == "study" else TypeAdapter(int).validate_python(text)
+    value = _parsed(field, text)
+    DraftSpec.model_validate(nested({field: value}))
+    return value
 
 
 def _parsed(field: str, text: str) -> Any:
@@ -223,16 +178,15 @@ def _parsed(field: str, text: str) -> Any:
         return tuple(part.strip() for part in text.lower().split("|"))
     if field.startswith(("budget.", "constraints.", "objective.target", "seed")):
         return text.strip("$ ").replace(",", "")
-    return text.lower() if field in ("intent", "task", "adapter", "loss") or field.startswith("objective.") else text
+    return text.lower() if field in _WORDS else text
 
 
 def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    unit = found[2] if found else "?"
-    unit = _UNIT_WORDS.get(unit, _UNIT_WORDS.get(unit.removesuffix("s"), unit))
-    if found is None or unit not in _UNIT_SECONDS:
+    duration = re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*([a-z]*)", text.lower())
+    scale = seconds_in(duration[2] or "s") if duration else None
+    if duration is None or scale is None:
         raise ValueError(f"must be a duration such as 90 min or 1.5 h, got {text!r}")
-    return float(found[1]) * _UNIT_SECONDS[unit]
+    return float(duration[1]) * scale
 
 
 def _searched(text: str) -> SearchValue:
@@ -253,14 +207,6 @@ def _scalar(text: str) -> Scalar:
     return text
 
 
-def _contains(request: str, words: str) -> bool:
-    return _plain(words) in _plain(request)
-
-
-def _named(request: str, name: str) -> bool:
-    return bool(name.strip()) and _contains(request, name)
-
-
 def _plain(text: str) -> str:
     """`text` for comparison: case, runs of white space and curly quotes do not matter."""
     straight = text.translate(str.maketrans("“”‘’", "\"\"''"))
@@ -270,26 +216,3 @@ def _plain(text: str) -> str:
 def _line(text: str) -> str:
     """Prose of the model, made safe to print: one line, no control characters, at most 300 characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]
-
-
-def _flat(spec: DraftSpec) -> dict[str, Any]:
-    """Dotted field names to the values that are set."""
-    flat: dict[str, Any] = {}
-    for name in FIELD_NAMES:
-        value: Any = spec
-        for part in name.split("."):
-            value = getattr(value, part, None)
-        if value is not None:
-            flat[name] = value
-    return flat
-
-
-def _nested(flat: dict[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for name, value in flat.items():
-        *path, last = name.split(".")
-        place = nested
-        for part in path:
-            place = place.setdefault(part, {})
-        place[last] = value
-    return nested

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from agent.request.draft import Draft, DraftSpec, Quote
+from trainers.dotted import fields, flat
 from trainers.errors import InputError
 from trainers.spec import Intent
 
 MAX_BYTES = 256 * 1024
 SUFFIXES = (".yaml", ".yml", ".json")
+_FIELDS = fields(DraftSpec)
 
 
 class _Loader(yaml.SafeLoader):
@@ -59,31 +62,25 @@ def load_spec(path: Path) -> Draft:
 
 def spec_draft(tree: dict[str, Any], path: str) -> Draft:
     """The draft that a spec in the shape of `trainers.spec.TaskSpec` gives, of plain values; `path` is for messages."""
-    _check_keys(tree, DraftSpec, "", path)
     try:
         spec = DraftSpec.model_validate(tree)
     except ValidationError as error:
-        raise _first_problem(error, path) from error
-    stated = spec if spec.intent else spec.model_copy(update={"intent": Intent.TRAIN})
-    return Draft(
-        spec=stated,
-        quotes=tuple(_quotes(tree)),
-        inferred={} if spec.intent else {"intent": "a spec file asks for training"},
-    )
+        raise _input_error(error.errors(include_url=False), path) from error
+    quotes = tuple(Quote(field=f, quote=f"{f.rpartition('.')[2]}: {_flow(value)}") for f, value in flat(tree).items())
+    if spec.intent is not None:
+        return Draft(spec=spec, quotes=quotes)
+    spec = spec.model_copy(update={"intent": Intent.TRAIN})
+    return Draft(spec=spec, quotes=quotes, inferred={"intent": "a spec file asks for training"})
 
 
 def _text(path: Path) -> str:
     try:
         if not path.is_file():
-            raise InputError(
-                "spec", f"the spec file {path} must exist.", "Check the path, or quote a request.", code="missing_spec"
-            )
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(
-                "spec",
-                f"a spec file has at most {MAX_BYTES // 1024} KiB, {path} has {path.stat().st_size // 1024}.",
-                "Name data files in it instead of holding data.",
-            )
+            hint = "Check the path, or quote a request."
+            raise InputError("spec", f"the spec file {path} must exist.", hint, code="missing_spec")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            rule = f"a spec file has at most {MAX_BYTES // 1024} KiB, {path} has {size // 1024}."
+            raise InputError("spec", rule, "Name data files in it instead of holding data.")
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError("spec", f"{path} must be UTF-8 text.", "Save it as UTF-8.") from error
@@ -104,74 +101,48 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return tree
 
 
-def _check_keys(tree: dict[Any, Any], model: type[BaseModel], prefix: str, path: str) -> None:
-    """Raise for the first key that `model` does not have, with the names that are near it."""
-    for key, value in tree.items():
-        if key not in model.model_fields:
-            near = difflib.get_close_matches(str(key), model.model_fields, n=3, cutoff=0.5)
-            raise InputError(
-                f"{prefix}{key}",
-                f"unknown key {str(key)!r} in {path}.",
-                f"Did you mean {' or '.join(near)}?" if near else f"Known here: {', '.join(model.model_fields)}.",
-                code="unknown_key",
-            )
-        inner = model.model_fields[key].annotation
-        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
-            _check_keys(value, inner, f"{prefix}{key}.", path)
-
-
-def _first_problem(error: ValidationError, path: str) -> InputError:
-    problems = error.errors(include_url=False)
+def _input_error(problems: list[ErrorDetails], path: str) -> InputError:
+    """Of the first unknown key, else of what says most: a broken rule before a wrong type, the innermost first."""
+    for problem in problems:
+        if problem["type"] in ("extra_forbidden", "invalid_key") and not _is_hyperparameters(problem):
+            return _unknown_key([str(part) for part in problem["loc"]], path)
     problem = max(problems, key=lambda p: (p["type"] == "value_error", len(p["loc"])))
-    field = ".".join(str(part) for part in problem["loc"] if str(part) in _FIELD_NAMES) or "spec"
-    if problem["loc"][0] == "search" and len(problem["loc"]) > 2 and problem["type"] != "value_error":
-        name = problem["loc"][1]
-        whole = next(p["input"] for p in problems if p["loc"][:2] == ("search", name) and len(p["loc"]) == 3)
-        return _search_problem(str(name), whole, path)
+    if problem["type"] != "value_error" and _is_hyperparameters(problem):
+        return _search_problem(str(problem["loc"][1]), problems, path)
+    known = {name for field in _FIELDS for name in field.split(".")} | {"low", "high", "choices"}
+    field = ".".join(str(part) for part in problem["loc"] if str(part) in known) or "spec"
     given = problem.get("input")
-    shown = repr(given) if not isinstance(given, dict | list) else _flow(given)[:200]
-    expected = str(problem.get("ctx", {}).get("expected", ""))
-    near = difflib.get_close_matches(str(given), re.findall(r"'([^']+)'", expected), n=1, cutoff=0.5)
+    shown = _flow(given)[:200] if isinstance(given, dict | list) else repr(given)
+    expected = re.findall(r"'([^']+)'", str(problem.get("ctx", {}).get("expected", "")))
+    near = difflib.get_close_matches(str(given), expected, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else "Correct the value; docs/reference.md lists every field."
-    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    message = f"must be {message}" if problem["msg"].startswith("Input should be") else _sentence(message)
-    return InputError(field, f"{message}, got {shown} in {path}.", hint, code="bad_value")
+    rule = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    return InputError(field, f"{rule[:1].lower()}{rule[1:]}, got {shown} in {path}.", hint, code="bad_value")
 
 
-def _search_problem(name: str, value: object, path: str) -> InputError:
+def _is_hyperparameters(problem: ErrorDetails) -> bool:
+    """Whether the problem lies inside a hyperparameter's value."""
+    return problem["loc"][0] == "search" and len(problem["loc"]) > 2
+
+
+def _unknown_key(loc: list[str], path: str) -> InputError:
+    *parents, key = loc
+    names = dict.fromkeys(f.split(".")[len(parents)] for f in _FIELDS if f.split(".")[: len(parents)] == parents)
+    near = difflib.get_close_matches(key, names, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known here: {', '.join(names)}."
+    return InputError(".".join(loc), f"unknown key {key!r} in {path}.", hint, code="unknown_key")
+
+
+def _search_problem(name: str, problems: list[ErrorDetails], path: str) -> InputError:
     """Of a hyperparameter, whose value has three forms: pydantic says of each why it is not that one."""
-    shown = _flow(value)[:200]
+    value = next(p["input"] for p in problems if p["loc"][:2] == ("search", name) and len(p["loc"]) == 3)
     rule = "must be a value, a range {low: 1, high: 2} or a list {choices: [1, 2]}"
-    hint = f"Write {name}: {{choices: {shown}}}." if isinstance(value, list) and value else "Correct the value."
-    return InputError(f"search.{name}", f"{rule}, got {shown} in {path}.", hint, code="bad_value")
-
-
-def _sentence(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def _names(model: type[BaseModel]) -> set[str]:
-    names = set(model.model_fields)
-    for field in model.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            names |= _names(field.annotation)
-    return names
-
-
-_FIELD_NAMES = _names(DraftSpec) | {"low", "high", "choices"}
-
-
-def _quotes(tree: dict[str, Any], prefix: str = "") -> list[Quote]:
-    found: list[Quote] = []
-    for key, value in tree.items():
-        field = f"{prefix}{key}"
-        if value is None:
-            continue
-        if isinstance(value, dict) and not field.startswith("search."):
-            found += _quotes(value, f"{field}.")
-        else:
-            found.append(Quote(field=field, quote=f"{key}: {_flow(value)}"))
-    return found
+    hint = (
+        f"Write {name}: {{choices: {_flow(value)[:200]}}}."
+        if isinstance(value, list) and value
+        else "Correct the value."
+    )
+    return InputError(f"search.{name}", f"{rule}, got {_flow(value)[:200]} in {path}.", hint, code="bad_value")
 
 
 def _flow(value: Any) -> str:

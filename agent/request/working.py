@@ -1,12 +1,12 @@
 """The spec while it is being settled: values by dotted field, each with its origin, and what stands in the way."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from agent.request.draft import Draft, DraftSpec, Provenance, Question, Refusal, RefusalClass
 from agent.request.plan import PlanError
+from trainers.dotted import flat, nested
 from trainers.errors import InputError
-from trainers.spec import Search, TaskSpec
+from trainers.spec import TaskSpec
 
 MAX_QUESTIONS = 3
 
@@ -15,7 +15,7 @@ class Working:
     """Mutable on purpose, and private to one call of `resolve`."""
 
     def __init__(self, draft: Draft) -> None:
-        self.values: dict[str, Any] = _flat(draft.spec)
+        self.values: dict[str, Any] = flat(draft.spec)
         self.provenance: dict[str, Provenance] = {}
         self.questions: list[Question] = []
         self.errors: list[PlanError] = []
@@ -105,35 +105,8 @@ class Working:
 
     def draft_spec(self) -> DraftSpec:
         """The spec with what is known so far."""
-        return DraftSpec.model_validate(_nested(self.values))
+        return DraftSpec.model_validate(nested(self.values))
 
     def task_spec(self) -> TaskSpec:
         """The closed spec. Raises pydantic's ValidationError while something is missing or does not fit."""
-        return TaskSpec.model_validate(_nested(self.values))
-
-
-def _flat(spec: DraftSpec) -> dict[str, Any]:
-    """Dotted field to value of everything that is set; a searched range or list is one value."""
-    found: dict[str, Any] = {}
-
-    def walk(model: Any, prefix: str) -> None:
-        for name in type(model).model_fields:
-            value = getattr(model, name)
-            if hasattr(type(value), "model_fields") and not prefix.startswith("search."):
-                walk(value, f"{prefix}{name}.")
-            elif value is not None:
-                found[f"{prefix}{name}"] = value
-
-    walk(spec.model_copy(update={"search": Search()}), "")
-    return found | {f"search.{name}": value for name, value in spec.search.stated().items()}
-
-
-def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for field, value in values.items():
-        *parents, name = field.split(".")
-        branch = tree
-        for parent in parents:
-            branch = branch.setdefault(parent, {})
-        branch[name] = value
-    return tree
+        return TaskSpec.model_validate(nested(self.values))

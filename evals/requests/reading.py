@@ -1,9 +1,8 @@
 """What a reader took from a request, in the form that is scored."""
 
-from collections.abc import Iterable
-
 from pydantic import Field
 
+from trainers.dotted import flat
 from trainers.spec import Closed, SearchValue
 
 
@@ -23,7 +22,7 @@ def reading_from_plan(plan_json: dict[str, object]) -> Reading:
     the spec has a value for it; a value that was rejected is neither. Raises ValidationError on another shape.
     """
     plan = _PlanJson.model_validate(plan_json)
-    values = dict(_flatten(plan.spec))
+    values = {field: _scored(value) for field, value in flat(plan.spec).items() if value != []}
     users = {field for field, origin in plan.provenance.items() if origin.get("source") == "user"}
     return Reading.model_validate(
         {
@@ -46,13 +45,6 @@ class _PlanJson(Closed):
     refusal: dict[str, str] | None = None
 
 
-def _flatten(tree: dict[str, object], path: str = "") -> Iterable[tuple[str, object]]:
-    """Dotted path and value of every leaf that is set; a hyperparameter's range or choices is one leaf."""
-    for name, value in tree.items():
-        if isinstance(value, dict) and path != "search.":
-            yield from _flatten(value, f"{path}{name}.")
-        elif isinstance(value, list):
-            if value:  # several words of which the order means nothing
-                yield f"{path}{name}", {"choices": value}
-        elif value is not None:
-            yield f"{path}{name}", value
+def _scored(value: object) -> object:
+    """Several words of which the order means nothing are choices."""
+    return {"choices": value} if isinstance(value, list) else value

@@ -32,7 +32,20 @@ OWN_LIST = rf"{TIGHT}(?:\s*[,/]\s*{TIGHT})*(?:\s*,?\s*\bor\s+|/){TIGHT}"
 VALUE = rf"(?:{_BETWEEN}|{_BRACKETED}|{_FROM_TO}|{_LISTED}|{TIGHT}(?:\s*%)?)"
 """A range, a list or one number."""
 
+UNIT_SECONDS: dict[str, float] = {
+    r"(?:s|secs?|seconds?)": 1,
+    r"(?:m|mins?|minutes?)": 60,
+    r"(?:h|hrs?|hours?)": 3600,
+    r"(?:d|days?)": 86400,
+    r"weeks?": 604800,
+}
+"""Seconds in a unit of time, by the pattern of its names."""
 _FIND = Lazy(NUMBER)
+
+
+def seconds_in(unit: str) -> float | None:
+    """The seconds of one unit of time, by its name in lower case; None for anything else."""
+    return next((seconds for pattern, seconds in UNIT_SECONDS.items() if re.fullmatch(pattern, unit)), None)
 
 
 def number(text: str) -> float:

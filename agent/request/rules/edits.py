@@ -7,6 +7,7 @@ from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, 
 from agent.request.rules.amounts import NUMBER, number, whole
 from agent.request.rules.scope import out_of_scope
 from agent.request.rules.text import Lazy
+from trainers.dotted import flat, nested
 from trainers.spec import Intent
 
 FIELD_WORDS: dict[str, str] = {
@@ -174,31 +175,3 @@ def _unit(name: str, noun: str) -> int:
     """Seconds in the time unit of an addition; 1 for anything else."""
     units = {"hour": 3600, "minu": 60, "day": 86400, "days": 86400}
     return units.get(noun[:4], 1) if name == "budget.seconds" else 1
-
-
-def flat(spec: DraftSpec) -> dict[str, Any]:
-    """Set values by dotted field."""
-    flat: dict[str, Any] = {}
-
-    def walk(prefix: str, value: dict[str, Any]) -> None:
-        for name, inner in value.items():
-            dotted = f"{prefix}{name}"
-            if isinstance(inner, dict) and not dotted.startswith("search."):
-                walk(f"{dotted}.", inner)
-            elif inner is not None:
-                flat[dotted] = inner
-
-    walk("", spec.model_dump(mode="json"))
-    return flat
-
-
-def nested(values: dict[str, Any]) -> dict[str, Any]:
-    """Values by dotted field, as the nested mapping that `DraftSpec` validates."""
-    tree: dict[str, Any] = {}
-    for name, value in values.items():
-        *parents, leaf = name.split(".")
-        place = tree
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[leaf] = value
-    return tree

@@ -7,7 +7,7 @@ Each reader consumes the words it understood, so that no number is read twice. A
 from agent.request.draft import Draft, DraftSpec, Quote, Rejected
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
-from agent.request.rules.edits import merged, nested
+from agent.request.rules.edits import merged
 from agent.request.rules.hyperparameters import read_hyperparameters
 from agent.request.rules.injections import read_injections
 from agent.request.rules.intents import (
@@ -24,6 +24,7 @@ from agent.request.rules.objective import read_objective
 from agent.request.rules.quantities import read_quantities
 from agent.request.rules.text import Text
 from agent.request.rules.tradeoffs import read_tradeoffs
+from trainers.dotted import nested
 from trainers.spec import Intent, Metric
 
 MAX_QUESTIONS = 3
