@@ -95,9 +95,11 @@ def training(home: Path, cwd: Path) -> Iterator[tuple[str, str, str]]:
 @click.option("--seconds", default=60.0, show_default=True)
 def main(clients: int, hertz: float, seconds: float) -> None:
     """Poll a study that is being trained, and print what the clients waited."""
-    with tempfile.TemporaryDirectory(prefix="tunewright-bench-") as folder:
-        with training(Path(folder) / "home", Path(folder)) as (url, token, study):
-            click.echo(poll(url, token, study, clients, hertz, seconds).model_dump_json())
+    with (
+        tempfile.TemporaryDirectory(prefix="tunewright-bench-") as folder,
+        training(Path(folder) / "home", Path(folder)) as (url, token, study),
+    ):
+        click.echo(poll(url, token, study, clients, hertz, seconds).model_dump_json())
 
 
 if __name__ == "__main__":

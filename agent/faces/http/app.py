@@ -123,12 +123,12 @@ async def _ours(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """The first field of a request's form that is wrong, with all that is wrong with it; what was sent is not told."""
     assert isinstance(error, RequestValidationError)
-    found = [(_field(one), one) for one in error.errors()]
-    (where, name), first = found[0]
+    wrong = [(_field(one), one) for one in error.errors()]
+    (where, name), first = wrong[0]
     if first["type"] == "json_invalid":
         return problem(InputError("body", "must be valid JSON.", "Check brackets and quotes."))
-    said = dict.fromkeys(_said(one) for field, one in found if field == (where, name))
-    rule = f"{', or '.join(said)}."
+    rules = dict.fromkeys(_said(one) for field, one in wrong if field == (where, name))
+    rule = f"{', or '.join(rules)}."
     if where == "path":
         return problem(InputError(name, f"there is nothing here: {rule}", "See /docs.", "not_found"))
     return problem(InputError(name or where, rule, "See /docs for what is expected."))

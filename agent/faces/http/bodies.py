@@ -21,7 +21,7 @@ UPLOAD_SECONDS = 3600.0
 _DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
-def limited(receive: Receive, headers: Headers, max_bytes: int, max_seconds: float) -> Receive:
+def with_limits(receive: Receive, headers: Headers, max_bytes: int, max_seconds: float) -> Receive:
     """`receive` that raises InputError for a body of more than `max_bytes`, and for one that comes too slowly."""
     length = headers.get("content-length", "0")
     if not length.isascii() or not length.isdigit() or len(length) > 18 or int(length) > max_bytes:
@@ -46,7 +46,7 @@ def limited(receive: Receive, headers: Headers, max_bytes: int, max_seconds: flo
 async def read_json(scope: Scope, receive: Receive, headers: Headers) -> Receive:
     """`receive` of a JSON body that has come whole. Raises InputError for one that is too large, deep or slow."""
     try:
-        body = await Request(scope, limited(receive, headers, MAX_JSON_BYTES, BODY_SECONDS)).body()
+        body = await Request(scope, with_limits(receive, headers, MAX_JSON_BYTES, BODY_SECONDS)).body()
     except ClientDisconnect as error:
         raise InputError("body", "was cut off.", "Send it again.") from error
     if depth(body) > MAX_DEPTH:

@@ -50,7 +50,7 @@ def download_routes(service: Service) -> APIRouter:
         if not folder.is_dir():
             raise InputError("study", f"study {study} has left no adapter.", "Look at its report.", "not_found")
         headers = {"content-disposition": f'attachment; filename="tunewright-{study}-adapter.zip"'}
-        return StreamingResponse(zipped(folder), media_type="application/zip", headers=headers)
+        return StreamingResponse(zip_pieces(folder), media_type="application/zip", headers=headers)
 
     return routes
 
@@ -58,16 +58,16 @@ def download_routes(service: Service) -> APIRouter:
 def within_report(directory: Path, file: str) -> Path:
     """The report's file of that name. Raises InputError, the same for what is not there and what may not be had."""
     parts = file.split("/")
-    known = file in REPORT_FILES or (len(parts) == 2 and parts[0] in REPORT_FOLDERS)
+    offered = file in REPORT_FILES or (len(parts) == 2 and parts[0] in REPORT_FOLDERS)
     path = directory / file
-    if known and not any(p in ("", ".", "..") or p.startswith(".") or "\\" in p or "\0" in p for p in parts):
+    if offered and not any(p in ("", ".", "..") or p.startswith(".") or "\\" in p or "\0" in p for p in parts):
         real = Path(os.path.realpath(path))
         if real.is_relative_to(directory.resolve()) and real.is_file() and not path.is_symlink():
             return real
     raise InputError("file", f"the report has no file {file[:100]!r}.", "See report.html.", "not_found")
 
 
-def zipped(folder: Path) -> Iterator[bytes]:
+def zip_pieces(folder: Path) -> Iterator[bytes]:
     """The files of a folder as a zip archive, piece by piece; links are left out, weights are not compressed."""
     with TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import InputError
 from agent.faces.http.access import Access
-from agent.faces.http.bodies import UPLOAD_SECONDS, limited, read_json
+from agent.faces.http.bodies import UPLOAD_SECONDS, read_json, with_limits
 from agent.faces.http.measures import Measures
 from agent.faces.http.problems import INTERNAL, careful, refusal, response_of
 
@@ -76,7 +76,7 @@ class Guard:
         try:
             scope[BY_COOKIE] = self._check(scope, headers)
             if scope["method"] not in SAFE_VERBS and scope["path"] == UPLOAD:
-                receive = limited(receive, headers, self.max_upload, UPLOAD_SECONDS)
+                receive = with_limits(receive, headers, self.max_upload, UPLOAD_SECONDS)
             elif scope["method"] not in SAFE_VERBS:
                 receive = await read_json(scope, receive, headers)
             await self.app(scope, receive, answer)

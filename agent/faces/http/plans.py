@@ -36,15 +36,15 @@ class Edit(Closed):
     text: Words = Field(description='such as "use rank 32 instead"')
 
 
-def planned(service: Service, asked: PlanRequest) -> Planned:
+def plan_of(service: Service, form: PlanRequest) -> Planned:
     """The plan of a request. Raises InputError and PlannerFailed; Busy where too many plans are being made."""
-    flags = Overrides(data=asked.data, trials=asked.trials, seconds=asked.seconds)
-    llm = service.planner(asked.llm)
-    check_spec_file(asked.request, service.settings)
+    flags = Overrides(data=form.data, trials=form.trials, seconds=form.seconds)
+    llm = service.planner(form.llm)
+    check_spec_file(form.request, service.settings)
     with service.planning.one():
-        if asked.answers:
-            return service.desk.answer(asked.request, asked.answers, flags, llm)
-        return service.desk.plan(asked.request, flags, llm)
+        if form.answers:
+            return service.desk.answer(form.request, form.answers, flags, llm)
+        return service.desk.plan(form.request, flags, llm)
 
 
 def check_spec_file(request: str, settings: Settings) -> None:
@@ -59,9 +59,9 @@ def plan_routes(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1/plans", tags=["plans"])
 
     @routes.post("", summary="Plan a request")
-    def make_plan(asked: PlanRequest) -> PlanCard:
+    def make_plan(form: PlanRequest) -> PlanCard:
         """What the request would do, from real data, model and machine. `plan_hash` is there once it is ready."""
-        return planned(service, asked).card
+        return plan_of(service, form).card
 
     @routes.get("/{plan_hash}", summary="A plan made before")
     def look_at_plan(plan_hash: PlanHash) -> PlanCard:

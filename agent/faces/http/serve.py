@@ -97,8 +97,8 @@ def _only_one(home: Path) -> Iterator[None]:
     except StoreConflict as error:
         if (pid := owner_pid(home / "server")) in (None, os.getpid()):
             raise
-        found = running_server(home)
-        where = f" at {found.url}" if found else ""
+        running = running_server(home)
+        where = f" at {running.url}" if running else ""
         raise StoreConflict(
             f"{home} is served already{where}, by process {pid}. A login link of it: tunewright serve --link"
         ) from error
@@ -201,8 +201,8 @@ def _greet(service: Service, serving: Serving, as_json: bool) -> None:
     token_file = service.settings.home / TOKEN_FILE
     link = f"{service.url}{LOGIN}?code={service.access.new_code()}"
     if as_json:
-        told = {"url": service.url, "login": link, "token_file": str(token_file), "pid": os.getpid()}
-        click.echo(json.dumps(told))
+        greeting = {"url": service.url, "login": link, "token_file": str(token_file), "pid": os.getpid()}
+        click.echo(json.dumps(greeting))
     else:
         click.echo(
             f"tunewright serves {service.settings.home} at {service.url}\n"

@@ -59,12 +59,12 @@ async def study_stream(service: Service, study: str, after: int, last_event_id: 
 
 async def _events(service: Service, study: str, after: int) -> AsyncIterator[Event]:
     yield {"retry": RETRY_MS}
-    async for event in followed(service, study, after):
+    async for event in follow(service, study, after):
         yield {"id": str(event.seq), "data": event.model_dump_json()}
     yield {"event": "end", "data": '{"over": true}'}
 
 
-async def followed(service: Service, study: str, after: int) -> AsyncIterator[StudyEvent]:
+async def follow(service: Service, study: str, after: int) -> AsyncIterator[StudyEvent]:
     """Events as they come, until the study is over. They are read only when the study's card tells of new ones."""
     store = service.statuses.store
     while True:

@@ -29,7 +29,7 @@ StudyId = Annotated[str, Path(max_length=20, description="the study's number")]
 TrialNumber = Annotated[int, Path(ge=0, le=10**9)]
 
 
-class StudyList(Closed):
+class StudyCards(Closed):
     """Studies, newest first."""
 
     data: tuple[StudyCard, ...]
@@ -69,9 +69,9 @@ def _looking(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
     @routes.get("", summary="Studies, newest first")
-    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyList:
+    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyCards:
         """Where each stands."""
-        return StudyList(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
+        return StudyCards(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
 
     @routes.get("/{study}", summary="Where a study stands", response_model=StudyCard)
     async def look_at_study(study: StudyId, if_none_match: Annotated[str, Header()] = "") -> Response:
@@ -158,16 +158,16 @@ def _control(routes: APIRouter, service: Service) -> None:
         return _changed(service, desk.resume(study))
 
     @routes.post("/{study}/generate", summary="Ask the model of a finished study")
-    def generate(study: StudyId, asked: Prompt) -> Answer:
+    def generate(study: StudyId, form: Prompt) -> Answer:
         """Text, or class probabilities. Some seconds: the model is loaded."""
         with service.loading.one():
-            return desk.generate(study, asked.prompt, asked.max_new_tokens)
+            return desk.generate(study, form.prompt, form.max_new_tokens)
 
     @routes.post("/{study}/evaluate", summary="Score the model of a finished study on labelled data")
-    def evaluate(study: StudyId, asked: Scoring) -> Evaluation:
+    def evaluate(study: StudyId, form: Scoring) -> Evaluation:
         """`data` is a path in the server's roots, a hub id, or a built-in set."""
         with service.loading.one():
-            return desk.evaluate(study, asked.data, asked.metric, asked.max_rows)
+            return desk.evaluate(study, form.data, form.metric, form.max_rows)
 
 
 def _changed(service: Service, card: StudyCard) -> StudyCard:

@@ -1,5 +1,8 @@
 """A fine-tuning job in OpenAI's shape as a draft: every value quotes the words of the request it stands in."""
 
+import json
+from pathlib import Path
+
 from agent.desk.desk import Desk, Planned
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import AUTO, JobRequest
@@ -10,76 +13,75 @@ from agent.request.draft import Draft, Overrides
 from agent.study.desk_rows import StoredFile
 from trainers.spec import Intent, Task
 
+FIRST_BYTES = 16 * 1024 * 1024
 
-def planned_job(service: Service, asked: JobRequest) -> Planned:
+
+def plan_of_job(service: Service, form: JobRequest) -> Planned:
     """The plan of a job. Raises InputError for files that are not there and options that do not fit."""
-    desk, beyond = service.desk, asked.tunewright
-    training = _file(desk, asked.training_file, "training_file")
-    validation = _file(desk, asked.validation_file, "validation_file") if asked.validation_file else None
-    method, hyperparameters = asked.method.type if asked.method else None, asked.stated
-    if hyperparameters.beta is not None and method != "dpo":
-        rule = "belongs to preference tuning (dpo)."
-        raise InputError("hyperparameters.beta", rule, 'Leave it out, or use method {"type": "dpo"}.')
+    desk, beyond = service.desk, form.tunewright
+    training = _file(desk, form.training_file, "training_file")
+    validation = _file(desk, form.validation_file, "validation_file") if form.validation_file else None
+    task, hyperparameters = _task(form, training), form.stated
+    if hyperparameters.beta is not None and task is not Task.PREFERENCE:
+        raise InputError("hyperparameters.beta", "belongs to preference tuning (dpo).", "Leave it out.")
     llm, draft = service.planner(beyond.llm), Draft()
     if beyond.request is not None:
         check_spec_file(beyond.request, service.settings)
         draft, _ = desk.read(beyond.request, llm=llm)
-    for field, value, quote in _statements(asked, training, validation):
+    for field, value, quote in _statements(form, training, validation, task):
         draft = answered(draft, field, value, quote)
     multiplier = hyperparameters.learning_rate_multiplier
-    planned = desk.plan_draft(
-        words_of(asked, training, validation),
+    return desk.plan_draft(
+        words_of(form, training, validation),
         draft,
         overrides=Overrides(trials=beyond.trials, seconds=beyond.seconds),
         llm=llm,
         learning_rate_multiplier=None if multiplier == AUTO else multiplier,
     )
-    if method == "supervised" and planned.plan.spec is not None and planned.plan.spec.task is Task.PREFERENCE:
-        rule = "the training file holds preference pairs, and the method is supervised."
-        raise InputError("method", rule, 'Use method {"type": "dpo"}.')
-    return planned
 
 
-def words_of(asked: JobRequest, training: StoredFile, validation: StoredFile | None) -> str:
+def words_of(form: JobRequest, training: StoredFile, validation: StoredFile | None) -> str:
     """The job in words, as lists of studies show it."""
-    words = [f"fine-tune {asked.model} on {training.filename}"]
-    if asked.method is not None:
-        words.append(asked.method.type)
+    words = [f"fine-tune {form.model} on {training.filename}"]
+    if form.method is not None:
+        words.append(form.method.type)
     if validation is not None:
         words.append(f"validation {validation.filename}")
-    words += [f"{name} {value:g}" for name, value in _fixed(asked).items()]
-    beyond = asked.tunewright
+    words += [f"{name} {value:g}" for name, value in _fixed(form).items()]
+    beyond = form.tunewright
     words += [str(value) for value in (beyond.metric, beyond.loss) if value is not None]
-    if asked.seed is not None:
-        words.append(f"seed {asked.seed}")
+    if form.seed is not None:
+        words.append(f"seed {form.seed}")
     if beyond.request is not None:
         words.append(beyond.request)
     return ", ".join(words)
 
 
-def _fixed(asked: JobRequest) -> dict[str, float]:
+def _fixed(form: JobRequest) -> dict[str, float]:
     """The hyperparameters that are numbers."""
-    stated = asked.stated.model_dump(exclude_none=True)
+    stated = form.stated.model_dump(exclude_none=True)
     return {name: value for name, value in stated.items() if value != AUTO}
 
 
-def _statements(asked: JobRequest, training: StoredFile, validation: StoredFile | None) -> list[tuple[str, str, str]]:
+def _statements(
+    form: JobRequest, training: StoredFile, validation: StoredFile | None, task: Task | None
+) -> list[tuple[str, str, str]]:
     """(field of the spec, value, words that say it) of all that the job states."""
-    beyond, fixed = asked.tunewright, _fixed(asked)
+    beyond, fixed = form.tunewright, _fixed(form)
     statements = [
         ("intent", str(Intent.TRAIN), "fine-tune"),
-        ("base_model", asked.model, asked.model),
+        ("base_model", form.model, form.model),
         ("data.train", training.path, training.filename),
     ]
-    if asked.method is not None and asked.method.type == "dpo":
-        statements.append(("task", str(Task.PREFERENCE), "dpo"))
+    if task is not None:
+        statements.append(("task", str(task), form.method.type if form.method else training.filename))
     if validation is not None:
         statements.append(("data.validation", validation.path, validation.filename))
     for field, value in (("objective.metric", beyond.metric), ("loss", beyond.loss)):
         if value is not None:
             statements.append((field, str(value), str(value)))
-    if asked.seed is not None:
-        statements.append(("seed", str(asked.seed), f"seed {asked.seed}"))
+    if form.seed is not None:
+        statements.append(("seed", str(form.seed), f"seed {form.seed}"))
     for name, field in (("n_epochs", "epochs"), ("batch_size", "batch_size"), ("beta", "beta")):
         if name in fixed:
             statements.append((f"search.{field}", str(fixed[name]), f"{name} {fixed[name]:g}"))
@@ -96,3 +98,29 @@ def _file(desk: Desk, file_id: str, param: str) -> StoredFile:
         rule = f"{file_id} was uploaded for {file.purpose!r}, not for fine-tuning."
         raise InputError(param, rule, "Upload it with purpose fine-tune.", "bad_input")
     return file
+
+
+def _task(form: JobRequest, training: StoredFile) -> Task | None:
+    """What the method and the first row say; None where the data must be looked at as a whole."""
+    columns = _first_columns(Path(training.path))
+    pairs, dpo = {"chosen", "rejected"} <= columns, form.method is not None and form.method.type == "dpo"
+    if pairs and form.method is not None and not dpo:
+        rule = "the training file holds preference pairs, and the method is supervised."
+        raise InputError("method", rule, 'Use method {"type": "dpo"}.')
+    if pairs or dpo:
+        return Task.PREFERENCE
+    if "messages" in columns:
+        return Task.SFT
+    return Task.CLASSIFICATION if {"text", "label"} <= columns else None
+
+
+def _first_columns(path: Path) -> set[str]:
+    """The columns of the first row of JSON lines; none where it is another kind of file."""
+    if path.suffix.lower() not in (".jsonl", ".ndjson"):
+        return set()
+    try:
+        with path.open("rb") as file:
+            row = json.loads(file.readline(FIRST_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return set()
+    return set(row) if isinstance(row, dict) else set()

@@ -46,6 +46,10 @@ class FileObject(Item):
     expires_at: int | None = None
 
 
+class FileList(Page[FileObject]):
+    """Files, newest first."""
+
+
 class FileDeleted(Item):
     """A file that is gone."""
 
@@ -87,7 +91,7 @@ def file_routes(service: Service) -> APIRouter:
     async def upload(request: Request) -> FileObject:
         """Chat (`messages`), preference (`input`, `preferred_output`, `non_preferred_output`), `text` and `label`, or
         any table that tunewright reads. Preference rows are brought into our form; /content gives what was sent."""
-        return await received(service, request)
+        return await receive_upload(service, request)
 
     @routes.get("", summary="Uploaded files")
     def list_files(
@@ -95,16 +99,16 @@ def file_routes(service: Service) -> APIRouter:
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
         order: Literal["asc", "desc"] = "desc",
-    ) -> Page[FileObject]:
+    ) -> FileList:
         """Newest first, or `order=asc`."""
         files = [file_object(stored) for stored in desk.store.files() if purpose in (None, stored.purpose)]
-        return Page[FileObject].of(files[::-1] if order == "asc" else files, limit, after)
+        return FileList.of(files[::-1] if order == "asc" else files, limit, after)
 
     @routes.get("/{file_id}", summary="About a file")
     def look_at_file(file_id: FileId) -> FileObject:
         """An upload, or the results of a job."""
-        if found := RESULTS.fullmatch(file_id):
-            study = desk.study(found[1])
+        if match := RESULTS.fullmatch(file_id):
+            study = desk.study(match[1])
             size = len(results_csv(desk, study.study_id).encode())
             at = epoch(study.finished_at or study.created_at)
             name = f"results-{study.study_id}.csv"
@@ -115,8 +119,8 @@ def file_routes(service: Service) -> APIRouter:
     @routes.get("/{file_id}/content", summary="What a file holds", response_class=Response)
     def content(file_id: FileId) -> Response:
         """As it was uploaded; of a job's results, its learning curves as CSV."""
-        if found := RESULTS.fullmatch(file_id):
-            return StreamingResponse(iter([results_csv(desk, found[1])]), media_type="text/csv")
+        if match := RESULTS.fullmatch(file_id):
+            return StreamingResponse(iter([results_csv(desk, match[1])]), media_type="text/csv")
         folder, stored = folder_of(home, file_id), desk.store.file(file_id)
         path = folder / safe_name(stored.filename)
         if not path.is_file() or path.is_symlink():
@@ -149,16 +153,16 @@ def safe_name(filename: str) -> str:
     return plain.lstrip(".")[-100:] or "upload.jsonl"
 
 
-async def received(service: Service, request: Request) -> FileObject:
+async def receive_upload(service: Service, request: Request) -> FileObject:
     """A form with one file, which becomes a stored file. Raises InputError for one that is not as it must be."""
     try:
         async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
-            return await run_in_threadpool(_taken_in, service, form)
+            return await run_in_threadpool(_take_in, service, form)
     except ClientDisconnect as error:
         raise InputError("body", "the form was cut off.", "Send it again.") from error
 
 
-def _taken_in(service: Service, form: FormData) -> FileObject:
+def _take_in(service: Service, form: FormData) -> FileObject:
     """Check a complete form, and store its file."""
     file, purpose = form.get("file"), str(form.get("purpose", ""))
     if not isinstance(file, UploadFile):
@@ -178,12 +182,12 @@ def _taken_in(service: Service, form: FormData) -> FileObject:
     try:
         with (incoming / name).open("xb") as copy:
             shutil.copyfileobj(file.file, copy)
-        return _stored(service, incoming, name, file.filename or name, purpose)
+        return _store(service, incoming, name, file.filename or name, purpose)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
-def _stored(service: Service, incoming: Path, name: str, filename: str, purpose: str) -> FileObject:
+def _store(service: Service, incoming: Path, name: str, filename: str, purpose: str) -> FileObject:
     """Bring the rows of an upload into our form, and give its folder a name that stays."""
     used = original = incoming / name
     if purpose == "fine-tune" and name.lower().endswith((".jsonl", ".ndjson")):

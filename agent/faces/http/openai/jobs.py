@@ -8,13 +8,13 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
-from agent.faces.http.openai.drafts import planned_job
+from agent.faces.http.openai.drafts import plan_of_job
 from agent.faces.http.openai.events import event_of
-from agent.faces.http.openai.shapes import Checkpoint, Job, JobEvent, JobRequest, Page
+from agent.faces.http.openai.shapes import CheckpointList, EventList, Job, JobList, JobRequest
 from agent.faces.http.openai.view import checkpoint_of, job_of, study_of
 from agent.faces.http.service import Service
 from agent.faces.http.starting import Key, open_points
-from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, followed
+from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, follow
 from agent.study.nouns import TrialState
 
 JobId = Annotated[str, Path(max_length=64)]
@@ -38,29 +38,28 @@ def job(service: Service, job_id: str) -> Job:
         raise InputError("fine_tuning_job_id", f"no job {job_id!r}.", "List the jobs.", error.code) from error
     store = service.desk.store
     submission = store.submission(study_id=study_id)
-    asked = submission if submission is not None and submission.face == "openai" else None
-    return job_of(study, service.desk.status(study_id), asked, store.trained_tokens(study_id))
+    form = submission if submission is not None and submission.face == "openai" else None
+    return job_of(study, service.desk.status(study_id), form, store.trained_tokens(study_id))
 
 
 def _jobs(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
     @routes.post("", summary="Start a job")
-    def create(asked: JobRequest, key: Key = None) -> Job:
+    def create(form: JobRequest, key: Key = None) -> Job:
         """ "auto" hyperparameters are searched, numbers are kept. Returns at once; the job is queued."""
         with service.planning.one():
-            card = planned_job(service, asked).card
+            card = plan_of_job(service, form).card
             if card.plan_hash is None:
-                said = open_points(card)
-                raise InputError(
-                    OPENAI_NAMES.get(said.param or "", said.param or ""), said.message, said.hint or "", said.code
-                )
-            study = desk.start(card.plan_hash, face="openai", key=key, job=asked.model_dump(mode="json"))
+                point = open_points(card)
+                name, hint = point.param or "", point.hint or ""
+                raise InputError(OPENAI_NAMES.get(name, name), point.message, hint, point.code)
+            study = desk.start(card.plan_hash, face="openai", key=key, job=form.model_dump(mode="json"))
         service.statuses.written()
         return job(service, f"ftjob-{study.study}")
 
     @routes.get("", summary="Jobs, newest first")
-    def list_jobs(request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Page[Job]:
+    def list_jobs(request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> JobList:
         """All studies, those started elsewhere too. `metadata[KEY]=VALUE` filters."""
         ids = desk.store.study_ids()[::-1]
         if after is not None:
@@ -69,7 +68,7 @@ def _jobs(routes: APIRouter, service: Service) -> None:
         wanted = {k[9:-1]: v for k, v in request.query_params.items() if k.startswith("metadata[") and k.endswith("]")}
         jobs = (job(service, f"ftjob-{study_id}") for study_id in ids)
         chosen = (one for one in jobs if wanted.items() <= (one.metadata or {}).items())
-        return Page[Job].of(list(islice(chosen, limit + 1)), limit)
+        return JobList.of(list(islice(chosen, limit + 1)), limit)
 
     @routes.get("/{job_id}", summary="Where a job stands")
     def retrieve(job_id: JobId) -> Job:
@@ -116,7 +115,7 @@ OPENAI_NAMES = {
 def _inside(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
-    @routes.get("/{job_id}/events", summary="What happened in a job, newest first", response_model=Page[JobEvent])
+    @routes.get("/{job_id}/events", summary="What happened in a job, newest first", response_model=EventList)
     async def events(
         request: Request,
         job_id: JobId,
@@ -131,12 +130,12 @@ def _inside(routes: APIRouter, service: Service) -> None:
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
             return EventStream(service, _streamed(service, study, cursor or 0))
         latest = await run_in_threadpool(desk.store.events_before, study, cursor, limit + 1)
-        return Page[JobEvent].of([event_of(event) for event in latest], limit)
+        return EventList.of([event_of(event) for event in latest], limit)
 
     @routes.get("/{job_id}/checkpoints", summary="Complete trials of a job, newest first")
     def checkpoints(
         job_id: JobId, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
-    ) -> Page[Checkpoint]:
+    ) -> CheckpointList:
         """One a trial, with what it reached; the best is the job's model."""
         whole = job(service, job_id)
         study = desk.study(whole.tunewright.study)
@@ -146,7 +145,7 @@ def _inside(routes: APIRouter, service: Service) -> None:
             checkpoint_of(study, whole.suffix, t, curves.get(t.trial, ()), at.get(t.trial) or study.created_at)
             for t in sorted(complete, key=lambda t: -t.trial)
         ]
-        return Page[Checkpoint].of(items, limit, after)
+        return CheckpointList.of(items, limit, after)
 
 
 def _cursor(event_id: str | None) -> int | None:
@@ -161,6 +160,6 @@ def _cursor(event_id: str | None) -> int | None:
 
 async def _streamed(service: Service, study: str, after: int) -> AsyncIterator[Event]:
     """A job's events, in the form that OpenAI's clients stream; `[DONE]` when the job is over."""
-    async for found in followed(service, study, after):
-        yield {"id": str(found.seq), "data": event_of(found).model_dump_json()}
+    async for event in follow(service, study, after):
+        yield {"id": str(event.seq), "data": event_of(event).model_dump_json()}
     yield "[DONE]"

@@ -45,10 +45,10 @@ def model_routes(service: Service) -> APIRouter:
     @routes.get("/{model:path}", summary="About a model")
     def retrieve(model: Annotated[str, Path(max_length=600)]) -> Model:
         """One of the list."""
-        found = next((m for m in models(service) if m.id == model), None)
-        if found is None:
+        listed = next((m for m in models(service) if m.id == model), None)
+        if listed is None:
             raise InputError("model", f"no model {model[:100]!r} is listed here.", "See GET /v1/models.", "not_found")
-        return found
+        return listed
 
     return routes
 
@@ -57,13 +57,13 @@ def models(service: Service) -> list[Model]:
     """All that can be listed, newest tuned models last."""
     studies = service.desk.store.studies()
     bases = dict.fromkeys([MINILM, TINY_CAUSAL, *(study.spec.base_model for study in studies)])
-    found = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
-    found += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
+    listed = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
+    listed += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
     for study in studies:
         if study.state is StudyState.DONE:
             submission = service.desk.store.submission(study_id=study.study_id)
             job = submission.job if submission and submission.face == "openai" else None
             suffix = JobRequest.model_validate(job).suffix if job else None
             at = epoch(study.finished_at or study.created_at)
-            found.append(Model(id=model_name(study, suffix), created=at, owned_by="tunewright"))
-    return found
+            listed.append(Model(id=model_name(study, suffix), created=at, owned_by="tunewright"))
+    return listed

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -37,7 +37,7 @@ class Page(Closed, Generic[T]):
     has_more: bool
 
     @classmethod
-    def of(cls, items: Sequence[T], limit: int, after: str | None = None) -> "Page[T]":
+    def of(cls, items: Sequence[T], limit: int, after: str | None = None) -> Self:
         """The first `limit` items behind the one with the id `after`; none where there is no such item."""
         if after is not None:
             items = items[next((place for place, item in enumerate(items, 1) if item.id == after), len(items)) :]
@@ -152,6 +152,10 @@ class Job(Item):
     tunewright: StudyCard = Field(description="the study behind the job")
 
 
+class JobList(Page[Job]):
+    """Jobs, newest first."""
+
+
 class JobEvent(Item):
     """Something that happened in a job."""
 
@@ -161,6 +165,10 @@ class JobEvent(Item):
     message: str
     type: Literal["message", "metrics"]
     data: dict[str, Any]
+
+
+class EventList(Page[JobEvent]):
+    """Events, newest first."""
 
 
 class CheckpointMetrics(Closed):
@@ -182,3 +190,7 @@ class Checkpoint(Item):
     fine_tuning_job_id: str
     metrics: CheckpointMetrics
     step_number: int
+
+
+class CheckpointList(Page[Checkpoint]):
+    """Checkpoints, newest first."""

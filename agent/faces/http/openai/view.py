@@ -29,17 +29,17 @@ JOB_ID = re.compile(r"ftjob-(\d{1,18})")
 
 def study_of(job_id: str) -> str:
     """The study behind a job's id. Raises InputError for what is none."""
-    found = JOB_ID.fullmatch(job_id)
-    if found is None:
+    match = JOB_ID.fullmatch(job_id)
+    if match is None:
         raise InputError("fine_tuning_job_id", f"no job {job_id[:80]!r}.", "List the jobs.", code="not_found")
-    return found[1]
+    return match[1]
 
 
 def job_of(study: Study, card: StudyCard, submission: Submission | None, trained_tokens: int | None) -> Job:
     """The study as a job."""
-    asked = JobRequest.model_validate(submission.job) if submission and submission.job else None
+    form = JobRequest.model_validate(submission.job) if submission and submission.job else None
     status = status_of(card)
-    method, stated = _method(study, asked)
+    method, stated = _method(study, form)
     finished = epoch(card.finished_at) if card.finished_at and status in OVER else None
     left = card.seconds_left_p50
     return Job(
@@ -48,7 +48,7 @@ def job_of(study: Study, card: StudyCard, submission: Submission | None, trained
         finished_at=finished,
         estimated_finish=int(time.time() + left) if status == "running" and left is not None else None,
         error=_error(card) if status == "failed" else None,
-        fine_tuned_model=model_name(study, asked.suffix if asked else None) if status == "succeeded" else None,
+        fine_tuned_model=model_name(study, form.suffix if form else None) if status == "succeeded" else None,
         hyperparameters=best_hyperparameters(stated, study, card),
         method=method,
         model=study.spec.base_model,
@@ -56,11 +56,11 @@ def job_of(study: Study, card: StudyCard, submission: Submission | None, trained
         seed=study.spec.seed,
         status=status,
         trained_tokens=trained_tokens if status == "succeeded" else None,
-        training_file=asked.training_file if asked else study.spec.data.train,
-        validation_file=asked.validation_file if asked else study.spec.data.validation,
-        metadata=asked.metadata if asked else None,
-        suffix=asked.suffix if asked else None,
-        user_provided_suffix=asked.suffix if asked else None,
+        training_file=form.training_file if form else study.spec.data.train,
+        validation_file=form.validation_file if form else study.spec.data.validation,
+        metadata=form.metadata if form else None,
+        suffix=form.suffix if form else None,
+        user_provided_suffix=form.suffix if form else None,
         tunewright=card,
     )
 
@@ -88,12 +88,12 @@ def model_name(study: Study, suffix: str | None) -> str:
     return f"ft:{study.spec.base_model}:tunewright:{suffix or ''}:{study.study_id}"
 
 
-def _method(study: Study, asked: JobRequest | None) -> tuple[Method, Hyperparameters]:
-    stated = asked.stated if asked else Hyperparameters()
-    known = stated.model_dump(exclude_none=True)
+def _method(study: Study, form: JobRequest | None) -> tuple[Method, Hyperparameters]:
+    stated = form.stated if form else Hyperparameters()
+    values = stated.model_dump(exclude_none=True)
     dpo = study.spec.task is Task.PREFERENCE
     names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
-    full = Hyperparameters.model_validate({name: known.get(name, AUTO) for name in names})
+    full = Hyperparameters.model_validate({name: values.get(name, AUTO) for name in names})
     options = MethodOptions(hyperparameters=full)
     return (Method(type="dpo", dpo=options) if dpo else Method(type="supervised", supervised=options)), full
 

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from agent.errors import InputError
 from agent.faces.http.app import build_app
 from agent.faces.http.guard import Hosts
-from agent.faces.http.openai.files import received, safe_name
+from agent.faces.http.openai.files import receive_upload, safe_name
 from agent.faces.http.openai.rows import row_of
 
 LABELLED = b'{"text": "a b", "label": "x"}\n{"text": "c d", "label": "y"}\n'
@@ -162,7 +162,7 @@ def test_uploads_are_never_held_in_memory(service):
     headers = [(b"content-type", b"multipart/form-data; boundary=b")]
     tracemalloc.start()
     request = Request({"type": "http", "headers": headers}, receive)
-    told = asyncio.run(received(service, request))
+    told = asyncio.run(receive_upload(service, request))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (told.filename, told.purpose, told.bytes) == ("a.jsonl", "user_data", 125 * len(lines))

@@ -1,6 +1,7 @@
 """Every verb of the desk over HTTP: generated from the one list, checked like every other route."""
 
 import json
+import re
 
 import pytest
 from pydantic import BaseModel
@@ -74,7 +75,7 @@ def test_what_is_no_text_is_refused(client, odd):
     ):
         answer = client.post(f"/v1/verbs/{name}", content=json.dumps(body))
         assert answer.status_code == 400, name
-        assert "broken characters" in answer.json()["error"]["message"]
+        assert re.search("broken characters|valid string", answer.json()["error"]["message"]), name
 
 
 def test_too_many_long_calls_are_refused(client, service):
@@ -92,19 +93,19 @@ def test_a_new_verb_is_there_without_a_line_here(service):
     """It is enough that it is on the list."""
 
     class Greeting(Closed):
-        name: str
+        whom: str
 
     class Greeted(BaseModel):
         words: str
 
     def greet(desk, given):
         """Greet somebody by name, whoever it may be."""
-        return Greeted(words=f"hello {given.name}")
+        return Greeted(words=f"hello {given.whom}")
 
     toy = Verb("greet", "Greet somebody", Greeting, Greeted, Effect.LOOKS, greet)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     app = build_app(service, Hosts.of(PORT), (*VERBS, toy))
     with TestClient(app, base_url=f"http://{HOST}", headers=headers) as client:
-        assert call(client, "greet", name="you") == {"words": "hello you"}
-        assert call(client, "greet", 400)["error"]["param"] == "name"
+        assert call(client, "greet", whom="you") == {"words": "hello you"}
+        assert call(client, "greet", 400)["error"]["param"] == "whom"
         assert "greet" in [one["name"] for one in client.get("/v1/verbs").json()["data"]]
