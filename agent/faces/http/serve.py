@@ -149,22 +149,13 @@ def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
         lifespan="on",
         access_log=False,  # it would hold login codes; /metrics counts requests
         log_level="info",
-        log_config=_LOGGING,
+        log_config=None,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
         backlog=512,
     )
-
-
-_LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
-}
 
 
 class _Server(uvicorn.Server):
@@ -183,6 +174,7 @@ class _Server(uvicorn.Server):
 
 def _run(server: _Server, listener: socket.socket) -> None:
     """Until a signal; the server has ended in good order when this returns."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     before = signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises the signal again when it is done
     try:
         with suppress(KeyboardInterrupt):

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse
 
 from agent.desk.cards import PlanCard, StudyCard
 from agent.errors import InputError
-from agent.faces.http.fields import Answers, Name, PathName, Words
-from agent.faces.http.plans import PlanRequest, plan_of
+from agent.faces.http.fields import Name, Words
+from agent.faces.http.plans import PlanOptions, plan_of
 from agent.faces.http.problems import ErrorDetail
 from agent.faces.http.service import Service
 from trainers.spec import Closed
@@ -20,16 +20,11 @@ Key = Annotated[
 ]
 
 
-class StartRequest(Closed):
+class StartRequest(PlanOptions):
     """A plan that is approved by its hash; or a request that is planned first."""
 
     plan_hash: Name | None = None
     request: Words | None = None
-    data: PathName | None = None
-    trials: int | None = None
-    seconds: float | None = None
-    llm: Name | None = None
-    answers: Answers = {}
     yes: bool = Field(False, description="with `request`: approve whatever plan it gives")
 
 
@@ -56,8 +51,7 @@ class NotReady(Closed):
 def open_points(card: PlanCard) -> ErrorDetail:
     """Why a plan is not ready, as an error."""
     if card.problem is not None:
-        problem = card.problem
-        return ErrorDetail(code=problem.code, message=problem.message, param=problem.param, hint=problem.hint)
+        return ErrorDetail(**card.problem.model_dump())
     first = next(iter(card.questions), None)
     if first is None:
         return ErrorDetail(code="nothing_to_start", message="the request asks for no training.", param="request")
@@ -79,10 +73,9 @@ def start_routes(service: Service) -> APIRouter:
         """
         if (form.plan_hash is None) == (form.request is None):
             raise InputError("plan_hash", "give a plan's hash or a request, one of them.", "POST /v1/plans first.")
-        plan_hash = form.plan_hash
-        if plan_hash is None:
-            fields = form.model_dump(exclude={"plan_hash", "yes"})
-            card = plan_of(service, PlanRequest.model_validate(fields)).card
+        plan_hash = form.plan_hash or ""
+        if form.request is not None:
+            card = plan_of(service, form.request, form)
             if card.plan_hash is None:
                 body = NotReady(error=open_points(card), plan=card)
                 return JSONResponse(body.model_dump(mode="json"), 400)

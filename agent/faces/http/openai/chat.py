@@ -4,7 +4,6 @@ The protocol has no conversations: each request repeats what was said. A request
 whose words it repeats, so that a "yes" can only mean a plan that was shown right before it.
 """
 
-import asyncio
 import json
 import re
 import secrets
@@ -13,6 +12,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from agent.desk.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
@@ -35,22 +35,21 @@ def chat_routes(service: Service, turns: Turns) -> APIRouter:
     transcripts = Transcripts(service.desk)
 
     @routes.post("/completions", summary="Talk to the agent, or to a tuned model", response_model=Completion)
-    def complete(form: ChatRequest) -> Any:
+    async def complete(form: ChatRequest) -> Any:
         """model "tunewright" is the agent: plans are approved by answering yes. "ft:..." is the model of a study."""
         if tuned := TUNED.fullmatch(form.model):
-            return _by_tuned(service, form, tuned[1])
+            return await run_in_threadpool(_by_tuned, service, form, tuned[1])
         if form.model != AGENT_MODEL:
-            raise InputError(
-                "model", f"no model {form.model[:100]!r} answers here.", "See GET /v1/models.", "not_found"
-            )
+            rule = f"no model {form.model[:100]!r} answers here."
+            raise InputError("model", rule, "See GET /v1/models.", "not_found")
+        listener, answer = await run_in_threadpool(begin, form)
+        return EventStream(service, answer.chunks(listener)) if form.stream else await answer.whole(listener)
+
+    def begin(form: ChatRequest) -> tuple[Listener, Answer]:
         words, before = _last(form)
-        named = (form.metadata or {}).get("conversation_id")
-        conversation = transcripts.conversation(named, before)
+        conversation = transcripts.conversation((form.metadata or {}).get("conversation_id"), before)
         listener = turns.start(conversation, lambda one: one.say(words))
-        telling = Telling(form, [*before, ("user", words)], conversation.conversation_id, transcripts)
-        if form.stream:
-            return EventStream(service, telling.chunks(listener))
-        return telling.whole(listener)
+        return listener, Answer(form, [*before, ("user", words)], conversation.conversation_id, transcripts)
 
     return routes
 
@@ -63,7 +62,7 @@ def _last(form: ChatRequest) -> tuple[str, Transcript]:
     return transcript[-1][1], transcript[:-1]
 
 
-class Telling:
+class Answer:
     """A turn of the agent's as a completion, whole or in chunks."""
 
     def __init__(
@@ -74,16 +73,16 @@ class Telling:
         self._id, self._created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
         self._text: list[str] = []
 
-    def whole(self, listener: Listener) -> Response:
+    async def whole(self, listener: Listener) -> Response:
         """The answer when it is complete."""
-        for happening in listener:
+        async for happening in listener.pieces():
             if isinstance(happening, Retracted):
                 self._text.clear()
             elif words := _words(happening):
                 self._text.append(words)
             elif (why := self._unanswered(happening)) is not None:
                 return response_of(why, 502 if why.retryable else 500)
-        self._remember()
+        await run_in_threadpool(self._remember)
         text = "".join(self._text)
         done = Completion(
             id=self._id,
@@ -105,7 +104,7 @@ class Telling:
             if words := CORRECTED if isinstance(happening, Retracted) else _words(happening):
                 self._text.append(words)
                 yield self._chunk({"content": words})
-        await asyncio.to_thread(self._remember)
+        await run_in_threadpool(self._remember)
         yield self._chunk({}, "stop")
         if self._form.stream_options is not None and self._form.stream_options.include_usage:
             used = usage([words for _, words in self._transcript], "".join(self._text))

@@ -1,4 +1,4 @@
-"""A study as OpenAI's clients see it: a fine-tuning job."""
+"""A study as OpenAI's clients see it: a fine-tuning job, its events and its checkpoints."""
 
 import re
 import time
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.desk.cards import StudyCard, TrialCard
+from agent.desk.words import event_sentence, trial_number
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import (
     AUTO,
@@ -14,6 +15,7 @@ from agent.faces.http.openai.shapes import (
     Hyperparameters,
     Job,
     JobError,
+    JobEvent,
     JobRequest,
     Method,
     MethodOptions,
@@ -21,7 +23,7 @@ from agent.faces.http.openai.shapes import (
     epoch,
 )
 from agent.study.desk_rows import Submission
-from agent.study.nouns import Study, StudyState
+from agent.study.nouns import EventKind, Study, StudyEvent, StudyState
 from trainers.spec import CurvePoint, Task
 
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
@@ -134,3 +136,21 @@ def checkpoint_of(
 
 def _error(card: StudyCard) -> JobError:
     return JobError(code="study_failed", message=card.error or "the study failed; its report and log say more.")
+
+
+WARNINGS = frozenset(
+    {EventKind.TRIAL_FAILED, EventKind.TRIAL_RETRIED, EventKind.DEVIATION, EventKind.CANDIDATE_DROPPED}
+)
+
+
+def event_of(event: StudyEvent) -> JobEvent:
+    """An event of a study as one of a job."""
+    failed = event.kind is EventKind.STUDY_ENDED and event.data.get("error")
+    return JobEvent(
+        id=f"ftevent-{event.seq}",
+        created_at=epoch(event.at),
+        level="error" if failed else "warn" if event.kind in WARNINGS else "info",
+        message=event_sentence(event),
+        type="metrics" if event.kind is EventKind.PROGRESS else "message",
+        data={"kind": event.kind, "trial": trial_number(event), **event.data},
+    )
