@@ -43,6 +43,8 @@ class EventStream(EventSourceResponse):
         """Give the place back, also where the client is gone before the first event."""
         try:
             await super().__call__(scope, receive, send)
+            if self.active:  # the server closes: end in good order
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._service.streams.free()
 

@@ -20,6 +20,7 @@ from agent.faces.cli.submit import submit
 from agent.faces.http.serve import Serving, running_server, serve
 from agent.request.draft import NO_OVERRIDES
 from agent.settings import load_settings
+from agent.study.store import Store
 from tests.agent.faces.http.conftest import serving, until
 
 
@@ -160,11 +161,21 @@ def test_a_large_upload_passes_through_a_small_process(running):
     assert peak() - before < 20_000  # KiB
 
 
-def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path):
+def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path, lab):
     """SIGTERM ends it in good order at once, streams included, and says that studies go on."""
     with serving(tmp_path / "home", tmp_path) as running:
-        running.process.send_signal(signal.SIGTERM)
+        with Store.open(load_settings(home=running.home).database) as store:
+            study = store.create_study(lab.plan()).study_id
+            store.enqueue(study)
+            store.pause(study)
+        headers = {"Authorization": f"Bearer {running.token}"}
+        with httpx.stream("GET", f"{running.url}/v1/studies/{study}/events?stream=1", headers=headers) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            running.process.send_signal(signal.SIGTERM)
+            assert "".join(lines) == ""
         assert running.process.wait(15) == 0
+        assert "ERROR" not in (tmp_path / "server.log").read_text()
         assert "studies go on" in (tmp_path / "server.log").read_text()
         assert not (running.home / "server.json").exists()
         assert running_server(running.home) is None
