@@ -21,7 +21,7 @@ from agent.faces.http.serve import Serving, running_server, serve
 from agent.request.draft import NO_OVERRIDES
 from agent.settings import load_settings
 from agent.study.store import Store
-from tests.agent.faces.http.conftest import serving, until
+from tests.agent.faces.http.conftest import quiet_queue, serving, until
 
 
 def tunewright(running, *arguments, cwd=None):
@@ -163,11 +163,12 @@ def test_a_large_upload_passes_through_a_small_process(running):
 
 def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path, lab):
     """SIGTERM ends it in good order at once, streams included, and says that studies go on."""
-    with serving(tmp_path / "home", tmp_path) as running:
+    home = tmp_path / "home"
+    home.mkdir()
+    with quiet_queue(home), serving(home, tmp_path) as running:
         with Store.open(load_settings(home=running.home).database) as store:
             study = store.create_study(lab.plan()).study_id
             store.enqueue(study)
-            store.pause(study)
         headers = {"Authorization": f"Bearer {running.token}"}
         with httpx.stream("GET", f"{running.url}/v1/studies/{study}/events?stream=1", headers=headers) as stream:
             lines = stream.iter_lines()
