@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from agent.desk.cards import (
     BudgetStanding,
     Comparison,
+    DataCard,
     DataSummary,
     EventPage,
     ModelAnswer,
@@ -78,14 +79,15 @@ class Verb:
         """Whether it takes a study, None standing for the latest."""
         return "study" in self.arguments.model_fields
 
-    def validated(self, arguments: Mapping[str, Any]) -> Any:
-        """`arguments` as its model. Raises InputError that names the first argument which is wrong."""
-        fields = ", ".join(self.arguments.model_fields)
+    def validated(self, arguments: Mapping[str, Any], model: type[Closed] | None = None) -> Any:
+        """`arguments` as its model, or as another one. Raises InputError that names the first which is wrong."""
+        model = model or self.arguments
+        fields = ", ".join(model.model_fields)
         for name in arguments:
-            if name not in self.arguments.model_fields:
+            if name not in model.model_fields:
                 raise InputError(name, f"{self.name} takes no such argument.", f"It takes: {fields}.")
         try:
-            return self.arguments.model_validate(dict(arguments))
+            return model.model_validate(dict(arguments))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "arguments"
@@ -100,10 +102,8 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Study = Annotated[
-    Annotated[str, BeforeValidator(_text), Field(max_length=40)] | None,
-    Field(description="a study's id, such as 3; without one the latest study"),
-]
+StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40)]
+Study = Annotated[StudyId | None, Field(description="a study's id, such as 3; without one the latest")]
 Trial = Annotated[int | None, Field(ge=0)]
 Words = Annotated[str, Field(min_length=1, max_length=20_000)]
 Source = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -137,7 +137,7 @@ class PlanHash(Closed):
     """A plan that was made here."""
 
     plan_hash: str = Field(
-        max_length=80, description="plan_hash of a plan that was made here, or its first 8 characters or more"
+        max_length=80, description="of a plan that was made here; its first 8 characters or more will do"
     )
 
 
@@ -245,7 +245,7 @@ def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
 
     Use it before planning, to name the right columns.
     """
-    card = desk.profile_data(given.data, given.task)
+    card = _profile(desk, given)
     largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES]
     return DataSummary(
         **card.model_dump(exclude={"classes", "columns"}),
@@ -253,6 +253,19 @@ def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
         classes={name[:NAME_CHARACTERS]: rows for name, rows in largest},
         n_classes=len(card.classes),
     )
+
+
+def _profile(desk: Desk, given: ProfileData) -> DataCard:
+    """Read as the task that is named or that the columns tell; else as the first that they allow."""
+    problems: list[InputError] = []
+    for task in [given.task] if given.task is not None else [None, *Task]:
+        try:
+            return desk.profile_data(given.data, task)
+        except InputError as error:
+            problems.append(error)
+            if error.param != "task":
+                break
+    raise problems[0]
 
 
 def plan_study(desk: Desk, given: PlanStudy) -> PlanCard:
@@ -291,10 +304,19 @@ def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
     study_events. Calling again with the same hash gives the same study and starts nothing (another idempotency_key
     would run the plan once more).
     """
+    already = started_before(desk, given)
     plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    key = given.idempotency_key or f"{desk.face}:{plan_hash}"
-    already = desk.store.submission(key=key) is not None
-    return StartedStudy(**dict(desk.start(plan_hash, key=key)), already=already)
+    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, given, plan_hash))), already=already)
+
+
+def started_before(desk: Desk, given: StartStudy) -> bool:
+    """Whether such a call has started its study before, so that another one starts nothing."""
+    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
+    return desk.store.submission(key=_key(desk, given, plan_hash)) is not None
+
+
+def _key(desk: Desk, given: StartStudy, plan_hash: str) -> str:
+    return given.idempotency_key or f"{desk.face}:{plan_hash}"
 
 
 # -- looking ---------------------------------------------------------------------------------------------------
@@ -440,10 +462,7 @@ def evaluate_model(desk: Desk, given: EvaluateModel) -> Evaluation:
 
 
 def ask_model(desk: Desk, given: AskModel) -> ModelAnswer:
-    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds.
-
-    The model is loaded for each question; if that takes too long, call again with the same arguments.
-    """
+    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds."""
     study = desk.study(given.study).study_id
     answer = desk.generate(study, given.prompt, given.max_new_tokens)
     top = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]

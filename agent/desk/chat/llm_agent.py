@@ -13,7 +13,6 @@ from agent.desk.chat.background import Stopped
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
 from agent.desk.chat.llm_account import Account
-from agent.desk.chat.toolbox import TOOLS
 from agent.llm import gen_ai
 from agent.llm.messages import TransportError
 from agent.llm.open import ToolModel
@@ -66,8 +65,9 @@ class ChatAgent:
         self._rounds = self._calls = 0
         self._partial = ""
         self._put: Callable[[Raw], None] = lambda raw: None
-        self._tools = [_as_langchain(tool.name, tool.description, tool.takes) for tool in TOOLS]
-        schemas = [json.dumps(tool.takes.model_json_schema()) + tool.description for tool in TOOLS]
+        tools = exchange.tools.tools
+        self._tools = [_as_langchain(tool.name, tool.description, tool.takes) for tool in tools]
+        schemas = [json.dumps(tool.takes.model_json_schema()) + tool.description for tool in tools]
         self._tools_characters = sum(map(len, schemas))
         self._in_turn, self._order = threading.Condition(), list[str]()
 

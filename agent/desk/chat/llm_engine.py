@@ -10,20 +10,20 @@ from typing import Any
 
 from agent.desk.cards import PlanCard, Problem
 from agent.desk.chat.background import Background, Stopped
-from agent.desk.chat.compact import quoted, short
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.figures import Known
 from agent.desk.chat.happenings import Happening, Retracted, Said, ToolDone, ToolStarted
 from agent.desk.chat.llm_account import Account
 from agent.desk.chat.llm_agent import ChatAgent, LlmFailed, ModelDone, Raw, Token, TooManyRounds, chat_messages
-from agent.desk.chat.looking import MAX_CHAT_TOKENS
-from agent.desk.chat.replies import reply_to
+from agent.desk.chat.results import reply_to
 from agent.desk.chat.rules import standing_of
+from agent.desk.chat.toolbox import MAX_CHAT_TOKENS
 from agent.desk.chat.wishes import Kind, study_in, wish_of
 from agent.errors import TunewrightError
 from agent.llm.calls import LlmCapReached, redacted
 from agent.llm.messages import AccessError, TransportError
 from agent.llm.open import ToolModel, open_tool_model
+from agent.request.markup import quoted, short
 from prompts import render
 
 _END = re.compile(r"[.!?…][\"”’)*_]*\s|\n")
@@ -73,7 +73,12 @@ STALL_SECONDS = 120.0
 HISTORY_TURNS = 12
 HISTORY_CHARACTERS = 1200
 BY_RULES = "To go on without it: /model embedded, or --llm embedded, has the rules answer."
-_ACTIONS = {Kind.CANCEL: "cancel", Kind.PAUSE: "cancel", Kind.RESUME: "resume", Kind.EXPORT: "export"}
+_ACTIONS = {
+    Kind.CANCEL: "cancel_study",
+    Kind.PAUSE: "pause_study",
+    Kind.RESUME: "resume_study",
+    Kind.EXPORT: "export_study",
+}
 
 
 class LlmEngine:
@@ -230,7 +235,7 @@ def _closing(exchange: Exchange, reply: Reply) -> Iterator[Happening]:
         plan = exchange.asked.plan
         before = "" if not said.strip() or said.endswith("\n\n") else "\n\n"
         told = next(t for t in reversed(exchange.told) if isinstance(t.card, PlanCard)) if _planned(exchange) else None
-        about = reply_to(told) if told is not None else f"Plan `{(plan.plan_hash or '')[:12]}`."
+        about = reply_to(told.card) if told is not None else f"Plan `{(plan.plan_hash or '')[:12]}`."
         yield Said(text=f"{before}{about}\n\nShall I start it? Say **yes**, **no**, or what to change.")
     elif not said.strip():
         yield from _instead(exchange, "The model gave no reply.")
@@ -245,10 +250,10 @@ def _planned(exchange: Exchange) -> bool:
 def _instead(exchange: Exchange, opening: str) -> Iterator[Happening]:
     """What the tools told, in place of the LLM's words; the status where no tool was called."""
     if not exchange.told:
-        yield from exchange.use("status")
+        yield from exchange.use("study_status")
     latest = {told.name: told for told in exchange.told}
     found = [told for told in latest.values() if not isinstance(told.card, Problem)] or list(latest.values())
-    yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(told) for told in found)]))
+    yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(told.card) for told in found)]))
 
 
 def _trouble(error: LlmFailed | TimeoutError | TunewrightError, opened: ToolModel) -> Problem:
