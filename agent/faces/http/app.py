@@ -21,6 +21,10 @@ from agent.faces.http.conversations import conversation_routes
 from agent.faces.http.downloads import download_routes
 from agent.faces.http.guard import Guard, Hosts
 from agent.faces.http.health import health_routes
+from agent.faces.http.openai.chat import chat_routes
+from agent.faces.http.openai.files import file_routes
+from agent.faces.http.openai.jobs import job_routes
+from agent.faces.http.openai.models import model_routes
 from agent.faces.http.pages import login_routes, page_routes
 from agent.faces.http.plans import plan_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
@@ -78,11 +82,6 @@ def build_api(service: Service, verbs: Sequence[Verb] = VERBS) -> FastAPI:
 
 def routers(service: Service, api: FastAPI, verbs: Sequence[Verb] = VERBS) -> tuple[APIRouter, ...]:
     """All routes there are, by what they are about."""
-    from agent.faces.http.openai.chat import chat_routes
-    from agent.faces.http.openai.files import file_routes
-    from agent.faces.http.openai.jobs import job_routes
-    from agent.faces.http.openai.models import model_routes
-
     turns = Turns(service)
     return (
         plan_routes(service),

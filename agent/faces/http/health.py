@@ -1,5 +1,6 @@
 """`/healthz` and `/metrics`."""
 
+from importlib.metadata import version
 from typing import Literal
 
 from fastapi import APIRouter
@@ -24,8 +25,6 @@ class Health(Closed):
 
 def health_routes(service: Service) -> APIRouter:
     """The routes over one desk."""
-    from importlib.metadata import version
-
     routes = APIRouter(tags=["server"])
     own_version = version("tunewright")
 

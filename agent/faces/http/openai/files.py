@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
@@ -28,7 +28,8 @@ from trainers.spec import Closed
 
 FILE_ID = re.compile(r"file-[A-Za-z0-9]{8,40}")
 FileId = Annotated[str, InPath(max_length=64)]
-PURPOSES = ("fine-tune", "evals", "user_data", "assistants", "batch", "vision")
+Purpose = Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
+PURPOSES = get_args(Purpose)
 MAX_FIELDS, MAX_FIELD_BYTES = 20, 10_000
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
@@ -61,7 +62,7 @@ class UploadForm(Closed):
     """The form of an upload (multipart/form-data)."""
 
     file: str = Field(json_schema_extra={"format": "binary"})
-    purpose: Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
+    purpose: Purpose
 
 
 def file_object(stored: StoredFile) -> FileObject:
