@@ -35,10 +35,7 @@ def job(service: Service, job_id: str) -> Job:
         study = service.desk.study(study_id)
     except InputError as error:
         raise InputError("fine_tuning_job_id", f"no job {job_id!r}.", "List the jobs.", error.code) from error
-    store = service.desk.store
-    submission = store.submission(study_id=study_id)
-    form = submission if submission is not None and submission.face == "openai" else None
-    return job_of(study, service.desk.status(study_id), form, store.trained_tokens(study_id))
+    return job_of(study, service.desk.status(study_id), service.desk.store)
 
 
 def _jobs(routes: APIRouter, service: Service) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 
 from agent.errors import InputError
-from agent.faces.http.openai.shapes import JobRequest, epoch
-from agent.faces.http.openai.view import model_name
+from agent.faces.http.openai.shapes import epoch
+from agent.faces.http.openai.view import form_of, model_name
 from agent.faces.http.service import Service
 from agent.study.nouns import StudyState
 from trainers.embedded import MINILM, TINY_CAUSAL
@@ -61,9 +61,6 @@ def models(service: Service) -> list[Model]:
     listed += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
     for study in studies:
         if study.state is StudyState.DONE:
-            submission = service.desk.store.submission(study_id=study.study_id)
-            job = submission.job if submission and submission.face == "openai" else None
-            suffix = JobRequest.model_validate(job).suffix if job else None
-            at = epoch(study.finished_at or study.created_at)
-            listed.append(Model(id=model_name(study, suffix), created=at, owned_by="tunewright"))
+            name = model_name(study, form_of(study, service.desk.store).suffix)
+            listed.append(Model(id=name, created=epoch(study.finished_at or study.created_at), owned_by="tunewright"))
     return listed

@@ -22,10 +22,11 @@ from agent.faces.http.openai.shapes import (
     Status,
     epoch,
 )
-from agent.study.desk_rows import Submission
 from agent.study.nouns import EventKind, Study, StudyEvent, StudyState
+from agent.study.store import Store
 from trainers.spec import CurvePoint, Task
 
+NO_ERROR = "the study failed; its report and log say more."
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
 
 
@@ -37,10 +38,20 @@ def study_of(job_id: str) -> str:
     return match[1]
 
 
-def job_of(study: Study, card: StudyCard, submission: Submission | None, trained_tokens: int | None) -> Job:
+def form_of(study: Study, store: Store) -> JobRequest:
+    """What was asked for; of a study that no client of this shape has started, what comes closest."""
+    submission = store.submission(study_id=study.study_id)
+    if submission is not None and submission.face == "openai" and submission.job:
+        return JobRequest.model_validate(submission.job)
+    data = study.spec.data
+    return JobRequest.model_construct(
+        model=study.spec.base_model, training_file=data.train, validation_file=data.validation
+    )
+
+
+def job_of(study: Study, card: StudyCard, store: Store) -> Job:
     """The study as a job."""
-    form = JobRequest.model_validate(submission.job) if submission and submission.job else None
-    status = status_of(card)
+    form, status = form_of(study, store), status_of(card)
     method, stated = _method(study, form)
     finished = epoch(card.finished_at) if card.finished_at and status in OVER else None
     left = card.seconds_left_p50
@@ -49,20 +60,20 @@ def job_of(study: Study, card: StudyCard, submission: Submission | None, trained
         created_at=epoch(card.created_at),
         finished_at=finished,
         estimated_finish=int(time.time() + left) if status == "running" and left is not None else None,
-        error=_error(card) if status == "failed" else None,
-        fine_tuned_model=model_name(study, form.suffix if form else None) if status == "succeeded" else None,
+        error=JobError(code="study_failed", message=card.error or NO_ERROR) if status == "failed" else None,
+        fine_tuned_model=model_name(study, form.suffix) if status == "succeeded" else None,
         hyperparameters=best_hyperparameters(stated, study, card),
         method=method,
         model=study.spec.base_model,
         result_files=(f"file-results-{card.study}",) if status == "succeeded" else (),
         seed=study.spec.seed,
         status=status,
-        trained_tokens=trained_tokens if status == "succeeded" else None,
-        training_file=form.training_file if form else study.spec.data.train,
-        validation_file=form.validation_file if form else study.spec.data.validation,
-        metadata=form.metadata if form else None,
-        suffix=form.suffix if form else None,
-        user_provided_suffix=form.suffix if form else None,
+        trained_tokens=store.trained_tokens(study.study_id) if status == "succeeded" else None,
+        training_file=form.training_file,
+        validation_file=form.validation_file,
+        metadata=form.metadata,
+        suffix=form.suffix,
+        user_provided_suffix=form.suffix,
         tunewright=card,
     )
 
@@ -90,9 +101,8 @@ def model_name(study: Study, suffix: str | None) -> str:
     return f"ft:{study.spec.base_model}:tunewright:{suffix or ''}:{study.study_id}"
 
 
-def _method(study: Study, form: JobRequest | None) -> tuple[Method, Hyperparameters]:
-    stated = form.stated if form else Hyperparameters()
-    values = stated.model_dump(exclude_none=True)
+def _method(study: Study, form: JobRequest) -> tuple[Method, Hyperparameters]:
+    values = form.stated.model_dump(exclude_none=True)
     dpo = study.spec.task is Task.PREFERENCE
     names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
     full = Hyperparameters.model_validate({name: values.get(name, AUTO) for name in names})
@@ -132,10 +142,6 @@ def checkpoint_of(
         ),
         step_number=step,
     )
-
-
-def _error(card: StudyCard) -> JobError:
-    return JobError(code="study_failed", message=card.error or "the study failed; its report and log say more.")
 
 
 WARNINGS = frozenset(
