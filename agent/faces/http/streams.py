@@ -18,8 +18,8 @@ MEDIA_TYPE = "text/event-stream"
 PAGE = 500
 RETRY_MS = 2000
 
-Event = str | Mapping[str, str | int]
-"""The data of an event; or its fields by name: data, id, event, retry."""
+Event = str | bytes | Mapping[str, str | int]
+"""The data of an event; its bytes as they are sent; or its fields by name: data, id, event, retry."""
 
 
 class _Heartbeat(ServerSentEvent):

@@ -79,28 +79,33 @@ class Turns:
 
 
 class Listener:
-    """Hands what a turn's thread tells to the event loop, from the first happening on."""
+    """Hands what a turn's thread tells to whoever listens on the event loop, from the first happening on."""
 
     def __init__(self) -> None:
         self._pieces: list[Piece] = []
-        self._wake: Callable[[], object] = lambda: None
+        self._wakes: list[Callable[[], object]] = []
 
     def hear(self, piece: Piece) -> None:
         """Called by the turn's thread."""
         self._pieces.append(piece)
-        with suppress(RuntimeError):  # the loop may be closed: nobody listens any more
-            self._wake()
+        for wake in tuple(self._wakes):
+            with suppress(RuntimeError):  # its loop may be closed: nobody listens there any more
+                wake()
 
     async def pieces(self) -> AsyncIterator[Happening]:
-        """What happens, waiting for it."""
-        loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        self._wake = partial(loop.call_soon_threadsafe, woken.set)
-        for place in count():
-            while place == len(self._pieces):
-                woken.clear()
-                if place == len(self._pieces):
-                    await woken.wait()
-            piece = self._pieces[place]
-            if piece is None:
-                return
-            yield piece
+        """What happens, waiting for it. Several may listen."""
+        woken = asyncio.Event()
+        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set)
+        self._wakes.append(wake)
+        try:
+            for place in count():
+                while place == len(self._pieces):
+                    woken.clear()
+                    if place == len(self._pieces):
+                        await woken.wait()
+                piece = self._pieces[place]
+                if piece is None:
+                    return
+                yield piece
+        finally:
+            self._wakes.remove(wake)

@@ -126,6 +126,22 @@ def test_nobody_listening_does_not_stop_a_turn(service):
     assert slow.ended.wait(5)
 
 
+def test_several_may_listen_to_a_turn(service):
+    """Two tabs with one conversation: both get all of the reply, from its beginning."""
+    turns, slow = Turns(service), Slow()
+    listener = turns.start(slow, Slow.reply)
+
+    async def pieces(after):
+        await asyncio.sleep(after)
+        return [piece async for piece in listener.pieces()]
+
+    async def listen():
+        asyncio.get_running_loop().call_later(0.2, slow.go_on.set)
+        return await asyncio.gather(pieces(0), pieces(0.1))
+
+    assert asyncio.run(listen()) == [["first", "second"]] * 2
+
+
 def test_a_turn_that_fails_says_so_and_frees_the_conversation(service):
     """Without what went wrong inside."""
     turns, slow = Turns(service), Slow()
