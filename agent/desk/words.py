@@ -205,7 +205,7 @@ def studies_text(cards: Sequence[StudyCard]) -> str:
             f"{card.trials_over}/{card.trials_limit}",
             number(card.best.score if card.best else None),
             number(card.default),
-            quoted(card.request),
+            quoted(card.request, 48),
         )
         for card in cards
     )
