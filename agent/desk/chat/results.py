@@ -4,6 +4,7 @@ What comes out of files and models (labels, column names, generated text, error 
 written by anybody. It goes into a result cut short, without control characters, between “ and ”, which it cannot close.
 """
 
+import html
 import math
 import re
 from collections.abc import Mapping
@@ -61,7 +62,8 @@ def result_of(card: BaseModel) -> ToolResult:
 
 def _line(markdown: str) -> str:
     """The first line without its marks."""
-    return short(re.sub(r"\\(.)|[*`]+", r"\1", markdown.partition("\n")[0]), SUMMARY_CHARACTERS)
+    unmarked = re.sub(r"\\(.)|[*`]+", r"\1", markdown.partition("\n")[0])
+    return short(html.unescape(unmarked), SUMMARY_CHARACTERS)
 
 
 def reply_to(card: BaseModel) -> str:
