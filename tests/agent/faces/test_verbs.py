@@ -9,7 +9,7 @@ from agent.desk.cards import Problem
 from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.toolbox import Toolbox
 from agent.desk.desk import Desk
-from agent.desk.tools import VERBS, Effect, Verb
+from agent.desk.tools import VERBS, Effect, verb_of
 from agent.desk.words import words_of
 from agent.errors import InputError
 from agent.faces.mcp.server import DeskServer
@@ -41,7 +41,7 @@ def greeting_text(card: Greeting) -> str:
     return f"**{card.greeting}**"
 
 
-WITH_TOY = (*VERBS, Verb("greet", "Greet somebody", Greet, Greeting, Effect.LOOKS, greet))
+WITH_TOY = (*VERBS, verb_of(greet, "Greet somebody", Effect.LOOKS))
 
 
 @pytest.fixture
