@@ -24,7 +24,7 @@ from agent.faces.http.openai.shapes import (
 )
 from agent.study.nouns import EventKind, Study, StudyEvent, StudyState
 from agent.study.store import Store
-from trainers.spec import CurvePoint, Task
+from trainers.spec import CurvePoint
 
 NO_ERROR = "the study failed; its report and log say more."
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
@@ -103,7 +103,7 @@ def model_name(study: Study, suffix: str | None) -> str:
 
 def _method(study: Study, form: JobRequest) -> tuple[Method, Hyperparameters]:
     values = form.stated.model_dump(exclude_none=True)
-    dpo = study.spec.task is Task.PREFERENCE
+    dpo = study.spec.loss is not None  # only preference tuning has one
     names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
     full = Hyperparameters.model_validate({name: values.get(name, AUTO) for name in names})
     options = MethodOptions(hyperparameters=full)
