@@ -186,12 +186,20 @@ class Desk:
         llm: str | None = None,
         calls: tuple[int, ...] = (),
         edited: bool = True,
+        learning_rate_multiplier: float | None = None,
     ) -> Planned:
         """Plan a draft that exists already, such as one with answers or a copy of a study's.
 
-        `calls`: the LLM calls that it took; `edited`: the words of `request` alone do not give it.
+        `calls`: the LLM calls that it took; `edited`: the words of `request` alone do not give it;
+        `learning_rate_multiplier`: fixes the learning rate at so many times the default of its task and model.
         """
         with self._planning:
+            if learning_rate_multiplier is not None:
+                space = resolve(request, draft, self._with(llm), overrides).plan.space
+                if space is not None:  # else something is open, and the plan says what
+                    rate = f"{float(space.default()['learning_rate']) * learning_rate_multiplier:.6g}"
+                    quote = f"learning_rate_multiplier {learning_rate_multiplier:g}"
+                    draft = answered(draft, "search.learning_rate", rate, quote)
             return self._planned(request, draft, overrides, llm, calls, before=before, edited=edited)
 
     def _planned(

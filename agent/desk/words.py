@@ -31,8 +31,8 @@ from agent.desk.cards import (
     TrialPage,
 )
 from agent.report.model import Result
-from agent.report.wording import config_line, number, plain, signed, span
-from agent.request.markup import code, duration, escaped, quoted, table
+from agent.report.wording import config_line, number, signed, span
+from agent.request.markup import code, duration, escaped, quoted, scalar, table
 from agent.study.nouns import EventKind, StudyEvent
 from tools.evaluate import Evaluation
 from tools.export import Exported
@@ -224,7 +224,7 @@ def studies_list_text(card: StudyList) -> str:
             f"{line.trials_used}/{line.trials_limit}",
             number(line.best),
             number(line.default),
-            quoted(line.request),
+            quoted(line.request, 48),
         )
         for line in card.studies
     )
@@ -349,8 +349,10 @@ def trial_explanation_text(card: TrialExplanation) -> str:
 
 
 def _parameter(view: ParameterView) -> str:
-    stands = f"{view.name} is {plain(view.value)} here; the default is {plain(view.default)}; searched: {view.searched}"
-    tried = ", ".join(f"{plain(t.value)} → {number(t.score)} (trial {t.trial})" for t in view.tried)
+    stands = (
+        f"{view.name} is {scalar(view.value)} here; the default is {scalar(view.default)}; searched: {view.searched}"
+    )
+    tried = ", ".join(f"{scalar(t.value)} → {number(t.score)} (trial {t.trial})" for t in view.tried)
     return _bullets(escaped(fact) for fact in (stands, f"tried so far, best first: {tried}" if tried else "") if fact)
 
 

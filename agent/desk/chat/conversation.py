@@ -124,7 +124,7 @@ class Conversation:
         waiting = self._waiting(plan_hash)
         return self._turn(f"No, not plan {waiting[:12]}.", lambda exchange: self._declined(exchange))
 
-    def do(self, tool: str, **arguments: Any) -> Iterator[Happening]:
+    def do(self, tool: str, /, **arguments: Any) -> Iterator[Happening]:
         """Call a tool on the person's own command (a slash command, a button); the reply is made by code."""
         given = " ".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
         return self._turn(f"/{tool} {given}".strip(), lambda exchange: self._done(exchange, tool, arguments))

@@ -1,32 +1,38 @@
-"""The application: guard, then the polled route, then the others."""
+"""The application: the guard, and behind it all routes."""
 
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
+from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError
-from agent.faces.http.bodies import App
 from agent.faces.http.conversations import conversation_routes
 from agent.faces.http.downloads import download_routes
 from agent.faces.http.guard import Guard, Hosts
 from agent.faces.http.health import health_routes
+from agent.faces.http.openai.chat import chat_routes
+from agent.faces.http.openai.files import file_routes
+from agent.faces.http.openai.jobs import job_routes
+from agent.faces.http.openai.models import model_routes
 from agent.faces.http.pages import login_routes, page_routes
 from agent.faces.http.plans import plan_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
 from agent.faces.http.service import Service
 from agent.faces.http.starting import start_routes
-from agent.faces.http.status import StatusRoute
 from agent.faces.http.studies import study_routes
 from agent.faces.http.turns import Turns
+from agent.faces.http.verbs import verb_routes
 
 log = logging.getLogger("uvicorn.error")
 KEEP_SECONDS = 2.0
@@ -37,14 +43,13 @@ Every route takes `Authorization: Bearer TOKEN`. Errors are `{"error": {code, me
 `/v1/files`, `/v1/fine_tuning/jobs`, `/v1/models` and `/v1/chat/completions` have OpenAI's shape."""
 
 
-def build_app(service: Service, hosts: Hosts) -> App:
+def build_app(service: Service, hosts: Hosts, verbs: Sequence[Verb] = VERBS) -> ASGIApp:
     """The whole server as one ASGI application."""
-    api = build_api(service)
-    inner = StatusRoute(api, service.statuses)
-    return Guard(inner, service.access, hosts, service.cookie_name, service.max_upload, service.measures)
+    api = build_api(service, verbs)
+    return Guard(api, service.access, hosts, service.cookie_name, service.max_upload, service.measures)
 
 
-def build_api(service: Service) -> FastAPI:
+def build_api(service: Service, verbs: Sequence[Verb] = VERBS) -> FastAPI:
     """All routes, with nothing in front of them."""
 
     @asynccontextmanager
@@ -53,7 +58,6 @@ def build_api(service: Service) -> FastAPI:
         try:
             yield
         finally:
-            service.closing.set()
             keeper.cancel()
 
     api = FastAPI(
@@ -71,18 +75,13 @@ def build_api(service: Service) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _unexpected)
-    for routes in routers(service, api):
+    for routes in routers(service, api, verbs):
         api.include_router(routes)
     return api
 
 
-def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
+def routers(service: Service, api: FastAPI, verbs: Sequence[Verb] = VERBS) -> tuple[APIRouter, ...]:
     """All routes there are, by what they are about."""
-    from agent.faces.http.openai.chat import chat_routes
-    from agent.faces.http.openai.files import file_routes
-    from agent.faces.http.openai.jobs import job_routes
-    from agent.faces.http.openai.models import model_routes
-
     turns = Turns(service)
     return (
         plan_routes(service),
@@ -90,6 +89,7 @@ def routers(service: Service, api: FastAPI) -> tuple[APIRouter, ...]:
         study_routes(service),
         download_routes(service),
         conversation_routes(service, turns),
+        verb_routes(service, verbs),
         file_routes(service),
         job_routes(service),
         model_routes(service),
@@ -105,7 +105,7 @@ async def keep_dispatcher(service: Service) -> None:
     home = service.settings.home
     while True:
         try:
-            queue = await service.statuses.read(lambda store: store.queue())
+            queue = await run_in_threadpool(service.statuses.store.queue)
             if any(not entry.paused for entry in queue) and dispatcher_pid(home) is None:
                 log.info("studies are queued: starting the process that works them off")
                 await asyncio.to_thread(ensure_dispatcher, home)
@@ -122,12 +122,12 @@ async def _ours(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """The first field of a request's form that is wrong, with all that is wrong with it; what was sent is not told."""
     assert isinstance(error, RequestValidationError)
-    found = [(_field(one), one) for one in error.errors()]
-    (where, name), first = found[0]
+    wrong = [(_field(one), one) for one in error.errors()]
+    (where, name), first = wrong[0]
     if first["type"] == "json_invalid":
         return problem(InputError("body", "must be valid JSON.", "Check brackets and quotes."))
-    said = dict.fromkeys(_said(one) for field, one in found if field == (where, name))
-    rule = f"{', or '.join(said)}."
+    rules = dict.fromkeys(_said(one) for field, one in wrong if field == (where, name))
+    rule = f"{', or '.join(rules)}."
     if where == "path":
         return problem(InputError(name, f"there is nothing here: {rule}", "See /docs.", "not_found"))
     return problem(InputError(name or where, rule, "See /docs for what is expected."))

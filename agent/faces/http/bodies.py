@@ -3,26 +3,12 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive, Scope
 
 from agent.errors import InputError
-
-Message = MutableMapping[str, Any]
-
-
-Scope = MutableMapping[str, Any]
-
-
-Receive = Callable[[], Awaitable[Message]]
-
-
-Send = Callable[[Message], Awaitable[None]]
-
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 
 MAX_JSON_BYTES = 1024 * 1024
 MAX_DEPTH = 20
@@ -35,56 +21,12 @@ UPLOAD_SECONDS = 3600.0
 _DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Length:
-    """What the headers say about a body."""
-
-    told: bytes | None
-    chunked: bool
-
-    @property
-    def nothing(self) -> bool:
-        """Whether there is no body."""
-        return self.told in (None, b"0") and not self.chunked
-
-    def check(self, limit: int) -> None:
-        """Raises InputError where it is said to be more than `limit` bytes."""
-        if self.told is not None and (not self.told.isdigit() or len(self.told) > 18 or int(self.told) > limit):
-            raise _too_large(limit)
-
-
-async def read_json(receive: Receive, length: Length) -> Receive:
-    """`receive` of a JSON body that has come whole. Raises InputError for one that is too large, deep or slow."""
-    length.check(MAX_JSON_BYTES)
-    body = b""
-    if not length.nothing:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _whole(receive)
-        except TimeoutError as error:
-            raise InputError("body", "did not arrive in time.", "Send it at once.", "too_slow") from error
-    if depth(body) > MAX_DEPTH:
-        raise InputError("body", f"JSON may be nested {MAX_DEPTH} deep at most.", "Send something flatter.")
-    return _replayed(body, receive)
-
-
-async def _whole(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InputError("body", "was cut off.", "Send it again.")
-        body += message.get("body", b"")
-        if len(body) > MAX_JSON_BYTES:
-            raise _too_large(MAX_JSON_BYTES)
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def metered(receive: Receive, length: Length, limit: int) -> Receive:
-    """`receive` that raises InputError once more than `limit` bytes have come, or they come too slowly."""
-    length.check(limit)
-    total, until = 0, time.monotonic() + UPLOAD_SECONDS
+def with_limits(receive: Receive, headers: Headers, max_bytes: int, max_seconds: float) -> Receive:
+    """`receive` that raises InputError for a body of more than `max_bytes`, and for one that comes too slowly."""
+    length = headers.get("content-length", "0")
+    if not length.isascii() or not length.isdigit() or len(length) > 18 or int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    total, until = 0, time.monotonic() + max_seconds
 
     async def counted() -> Message:
         nonlocal total
@@ -92,20 +34,36 @@ def metered(receive: Receive, length: Length, limit: int) -> Receive:
             async with asyncio.timeout(min(IDLE_SECONDS, until - time.monotonic())):
                 message = await receive()
         except TimeoutError as error:
-            raise InputError("body", "did not arrive in time.", "Send it again.", "too_slow") from error
+            raise InputError("body", "did not arrive in time.", "Send it at once.", "too_slow") from error
         total += len(message.get("body", b""))
-        if total > limit:
-            raise _too_large(limit)
+        if total > max_bytes:
+            raise _too_large(max_bytes)
         return message
 
     return counted
 
 
+async def read_json(scope: Scope, receive: Receive, headers: Headers) -> Receive:
+    """`receive` of a JSON body that has come whole. Raises InputError for one that is too large, deep or slow."""
+    try:
+        body = await Request(scope, with_limits(receive, headers, MAX_JSON_BYTES, BODY_SECONDS)).body()
+    except ClientDisconnect as error:
+        raise InputError("body", "was cut off.", "Send it again.") from error
+    if depth(body) > MAX_DEPTH:
+        raise InputError("body", f"JSON may be nested {MAX_DEPTH} deep at most.", "Send something flatter.")
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replayed
+
+
 def depth(body: bytes) -> int:
     """How deep the brackets of a JSON text are nested, those inside strings apart. Linear in its length."""
     deepest = level = 0
-    for found in _DEPTH.finditer(body):
-        first = body[found.start()]
+    for match in _DEPTH.finditer(body):
+        first = body[match.start()]
         if first in b"[{":
             level += 1
             deepest = max(deepest, level)
@@ -116,17 +74,3 @@ def depth(body: bytes) -> int:
 
 def _too_large(limit: int) -> InputError:
     return InputError("body", f"may have {limit:,} bytes at most.", "Send less.", "body_too_large")
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """`receive` that gives a body already read, then what comes after it."""
-    given = False
-
-    async def replay() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay

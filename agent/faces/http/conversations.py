@@ -15,7 +15,7 @@ from agent.errors import InputError
 from agent.faces.http.fields import Name, Words
 from agent.faces.http.guard import BY_COOKIE
 from agent.faces.http.service import Service
-from agent.faces.http.sse import model_event, stream
+from agent.faces.http.streams import Event, EventStream
 from agent.faces.http.turns import Listener, Turns
 from agent.study.desk_rows import ConversationRow, Turn
 from trainers.spec import Closed
@@ -64,7 +64,7 @@ class OnPlan(Closed):
     plan_hash: Name
 
 
-def opened(desk: Desk, conversation_id: str, face: str) -> Conversation:
+def conversation_of(desk: Desk, conversation_id: str, face: str) -> Conversation:
     """The conversation of that id. Raises InputError where there is none."""
     try:
         return Conversation(desk, conversation_id, face=face)
@@ -83,8 +83,8 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
         request: Request, conversation_id: str, turn: Callable[[Conversation], Iterator[Happening]]
     ) -> AnyResponse:
         face = "web" if request.scope.get(BY_COOKIE) else "http"
-        listener = turns.start(opened(desk, conversation_id, face), turn)
-        return stream(service, happening_events(listener))
+        listener = turns.start(conversation_of(desk, conversation_id, face), turn)
+        return EventStream(service, happening_events(listener))
 
     @routes.get("", summary="Conversations, newest first")
     def list_conversations() -> ConversationList:
@@ -92,40 +92,40 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
         return ConversationList(data=tuple(desk.store.conversations()))
 
     @routes.post("", status_code=201, summary="Begin a conversation")
-    def open_conversation(asked: OpenConversation, response: Response) -> Opened:
+    def open_conversation(form: OpenConversation, response: Response) -> Opened:
         """It can be gone on with from the terminal: `tunewright chat --resume ID`."""
-        begun = Conversation(desk, llm=service.planner(asked.llm), face="http").conversation_id
-        response.headers["location"] = f"/v1/conversations/{begun}"
-        return Opened(conversation_id=begun)
+        conversation_id = Conversation(desk, llm=service.planner(form.llm), face="http").conversation_id
+        response.headers["location"] = f"/v1/conversations/{conversation_id}"
+        return Opened(conversation_id=conversation_id)
 
     @routes.get("/{conversation_id}", summary="All that was said")
     def look_at_conversation(conversation_id: ConversationId) -> Whole:
         """And the plan that waits for approval, if any."""
-        found = opened(desk, conversation_id, "http")
+        conversation = conversation_of(desk, conversation_id, "http")
         title = next(row.title for row in desk.store.conversations() if row.conversation_id == conversation_id)
         return Whole(
             conversation_id=conversation_id,
             title=title,
-            llm=found.llm,
-            turns=tuple(found.turns()),
-            pending=found.pending,
+            llm=conversation.llm,
+            turns=tuple(conversation.turns()),
+            pending=conversation.pending,
             answering=turns.running(conversation_id),
         )
 
     @routes.post("/{conversation_id}/messages", summary="Say something", response_class=AnyResponse, responses=STREAM)
-    def say(request: Request, conversation_id: ConversationId, said: Message) -> AnyResponse:
+    def say(request: Request, conversation_id: ConversationId, message: Message) -> AnyResponse:
         """The reply as it comes about. Closing the stream does not stop it; 409 while another is under way."""
-        return answer(request, conversation_id, lambda conversation: conversation.say(said.text))
+        return answer(request, conversation_id, lambda conversation: conversation.say(message.text))
 
     @routes.post("/{conversation_id}/approve", summary="Approve the plan that waits", response_class=AnyResponse)
-    def approve(request: Request, conversation_id: ConversationId, meant: OnPlan) -> AnyResponse:
+    def approve(request: Request, conversation_id: ConversationId, choice: OnPlan) -> AnyResponse:
         """Starts its study, if `plan_hash` is that of the plan that waits."""
-        return answer(request, conversation_id, lambda conversation: conversation.approve(meant.plan_hash))
+        return answer(request, conversation_id, lambda conversation: conversation.approve(choice.plan_hash))
 
     @routes.post("/{conversation_id}/decline", summary="Decline the plan that waits", response_class=AnyResponse)
-    def decline(request: Request, conversation_id: ConversationId, meant: OnPlan) -> AnyResponse:
+    def decline(request: Request, conversation_id: ConversationId, choice: OnPlan) -> AnyResponse:
         """Nothing is started."""
-        return answer(request, conversation_id, lambda conversation: conversation.decline(meant.plan_hash))
+        return answer(request, conversation_id, lambda conversation: conversation.decline(choice.plan_hash))
 
     return routes
 
@@ -135,7 +135,7 @@ STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def happening_events(listener: Listener) -> AsyncIterator[bytes]:
+async def happening_events(listener: Listener) -> AsyncIterator[Event]:
     """Each happening as an event; the last one says whether a problem ended the turn."""
     async for happening in listener.pieces():
-        yield model_event(happening)
+        yield happening.model_dump_json()

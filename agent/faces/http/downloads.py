@@ -1,10 +1,10 @@
 """What a finished study leaves, as downloads: files of its report, and the adapter as one archive."""
 
-import io
 import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -50,7 +50,7 @@ def download_routes(service: Service) -> APIRouter:
         if not folder.is_dir():
             raise InputError("study", f"study {study} has left no adapter.", "Look at its report.", "not_found")
         headers = {"content-disposition": f'attachment; filename="tunewright-{study}-adapter.zip"'}
-        return StreamingResponse(zipped(folder), media_type="application/zip", headers=headers)
+        return StreamingResponse(zip_pieces(folder), media_type="application/zip", headers=headers)
 
     return routes
 
@@ -58,49 +58,21 @@ def download_routes(service: Service) -> APIRouter:
 def within_report(directory: Path, file: str) -> Path:
     """The report's file of that name. Raises InputError, the same for what is not there and what may not be had."""
     parts = file.split("/")
-    known = file in REPORT_FILES or (len(parts) == 2 and parts[0] in REPORT_FOLDERS)
+    offered = file in REPORT_FILES or (len(parts) == 2 and parts[0] in REPORT_FOLDERS)
     path = directory / file
-    if known and not any(p in ("", ".", "..") or p.startswith(".") or "\\" in p or "\0" in p for p in parts):
+    if offered and not any(p in ("", ".", "..") or p.startswith(".") or "\\" in p or "\0" in p for p in parts):
         real = Path(os.path.realpath(path))
         if real.is_relative_to(directory.resolve()) and real.is_file() and not path.is_symlink():
             return real
     raise InputError("file", f"the report has no file {file[:100]!r}.", "See report.html.", "not_found")
 
 
-class _Pipe(io.RawIOBase):
-    """Collects what the archive writes until it is sent."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: object) -> int:
-        piece = bytes(data)  # type: ignore[call-overload]
-        self._held += piece
-        return len(piece)
-
-    def take(self) -> bytes:
-        """What came since the last time."""
-        piece = bytes(self._held)
-        self._held.clear()
-        return piece
-
-
-def zipped(folder: Path) -> Iterator[bytes]:
+def zip_pieces(folder: Path) -> Iterator[bytes]:
     """The files of a folder as a zip archive, piece by piece; links are left out, weights are not compressed."""
-    pipe = _Pipe()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
-            with path.open("rb") as source, archive.open(_entry(path, folder), "w") as target:
-                while piece := source.read(CHUNK):
-                    target.write(piece)
-                    yield pipe.take()
-    yield pipe.take()
-
-
-def _entry(path: Path, folder: Path) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo.from_file(path, path.relative_to(folder), strict_timestamps=False)
-    entry.compress_type = zipfile.ZIP_STORED
-    return entry
+    with TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+            for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+                archive.write(path, path.relative_to(folder))
+        file.seek(0)
+        while piece := file.read(CHUNK):
+            yield piece

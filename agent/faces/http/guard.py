@@ -1,18 +1,29 @@
 """The outermost layer: who may ask, from where, and how much. Every route passes here; what is not allowed is refused.
 
 Checked in this order: Host (DNS rebinding), Origin (other web pages), token, content type, size and depth of a body.
-Plain ASGI, because polling clients pass here many times a second.
 """
 
 import re
 import time
 from dataclasses import dataclass
 
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from agent.errors import InputError
 from agent.faces.http.access import Access
-from agent.faces.http.bodies import App, Length, Message, Receive, Scope, Send, metered, read_json
+from agent.faces.http.bodies import UPLOAD_SECONDS, read_json, with_limits
 from agent.faces.http.measures import Measures
 from agent.faces.http.problems import INTERNAL, careful, refusal, response_of
+
+SAFE_VERBS = frozenset({"GET", "HEAD"})
+LOGIN = "/login"
+UPLOAD = "/v1/files"
+BY_COOKIE = "tunewright.by_cookie"
+"""Key of the scope: whether the request is the web page's."""
+ONLY_ONE = ("host", "origin", "authorization")
+"""Headers that a proxy and this server might read differently where they come twice."""
+HOW_TO_KNOW = "Send Authorization: Bearer TOKEN with the token in server.token of the server's home directory."
 
 
 @dataclass(frozen=True)
@@ -41,54 +52,33 @@ class Hosts:
         return origin == b"http://" + host or (host in self.tls_names and origin == b"https://" + host)
 
 
-SAFE_VERBS = frozenset({"GET", "HEAD"})
-LOGIN = "/login"
-UPLOAD = "/v1/files"
-BY_COOKIE = "tunewright.by_cookie"
-"""Key of the scope: whether the request is the web page's."""
-
-
-@dataclass
-class _Seen:
-    """The headers that decide."""
-
-    host: bytes | None = None
-    origin: bytes | None = None
-    authorization: bytes | None = None
-    cookies: bytes = b""
-    content_type: bytes = b""
-    length: bytes | None = None
-    chunked: bool = False
-    fetch_site: bytes = b""
-    twice: bool = False
-
-
 class Guard:
     """Wraps the application; see the module."""
 
     def __init__(
-        self, app: App, access: Access, hosts: Hosts, cookie_name: str, max_upload: int, measures: Measures
+        self, app: ASGIApp, access: Access, hosts: Hosts, cookie_name: str, max_upload: int, measures: Measures
     ) -> None:
         self.app, self.access, self.hosts, self.measures = app, access, hosts, measures
-        self.cookie_prefix = cookie_name.encode() + b"="
-        self.max_upload = max_upload
+        self.cookie_name, self.max_upload = cookie_name, max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the lifespan. Anything else, such as a web socket, is closed."""
-        if scope["type"] != "http":
-            await self._other(scope, receive, send)
-            return
-        started = time.perf_counter()
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, headers = time.perf_counter(), Headers(scope=scope)
         answer = _Answer(send, str(scope["path"]).startswith("/v1/"))
-        seen = _seen(scope["headers"])
         try:
-            scope[BY_COOKIE] = self._check(scope, seen)
-            if scope["method"] not in SAFE_VERBS:
-                length = Length(seen.length, seen.chunked)
-                if scope["path"] == UPLOAD:
-                    receive = metered(receive, length, self.max_upload)
-                else:
-                    receive = await read_json(receive, length)
+            scope[BY_COOKIE] = self._check(scope, headers)
+            if scope["method"] not in SAFE_VERBS and scope["path"] == UPLOAD:
+                receive = with_limits(receive, headers, self.max_upload, UPLOAD_SECONDS)
+            elif scope["method"] not in SAFE_VERBS:
+                receive = await read_json(scope, receive, headers)
             await self.app(scope, receive, answer)
         except InputError as error:
             if answer.status:
@@ -101,77 +91,48 @@ class Guard:
         finally:
             self.measures.count(scope, answer.status, (answer.began or time.perf_counter()) - started)
 
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-
-    def _check(self, scope: Scope, seen: _Seen) -> bool:
+    def _check(self, scope: Scope, headers: Headers) -> bool:
         """Whether it is a browser with our cookie. Raises InputError for a request that is not to be answered."""
-        host = (seen.host or b"").lower()
-        if seen.twice or host not in self.hosts.names:
-            rule = f"this server does not answer to the name {host.decode('latin-1')[:100]!r}."
+        host = headers.get("host", "").lower()
+        if any(len(headers.getlist(name)) > 1 for name in ONLY_ONE) or host.encode("latin-1") not in self.hosts.names:
+            rule = f"this server does not answer to the name {host[:100]!r}."
             raise InputError("Host", rule, "Start it with --allowed-host.", "no_host")
-        if seen.origin is not None and not self.hosts.own_origin(seen.origin, host):
-            raise InputError(
-                "Origin", "requests of other web pages are refused.", "Ask without a browser.", "bad_origin"
-            )
+        origin = headers.get("origin")
+        if origin is not None and not self.hosts.own_origin(origin.encode("latin-1"), host.encode("latin-1")):
+            raise _foreign("Ask without a browser.")
         method, path = scope["method"], scope["path"]
         if path == LOGIN and method == "GET":
             return False
-        by_cookie = self._check_token(seen)
+        by_cookie = self._check_token(headers)
         if method not in SAFE_VERBS:
-            self._check_content_type(path, method, seen)
+            _check_content_type("multipart/form-data" if (method, path) == ("POST", UPLOAD) else JSON, headers)
         return by_cookie
 
-    def _check_token(self, seen: _Seen) -> bool:
-        if seen.authorization is not None:
-            if not self.access.bearer_fits(seen.authorization):
+    def _check_token(self, headers: Headers) -> bool:
+        if (authorization := headers.get("authorization")) is not None:
+            if not self.access.bearer_fits(authorization.encode("latin-1")):
                 raise InputError("Authorization", "the token is not this server's.", HOW_TO_KNOW, "bad_token")
             return False
-        for part in seen.cookies.split(b";"):
-            part = part.strip()
-            if part.startswith(self.cookie_prefix) and self.access.cookie_fits(part[len(self.cookie_prefix) :]):
-                if seen.fetch_site not in (b"", b"same-origin", b"none"):
-                    raise InputError("Origin", "requests of other web pages are refused.", "", "bad_origin")
+        for part in ";".join(headers.getlist("cookie")).split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == self.cookie_name and self.access.cookie_fits(value.encode("latin-1")):
+                if headers.get("sec-fetch-site", "none") not in ("", "same-origin", "none"):
+                    raise _foreign("")
                 return True
         raise InputError("Authorization", "a token is needed.", HOW_TO_KNOW, "no_token")
 
-    def _check_content_type(self, path: str, method: str, seen: _Seen) -> None:
-        wanted = b"multipart/form-data" if path == UPLOAD and method == "POST" else b"application/json"
-        if seen.content_type.partition(b";")[0].strip().lower() != wanted:
-            raise InputError(
-                "Content-Type",
-                f"must be {wanted.decode()}, also where there is no body.",
-                f"Send the header Content-Type: {wanted.decode()}.",
-                "bad_content_type",
-            )
+
+JSON = "application/json"
 
 
-HOW_TO_KNOW = "Send Authorization: Bearer TOKEN with the token in server.token of the server's home directory."
+def _check_content_type(kind: str, headers: Headers) -> None:
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+        rule = f"must be {kind}, also where there is no body."
+        raise InputError("Content-Type", rule, f"Send the header Content-Type: {kind}.", "bad_content_type")
 
 
-def _seen(headers: list[tuple[bytes, bytes]]) -> _Seen:
-    seen = _Seen()
-    for name, value in headers:
-        if name == b"host":
-            seen.twice, seen.host = seen.twice or seen.host is not None, value
-        elif name == b"origin":
-            seen.twice, seen.origin = seen.twice or seen.origin is not None, value
-        elif name == b"authorization":
-            seen.twice, seen.authorization = seen.twice or seen.authorization is not None, value
-        elif name == b"cookie":
-            seen.cookies += value + b";"
-        elif name == b"content-type":
-            seen.content_type = value
-        elif name == b"content-length":
-            seen.length = value
-        elif name == b"transfer-encoding":
-            seen.chunked = True
-        elif name == b"sec-fetch-site":
-            seen.fetch_site = value
-    return seen
+def _foreign(hint: str) -> InputError:
+    return InputError("Origin", "requests of other web pages are refused.", hint, "bad_origin")
 
 
 class _Answer:

@@ -1,5 +1,6 @@
 """`/healthz` and `/metrics`."""
 
+from importlib.metadata import version
 from typing import Literal
 
 from fastapi import APIRouter
@@ -7,6 +8,7 @@ from pydantic import Field
 from starlette.responses import PlainTextResponse
 
 from agent.desk.dispatch import dispatcher_pid
+from agent.faces.http.measures import metric
 from agent.faces.http.service import Service
 from trainers.spec import Closed
 
@@ -23,8 +25,6 @@ class Health(Closed):
 
 def health_routes(service: Service) -> APIRouter:
     """The routes over one desk."""
-    from importlib.metadata import version
-
     routes = APIRouter(tags=["server"])
     own_version = version("tunewright")
 
@@ -52,17 +52,11 @@ def health_routes(service: Service) -> APIRouter:
 
 def _work(service: Service) -> list[str]:
     store = service.desk.store
-    queue = store.queue()
+    waiting = sum(not entry.paused for entry in store.queue())
+    up = int(dispatcher_pid(service.settings.home) is not None)
     lines = []
     for name, counts in (("studies", store.study_states()), ("trials", store.trial_states())):
-        lines += [f"# HELP tunewright_{name} {name.capitalize()} by state.", f"# TYPE tunewright_{name} gauge"]
-        lines += [f'tunewright_{name}{{state="{state}"}} {n}' for state, n in counts.items()]
-    return [
-        *lines,
-        "# HELP tunewright_queue_length Studies that are queued and not paused.",
-        "# TYPE tunewright_queue_length gauge",
-        f"tunewright_queue_length {sum(not entry.paused for entry in queue)}",
-        "# HELP tunewright_dispatcher_up Whether a process works off the queue.",
-        "# TYPE tunewright_dispatcher_up gauge",
-        f"tunewright_dispatcher_up {int(dispatcher_pid(service.settings.home) is not None)}",
-    ]
+        samples = {f'{{state="{state}"}}': n for state, n in counts.items()}
+        lines += metric(name, "gauge", f"{name.capitalize()} by state.", samples)
+    lines += metric("queue_length", "gauge", "Studies that are queued and not paused.", {"": waiting})
+    return lines + metric("dispatcher_up", "gauge", "Whether a process works off the queue.", {"": up})

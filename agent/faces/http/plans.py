@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from agent.desk.cards import PlanCard
-from agent.desk.desk import Planned
 from agent.desk.plans import plan_card
 from agent.faces.http.fields import Answers, Name, PathName, Words
 from agent.faces.http.service import Service
@@ -19,15 +18,20 @@ from trainers.spec import Closed
 PlanHash = Annotated[str, Path(max_length=80, description="the plan's hash, or its first 8 characters or more")]
 
 
-class PlanRequest(Closed):
-    """What is to be planned."""
+class PlanOptions(Closed):
+    """What may stand beside a request."""
 
-    request: Words = Field(description="in plain language, or the path of a spec file in the server's roots")
     data: PathName | None = Field(None, description="training data, where the request names none")
     trials: int | None = Field(None, description="how many configurations to try")
     seconds: float | None = Field(None, description="wall time of the whole study")
     llm: Name | None = Field(None, description="planner; default: the server's")
     answers: Answers = Field({}, description="answers to open questions, by their field")
+
+
+class PlanRequest(PlanOptions):
+    """What is to be planned."""
+
+    request: Words = Field(description="in plain language, or the path of a spec file in the server's roots")
 
 
 class Edit(Closed):
@@ -36,15 +40,15 @@ class Edit(Closed):
     text: Words = Field(description='such as "use rank 32 instead"')
 
 
-def planned(service: Service, asked: PlanRequest) -> Planned:
+def plan_of(service: Service, request: str, options: PlanOptions) -> PlanCard:
     """The plan of a request. Raises InputError and PlannerFailed; Busy where too many plans are being made."""
-    flags = Overrides(data=asked.data, trials=asked.trials, seconds=asked.seconds)
-    llm = service.planner(asked.llm)
-    check_spec_file(asked.request, service.settings)
+    flags = Overrides(data=options.data, trials=options.trials, seconds=options.seconds)
+    llm = service.planner(options.llm)
+    check_spec_file(request, service.settings)
     with service.planning.one():
-        if asked.answers:
-            return service.desk.answer(asked.request, asked.answers, flags, llm)
-        return service.desk.plan(asked.request, flags, llm)
+        if options.answers:
+            return service.desk.answer(request, options.answers, flags, llm).card
+        return service.desk.plan(request, flags, llm).card
 
 
 def check_spec_file(request: str, settings: Settings) -> None:
@@ -59,9 +63,9 @@ def plan_routes(service: Service) -> APIRouter:
     routes = APIRouter(prefix="/v1/plans", tags=["plans"])
 
     @routes.post("", summary="Plan a request")
-    def make_plan(asked: PlanRequest) -> PlanCard:
+    def make_plan(form: PlanRequest) -> PlanCard:
         """What the request would do, from real data, model and machine. `plan_hash` is there once it is ready."""
-        return planned(service, asked).card
+        return plan_of(service, form.request, form)
 
     @routes.get("/{plan_hash}", summary="A plan made before")
     def look_at_plan(plan_hash: PlanHash) -> PlanCard:

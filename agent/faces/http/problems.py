@@ -62,7 +62,7 @@ class TurnRunning(TunewrightError):
     retryable = True
 
 
-class Told(Problem):
+class ErrorDetail(Problem):
     """An error, for programs (`code`, `param`, `retryable`) and for people (`message`, `hint`)."""
 
     type: ErrorType = "invalid_request_error"
@@ -71,7 +71,7 @@ class Told(Problem):
 class ErrorBody(Closed):
     """The body of every answer that is not a success."""
 
-    error: Told
+    error: ErrorDetail
 
 
 def status_of(error: TunewrightError) -> int:
@@ -87,14 +87,14 @@ def status_of(error: TunewrightError) -> int:
     return 502 if isinstance(error, PlannerFailed) else 500
 
 
-def told(error: TunewrightError) -> Told:
+def error_detail(error: TunewrightError) -> ErrorDetail:
     """The error as it is told. The messages of our own errors are fit for a user's eyes."""
     status = status_of(error)
     kind = TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
-    return Told(**Problem.of(error).model_dump(), type=kind)
+    return ErrorDetail(**Problem.of(error).model_dump(), type=kind)
 
 
-INTERNAL = Told(
+INTERNAL = ErrorDetail(
     code="internal_error",
     message="Something went wrong inside the server; its log says what.",
     hint="Studies are not affected. Report it with the log if it comes back.",
@@ -105,17 +105,17 @@ INTERNAL = Told(
 
 def problem(error: TunewrightError) -> Response:
     """The response that tells `error`."""
-    return response_of(told(error), status_of(error))
+    return response_of(error_detail(error), status_of(error))
 
 
-def response_of(said: Told, status: int) -> Response:
-    """`said` with its status; `x-should-retry` tells OpenAI's clients not to try in vain."""
-    headers = {"x-should-retry": "true" if said.retryable else "false"}
+def response_of(detail: ErrorDetail, status: int) -> Response:
+    """`detail` with its status; `x-should-retry` tells OpenAI's clients not to try in vain."""
+    headers = {"x-should-retry": "true" if detail.retryable else "false"}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     if status == 429:
         headers["retry-after"] = "1"
-    body = json.dumps({"error": said.model_dump()}, ensure_ascii=False).encode()
+    body = json.dumps({"error": detail.model_dump()}, ensure_ascii=False).encode()
     return Response(body, status, headers, media_type="application/json")
 
 
@@ -138,13 +138,13 @@ ALWAYS = [
 
 def careful(headers: Iterable[tuple[bytes, bytes]], api: bool) -> Headers:
     """`headers` with those that every response has; answers of the API are not to be stored."""
-    found = [*headers, *ALWAYS]
-    names = {name for name, _ in found}
+    complete = [*headers, *ALWAYS]
+    names = {name for name, _ in complete}
     if b"content-security-policy" not in names:
-        found.append((b"content-security-policy", POLICY))
+        complete.append((b"content-security-policy", POLICY))
     if b"cache-control" not in names:
-        found.append((b"cache-control", b"no-store" if api else b"no-cache"))
-    return found
+        complete.append((b"cache-control", b"no-store" if api else b"no-cache"))
+    return complete
 
 
 NOT_LOGGED_IN = 401

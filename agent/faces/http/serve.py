@@ -1,6 +1,5 @@
 """`tunewright serve`: one server a home directory, on loopback unless told otherwise."""
 
-import gc
 import json
 import logging
 import os
@@ -22,7 +21,6 @@ from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_t
 from agent.faces.http.app import build_app
 from agent.faces.http.guard import LOGIN, Hosts
 from agent.faces.http.openai.files import unfinished_uploads
-from agent.faces.http.polling.repeats import repeating
 from agent.faces.http.service import Service
 from agent.faces.http.status import Statuses
 from agent.settings import Settings
@@ -31,8 +29,6 @@ from trainers.spec import Closed
 
 DEFAULT_PORT = 8321
 ADDRESS_FILE = "server.json"
-SWITCH_SECONDS = 0.0005
-"""A plan that is being made in a thread gives way this soon (Python's default is 0.005): polls wait for less."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -67,7 +63,7 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
         access = Access(server_token(settings.home, serving.new_token))
         os.environ.pop(TOKEN_VARIABLE, None)  # no child needs it
         hosts = Hosts.of(port, serving.allowed_hosts)
-        with Desk(settings, unattended=True) as desk:
+        with Desk(settings, unattended=True, face="http") as desk:
             statuses = Statuses(settings.database)
             service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}")
             service.max_upload = serving.max_upload_mb * 1024 * 1024
@@ -76,7 +72,7 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
             address = Address(url=url, pid=os.getpid(), cwd=str(Path.cwd()))
             try:
                 write_private(settings.home / ADDRESS_FILE, address.model_dump_json() + "\n")
-                _run(_Server(_config(service, hosts), service, lambda: _greet(service, serving, as_json)), listener)
+                _run(_Server(_config(service, hosts), lambda: _greet(service, serving, as_json)), listener)
             finally:
                 statuses.close()
                 with suppress(OSError):
@@ -101,8 +97,8 @@ def _only_one(home: Path) -> Iterator[None]:
     except StoreConflict as error:
         if (pid := owner_pid(home / "server")) in (None, os.getpid()):
             raise
-        found = running_server(home)
-        where = f" at {found.url}" if found else ""
+        running = running_server(home)
+        where = f" at {running.url}" if running else ""
         raise StoreConflict(
             f"{home} is served already{where}, by process {pid}. A login link of it: tunewright serve --link"
         ) from error
@@ -149,12 +145,11 @@ def _in_url(host: str, port: int) -> str:
 def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(service, hosts),
-        http=repeating(service),
         ws="none",
         lifespan="on",
         access_log=False,  # it would hold login codes; /metrics counts requests
         log_level="info",
-        log_config=_LOGGING,
+        log_config=None,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
@@ -163,21 +158,12 @@ def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
     )
 
 
-_LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
-}
-
-
 class _Server(uvicorn.Server):
-    """Tells streams to end when it is asked to stop, and greets once it listens."""
+    """Greets once it listens."""
 
-    def __init__(self, config: uvicorn.Config, service: Service, greet: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, greet: Callable[[], None]) -> None:
         super().__init__(config)
-        self._service, self._greet = service, greet
+        self._greet = greet
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn."""
@@ -185,17 +171,10 @@ class _Server(uvicorn.Server):
         if self.started:
             self._greet()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """See uvicorn."""
-        self._service.closing.set()
-        super().handle_exit(sig, frame)
-
 
 def _run(server: _Server, listener: socket.socket) -> None:
     """Until a signal; the server has ended in good order when this returns."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()  # what was loaded stays: looking through it again and again would cost more than the answers
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     before = signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises the signal again when it is done
     try:
         with suppress(KeyboardInterrupt):
@@ -214,8 +193,8 @@ def _greet(service: Service, serving: Serving, as_json: bool) -> None:
     token_file = service.settings.home / TOKEN_FILE
     link = f"{service.url}{LOGIN}?code={service.access.new_code()}"
     if as_json:
-        told = {"url": service.url, "login": link, "token_file": str(token_file), "pid": os.getpid()}
-        click.echo(json.dumps(told))
+        greeting = {"url": service.url, "login": link, "token_file": str(token_file), "pid": os.getpid()}
+        click.echo(json.dumps(greeting))
     else:
         click.echo(
             f"tunewright serves {service.settings.home} at {service.url}\n"

@@ -14,7 +14,7 @@ from agent.faces.http.status import Statuses
 from agent.llm.name import parse_llm
 from agent.settings import Settings
 
-MAX_PLANNING, MAX_LOADING, MAX_STREAMS, MAX_TURNS = 8, 2, 200, 8
+MAX_PLANNING, MAX_LOADING, MAX_STREAMS, MAX_TURNS, MAX_VERBS = 8, 2, 200, 8, 16
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 
 
@@ -22,19 +22,16 @@ class Slots:
     """A number of things that may go on at once; one more is refused, not queued."""
 
     def __init__(self, n: int, what: str) -> None:
-        self._n, self._what, self._used, self._lock = n, what, 0, threading.Lock()
+        self._n, self._what, self._slots = n, what, threading.BoundedSemaphore(n)
 
     def take(self) -> None:
         """Take one. Raises Busy."""
-        with self._lock:
-            if self._used >= self._n:
-                raise Busy(f"{self._n} {self._what} are going on already. Try again in a moment.")
-            self._used += 1
+        if not self._slots.acquire(blocking=False):
+            raise Busy(f"{self._n} {self._what} are going on already. Try again in a moment.")
 
     def free(self) -> None:
         """Give one back."""
-        with self._lock:
-            self._used -= 1
+        self._slots.release()
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -60,8 +57,8 @@ class Service:
     planning: Slots = field(default_factory=lambda: Slots(MAX_PLANNING, "plans"))
     loading: Slots = field(default_factory=lambda: Slots(MAX_LOADING, "requests to models"))
     streams: Slots = field(default_factory=lambda: Slots(MAX_STREAMS, "streams"))
+    verbs: Slots = field(default_factory=lambda: Slots(MAX_VERBS, "verbs that take longer than a moment"))
     turns: Slots = field(default_factory=lambda: Slots(MAX_TURNS, "conversation turns"))
-    closing: threading.Event = field(default_factory=threading.Event)
 
     @property
     def settings(self) -> Settings:

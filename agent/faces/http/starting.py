@@ -8,9 +8,9 @@ from starlette.responses import JSONResponse
 
 from agent.desk.cards import PlanCard, StudyCard
 from agent.errors import InputError
-from agent.faces.http.fields import Answers, Name, PathName, Words
-from agent.faces.http.plans import PlanRequest, planned
-from agent.faces.http.problems import Told
+from agent.faces.http.fields import Name, Words
+from agent.faces.http.plans import PlanOptions, plan_of
+from agent.faces.http.problems import ErrorDetail
 from agent.faces.http.service import Service
 from trainers.spec import Closed
 
@@ -20,16 +20,11 @@ Key = Annotated[
 ]
 
 
-class StartRequest(Closed):
+class StartRequest(PlanOptions):
     """A plan that is approved by its hash; or a request that is planned first."""
 
     plan_hash: Name | None = None
     request: Words | None = None
-    data: PathName | None = None
-    trials: int | None = None
-    seconds: float | None = None
-    llm: Name | None = None
-    answers: Answers = {}
     yes: bool = Field(False, description="with `request`: approve whatever plan it gives")
 
 
@@ -49,22 +44,21 @@ class Waiting(Closed):
 class NotReady(Closed):
     """What keeps a plan from being carried out, and the plan."""
 
-    error: Told
+    error: ErrorDetail
     plan: PlanCard
 
 
-def open_points(card: PlanCard) -> Told:
+def open_points(card: PlanCard) -> ErrorDetail:
     """Why a plan is not ready, as an error."""
     if card.problem is not None:
-        found = card.problem
-        return Told(code=found.code, message=found.message, param=found.param, hint=found.hint)
+        return ErrorDetail(**card.problem.model_dump())
     first = next(iter(card.questions), None)
     if first is None:
-        return Told(code="nothing_to_start", message="the request asks for no training.", param="request")
+        return ErrorDetail(code="nothing_to_start", message="the request asks for no training.", param="request")
     hint = f'Answer in "answers": {{"{first.field}": ...}}, or say it in the request.'
     if first.suggestion:
         hint = f"Suggestion: {first.suggestion}. {hint}"
-    return Told(code="needs_answer", message=first.question, param=first.field, hint=hint)
+    return ErrorDetail(code="needs_answer", message=first.question, param=first.field, hint=hint)
 
 
 def start_routes(service: Service) -> APIRouter:
@@ -72,27 +66,26 @@ def start_routes(service: Service) -> APIRouter:
     routes, desk = APIRouter(prefix="/v1/studies", tags=["studies"]), service.desk
 
     @routes.post("", status_code=201, summary="Start a study", response_model=StudyCard, responses=STARTED)
-    def start_study(asked: StartRequest, response: Response, key: Key = None) -> Any:
+    def start_study(form: StartRequest, response: Response, key: Key = None) -> Any:
         """With `plan_hash`: queue that plan and no other. With `request`: make the plan and wait for its approval.
 
         The same `Idempotency-Key` gives the same study, with 200 instead of 201.
         """
-        if (asked.plan_hash is None) == (asked.request is None):
+        if (form.plan_hash is None) == (form.request is None):
             raise InputError("plan_hash", "give a plan's hash or a request, one of them.", "POST /v1/plans first.")
-        plan_hash = asked.plan_hash
-        if plan_hash is None:
-            fields = asked.model_dump(exclude={"plan_hash", "yes"})
-            card = planned(service, PlanRequest.model_validate(fields)).card
+        plan_hash = form.plan_hash or ""
+        if form.request is not None:
+            card = plan_of(service, form.request, form)
             if card.plan_hash is None:
                 body = NotReady(error=open_points(card), plan=card)
                 return JSONResponse(body.model_dump(mode="json"), 400)
-            if not asked.yes:
+            if not form.yes:
                 waiting = Waiting(plan=card, approve=ToApprove(plan_hash=card.plan_hash))
                 return JSONResponse(waiting.model_dump(mode="json"), 202)
             plan_hash = card.plan_hash
         replayed = key is not None and desk.store.submission(key=key) is not None
         with service.planning.one():
-            study = desk.start(plan_hash, face="http", key=key)
+            study = desk.start(plan_hash, key=key)
         service.statuses.written()
         response.status_code = 200 if replayed else 201
         response.headers["location"] = f"/v1/studies/{study.study}"

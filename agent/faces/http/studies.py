@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
@@ -17,9 +17,8 @@ from agent.desk.cards import (
 )
 from agent.errors import InputError
 from agent.faces.http.fields import Name, PathName, Words
-from agent.faces.http.follow import PAGE, event_stream
 from agent.faces.http.service import Service
-from agent.faces.http.sse import MEDIA_TYPE
+from agent.faces.http.streams import MEDIA_TYPE, PAGE, study_stream
 from agent.report.model import Report
 from agent.study.journal import MAX_SEQ
 from tools.evaluate import Evaluation
@@ -30,7 +29,7 @@ StudyId = Annotated[str, Path(max_length=20, description="the study's number")]
 TrialNumber = Annotated[int, Path(ge=0, le=10**9)]
 
 
-class StudyList(Closed):
+class StudyCards(Closed):
     """Studies, newest first."""
 
     data: tuple[StudyCard, ...]
@@ -70,14 +69,14 @@ def _looking(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
     @routes.get("", summary="Studies, newest first")
-    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyList:
+    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyCards:
         """Where each stands."""
-        return StudyList(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
+        return StudyCards(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
 
-    @routes.get("/{study}", summary="Where a study stands")
-    def look_at_study(study: StudyId) -> StudyCard:
+    @routes.get("/{study}", summary="Where a study stands", response_model=StudyCard)
+    async def look_at_study(study: StudyId, if_none_match: Annotated[str, Header()] = "") -> Response:
         """Made to be polled: has an ETag, and answers If-None-Match with 304."""
-        return desk.status(study)
+        return (await service.statuses.entry(study)).response(if_none_match)
 
     @routes.get("/{study}/budget", summary="What it may spend and has spent")
     def budget(study: StudyId) -> BudgetCard:
@@ -104,7 +103,7 @@ def _looking(routes: APIRouter, service: Service) -> None:
     ) -> Any:
         """A page as JSON; with `Accept: text/event-stream` or `stream=1` a stream that ends when the study is over."""
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
-            return await event_stream(service, study, after, last_event_id)
+            return await study_stream(service, study, after, last_event_id)
         return await run_in_threadpool(desk.events, study, after, limit)
 
     @routes.get("/{study}/report", summary="The report of a finished study")
@@ -159,16 +158,16 @@ def _control(routes: APIRouter, service: Service) -> None:
         return _changed(service, desk.resume(study))
 
     @routes.post("/{study}/generate", summary="Ask the model of a finished study")
-    def generate(study: StudyId, asked: Prompt) -> Answer:
+    def generate(study: StudyId, form: Prompt) -> Answer:
         """Text, or class probabilities. Some seconds: the model is loaded."""
         with service.loading.one():
-            return desk.generate(study, asked.prompt, asked.max_new_tokens)
+            return desk.generate(study, form.prompt, form.max_new_tokens)
 
     @routes.post("/{study}/evaluate", summary="Score the model of a finished study on labelled data")
-    def evaluate(study: StudyId, asked: Scoring) -> Evaluation:
+    def evaluate(study: StudyId, form: Scoring) -> Evaluation:
         """`data` is a path in the server's roots, a hub id, or a built-in set."""
         with service.loading.one():
-            return desk.evaluate(study, asked.data, asked.metric, asked.max_rows)
+            return desk.evaluate(study, form.data, form.metric, form.max_rows)
 
 
 def _changed(service: Service, card: StudyCard) -> StudyCard:

@@ -4,6 +4,9 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import count
 
 from agent.desk.cards import Problem
 from agent.desk.chat.conversation import Conversation
@@ -76,49 +79,33 @@ class Turns:
 
 
 class Listener:
-    """Hands what a thread tells to the event loop, or to another thread."""
+    """Hands what a turn's thread tells to whoever listens on the event loop, from the first happening on."""
 
     def __init__(self) -> None:
         self._pieces: list[Piece] = []
-        self._ready = threading.Condition()
-        self._wake: Callable[[], None] | None = None
+        self._wakes: list[Callable[[], object]] = []
 
     def hear(self, piece: Piece) -> None:
         """Called by the turn's thread."""
-        with self._ready:
-            self._pieces.append(piece)
-            self._ready.notify_all()
-            if self._wake is not None:
-                self._wake()
-
-    def __iter__(self) -> Iterator[Happening]:
-        """What happens, waiting for it; for threads."""
-        heard = 0
-        while True:
-            with self._ready:
-                self._ready.wait_for(lambda: len(self._pieces) > heard)  # noqa: B023 - called here only
-                piece = self._pieces[heard]
-            heard += 1
-            if piece is None:
-                return
-            yield piece
+        self._pieces.append(piece)
+        for wake in tuple(self._wakes):
+            with suppress(RuntimeError):  # its loop may be closed: nobody listens there any more
+                wake()
 
     async def pieces(self) -> AsyncIterator[Happening]:
-        """What happens, waiting for it; on the event loop."""
-        loop, woken, heard = asyncio.get_running_loop(), asyncio.Event(), 0
-
-        def wake() -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(woken.set)
-
-        with self._ready:
-            self._wake = wake
-        while True:
-            woken.clear()
-            while heard < len(self._pieces):
-                piece = self._pieces[heard]
-                heard += 1
+        """What happens, waiting for it. Several may listen."""
+        woken = asyncio.Event()
+        wake = partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set)
+        self._wakes.append(wake)
+        try:
+            for place in count():
+                while place == len(self._pieces):
+                    woken.clear()
+                    if place == len(self._pieces):
+                        await woken.wait()
+                piece = self._pieces[place]
                 if piece is None:
                     return
                 yield piece
-            await woken.wait()
+        finally:
+            self._wakes.remove(wake)

@@ -8,10 +8,11 @@ from contextlib import suppress
 import click
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
 
 from agent.desk.desk import Desk
 from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token
-from agent.faces.http.bodies import MAX_JSON_BYTES, App
+from agent.faces.http.bodies import MAX_JSON_BYTES
 from agent.faces.http.guard import Guard, Hosts
 from agent.faces.http.measures import Measures
 from agent.faces.http.serve import Serving, check_host, listening, url_of
@@ -47,7 +48,7 @@ def serve_http(settings: Settings, serving: Serving) -> None:
     click.echo("The server has stopped.", err=True)
 
 
-def guarded(server: DeskServer, access: Access, hosts: Hosts) -> App:
+def guarded(server: DeskServer, access: Access, hosts: Hosts) -> ASGIApp:
     """The server as an ASGI application that answers only to its own names and to those who know the token."""
     names = sorted(name.decode() for name in hosts.names)
     tls = [f"https://{name.decode()}" for name in hosts.tls_names]
@@ -67,7 +68,7 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "without completing response" not in record.getMessage()
 
 
-def _config(app: App) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         ws="none",

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from agent.llm.scripted import ScriptedChat
 
 from agent.llm.open import Planner
-from agent.llm.scripted import ScriptedChat
 from agent.request.draft import Draft, DraftSpec, Quote
 from agent.request.read import MAX_REQUEST_CHARS, read_request
 from trainers.errors import InputError

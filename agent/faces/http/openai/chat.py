@@ -4,7 +4,6 @@ The protocol has no conversations: each request repeats what was said. A request
 whose words it repeats, so that a "yes" can only mean a plan that was shown right before it.
 """
 
-import asyncio
 import json
 import re
 import secrets
@@ -13,16 +12,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from agent.desk.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
 from agent.errors import InputError
 from agent.faces.http.openai.chat_shapes import ChatRequest, Choice, Completion, Reply, Usage
 from agent.faces.http.openai.models import AGENT_MODEL
-from agent.faces.http.problems import Told, response_of
+from agent.faces.http.problems import ErrorDetail, response_of
 from agent.faces.http.service import Service
-from agent.faces.http.sse import event, stream
-from agent.faces.http.transcripts import Transcripts, plan_words
+from agent.faces.http.streams import Event, EventStream
+from agent.faces.http.transcripts import Transcript, Transcripts, plan_words
 from agent.faces.http.turns import Listener, Turns
 
 TUNED = re.compile(r"ft:.{1,500}:tunewright:[A-Za-z0-9._-]{0,64}:(\d{1,18})")
@@ -35,106 +35,105 @@ def chat_routes(service: Service, turns: Turns) -> APIRouter:
     transcripts = Transcripts(service.desk)
 
     @routes.post("/completions", summary="Talk to the agent, or to a tuned model", response_model=Completion)
-    def complete(asked: ChatRequest) -> Any:
+    async def complete(form: ChatRequest) -> Any:
         """model "tunewright" is the agent: plans are approved by answering yes. "ft:..." is the model of a study."""
-        if tuned := TUNED.fullmatch(asked.model):
-            return _by_tuned(service, asked, tuned[1])
-        if asked.model != AGENT_MODEL:
-            raise InputError(
-                "model", f"no model {asked.model[:100]!r} answers here.", "See GET /v1/models.", "not_found"
-            )
-        words, before = _last(asked)
-        named = (asked.metadata or {}).get("conversation_id")
-        conversation = transcripts.conversation(named, before)
+        if tuned := TUNED.fullmatch(form.model):
+            return await run_in_threadpool(_by_tuned, service, form, tuned[1])
+        if form.model != AGENT_MODEL:
+            rule = f"no model {form.model[:100]!r} answers here."
+            raise InputError("model", rule, "See GET /v1/models.", "not_found")
+        listener, answer = await run_in_threadpool(begin, form)
+        return EventStream(service, answer.chunks(listener)) if form.stream else await answer.whole(listener)
+
+    def begin(form: ChatRequest) -> tuple[Listener, Answer]:
+        words, before = _last(form)
+        conversation = transcripts.conversation((form.metadata or {}).get("conversation_id"), before)
         listener = turns.start(conversation, lambda one: one.say(words))
-        told = Telling(asked, [*before, ("user", words)], conversation.conversation_id, transcripts)
-        if asked.stream:
-            return stream(service, told.chunks(listener))
-        return told.whole(listener)
+        return listener, Answer(form, [*before, ("user", words)], conversation.conversation_id, transcripts)
 
     return routes
 
 
-def _last(asked: ChatRequest) -> tuple[str, list[tuple[str, str]]]:
+def _last(form: ChatRequest) -> tuple[str, Transcript]:
     """The person's words, and what was said before them. Instructions of the client are not the person's: left out."""
-    said = [(m.role, m.words) for m in asked.messages if m.role in ("user", "assistant")]
-    if not said or said[-1][0] != "user":
+    transcript = [(str(m.role), m.words) for m in form.messages if m.role in ("user", "assistant")]
+    if not transcript or transcript[-1][0] != "user":
         raise InputError("messages", "the last message must be the user's.", "Add what the user says.")
-    return said[-1][1], [(str(role), words) for role, words in said[:-1]]
+    return transcript[-1][1], transcript[:-1]
 
 
-class Telling:
+class Answer:
     """A turn of the agent's as a completion, whole or in chunks."""
 
     def __init__(
-        self, asked: ChatRequest, said: list[tuple[str, str]], conversation_id: str, transcripts: Transcripts
+        self, form: ChatRequest, transcript: Transcript, conversation_id: str, transcripts: Transcripts
     ) -> None:
-        self._asked, self._said, self._transcripts = asked, said, transcripts
+        self._form, self._transcript, self._transcripts = form, transcript, transcripts
         self._conversation_id = conversation_id
         self._id, self._created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
         self._text: list[str] = []
 
-    def whole(self, listener: Listener) -> Response:
+    async def whole(self, listener: Listener) -> Response:
         """The answer when it is complete."""
-        for happening in listener:
+        async for happening in listener.pieces():
             if isinstance(happening, Retracted):
                 self._text.clear()
             elif words := _words(happening):
                 self._text.append(words)
             elif (why := self._unanswered(happening)) is not None:
                 return response_of(why, 502 if why.retryable else 500)
-        self._remember()
+        await run_in_threadpool(self._remember)
         text = "".join(self._text)
         done = Completion(
             id=self._id,
             created=self._created,
-            model=self._asked.model,
+            model=self._form.model,
             choices=(Choice(message=Reply(content=text)),),
-            usage=usage([words for _, words in self._said], text),
+            usage=usage([words for _, words in self._transcript], text),
             metadata={"conversation_id": self._conversation_id},
         )
         return JSONResponse(done.model_dump(mode="json"))
 
-    async def chunks(self, listener: Listener) -> AsyncIterator[bytes]:
+    async def chunks(self, listener: Listener) -> AsyncIterator[Event]:
         """The answer as it comes about."""
         yield self._chunk({"role": "assistant", "content": ""})
         async for happening in listener.pieces():
             if (why := self._unanswered(happening)) is not None:
-                yield event(json.dumps({"error": why.model_dump()}))
+                yield json.dumps({"error": why.model_dump()})
                 return
             if words := CORRECTED if isinstance(happening, Retracted) else _words(happening):
                 self._text.append(words)
                 yield self._chunk({"content": words})
-        await asyncio.to_thread(self._remember)
+        await run_in_threadpool(self._remember)
         yield self._chunk({}, "stop")
-        if self._asked.stream_options is not None and self._asked.stream_options.include_usage:
-            used = usage([words for _, words in self._said], "".join(self._text))
+        if self._form.stream_options is not None and self._form.stream_options.include_usage:
+            used = usage([words for _, words in self._transcript], "".join(self._text))
             yield self._event([], used.model_dump())
-        yield b"data: [DONE]\n\n"
+        yield "[DONE]"
 
-    def _unanswered(self, happening: Happening) -> Told | None:
+    def _unanswered(self, happening: Happening) -> ErrorDetail | None:
         """Why the turn ended without a word, if it did."""
         if not isinstance(happening, TurnOver) or happening.problem is None or self._text:
             return None
-        return Told(**happening.problem.model_dump(), type="server_error")
+        return ErrorDetail(**happening.problem.model_dump(), type="server_error")
 
     def _remember(self) -> None:
-        self._transcripts.bind([*self._said, ("assistant", "".join(self._text))], self._conversation_id)
+        self._transcripts.bind([*self._transcript, ("assistant", "".join(self._text))], self._conversation_id)
 
-    def _chunk(self, delta: dict[str, str], reason: str | None = None) -> bytes:
+    def _chunk(self, delta: dict[str, str], reason: str | None = None) -> str:
         return self._event([{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}], None)
 
-    def _event(self, choices: list[dict[str, Any]], used: dict[str, int] | None) -> bytes:
-        told = {
+    def _event(self, choices: list[dict[str, Any]], used: dict[str, int] | None) -> str:
+        chunk = {
             "id": self._id,
             "object": "chat.completion.chunk",
             "created": self._created,
-            "model": self._asked.model,
+            "model": self._form.model,
             "choices": choices,
             "usage": used,
             "metadata": {"conversation_id": self._conversation_id},
         }
-        return event(json.dumps(told, ensure_ascii=False))
+        return json.dumps(chunk, ensure_ascii=False)
 
 
 def _words(happening: Happening) -> str:
@@ -144,25 +143,25 @@ def _words(happening: Happening) -> str:
     return plan_words(happening.plan) if isinstance(happening, ApprovalAsked) else ""
 
 
-def usage(asked: list[str], answer: str) -> Usage:
+def usage(messages: list[str], answer: str) -> Usage:
     """The estimate; see `Usage`."""
-    prompt, completion = -(-sum(map(len, asked)) // 4), -(-len(answer) // 4)
+    prompt, completion = -(-sum(map(len, messages)) // 4), -(-len(answer) // 4)
     return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
 
-def _by_tuned(service: Service, asked: ChatRequest, study: str) -> Completion:
+def _by_tuned(service: Service, form: ChatRequest, study: str) -> Completion:
     """The answer of a finished study's model to one message."""
-    words, before = _last(asked)
-    if before or asked.stream:
+    words, before = _last(form)
+    if before or form.stream:
         rule = "a tuned model answers one message at a time, not streamed."
         raise InputError("messages" if before else "stream", rule, "Send one user message, without stream.")
-    limit = asked.max_completion_tokens or asked.max_tokens or 128
+    limit = form.max_completion_tokens or form.max_tokens or 128
     with service.loading.one():
         answer = service.desk.generate(study, words, limit)
     return Completion(
         id=f"chatcmpl-{secrets.token_hex(12)}",
         created=int(time.time()),
-        model=asked.model,
+        model=form.model,
         choices=(Choice(message=Reply(content=answer.text)),),
         usage=usage([words], answer.text),
     )

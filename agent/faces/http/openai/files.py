@@ -1,4 +1,4 @@
-"""`/v1/files` in OpenAI's shape: uploads go to disk as they come, and are checked when they are complete."""
+"""`/v1/files` in OpenAI's shape: Starlette spools uploads to disk; they are checked when they are complete."""
 
 import hashlib
 import os
@@ -6,35 +6,37 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from agent.errors import InputError
 from agent.faces.http.openai.results import RESULTS, results_csv
 from agent.faces.http.openai.rows import converted
+from agent.faces.http.openai.shapes import Item, Page, epoch
 from agent.faces.http.service import Service
-from agent.faces.http.upload import Upload
 from agent.study.desk_rows import StoredFile
 from agent.study.rows import now
 from trainers.spec import Closed
 
 FILE_ID = re.compile(r"file-[A-Za-z0-9]{8,40}")
 FileId = Annotated[str, InPath(max_length=64)]
-PURPOSES = ("fine-tune", "evals", "user_data", "assistants", "batch", "vision")
+Purpose = Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
+PURPOSES = get_args(Purpose)
+MAX_FIELDS, MAX_FIELD_BYTES = 20, 10_000
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
-class FileObject(Closed):
+class FileObject(Item):
     """An uploaded file."""
 
-    id: str
     object: Literal["file"] = "file"
     bytes: int
     created_at: int
@@ -45,20 +47,13 @@ class FileObject(Closed):
     expires_at: int | None = None
 
 
-class FileList(Closed):
+class FileList(Page[FileObject]):
     """Files, newest first."""
 
-    object: Literal["list"] = "list"
-    data: tuple[FileObject, ...]
-    first_id: str | None = None
-    last_id: str | None = None
-    has_more: bool = False
 
-
-class FileDeleted(Closed):
+class FileDeleted(Item):
     """A file that is gone."""
 
-    id: str
     object: Literal["file"] = "file"
     deleted: bool = True
 
@@ -67,12 +62,7 @@ class UploadForm(Closed):
     """The form of an upload (multipart/form-data)."""
 
     file: str = Field(json_schema_extra={"format": "binary"})
-    purpose: Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
-
-
-def epoch(at: str) -> int:
-    """A stored time as OpenAI writes it."""
-    return int(datetime.fromisoformat(at).timestamp())
+    purpose: Purpose
 
 
 def file_object(stored: StoredFile) -> FileObject:
@@ -102,12 +92,7 @@ def file_routes(service: Service) -> APIRouter:
     async def upload(request: Request) -> FileObject:
         """Chat (`messages`), preference (`input`, `preferred_output`, `non_preferred_output`), `text` and `label`, or
         any table that tunewright reads. Preference rows are brought into our form; /content gives what was sent."""
-        incoming = home / "files" / f".incoming-{secrets.token_hex(8)}"
-        try:
-            received = await Upload(incoming, service.max_upload).receive(request)
-            return await run_in_threadpool(_take_in, service, incoming, received.filename, received.fields)
-        finally:
-            await run_in_threadpool(shutil.rmtree, incoming, ignore_errors=True)
+        return await receive_upload(service, request)
 
     @routes.get("", summary="Uploaded files")
     def list_files(
@@ -117,20 +102,14 @@ def file_routes(service: Service) -> APIRouter:
         order: Literal["asc", "desc"] = "desc",
     ) -> FileList:
         """Newest first, or `order=asc`."""
-        found = [f for f in desk.store.files() if purpose in (None, f.purpose)]
-        if order == "asc":
-            found.reverse()
-        if after is not None:
-            found = found[next((i for i, f in enumerate(found, 1) if f.file_id == after), len(found)) :]
-        page = tuple(file_object(f) for f in found[:limit])
-        first, last = (page[0].id, page[-1].id) if page else (None, None)
-        return FileList(data=page, first_id=first, last_id=last, has_more=len(found) > limit)
+        files = [file_object(stored) for stored in desk.store.files() if purpose in (None, stored.purpose)]
+        return FileList.of(files[::-1] if order == "asc" else files, limit, after)
 
     @routes.get("/{file_id}", summary="About a file")
     def look_at_file(file_id: FileId) -> FileObject:
         """An upload, or the results of a job."""
-        if found := RESULTS.fullmatch(file_id):
-            study = desk.study(found[1])
+        if match := RESULTS.fullmatch(file_id):
+            study = desk.study(match[1])
             size = len(results_csv(desk, study.study_id).encode())
             at = epoch(study.finished_at or study.created_at)
             name = f"results-{study.study_id}.csv"
@@ -141,8 +120,8 @@ def file_routes(service: Service) -> APIRouter:
     @routes.get("/{file_id}/content", summary="What a file holds", response_class=Response)
     def content(file_id: FileId) -> Response:
         """As it was uploaded; of a job's results, its learning curves as CSV."""
-        if found := RESULTS.fullmatch(file_id):
-            return StreamingResponse(iter([results_csv(desk, found[1])]), media_type="text/csv")
+        if match := RESULTS.fullmatch(file_id):
+            return StreamingResponse(iter([results_csv(desk, match[1])]), media_type="text/csv")
         folder, stored = folder_of(home, file_id), desk.store.file(file_id)
         path = folder / safe_name(stored.filename)
         if not path.is_file() or path.is_symlink():
@@ -175,23 +154,43 @@ def safe_name(filename: str) -> str:
     return plain.lstrip(".")[-100:] or "upload.jsonl"
 
 
-def _take_in(service: Service, incoming: Path, filename: str, fields: dict[str, str]) -> FileObject:
-    """Check a complete upload, and make it a file."""
-    purpose = fields.get("purpose", "")
+async def receive_upload(service: Service, request: Request) -> FileObject:
+    """A form with one file, which becomes a stored file. Raises InputError for one that is not as it must be."""
+    try:
+        async with request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+            return await run_in_threadpool(_take_in, service, form)
+    except ClientDisconnect as error:
+        raise InputError("body", "the form was cut off.", "Send it again.") from error
+
+
+def _take_in(service: Service, form: FormData) -> FileObject:
+    """Check a complete form, and store its file."""
+    file, purpose = form.get("file"), str(form.get("purpose", ""))
+    if not isinstance(file, UploadFile):
+        raise InputError("file", "a file is needed, in the form field `file`.", "Send file and purpose.")
     if purpose not in PURPOSES:
         raise InputError("purpose", f"must be one of {', '.join(PURPOSES)}, got {purpose[:40]!r}.", "Use fine-tune.")
-    if unknown := sorted(set(fields) - {"purpose"}):
+    if unknown := sorted(set(form) - {"file", "purpose"}):
         rule = f"{unknown[0][:60]} is not supported; files are kept until they are deleted."
         raise InputError(unknown[0][:60], rule, "Leave it out.")
-    name = safe_name(filename)
-    raw = incoming / "raw"
-    if raw.stat().st_size == 0:
+    if not file.size:
         raise InputError("file", "the file is empty.", "Upload a file with rows.")
+    name = safe_name(file.filename or "")
     if purpose == "fine-tune" and not name.lower().endswith(SUFFIXES):
         raise InputError("file", f"must be one of {', '.join(SUFFIXES)}, got {name!r}.", "Upload JSON lines.")
-    original = incoming / name
-    raw.rename(original)
-    used = original
+    incoming = service.settings.home / "files" / f".incoming-{secrets.token_hex(8)}"
+    incoming.mkdir(parents=True)
+    try:
+        with (incoming / name).open("xb") as copy:
+            shutil.copyfileobj(file.file, copy)
+        return _store(service, incoming, name, file.filename or name, purpose)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _store(service: Service, incoming: Path, name: str, filename: str, purpose: str) -> FileObject:
+    """Bring the rows of an upload into our form, and give its folder a name that stays."""
+    used = original = incoming / name
     if purpose == "fine-tune" and name.lower().endswith((".jsonl", ".ndjson")):
         used = converted(original) or original
     file_id = f"file-{secrets.token_hex(12)}"

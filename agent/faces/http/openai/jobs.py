@@ -1,29 +1,19 @@
 """`/v1/fine_tuning/jobs` in OpenAI's shape: each job is a study, whoever started it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
-from agent.faces.http.follow import followed
-from agent.faces.http.openai.drafts import planned_job
-from agent.faces.http.openai.events import event_of
-from agent.faces.http.openai.files import epoch
-from agent.faces.http.openai.shapes import (
-    Checkpoint,
-    CheckpointList,
-    CheckpointMetrics,
-    EventList,
-    Job,
-    JobList,
-    JobRequest,
-)
-from agent.faces.http.openai.view import job_of, model_name, study_of
+from agent.faces.http.openai.drafts import plan_of_job
+from agent.faces.http.openai.shapes import CheckpointList, EventList, Job, JobList, JobRequest
+from agent.faces.http.openai.view import checkpoint_of, event_of, job_of, study_of
 from agent.faces.http.service import Service
-from agent.faces.http.sse import MEDIA_TYPE, event, stream
 from agent.faces.http.starting import Key, open_points
+from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, follow
 from agent.study.nouns import TrialState
 
 JobId = Annotated[str, Path(max_length=64)]
@@ -45,26 +35,22 @@ def job(service: Service, job_id: str) -> Job:
         study = service.desk.study(study_id)
     except InputError as error:
         raise InputError("fine_tuning_job_id", f"no job {job_id!r}.", "List the jobs.", error.code) from error
-    store = service.desk.store
-    submission = store.submission(study_id=study_id)
-    asked = submission if submission is not None and submission.face == "openai" else None
-    return job_of(study, service.desk.status(study_id), asked, store.trained_tokens(study_id))
+    return job_of(study, service.desk.status(study_id), service.desk.store)
 
 
 def _jobs(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
     @routes.post("", summary="Start a job")
-    def create(asked: JobRequest, key: Key = None) -> Job:
+    def create(form: JobRequest, key: Key = None) -> Job:
         """ "auto" hyperparameters are searched, numbers are kept. Returns at once; the job is queued."""
         with service.planning.one():
-            card = planned_job(service, asked).card
+            card = plan_of_job(service, form).card
             if card.plan_hash is None:
-                said = open_points(card)
-                raise InputError(
-                    OPENAI_NAMES.get(said.param or "", said.param or ""), said.message, said.hint or "", said.code
-                )
-            study = desk.start(card.plan_hash, face="openai", key=key, job=asked.model_dump(mode="json"))
+                point = open_points(card)
+                name, hint = point.param or "", point.hint or ""
+                raise InputError(OPENAI_NAMES.get(name, name), point.message, hint, point.code)
+            study = desk.start(card.plan_hash, face="openai", key=key, job=form.model_dump(mode="json"))
         service.statuses.written()
         return job(service, f"ftjob-{study.study}")
 
@@ -76,37 +62,34 @@ def _jobs(routes: APIRouter, service: Service) -> None:
             last = int(study_of(after))
             ids = [study_id for study_id in ids if int(study_id) < last]
         wanted = {k[9:-1]: v for k, v in request.query_params.items() if k.startswith("metadata[") and k.endswith("]")}
-        found: list[Job] = []
-        for study_id in ids:
-            one = job(service, f"ftjob-{study_id}")
-            if all((one.metadata or {}).get(k) == v for k, v in wanted.items()):
-                found.append(one)
-            if len(found) > limit:
-                break
-        return JobList(data=tuple(found[:limit]), has_more=len(found) > limit)
+        jobs = (job(service, f"ftjob-{study_id}") for study_id in ids)
+        chosen = (one for one in jobs if wanted.items() <= (one.metadata or {}).items())
+        return JobList.of(list(islice(chosen, limit + 1)), limit)
 
     @routes.get("/{job_id}", summary="Where a job stands")
     def retrieve(job_id: JobId) -> Job:
         """`tunewright` holds the study in full."""
         return job(service, job_id)
 
+    def changed(job_id: str, change: Callable[[str], object]) -> Job:
+        change(job(service, job_id).tunewright.study)
+        service.statuses.written()
+        return job(service, job_id)
+
     @routes.post("/{job_id}/cancel", summary="Stop a job")
     def cancel(job_id: JobId) -> Job:
         """What is finished stays; `resume` goes on."""
-        desk.cancel(job(service, job_id).tunewright.study)
-        return _changed(service, job_id)
+        return changed(job_id, desk.cancel)
 
     @routes.post("/{job_id}/pause", summary="Stop a job, keeping its place in the queue")
     def pause(job_id: JobId) -> Job:
         """Until `resume`."""
-        desk.pause(job(service, job_id).tunewright.study)
-        return _changed(service, job_id)
+        return changed(job_id, desk.pause)
 
     @routes.post("/{job_id}/resume", summary="Go on with a stopped job")
     def resume(job_id: JobId) -> Job:
         """Finished trials are not run again."""
-        desk.resume(job(service, job_id).tunewright.study)
-        return _changed(service, job_id)
+        return changed(job_id, desk.resume)
 
 
 OPENAI_NAMES = {
@@ -125,11 +108,6 @@ OPENAI_NAMES = {
 """Fields of a spec under the names that this API gives them."""
 
 
-def _changed(service: Service, job_id: str) -> Job:
-    service.statuses.written()
-    return job(service, job_id)
-
-
 def _inside(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
@@ -146,9 +124,9 @@ def _inside(routes: APIRouter, service: Service) -> None:
         study = (await run_in_threadpool(job, service, job_id)).tunewright.study
         cursor = _cursor(last_event_id or after)
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
-            return stream(service, _streamed(service, study, cursor or 0))
-        found = await run_in_threadpool(desk.store.events_before, study, cursor, limit + 1)
-        return EventList(data=tuple(event_of(e) for e in found[:limit]), has_more=len(found) > limit)
+            return EventStream(service, _streamed(service, study, cursor or 0))
+        latest = await run_in_threadpool(desk.store.events_before, study, cursor, limit + 1)
+        return EventList.of([event_of(event) for event in latest], limit)
 
     @routes.get("/{job_id}/checkpoints", summary="Complete trials of a job, newest first")
     def checkpoints(
@@ -158,33 +136,12 @@ def _inside(routes: APIRouter, service: Service) -> None:
         whole = job(service, job_id)
         study = desk.study(whole.tunewright.study)
         curves, at = desk.curves(study.study_id), desk.store.finish_times(study.study_id)
-        found = []
-        for trial in sorted(desk.trials(study.study_id), key=lambda t: -t.trial):
-            if trial.state is not TrialState.COMPLETE:
-                continue
-            points = curves.get(trial.trial, ())
-            step = points[-1].step if points else 0
-            metrics = CheckpointMetrics(
-                step=step,
-                train_loss=next((p.loss for p in reversed(points) if p.loss is not None), None),
-                valid_loss=next((p.eval_loss for p in reversed(points) if p.eval_loss is not None), None),
-                score=trial.score,
-            )
-            found.append(
-                Checkpoint(
-                    id=f"ftckpt-{study.study_id}-{trial.trial}",
-                    created_at=epoch(at.get(trial.trial) or study.created_at),
-                    fine_tuned_model_checkpoint=f"{model_name(study, whole.suffix)}:trial-{trial.trial}",
-                    fine_tuning_job_id=job_id,
-                    metrics=metrics,
-                    step_number=step,
-                )
-            )
-        if after is not None:
-            found = found[next((i for i, c in enumerate(found, 1) if c.id == after), len(found)) :]
-        page = tuple(found[:limit])
-        first, last = (page[0].id, page[-1].id) if page else (None, None)
-        return CheckpointList(data=page, first_id=first, last_id=last, has_more=len(found) > limit)
+        complete = [t for t in desk.trials(study.study_id) if t.state is TrialState.COMPLETE]
+        items = [
+            checkpoint_of(study, whole.suffix, t, curves.get(t.trial, ()), at.get(t.trial) or study.created_at)
+            for t in sorted(complete, key=lambda t: -t.trial)
+        ]
+        return CheckpointList.of(items, limit, after)
 
 
 def _cursor(event_id: str | None) -> int | None:
@@ -197,8 +154,8 @@ def _cursor(event_id: str | None) -> int | None:
     return int(number)
 
 
-async def _streamed(service: Service, study: str, after: int) -> AsyncIterator[bytes]:
+async def _streamed(service: Service, study: str, after: int) -> AsyncIterator[Event]:
     """A job's events, in the form that OpenAI's clients stream; `[DONE]` when the job is over."""
-    async for found in followed(service, study, after):
-        yield event(event_of(found).model_dump_json(), found.seq)
-    yield b"data: [DONE]\n\n"
+    async for event in follow(service, study, after):
+        yield {"id": str(event.seq), "data": event_of(event).model_dump_json()}
+    yield "[DONE]"

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 
 from agent.errors import InputError
-from agent.faces.http.openai.files import epoch
-from agent.faces.http.openai.shapes import JobRequest
-from agent.faces.http.openai.view import model_name
+from agent.faces.http.openai.shapes import epoch
+from agent.faces.http.openai.view import form_of, model_name
 from agent.faces.http.service import Service
 from agent.study.nouns import StudyState
 from trainers.embedded import MINILM, TINY_CAUSAL
@@ -46,10 +45,10 @@ def model_routes(service: Service) -> APIRouter:
     @routes.get("/{model:path}", summary="About a model")
     def retrieve(model: Annotated[str, Path(max_length=600)]) -> Model:
         """One of the list."""
-        found = next((m for m in models(service) if m.id == model), None)
-        if found is None:
+        listed = next((m for m in models(service) if m.id == model), None)
+        if listed is None:
             raise InputError("model", f"no model {model[:100]!r} is listed here.", "See GET /v1/models.", "not_found")
-        return found
+        return listed
 
     return routes
 
@@ -58,13 +57,10 @@ def models(service: Service) -> list[Model]:
     """All that can be listed, newest tuned models last."""
     studies = service.desk.store.studies()
     bases = dict.fromkeys([MINILM, TINY_CAUSAL, *(study.spec.base_model for study in studies)])
-    found = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
-    found += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
+    listed = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
+    listed += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
     for study in studies:
         if study.state is StudyState.DONE:
-            submission = service.desk.store.submission(study_id=study.study_id)
-            job = submission.job if submission and submission.face == "openai" else None
-            suffix = JobRequest.model_validate(job).suffix if job else None
-            at = epoch(study.finished_at or study.created_at)
-            found.append(Model(id=model_name(study, suffix), created=at, owned_by="tunewright"))
-    return found
+            name = model_name(study, form_of(study, service.desk.store).suffix)
+            listed.append(Model(id=name, created=epoch(study.finished_at or study.created_at), owned_by="tunewright"))
+    return listed

@@ -20,6 +20,6 @@ def results_csv(desk: Desk, study: str) -> str:
         points = curves.get(trial.trial, ())
         for point in points:
             score = trial.score if point is points[-1] else None
-            told = (trial.trial, trial.phase, point.step, point.loss, point.eval_loss, point.learning_rate, score)
-            table.writerow(["" if value is None else value for value in told])
+            row = (trial.trial, trial.phase, point.step, point.loss, point.eval_loss, point.learning_rate, score)
+            table.writerow(["" if value is None else value for value in row])
     return out.getvalue()

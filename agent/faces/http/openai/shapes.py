@@ -1,8 +1,10 @@
-"""The forms of fine-tuning jobs in OpenAI's shape: what is asked for and what is told."""
+"""The forms of lists and fine-tuning jobs in OpenAI's shape: what is asked for and what is answered."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from agent.desk.cards import StudyCard
 from agent.errors import InputError
@@ -14,6 +16,39 @@ Status = Literal["validating_files", "queued", "running", "paused", "succeeded",
 AUTO: Auto = "auto"
 Key = Annotated[Text, Field(max_length=64)]
 Value = Annotated[Text, Field(max_length=512)]
+
+
+class Item(Closed):
+    """Something that lists hold."""
+
+    id: str
+
+
+T = TypeVar("T", bound=Item)
+
+
+class Page(Closed, Generic[T]):
+    """A part of a list."""
+
+    object: Literal["list"] = "list"
+    data: tuple[T, ...]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+    @classmethod
+    def of(cls, items: Sequence[T], limit: int, after: str | None = None) -> Self:
+        """The first `limit` items behind the one with the id `after`; none where there is no such item."""
+        if after is not None:
+            items = items[next((place for place, item in enumerate(items, 1) if item.id == after), len(items)) :]
+        data = tuple(items[:limit])
+        first, last = (data[0].id, data[-1].id) if data else (None, None)
+        return cls(data=data, first_id=first, last_id=last, has_more=len(items) > limit)
+
+
+def epoch(at: str) -> int:
+    """A stored time as OpenAI writes it."""
+    return int(datetime.fromisoformat(at).timestamp())
 
 
 class Hyperparameters(Closed):
@@ -91,12 +126,9 @@ class JobError(Closed):
     param: str | None = None
 
 
-class Job(BaseModel):
+class Job(Item):
     """A fine-tuning job: a study seen as OpenAI's clients expect it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
     object: Literal["fine_tuning.job"] = "fine_tuning.job"
     created_at: int
     finished_at: int | None
@@ -120,18 +152,13 @@ class Job(BaseModel):
     tunewright: StudyCard = Field(description="the study behind the job")
 
 
-class JobList(Closed):
+class JobList(Page[Job]):
     """Jobs, newest first."""
 
-    object: Literal["list"] = "list"
-    data: tuple[Job, ...]
-    has_more: bool
 
-
-class JobEvent(Closed):
+class JobEvent(Item):
     """Something that happened in a job."""
 
-    id: str
     object: Literal["fine_tuning.job.event"] = "fine_tuning.job.event"
     created_at: int
     level: Literal["info", "warn", "error"]
@@ -140,12 +167,8 @@ class JobEvent(Closed):
     data: dict[str, Any]
 
 
-class EventList(Closed):
+class EventList(Page[JobEvent]):
     """Events, newest first."""
-
-    object: Literal["list"] = "list"
-    data: tuple[JobEvent, ...]
-    has_more: bool
 
 
 class CheckpointMetrics(Closed):
@@ -158,10 +181,9 @@ class CheckpointMetrics(Closed):
     score: float | None = Field(None, description="in the metric of the study")
 
 
-class Checkpoint(Closed):
+class Checkpoint(Item):
     """A trial that is complete."""
 
-    id: str
     object: Literal["fine_tuning.job.checkpoint"] = "fine_tuning.job.checkpoint"
     created_at: int
     fine_tuned_model_checkpoint: str
@@ -170,11 +192,5 @@ class Checkpoint(Closed):
     step_number: int
 
 
-class CheckpointList(Closed):
+class CheckpointList(Page[Checkpoint]):
     """Checkpoints, newest first."""
-
-    object: Literal["list"] = "list"
-    data: tuple[Checkpoint, ...]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool

@@ -1,41 +1,58 @@
-"""A study as OpenAI's clients see it: a fine-tuning job."""
+"""A study as OpenAI's clients see it: a fine-tuning job, its events and its checkpoints."""
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from agent.desk.cards import StudyCard
+from agent.desk.cards import StudyCard, TrialCard
+from agent.desk.words import event_sentence, trial_number
 from agent.errors import InputError
-from agent.faces.http.openai.files import epoch
 from agent.faces.http.openai.shapes import (
     AUTO,
+    Checkpoint,
+    CheckpointMetrics,
     Hyperparameters,
     Job,
     JobError,
+    JobEvent,
     JobRequest,
     Method,
     MethodOptions,
     Status,
+    epoch,
 )
-from agent.study.desk_rows import Submission
-from agent.study.nouns import Study, StudyState
+from agent.study.nouns import EventKind, Study, StudyEvent, StudyState
+from agent.study.store import Store
+from trainers.spec import CurvePoint
 
+NO_ERROR = "the study failed; its report and log say more."
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
 
 
 def study_of(job_id: str) -> str:
     """The study behind a job's id. Raises InputError for what is none."""
-    found = JOB_ID.fullmatch(job_id)
-    if found is None:
+    match = JOB_ID.fullmatch(job_id)
+    if match is None:
         raise InputError("fine_tuning_job_id", f"no job {job_id[:80]!r}.", "List the jobs.", code="not_found")
-    return found[1]
+    return match[1]
 
 
-def job_of(study: Study, card: StudyCard, submission: Submission | None, trained_tokens: int | None) -> Job:
+def form_of(study: Study, store: Store) -> JobRequest:
+    """What was asked for; of a study that no client of this shape has started, what comes closest."""
+    submission = store.submission(study_id=study.study_id)
+    if submission is not None and submission.face == "openai" and submission.job:
+        return JobRequest.model_validate(submission.job)
+    data = study.spec.data
+    return JobRequest.model_construct(
+        model=study.spec.base_model, training_file=data.train, validation_file=data.validation
+    )
+
+
+def job_of(study: Study, card: StudyCard, store: Store) -> Job:
     """The study as a job."""
-    asked = JobRequest.model_validate(submission.job) if submission and submission.job else None
-    status = status_of(card)
-    method, stated = _method(study, asked)
+    form, status = form_of(study, store), status_of(card)
+    method, stated = _method(study, form)
     finished = epoch(card.finished_at) if card.finished_at and status in OVER else None
     left = card.seconds_left_p50
     return Job(
@@ -43,20 +60,20 @@ def job_of(study: Study, card: StudyCard, submission: Submission | None, trained
         created_at=epoch(card.created_at),
         finished_at=finished,
         estimated_finish=int(time.time() + left) if status == "running" and left is not None else None,
-        error=_error(card) if status == "failed" else None,
-        fine_tuned_model=model_name(study, asked.suffix if asked else None) if status == "succeeded" else None,
-        hyperparameters=found_hyperparameters(stated, study, card),
+        error=JobError(code="study_failed", message=card.error or NO_ERROR) if status == "failed" else None,
+        fine_tuned_model=model_name(study, form.suffix) if status == "succeeded" else None,
+        hyperparameters=best_hyperparameters(stated, study, card),
         method=method,
         model=study.spec.base_model,
         result_files=(f"file-results-{card.study}",) if status == "succeeded" else (),
         seed=study.spec.seed,
         status=status,
-        trained_tokens=trained_tokens if status == "succeeded" else None,
-        training_file=asked.training_file if asked else study.spec.data.train,
-        validation_file=asked.validation_file if asked else study.spec.data.validation,
-        metadata=asked.metadata if asked else None,
-        suffix=asked.suffix if asked else None,
-        user_provided_suffix=asked.suffix if asked else None,
+        trained_tokens=store.trained_tokens(study.study_id) if status == "succeeded" else None,
+        training_file=form.training_file,
+        validation_file=form.validation_file,
+        metadata=form.metadata,
+        suffix=form.suffix,
+        user_provided_suffix=form.suffix,
         tunewright=card,
     )
 
@@ -84,35 +101,62 @@ def model_name(study: Study, suffix: str | None) -> str:
     return f"ft:{study.spec.base_model}:tunewright:{suffix or ''}:{study.study_id}"
 
 
-def _method(study: Study, asked: JobRequest | None) -> tuple[Method, Hyperparameters]:
-    stated = asked.stated if asked else Hyperparameters()
-    known = stated.model_dump(exclude_none=True)
-    dpo = study.spec.loss is not None
+def _method(study: Study, form: JobRequest) -> tuple[Method, Hyperparameters]:
+    values = form.stated.model_dump(exclude_none=True)
+    dpo = study.spec.loss is not None  # only preference tuning has one
     names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
-    full = Hyperparameters.model_validate({name: known.get(name, AUTO) for name in names})
+    full = Hyperparameters.model_validate({name: values.get(name, AUTO) for name in names})
     options = MethodOptions(hyperparameters=full)
     return (Method(type="dpo", dpo=options) if dpo else Method(type="supervised", supervised=options)), full
 
 
-def found_hyperparameters(stated: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
+def best_hyperparameters(stated: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
     """What was stated; once the job is done, what "auto" came to."""
     if card.result is None:
         return stated
-    best, space = card.result.best_config, study.plan.space
-    default = (
-        next((p.default for name, p in space.parameters.items() if name == "learning_rate"), None) if space else None
+    best, default = card.result.best_config, study.plan.space.default() if study.plan.space else {}
+    values: dict[str, Any] = {"n_epochs": best.get("epochs")}
+    values |= {name: best.get(name) for name in ("batch_size", "beta")}
+    rate, default_rate = best.get("learning_rate"), default.get("learning_rate")
+    if isinstance(rate, float) and isinstance(default_rate, float) and default_rate > 0:
+        values["learning_rate_multiplier"] = float(f"{rate / default_rate:.6g}")
+    fields = stated.model_dump(exclude_none=True)
+    return Hyperparameters.model_validate({n: (values.get(n) or v) if v == AUTO else v for n, v in fields.items()})
+
+
+def checkpoint_of(
+    study: Study, suffix: str | None, trial: TrialCard, curve: Sequence[CurvePoint], at: str
+) -> Checkpoint:
+    """A complete trial as a checkpoint of its job."""
+    step = curve[-1].step if curve else 0
+    return Checkpoint(
+        id=f"ftckpt-{study.study_id}-{trial.trial}",
+        created_at=epoch(at),
+        fine_tuned_model_checkpoint=f"{model_name(study, suffix)}:trial-{trial.trial}",
+        fine_tuning_job_id=f"ftjob-{study.study_id}",
+        metrics=CheckpointMetrics(
+            step=step,
+            train_loss=next((p.loss for p in reversed(curve) if p.loss is not None), None),
+            valid_loss=next((p.eval_loss for p in reversed(curve) if p.eval_loss is not None), None),
+            score=trial.score,
+        ),
+        step_number=step,
     )
-    rate = best.get("learning_rate")
-    found: dict[str, Any] = {
-        "n_epochs": best.get("epochs"),
-        "batch_size": best.get("batch_size"),
-        "beta": best.get("beta"),
-    }
-    if isinstance(rate, float) and isinstance(default, float) and default > 0:
-        found["learning_rate_multiplier"] = float(f"{rate / default:.6g}")
-    values = {name: value for name, value in stated.model_dump().items() if value is not None}
-    return Hyperparameters.model_validate({n: (found.get(n) or v) if v == AUTO else v for n, v in values.items()})
 
 
-def _error(card: StudyCard) -> JobError:
-    return JobError(code="study_failed", message=card.error or "the study failed; its report and log say more.")
+WARNINGS = frozenset(
+    {EventKind.TRIAL_FAILED, EventKind.TRIAL_RETRIED, EventKind.DEVIATION, EventKind.CANDIDATE_DROPPED}
+)
+
+
+def event_of(event: StudyEvent) -> JobEvent:
+    """An event of a study as one of a job."""
+    failed = event.kind is EventKind.STUDY_ENDED and event.data.get("error")
+    return JobEvent(
+        id=f"ftevent-{event.seq}",
+        created_at=epoch(event.at),
+        level="error" if failed else "warn" if event.kind in WARNINGS else "info",
+        message=event_sentence(event),
+        type="metrics" if event.kind is EventKind.PROGRESS else "message",
+        data={"kind": event.kind, "trial": trial_number(event), **event.data},
+    )

@@ -35,7 +35,7 @@ def desk(tmp_path, monkeypatch):
     """A desk over an empty home, in a working directory with rows to learn from."""
     monkeypatch.chdir(tmp_path)
     write_tickets(tmp_path)
-    with Desk(load_settings()) as opened:
+    with Desk(load_settings(), face="http") as opened:
         yield opened
 
 

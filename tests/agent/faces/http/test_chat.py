@@ -7,7 +7,7 @@ import pytest
 from agent.desk.cards import Problem
 from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import Retracted, Said, TurnOver
-from agent.faces.http.openai.chat import Telling
+from agent.faces.http.openai.chat import Answer
 from agent.faces.http.openai.chat_shapes import ChatMessage, ChatRequest
 from agent.faces.http.transcripts import Transcripts
 from agent.faces.http.turns import Listener
@@ -121,12 +121,12 @@ def told(desk, *happenings, stream=False):
         listener.hear(happening)
     conversation = Conversation(desk).conversation_id
     asked = ChatRequest(messages=[ChatMessage(role="user", content="hello")], stream=stream)
-    telling = Telling(asked, [("user", "hello")], conversation, Transcripts(desk))
+    answer = Answer(asked, [("user", "hello")], conversation, Transcripts(desk))
     if not stream:
-        return telling.whole(listener)
+        return asyncio.run(answer.whole(listener))
 
     async def chunks():
-        return b"".join([chunk async for chunk in telling.chunks(listener)]).decode()
+        return "\n".join([chunk async for chunk in answer.chunks(listener)])
 
     return asyncio.run(chunks())
 

@@ -1,5 +1,6 @@
 """Conversations over HTTP: streams of happenings, approval bound to the hash, one turn at a time."""
 
+import asyncio
 import json
 import threading
 
@@ -96,6 +97,15 @@ class Slow:
         self.ended.set()
 
 
+def heard(listener):
+    """All that a listener gets."""
+
+    async def pieces():
+        return [piece async for piece in listener.pieces()]
+
+    return asyncio.run(pieces())
+
+
 def test_one_turn_at_a_time(service):
     """A second message is refused until the first is answered; then it may be said."""
     turns, slow = Turns(service), Slow()
@@ -103,9 +113,9 @@ def test_one_turn_at_a_time(service):
     with pytest.raises(TurnRunning, match="is answering"):
         turns.start(slow, Slow.reply)
     slow.go_on.set()
-    assert list(listener) == ["first", "second"]
+    assert heard(listener) == ["first", "second"]
     assert not turns.running("7")
-    assert list(turns.start(slow, Slow.reply)) == ["first", "second"]
+    assert heard(turns.start(slow, Slow.reply)) == ["first", "second"]
 
 
 def test_nobody_listening_does_not_stop_a_turn(service):
@@ -116,6 +126,22 @@ def test_nobody_listening_does_not_stop_a_turn(service):
     assert slow.ended.wait(5)
 
 
+def test_several_may_listen_to_a_turn(service):
+    """Two tabs with one conversation: both get all of the reply, from its beginning."""
+    turns, slow = Turns(service), Slow()
+    listener = turns.start(slow, Slow.reply)
+
+    async def pieces(after):
+        await asyncio.sleep(after)
+        return [piece async for piece in listener.pieces()]
+
+    async def listen():
+        asyncio.get_running_loop().call_later(0.2, slow.go_on.set)
+        return await asyncio.gather(pieces(0), pieces(0.1))
+
+    assert asyncio.run(listen()) == [["first", "second"]] * 2
+
+
 def test_a_turn_that_fails_says_so_and_frees_the_conversation(service):
     """Without what went wrong inside."""
     turns, slow = Turns(service), Slow()
@@ -124,7 +150,7 @@ def test_a_turn_that_fails_says_so_and_frees_the_conversation(service):
         yield "first"
         raise RuntimeError("hunter2")
 
-    first, over = turns.start(slow, broken)
+    first, over = heard(turns.start(slow, broken))
     assert (first, over.kind, over.problem.code) == ("first", "done", "internal_error")
     assert "hunter2" not in over.model_dump_json()
     assert not turns.running("7")

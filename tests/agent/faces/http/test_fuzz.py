@@ -11,6 +11,9 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 FIELDS = {
+    "/v1/verbs/plan_study": ("request", "data", "trials", "seconds", "answers"),
+    "/v1/verbs/study_events": ("study", "after", "limit", "progress"),
+    "/v1/verbs/explain_trial": ("study", "trial", "parameter"),
     "/v1/plans": ("request", "data", "trials", "seconds", "llm", "answers"),
     "/v1/plans/0123456789/edits": ("text",),
     "/v1/studies": ("plan_hash", "request", "data", "trials", "yes", "answers"),

@@ -16,7 +16,8 @@ from agent.desk.desk import Desk
 from agent.faces.cli.link import NoServer, print_link
 from agent.faces.http.serve import Serving, running_server, serve
 from agent.settings import load_settings
-from tests.agent.faces.http.conftest import serving, until
+from agent.study.store import Store
+from tests.agent.faces.http.conftest import quiet_queue, serving, until
 
 
 def tunewright(running, *arguments, cwd=None):
@@ -121,11 +122,22 @@ def test_a_large_upload_passes_through_a_small_process(running):
     assert peak() - before < 20_000  # KiB
 
 
-def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path):
+def test_stopping_leaves_studies_alone_and_cleans_up(tmp_path, lab):
     """SIGTERM ends it in good order at once, streams included, and says that studies go on."""
-    with serving(tmp_path / "home", tmp_path) as running:
-        running.process.send_signal(signal.SIGTERM)
+    home = tmp_path / "home"
+    home.mkdir()
+    with quiet_queue(home), serving(home, tmp_path) as running:
+        with Store.open(load_settings(home=running.home).database) as store:
+            study = store.create_study(lab.plan()).study_id
+            store.enqueue(study)
+        headers = {"Authorization": f"Bearer {running.token}"}
+        with httpx.stream("GET", f"{running.url}/v1/studies/{study}/events?stream=1", headers=headers) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            running.process.send_signal(signal.SIGTERM)
+            assert "".join(lines) == ""
         assert running.process.wait(15) == 0
+        assert "ERROR" not in (tmp_path / "server.log").read_text()
         assert "studies go on" in (tmp_path / "server.log").read_text()
         assert not (running.home / "server.json").exists()
         assert running_server(running.home) is None

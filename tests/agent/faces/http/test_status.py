@@ -47,26 +47,34 @@ def test_a_crowd_is_answered_from_one_look(service, study):
     assert len({id(entry) for entry in asyncio.run(crowd())}) == 1
 
 
-def test_a_card_is_made_again_only_when_something_changed(service, study):
-    """Looking is cheap; making it is not."""
+def test_a_card_has_another_tag_only_when_something_changed(service, study):
+    """It is read again and again; who has it already is not sent it again."""
 
-    async def twice():
-        statuses = service.statuses
-        first = await statuses.entry(study)
+    async def looks():
+        first = await service.statuses.entry(study)
         await asyncio.sleep(FRESH_SECONDS + 0.05)
-        await statuses.entry(study)
-        await asyncio.sleep(0.1)
-        second = await statuses.entry(study)
+        second = await service.statuses.entry(study)
         service.desk.store.log_event(study, EventKind.DEVIATION, None, {"sentence": "x"})
         await asyncio.sleep(FRESH_SECONDS + 0.05)
-        await statuses.entry(study)
-        await asyncio.sleep(0.1)
-        return first, second, await statuses.entry(study)
+        return first, second, await service.statuses.entry(study)
 
-    first, second, third = asyncio.run(twice())
-    assert second is first
-    assert third is not first
+    first, second, third = asyncio.run(looks())
+    assert second is not first
+    assert second.etag == first.etag != third.etag
     assert third.card.last_event > first.card.last_event
+
+
+def test_what_is_written_here_is_seen_at_once(service, study):
+    """A card of before is not given again."""
+
+    async def looks():
+        first = await service.statuses.entry(study)
+        service.desk.store.set_state(study, StudyState.FAILED, "it broke")
+        service.statuses.written()
+        return first, await service.statuses.entry(study)
+
+    first, second = asyncio.run(looks())
+    assert (first.card.error, second.card.error) == (None, "it broke")
 
 
 def test_the_answer_is_the_card(client, service, study):
@@ -83,5 +91,5 @@ def test_many_studies_do_not_fill_the_memory(service, lab):
         return [await statuses.entry(study) for study in ids]
 
     assert [entry.card.study for entry in asyncio.run(all_of_them())] == ids
-    assert statuses.known == ids[-2:]
+    assert statuses.studies == ids[-2:]
     statuses.close()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import InputError
-from agent.faces.http.downloads import within_report, zipped
+from agent.faces.http.downloads import within_report, zip_pieces
 from agent.report.write import write_report
 
 REQUEST = {"request": "classify tickets.csv with MiniLM, 3 trials, 1 epoch"}
@@ -185,7 +185,7 @@ def test_an_archive_streams_and_can_be_read(tmp_path):
     (tmp_path / "a" / "big").write_bytes(bytes(range(256)) * 5000)
     (tmp_path / "small.json").write_text("{}")
     (tmp_path / "link").symlink_to("/etc/passwd")
-    pieces = list(zipped(tmp_path))
+    pieces = list(zip_pieces(tmp_path))
     assert len(pieces) > 4
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
         assert archive.testzip() is None

@@ -15,9 +15,8 @@ from starlette.testclient import TestClient
 from agent.errors import InputError
 from agent.faces.http.app import build_app
 from agent.faces.http.guard import Hosts
-from agent.faces.http.openai.files import safe_name
+from agent.faces.http.openai.files import receive_upload, safe_name
 from agent.faces.http.openai.rows import row_of
-from agent.faces.http.upload import Upload
 
 LABELLED = b'{"text": "a b", "label": "x"}\n{"text": "c d", "label": "y"}\n'
 USER, GOOD, BAD = ({"role": r, "content": c} for r, c in (("user", "q"), ("assistant", "yes"), ("assistant", "no")))
@@ -49,7 +48,7 @@ def test_a_file_is_kept_told_and_deleted(sender, service):
     json_type = {"Content-Type": "application/json"}
     assert sender.delete(f"/v1/files/{told['id']}", headers=json_type).json()["deleted"]
     assert sender.get(f"/v1/files/{told['id']}").status_code == 404
-    assert list((service.settings.home / "files").iterdir()) == []
+    assert list((service.settings.home / "files").glob("*")) == []
 
 
 def test_preferences_are_brought_into_our_form(sender, service):
@@ -81,7 +80,7 @@ def test_rows_that_cannot_be_used_are_told_by_their_line(sender, service, conten
     answer = send(sender, content)
     assert answer.status_code == 400
     assert BROKEN[content] in answer.json()["error"]["message"]
-    assert list((service.settings.home / "files").iterdir()) == []
+    assert list((service.settings.home / "files").glob("*")) == []
 
 
 def test_text_parts_are_joined():
@@ -151,7 +150,7 @@ def test_broken_forms_are_refused(sender, service, case):
     assert list((service.settings.home / "files").glob("*")) == []
 
 
-def test_uploads_are_never_held_in_memory(tmp_path):
+def test_uploads_are_never_held_in_memory(service):
     """Thirty megabytes pass through, and the process grows by a few."""
     lines = LABELLED * 4000
     pieces = [HEAD + FILE, *[lines] * 125, b"\r\n--b--\r\n"]
@@ -163,11 +162,11 @@ def test_uploads_are_never_held_in_memory(tmp_path):
     headers = [(b"content-type", b"multipart/form-data; boundary=b")]
     tracemalloc.start()
     request = Request({"type": "http", "headers": headers}, receive)
-    received = asyncio.run(Upload(tmp_path / "in", 10**9).receive(request))
+    told = asyncio.run(receive_upload(service, request))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (received.filename, received.fields) == ("a.jsonl", {"purpose": "user_data"})
-    assert (tmp_path / "in" / "raw").stat().st_size == 125 * len(lines)
+    assert (told.filename, told.purpose, told.bytes) == ("a.jsonl", "user_data", 125 * len(lines))
+    assert (service.settings.home / "files" / told.id / "a.jsonl").stat().st_size == told.bytes
     assert peak < 8 * 1024 * 1024
 
 

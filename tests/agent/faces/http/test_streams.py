@@ -6,8 +6,9 @@ import threading
 import time
 
 import pytest
+from sse_starlette import ServerSentEvent
 
-from agent.faces.http.sse import HEARTBEAT, beating, event
+from agent.faces.http.streams import HEARTBEAT, EventStream
 from agent.study.nouns import EventKind, StudyState
 
 
@@ -117,25 +118,41 @@ def test_streams_are_limited(client, service, done):
     assert client.get(f"/v1/studies/{done}/events?stream=1").status_code == 429
 
 
-def test_a_quiet_stream_is_kept_alive_and_ends_with_the_server(service):
-    """Comments every now and then; closing the server ends it within a second."""
+def test_a_quiet_stream_is_kept_alive_and_gives_its_place_back(service):
+    """Comments every now and then, until the client goes."""
 
     async def silence():
         await asyncio.sleep(60)
-        yield b"never"
+        yield "never"
+
+    sent = []
 
     async def listen():
-        service.closing.set()
-        return [piece async for piece in beating(service, silence())]
+        stream, gone = EventStream(service, silence()), asyncio.Event()
+        stream.ping_interval = 0.05
 
-    began = time.monotonic()
-    assert asyncio.run(listen()) == []
-    assert time.monotonic() - began < 2
+        async def send(message):
+            sent.append(message.get("body"))
+            if sent.count(HEARTBEAT) == 3:
+                gone.set()
+
+        async def receive():
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        await stream({"type": "http", "method": "GET"}, receive, send)
+
+    for _ in range(199):
+        service.streams.take()
+    for _ in range(2):
+        asyncio.run(listen())
+    assert set(sent) == {None, HEARTBEAT}
 
 
 def test_comments_are_no_events_to_openais_client():
     """A long silence between two events leaves just these two."""
     from openai._streaming import SSEDecoder
 
-    text = event('{"n": 1}', 7) + HEARTBEAT + HEARTBEAT + event('{"n": 2}', 8) + b"data: [DONE]\n\n"
+    events = [ServerSentEvent(f'{{"n": {n}}}', id=str(n), sep="\n").encode() for n in (1, 2)]
+    text = events[0] + HEARTBEAT + HEARTBEAT + events[1] + b"data: [DONE]\n\n"
     assert [sse.data for sse in SSEDecoder().iter_bytes(iter([text]))] == ['{"n": 1}', '{"n": 2}', "[DONE]"]
