@@ -134,13 +134,16 @@ def _expected(card: PlanCard) -> str:
 
 def _takes(card: PlanCard) -> Iterable[tuple[str, str]]:
     if card.seconds_p50 is not None:
-        yield "time", f"{_expected(card).removeprefix(', ')}, on {card.device}"
+        each = f"; {duration(card.seconds_per_trial)} a trial" if card.seconds_per_trial is not None else ""
+        yield "time", f"{_expected(card).removeprefix(', ')}, on {card.device}{each}"
     if card.peak_memory_mb is not None and card.adapter_mb is not None:
         place = "GPU memory" if card.device == "cuda" else "memory"
         yield "space", f"{card.peak_memory_mb / 1024:.1f} GB {place}, adapter up to {card.adapter_mb:.1f} MB"
     if card.llm_tokens:
         price = "price unknown" if card.llm_usd is None else f"${card.llm_usd:.2f}"
         yield "planner LLM", f"at most {card.llm_tokens:,} tokens ({price})"
+    if card.basis:
+        yield "basis", card.basis
 
 
 @words_of.register

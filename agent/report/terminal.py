@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Heading, Markdown, MarkdownElement, TableElement
+from rich.markdown import Heading, Markdown, MarkdownElement, Paragraph, TableElement
 from rich.table import Table
 from rich.text import Text
 
@@ -11,6 +11,15 @@ from agent.report.markdown import render_summary
 from agent.report.model import Report
 
 TRIALS_SHOWN = 5
+
+
+class _Paragraph(Paragraph):
+    """A paragraph with a word that no line holds, such as a path, is left to the terminal to wrap."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if any(len(word) > options.max_width for word in self.text.plain.split()):
+            self.text.no_wrap, self.text.overflow = True, "ignore"
+        yield self.text
 
 
 class _Table(TableElement):
@@ -38,6 +47,7 @@ class TerminalMarkdown(Markdown):
     """Markdown as a terminal shows it."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = Markdown.elements | {
+        "paragraph_open": _Paragraph,
         "table_open": _Table,
         "heading_open": _Heading,
     }

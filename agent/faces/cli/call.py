@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.markdown import Markdown
 
 from agent.desk.desk import Desk
 from agent.desk.tools import VERBS, Verb, call
 from agent.desk.words import words_of
 from agent.errors import InputError
-from agent.faces.console import console
+from agent.faces.console import print_words
 from agent.settings import Settings
 
 
@@ -24,7 +23,7 @@ def call_verb(
     if as_json:
         click.echo(card.model_dump_json())
     else:
-        console().print(Markdown(words_of(card)))
+        print_words(words_of(card))
 
 
 def list_verbs(as_json: bool, verbs: Sequence[Verb] = VERBS) -> None:

@@ -10,14 +10,16 @@ import click
 from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
 from agent.desk.planning import Approval, Job, approve
+from agent.desk.plans import plan_card
+from agent.desk.words import exported_text, plan_text, study_text
 from agent.errors import InputError
 from agent.faces.cli.follow import code_of, follow, follow_loosely
-from agent.faces.cli.show import looking, print_details, print_studies, show_explanation, show_status
-from agent.faces.console import console
+from agent.faces.cli.show import looking, show_explanation, show_status
+from agent.faces.console import console, print_words
 from agent.request.answer import answered
 from agent.request.draft import Draft
 from agent.request.plan import Plan
-from agent.request.plan_rows import plan_json, print_plan
+from agent.request.plan_rows import HASH_SHOWN, plan_json
 from agent.request.resolve import Resolved
 from agent.settings import Settings
 from agent.study.nouns import StudyState
@@ -44,7 +46,9 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plan_json(plan), ensure_ascii=False))
     else:
-        print_plan(plan, console())
+        print_words(plan_text(plan_card(plan)))
+        if plan.ready:
+            click.echo(f"\nTo approve: tunewright run … --approve {plan.plan_hash[:HASH_SHOWN]}, or --yes")
 
 
 def run_job(job: Job, approval: Approval, as_json: bool) -> int:
@@ -178,8 +182,7 @@ def show_card(card: StudyCard, as_json: bool, hint: str) -> None:
         click.echo(card.model_dump_json())
         return
     if card.over:
-        print_studies([card])
-        print_details(card)
+        print_words(study_text(card))
     else:
         click.echo(f"study {card.study}: {card.state_words}, {card.trials_over} of {card.trials_limit} trials")
     if hint:
@@ -194,8 +197,7 @@ def export_study(study: str, out: Path | None, merge: bool, settings: Settings, 
     if as_json:
         click.echo(exported.model_dump_json())
     else:
-        kind = "merged model" if exported.merged else "adapter"
-        click.echo(f"{kind} in {exported.directory} ({exported.megabytes} MB)")
+        print_words(exported_text(exported))
 
 
 def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
