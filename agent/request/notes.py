@@ -39,8 +39,8 @@ def data_notes(
     limit = spec.budget.seconds
     if limit and not trials_given and estimate.seconds_p90 is not None and estimate.seconds_p90 < limit / 2:
         notes.append(
-            f"{spec.budget.trials} trials need about a {_share(estimate.seconds_p90 / limit)} of your time limit at most; "
-            "say how many trials you want for a longer search."
+            f"{spec.budget.trials} trials need about a {_share(estimate.seconds_p90 / limit)} of your time limit at "
+            "most; say how many trials you want for a longer search."
         )
     return notes
 
