@@ -2,6 +2,8 @@
 
 import math
 import pickle
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from statistics import fmean
@@ -233,3 +235,19 @@ def test_published_settings_come_first_where_the_task_is_known():
     study = optuna.create_study(direction="maximize", sampler=hybrid(task="sft"))
     study.optimize(fine_tuning, n_trials=3)
     assert study.trials[1].system_attrs[PROPOSAL_KEY]["source"] == "portfolio"
+
+
+def test_the_old_place_of_the_sampler_goes_on_for_one_release():
+    """With a warning that says what to write; and nothing of Optuna is loaded before it is asked for."""
+    code = (
+        "import sys, warnings, agent\n"
+        "assert 'optuna' not in sys.modules\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always', DeprecationWarning)\n"
+        "    from agent.optuna_sampler import TunewrightSampler as old\n"
+        "from agent import TunewrightSampler\n"
+        "assert old is TunewrightSampler\n"
+        "print([str(w.message) for w in caught if 'agent.optuna_sampler' in str(w.message)][0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "from agent import TunewrightSampler" in done.stdout
