@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from agent.errors import PlannerFailed
-from agent.llm import gen_ai
+from agent.llm import traces
 from agent.llm.background import Asking, Outbox, Stopped
 from agent.llm.calls import Ledger, LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, redacted
 from agent.llm.messages import (
@@ -271,11 +271,11 @@ class Planner:
         raise AssertionError("unreachable: the last attempt raises")
 
     def _complete(self, sent: Sequence[Message], question: _Question[Any], max_tokens: int) -> Reply:
-        with gen_ai.llm_span(self.model, question.name, max_tokens) as span:
+        with traces.llm_span(self.model, question.name, max_tokens) as span:
             reply = self._chat.complete(sent, question.shape, self._decoding, max_tokens, self._timeout_seconds)
-            gen_ai.replied(span, reply.prompt_tokens, reply.completion_tokens)
-            if span.with_content:
-                gen_ai.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
+            traces.replied(span, reply.prompt_tokens, reply.completion_tokens)
+            if traces.with_content():
+                traces.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
         return reply
 
     def _room(self, sent: Sequence[Message], wanted: int, outbox: Outbox) -> int:

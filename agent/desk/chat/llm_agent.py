@@ -14,7 +14,7 @@ from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
 from agent.desk.chat.llm_account import Account
 from agent.desk.chat.toolbox import TOOLS
-from agent.llm import gen_ai
+from agent.llm import traces
 from agent.llm.messages import TransportError
 from agent.llm.open import ToolModel
 
@@ -112,11 +112,11 @@ class ChatAgent:
             request = request.override(model=request.model.model_copy(update={"max_tokens": ticket.room}))
         self._partial = ""
         try:
-            with gen_ai.llm_span(self._opened.name.spelling, "chat_system", ticket.room, "text") as span:
+            with traces.llm_span(self._opened.name.spelling, "chat_system", ticket.room, "text") as span:
                 response = handler(request)
                 reply = response.result[0]
                 usage = reply.usage_metadata or {}
-                gen_ai.replied(span, usage.get("input_tokens"), usage.get("output_tokens"))
+                traces.replied(span, usage.get("input_tokens"), usage.get("output_tokens"))
         except Stopped:
             self._account.fail(ticket, "withdrawn or stopped before its end.", self._partial)
             raise

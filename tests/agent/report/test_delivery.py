@@ -9,7 +9,7 @@ import threading
 import pytest
 from openai import InvalidWebhookSignatureError, OpenAI
 
-from agent.report.watching.delivery import NotDelivered, checked_address, may_reach, post, signed_headers
+from agent.report.delivery import NotDelivered, checked_address, may_reach, post, signed_headers
 from agent.settings import Webhook
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of enough bytes").decode()
