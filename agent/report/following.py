@@ -36,6 +36,9 @@ MAX_PAUSE_SECONDS = 60.0
 FLUSH_SECONDS = 20.0
 """How long the end of a study waits for what is still to be sent."""
 
+ORPHAN_SECONDS = 60.0
+"""How long this process works on where the study's died and nobody ends it."""
+
 EVENTS_AT_ONCE = 500
 
 STARTED = (EventKind.ATTEMPT_STARTED, EventKind.PROGRESS)
@@ -157,7 +160,7 @@ def follower_of(job: FollowJob, name: TrackerName) -> Follower:
 
 
 def main() -> None:
-    """Follow the study until standard input ends, and for `FLUSH_SECONDS` more where something is still to be sent."""
+    """Follow the study until standard input ends, and a while longer where something is still to be sent."""
     out = _own_output()
     job = FollowJob.model_validate_json(sys.stdin.readline())
     with one_at_a_time(job.directory / "trackers.lock"):  # that of the study's last process may still be sending
@@ -173,7 +176,7 @@ def main() -> None:
             thread.start()
         sys.stdin.read()
         over.set()
-        until = time.monotonic() + FLUSH_SECONDS + 5.0
+        until = time.monotonic() + ORPHAN_SECONDS
         for thread in threads:
             thread.join(max(0.0, until - time.monotonic()))
 
