@@ -28,7 +28,10 @@ def test_a_run_a_trial_under_one_for_the_study(carry_out, lab, store, runs, trou
     """Configuration, curve, score, state and reason; and the verdict at the parent."""
     study = store.create_study(lab.plan(trials=3))
     failing = lambda spec: (FailureReason.OOM_GPU, "12 rows of data") if spec.attempt_id == "1-1-1" else None  # noqa: E731
-    assert troubles(carry_out(study.study_id, ScriptedExecutor(lab.objective, failure=failing), flush_seconds=120.0, **ON)) == []
+    assert (
+        troubles(carry_out(study.study_id, ScriptedExecutor(lab.objective, failure=failing), flush_seconds=120.0, **ON))
+        == []
+    )
     client, found = runs()
     parent = found.pop("study 1")
     assert parent.info.status == "FINISHED"
