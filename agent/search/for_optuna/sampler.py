@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from random import Random, SystemRandom
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from optuna.trial import FrozenTrial
 from agent.llm.open import open_planner
 from agent.search.for_optuna.foreign_space import ForeignSpace, foreign_space
 from agent.search.for_optuna.history import PROPOSAL_KEY, history_of
+from agent.search.hybrid import Hybrid
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import TaskCard, card_of_spec
 from agent.search.portfolio import Portfolio
@@ -32,56 +32,6 @@ N_PORTFOLIO = 3
 """Published settings tried before the models choose, where the task is known."""
 
 
-@dataclass
-class ProposerChoice:
-    """What to propose with. `build` is the way to use it.
-
-    `factory` makes the proposer of a space and rules everything else out. Otherwise it is the hybrid: with the
-    embedded in-context model if `incontext`; with published settings for hyperparameters under their canonical names
-    if the `task` is known (a `Task` or its name, a card, or a spec); with the candidates of the planner LLM that `llm`
-    names, which needs the task. Raises ValueError for an LLM without a task, and for an unknown task.
-    """
-
-    factory: Callable[[Space], Proposer] | None = None
-    llm: str | None = None
-    task: TaskCard | TaskSpec | Task | str | None = None
-    incontext: bool = True
-    _planner: "Planner | None" = field(default=None, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        self.task = _card(self.task)
-        if self.llm is not None and self.llm != "embedded" and self.task is None:
-            raise ValueError('llm needs to know the task, such as task="sft"')
-
-    def build(self, space: Space, direction: Direction) -> Proposer:
-        """A proposer over `space`. The planner LLM is opened once; raises InputError where that cannot be done."""
-        if self.factory is not None:
-            return self.factory(space)
-        from agent.search.hybrid import Hybrid
-
-        if not isinstance(self.task, TaskCard):
-            return Hybrid(space, incontext=self.incontext)
-        card = self.task.model_copy(update={"direction": direction})
-        planner = self._open()
-        batch = LlmBatch(space, card, planner) if planner else None
-        return Hybrid(space, Portfolio(space, card), N_PORTFOLIO, batch, incontext=self.incontext)
-
-    def _open(self) -> "Planner | None":
-        if self._planner is None and self.llm is not None:
-            self._planner = open_planner(self.llm)
-        return self._planner
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the open planner: it holds connections and keys."""
-        return vars(self) | {"_planner": None}
-
-
-def _card(task: TaskCard | TaskSpec | Task | str | None) -> TaskCard | None:
-    if isinstance(task, TaskSpec):
-        return card_of_spec(task)
-    return TaskCard(task=Task(task)) if isinstance(task, str) else task
-
-
 class TunewrightSampler(BaseSampler):  # type: ignore[misc]
     """Samples the parameters that all finished trials share together, by the hybrid of `agent/search/hybrid.py`.
 
@@ -91,9 +41,14 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
     Studies with several objectives are searched by scalarisations with changing weights. A proposal takes about 0.1 to
     3 s on one core; from 120 trials on the best, the running and the latest are looked at.
 
-    `seed` in [0, 2^31) makes a study with `n_jobs=1` repeatable. `proposer`, `llm`, `task` and `incontext` choose the
-    parts: see `ProposerChoice`. Every trial that it proposed carries the proposal (source, reason, prediction) as
-    system attribute `tunewright:proposal`.
+    `seed` in [0, 2^31) makes a study with `n_jobs=1` repeatable. `proposer` makes the proposer of a space and rules the
+    rest out. Otherwise it is the hybrid: with the embedded in-context model if `incontext`; with published settings for
+    hyperparameters under their canonical names if the `task` is known (a `Task` or its name, a card, or a spec); with
+    the candidates of the planner LLM that `llm` names, which needs the task. Raises ValueError for an LLM without a
+    task, and for an unknown task.
+
+    Every trial that it proposed carries the proposal (source, reason, prediction) as system attribute
+    `tunewright:proposal`.
     """
 
     def __init__(
@@ -107,7 +62,11 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
         proposer: Callable[[Space], Proposer] | None = None,
         independent_sampler: BaseSampler | None = None,
     ) -> None:
-        self._choice = ProposerChoice(proposer, llm, task, incontext)
+        self._factory, self._task, self._incontext = proposer, _card(task), incontext
+        self._llm = None if llm == "embedded" else llm
+        if self._llm is not None and self._task is None:
+            raise ValueError('llm needs to know the task, such as task="sft"')
+        self._planner: Planner | None = None
         self._n_startup = max(1, n_startup)
         self._seed = _fresh_seed() if seed is None else seed
         self._independent = independent_sampler or optuna.samplers.TPESampler(seed=self._seed)
@@ -168,16 +127,34 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
         key = (search_space, direction)
         if self._built is None or self._built[0] != key:
             space = foreign_space(search_space)
-            self._built = (key, space, self._choice.build(space.space, direction))
+            self._built = (key, space, self._new_proposer(space.space, direction))
         return self._built[1], self._built[2]
 
+    def _new_proposer(self, space: Space, direction: Direction) -> Proposer:
+        """The planner LLM is opened once; raises InputError where that cannot be done."""
+        if self._factory is not None:
+            return self._factory(space)
+        if self._task is None:
+            return Hybrid(space, incontext=self._incontext)
+        card = self._task.model_copy(update={"direction": direction})
+        if self._planner is None and self._llm is not None:
+            self._planner = open_planner(self._llm)
+        batch = LlmBatch(space, card, self._planner) if self._planner else None
+        return Hybrid(space, Portfolio(space, card), N_PORTFOLIO, batch, incontext=self._incontext)
+
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lock and the proposer, which is made anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_built")}
+        """Without lock and proposer, which are made anew, and planner, which holds connections and keys."""
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_built", "_planner")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lock, self._built = threading.Lock(), None
+        self._lock, self._built, self._planner = threading.Lock(), None, None
+
+
+def _card(task: TaskCard | TaskSpec | Task | str | None) -> TaskCard | None:
+    if isinstance(task, TaskSpec):
+        return card_of_spec(task)
+    return TaskCard(task=Task(task)) if isinstance(task, str) else task
 
 
 @contextmanager
