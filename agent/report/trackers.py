@@ -129,13 +129,13 @@ class Tracker:
 
     def _opened(self, run: Run) -> Any:
         """The accelerate tracker of a run, which is opened or taken up where it is not open."""
+        if self._name == "mlflow":  # logs to the innermost open run: besides the study's, one trial's is open at a time
+            for key in [key for key in self._open if key not in (self._group.key, run.key)]:
+                self._open.pop(key).finish()
+            if run is not self._group and run.key not in self._open:
+                self._opened(self._group)
         if run.key in self._open:
             return self._open[run.key]
-        if self._name == "mlflow":  # logs to the innermost open run: besides the study's, one trial's is open at a time
-            for key in [key for key in self._open if key != self._group.key]:
-                self._open.pop(key).finish()
-            if run is not self._group:
-                self._opened(self._group)
         tracker = self._made(run)
         tracker.start()
         self._open[run.key] = tracker
