@@ -16,8 +16,7 @@ from agent.errors import InputError
 from agent.llm import traces
 from agent.llm.open import parse_llm
 from agent.llm.vllm.setup import find_python
-from agent.report.watching.in_thread import without_login
-from agent.report.watching.tracker import require
+from agent.report.trackers import require, without_login
 from agent.settings import Settings
 from agent.study.store import sqlite_version
 from tools.machine import find_machine

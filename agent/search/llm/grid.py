@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.llm.messages import JsonSchema
-from agent.search.fresh import completed, is_ordinal
+from agent.search.fresh import completed
 from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
 from agent.search.llm.edits import bounded, edits_schema
 from prompts.history import number_text
-from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed
+from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed, is_ordered
 from trainers.spec import Config, Scalar
 
 LEVELS = 32
@@ -109,7 +109,7 @@ class Grid:
             number = float(word)
         except (ValueError, OverflowError):
             number = math.nan
-        if not math.isfinite(number) or not is_ordinal(parameter):
+        if not math.isfinite(number) or not is_ordered(parameter):
             raise ValueError(f"{name} must be {describe(parameter)}, got {str(value)[:40]!r}")
         return _numeric(parameter, name, number)
 
