@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from agent.errors import InputError
 from agent.faces.http.guard import LOGIN
 from agent.faces.http.page.api_page import api_routes
-from agent.faces.http.page.render import page
+from agent.faces.http.page.render import Pages
 from agent.faces.http.page.routes import html_routes
 from agent.faces.http.problems import refusal
 from agent.faces.http.service import Service
@@ -34,7 +34,8 @@ class LoginLink(Closed):
 def page_routes(service: Service, turns: Turns, api: FastAPI) -> APIRouter:
     """The routes that people open."""
     routes = APIRouter(include_in_schema=False)
-    routes.include_router(html_routes(service, turns))
+    pages = Pages(service.desk)
+    html_routes(routes, service, turns, pages)
 
     @routes.get("/assets/{folder}/{name}")
     def asset(folder: Annotated[str, InPath(pattern="^(static|vendor)$")], name: str) -> Response:
@@ -42,7 +43,7 @@ def page_routes(service: Service, turns: Turns, api: FastAPI) -> APIRouter:
 
     @routes.get("/docs")
     def docs(request: Request) -> Response:
-        return page(request, "docs.html", lambda: {"api": api_routes(api.openapi()), "about": api.description})
+        return pages.show(request, "docs.html", lambda: {"api": api_routes(api.openapi()), "about": api.description})
 
     @routes.get("/openapi.json")
     def openapi() -> Response:

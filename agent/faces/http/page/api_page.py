@@ -77,5 +77,5 @@ def _name(schema: Schema) -> str:
 
 def _names(schema: Schema) -> list[str]:
     """The models that a field names, in order."""
-    inner = [schema.get("items") or {}, *schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    inner = [*filter(None, [schema.get("items")]), *schema.get("anyOf", ()), *schema.get("oneOf", ())]
     return [_name(schema)] * bool(_name(schema)) + [name for one in inner for name in _names(one)]

@@ -55,8 +55,8 @@ class Scale:
 
 def around(values: Iterable[float], room: float) -> Scale:
     """A scale with `room` (a share) on both sides of the values."""
-    finite = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
-    low, high = min(finite), max(finite)
+    shown = list(values) or [0.0, 1.0]
+    low, high = min(shown), max(shown)
     margin = (high - low or abs(high) or 1.0) * room
     return Scale(low - margin, high + margin)
 
@@ -94,7 +94,7 @@ class ScoresChart:
     best: str
     """The best so far as a path in a box 1000 wide."""
     default: float | None
-    confirm: str | None
+    confirm: float | None
     """Where the confirmation begins."""
     sources: tuple[str, ...]
 
@@ -131,7 +131,7 @@ def scores_chart(card: StudyCard, trials: Sequence[TrialCard]) -> ScoresChart:
         lanes=tuple((name, lanes[state]) for state, name in names),
         best=_steps(best, x, y, bottom, max((t.trial for t in trials if t.phase is Phase.SEARCH), default=0)),
         default=None if card.default is None else y.y(card.default, bottom),
-        confirm=None if confirm is None else x.x(confirm - 0.5),
+        confirm=None if confirm is None else confirm - 0.5,
         sources=tuple(dict.fromkeys("confirm" if t.phase is Phase.CONFIRM else t.source for t in scored)),
     )
 
@@ -194,8 +194,7 @@ def _curve(trial: int, points: Sequence[tuple[int, float]], x: Scale, y: Scale) 
 
 
 def _measured(curve: Iterable[CurvePoint], field: Field) -> list[tuple[int, float]]:
-    pairs = ((point.step, getattr(point, field)) for point in curve)
-    return [(step, value) for step, value in pairs if value is not None and math.isfinite(value)]
+    return [(point.step, value) for point in curve if (value := getattr(point, field)) is not None]
 
 
 def fields(curves: Mapping[int, Sequence[CurvePoint]], offered: Sequence[Field]) -> list[Field]:

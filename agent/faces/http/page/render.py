@@ -13,24 +13,39 @@ from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from agent.desk.desk import Desk
 from agent.errors import TunewrightError
 from agent.faces.http.page import look
 from agent.faces.http.problems import status_of, told
 
 CHUNK = "hx-request"
 """htmx sends this header: it asks for the changing part of a page alone."""
+LATEST_STUDIES, LATEST_CHATS = 5, 8
 
 
-def page(request: Request, template: str, context: Callable[[], Mapping[str, Any]]) -> Response:
-    """A page, or its changing part where htmx asks. What `context` raises becomes a page that says so."""
-    whole = CHUNK not in request.headers
-    layout = "base.html" if whole else "chunk.html"
-    try:
-        text = render(template, layout=layout, here=request.url.path, **context())
-    except TunewrightError as error:
-        text = render("error.html", layout=layout, here=request.url.path, problem=told(error))
-        return _html(text, status_of(error))
-    return _html(text, 200)
+class Pages:
+    """Pages over one desk, each with the side bar."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def show(self, request: Request, template: str, context: Callable[[], Mapping[str, Any]]) -> Response:
+        """A page, or its changing part where htmx asks. What `context` raises becomes a page that says so."""
+        part = CHUNK in request.headers
+        frame = {"layout": "chunk.html", "focus": ""} if part else self.frame(request.url.path)
+        try:
+            return _html(render(template, **frame, **context()), 200)
+        except TunewrightError as error:
+            return _html(render("error.html", **frame, problem=told(error)), status_of(error))
+
+    def frame(self, here: str) -> dict[str, Any]:
+        """What a whole page has around its changing part. The focus moves to where the page begins, once."""
+        return {"layout": "base.html", "focus": Markup(" autofocus"), **self.nav(here)}
+
+    def nav(self, here: str) -> dict[str, Any]:
+        """What the side bar needs; `here` is the path of the page it stands on."""
+        chats = [row for row in self.desk.store.conversations() if row.turns][:LATEST_CHATS]
+        return {"here": here, "latest": self.desk.studies(LATEST_STUDIES), "chats": chats}
 
 
 def _html(text: str, status: int) -> Response:

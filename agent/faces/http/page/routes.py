@@ -1,14 +1,15 @@
 """The pages' routes: each gives the whole page, or to htmx the part that changes."""
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from agent.desk.chat.conversation import Conversation
 from agent.errors import TunewrightError
 from agent.faces.http.conversations import ConversationId, Message, OnPlan, opened
-from agent.faces.http.page.render import page
+from agent.faces.http.page.render import Pages, render
 from agent.faces.http.page.study_pages import report_page, study_page, trial_page
 from agent.faces.http.page.talk import Talk
 from agent.faces.http.page.view import View
@@ -18,7 +19,7 @@ from agent.faces.http.sse import stream
 from agent.faces.http.studies import StudyId, TrialNumber
 from agent.faces.http.turns import Turns
 
-LATEST_STUDIES, LATEST_CHATS, LISTED = 5, 8, 50
+LISTED = 50
 SUGGESTIONS = (
     ("Try it on this machine", "classify stdlib:docstrings@300 with MiniLM, 2 trials, 1 epoch"),
     ("Tune on a file", "classify the complaints in complaints.csv, best macro-F1, 12 trials"),
@@ -33,22 +34,19 @@ SUGGESTIONS = (
 InView = Annotated[View, Query()]
 
 
-def html_routes(service: Service, turns: Turns) -> APIRouter:
-    """All pages."""
-    routes = APIRouter(include_in_schema=False)
-    _chat(routes, service, Talk(service.desk, turns))
-    _studies(routes, service)
-    return routes
+def html_routes(routes: APIRouter, service: Service, turns: Turns, pages: Pages) -> None:
+    """Add the pages of studies and conversations."""
+    _chat(routes, service, pages, Talk(service.desk, turns))
+    _studies(routes, pages)
 
 
-def _studies(routes: APIRouter, service: Service) -> None:
-    desk = service.desk
+def _studies(routes: APIRouter, pages: Pages) -> None:
+    desk, page = pages.desk, pages.show
 
     @routes.get("/nav")
-    def nav(request: Request, here: Annotated[str, Query(max_length=200)] = "/") -> Response:
-        """The side bar's latest studies and conversations."""
-        chats = [row for row in desk.store.conversations() if row.turns][:LATEST_CHATS]
-        return page(request, "nav.html", lambda: {"at": here, "studies": desk.studies(LATEST_STUDIES), "chats": chats})
+    def nav(request: Request) -> Response:
+        """The side bar alone, of the page that htmx names."""
+        return HTMLResponse(render("nav.html", **pages.nav(urlsplit(request.headers.get("hx-current-url", "")).path)))
 
     @routes.get("/studies")
     def studies(request: Request) -> Response:
@@ -76,8 +74,8 @@ def _studies(routes: APIRouter, service: Service) -> None:
         return page(request, "report.html", lambda: report_page(desk, study))
 
 
-def _chat(routes: APIRouter, service: Service, talk: Talk) -> None:
-    desk = service.desk
+def _chat(routes: APIRouter, service: Service, pages: Pages, talk: Talk) -> None:
+    desk, page = pages.desk, pages.show
 
     def shown(request: Request, conversation: Conversation, error: TunewrightError | None = None) -> Response:
         problem = {"problem": told(error)} if error else {}

@@ -169,7 +169,7 @@ document.addEventListener("htmx:after:swap", ({ target }) => {
     if (target.id === "say" && $("#chat .callout.error")) unsent();
     grow();
     bottom(target.id === "say");
-    if (target.id === "say") document.dispatchEvent(new CustomEvent("said"));
+    if (target.id === "say") document.body.dispatchEvent(new CustomEvent("said"));
     if (document.activeElement === document.body) $("#composer").focus({ preventScroll: true });
   }
 });
