@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from agent.errors import InputError
 from agent.faces.http.guard import LOGIN
-from agent.faces.http.page.api_page import api_page
 from agent.faces.http.page.render import Pages
 from agent.faces.http.page.routes import html_routes
 from agent.faces.http.problems import refusal
@@ -43,7 +42,7 @@ def page_routes(service: Service, turns: Turns, api: FastAPI) -> APIRouter:
 
     @routes.get("/docs")
     def docs(request: Request) -> Response:
-        return pages.show(request, "docs.html", lambda: api_page(api.openapi()))
+        return pages.show(request, "docs.html", lambda: {"api": api.openapi()})
 
     @routes.get("/openapi.json")
     def openapi() -> Response:

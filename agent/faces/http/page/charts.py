@@ -50,7 +50,7 @@ class Scale:
 
     def whole(self, n: int) -> list[tuple[float, str]]:
         """The same for counted things."""
-        return [(value, label) for value, label in self.ticks(n) if value == round(value)]
+        return [(value, f"{value:.0f}") for value, _ in self.ticks(n) if value == round(value)]
 
 
 def around(values: Iterable[float], room: float) -> Scale:

@@ -65,19 +65,14 @@ REASONS = {
     FailureReason.LOST: "worker lost",
 }
 EVENT_DOTS = {
-    EventKind.ATTEMPT_STARTED: "busy",
-    EventKind.TRIAL_COMPLETE: "good",
-    EventKind.REPORT_WRITTEN: "good",
-    EventKind.NEW_BEST: "best",
-    EventKind.CHOSEN: "best",
-    EventKind.TRIAL_FAILED: "bad",
-    EventKind.TRIAL_RETRIED: "warn",
-    EventKind.SPACE_WIDENED: "warn",
-    EventKind.CANDIDATE_DROPPED: "warn",
-    EventKind.DEVIATION: "warn",
-    EventKind.PLANNER: "warn",
-    EventKind.WATCHER: "warn",
+    "good": ("trial_complete", "report_written"),
+    "best": ("new_best", "chosen"),
+    "bad": ("trial_failed",),
+    "busy": ("attempt_started",),
+    "warn": ("trial_retried", "space_widened", "candidate_dropped", "deviation", "planner", "watcher"),
 }
+EVENTS_SHOWN = 14
+"""Unless every one is asked for."""
 ANNOUNCED = (EventKind.TRIAL_COMPLETE, EventKind.NEW_BEST, EventKind.REPORT_WRITTEN)
 """Events that a screen reader says."""
 
@@ -241,7 +236,8 @@ def event_line(event: StudyEvent) -> tuple[str, int | None, str, str]:
     trial, text = trial_number(event), event_sentence(event)
     rest = text.removeprefix(f"Trial {trial} ")
     named = trial is not None and rest != text
-    return EVENT_DOTS.get(event.kind, "idle"), trial if named else None, rest if named else text, clock(event.at)
+    dot = next((dot for dot, kinds in EVENT_DOTS.items() if event.kind in kinds), "idle")
+    return dot, trial if named else None, rest if named else text, clock(event.at)
 
 
 def words(name: str) -> str:

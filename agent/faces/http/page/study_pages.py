@@ -1,10 +1,11 @@
 """What the templates of a study, a trial and a report need, from the desk's cards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from agent.desk.cards import Explanation, StudyCard, TrialCard
 from agent.desk.desk import Desk
+from agent.desk.words import trial_number
 from agent.errors import TunewrightError
 from agent.faces.http.page import charts, look
 from agent.faces.http.page.charts import Field, Interval
@@ -14,12 +15,14 @@ from agent.study.nouns import EventKind, StudyEvent, TrialState
 from trainers.spec import CurvePoint
 
 Z95 = 1.96
-RECENT, EVENTS_SHOWN, PAGE = 600, 14, 500
+RECENT, PAGE = 600, 500
 
 
 def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
     """All of a study. Raises InputError where there is none."""
-    card, trials, curves = desk.status(study), desk.trials(study), desk.curves(study)
+    card, trials = desk.status(study), desk.trials(study)
+    running = {trial.trial for trial in trials if trial.state is TrialState.RUNNING}
+    curves = desk.curves(study) | growing_curves(desk, card, running)
     return {
         "card": card,
         "trials": trials,
@@ -30,7 +33,7 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
         "result": result_chart(card),
         "events": latest_events(desk, study, card, view.events == "all"),
         "view": view,
-        "running": {trial.trial for trial in trials if trial.state is TrialState.RUNNING},
+        "running": running,
         **_curves(curves, view.field, ("loss", "eval_loss")),
     }
 
@@ -97,6 +100,18 @@ def _key(trial: TrialCard, column: str) -> Any:
     return keys.get(column, trial.trial)
 
 
+def growing_curves(desk: Desk, card: StudyCard, running: Collection[int]) -> dict[int, tuple[CurvePoint, ...]]:
+    """The curves of trials that run, which are stored when they end, from what they tell about their steps."""
+    curves: dict[int, dict[int, CurvePoint]] = {number: {} for number in running}
+    after = max(0, card.last_event - RECENT)
+    for event in desk.events(card.study, after, PAGE, [EventKind.PROGRESS]).events if running else ():
+        number = trial_number(event)
+        if number in curves:
+            measured = {name: event.data.get(name) for name in ("step", "loss", "eval_loss")}
+            curves[number][event.data["step"]] = CurvePoint.model_validate(measured)
+    return {number: tuple(points.values()) for number, points in curves.items() if points}
+
+
 def latest_events(desk: Desk, study: str, card: StudyCard, every: bool) -> list[StudyEvent]:
     """Events without the steps of training, newest first; the latest of them, or every one."""
     kinds = [kind for kind in EventKind if kind is not EventKind.PROGRESS]
@@ -105,7 +120,7 @@ def latest_events(desk: Desk, study: str, card: StudyCard, every: bool) -> list[
         piece = desk.events(study, after, PAGE, kinds)
         events += piece.events
         if not piece.more:
-            return events[::-1] if every else events[: -EVENTS_SHOWN - 1 : -1]
+            return events[::-1] if every else events[: -look.EVENTS_SHOWN - 1 : -1]
         after = piece.after
 
 

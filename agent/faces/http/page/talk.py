@@ -10,7 +10,6 @@ from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import Happening, Retracted, Said, StudyStarted, ToolDone, ToolStarted, TurnOver
 from agent.desk.desk import Desk
 from agent.faces.http.page.render import render
-from agent.faces.http.sse import event
 from agent.faces.http.turns import Listener, Turns
 from agent.study.desk_rows import Turn
 
@@ -100,7 +99,7 @@ class Talk:
                     yield _lines(render("reply.html", bubble=bubble, growing=True))
             if self._running.get(conversation_id) is running:
                 del self._running[conversation_id]
-        yield event("{}", name="done")
+        yield b"event: done\ndata: {}\n\n"
 
     def _over(self, conversation_id: str, problem: Problem | None) -> None:
         if problem is not None:

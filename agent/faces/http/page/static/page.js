@@ -183,6 +183,5 @@ $("#filter")?.addEventListener("input", ({ target }) => {
   const words = target.value.toLowerCase().split(/\s+/);
   const routes = [...document.querySelectorAll(".route")];
   for (const route of routes) route.hidden = !words.every((word) => route.dataset.words.includes(word));
-  for (const group of document.querySelectorAll(".api section")) group.hidden = !$(".route:not([hidden]), .model", group);
   $("#count").textContent = `${routes.filter((route) => !route.hidden).length} routes`;
 });

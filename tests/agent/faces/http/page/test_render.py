@@ -26,7 +26,9 @@ def test_markdown_is_read_as_its_writers_mean_it(text, html):
         assert part in markdown(text)
 
 
-HOSTILE = '<img src="/x" onerror="hurt()"> [x](javascript:hurt()) ![p](https://example.org/p.png) <script>hurt()</script>'
+HOSTILE = (
+    '<img src="/x" onerror="hurt()"> [x](javascript:hurt()) ![p](https://example.org/p.png) <script>hurt()</script>'
+)
 
 
 @pytest.mark.parametrize("frame", ["{}", "# {}", "* **b** {}", "| a |\n|---|\n| {} |", "> {}", "`{}`", "```\n{}\n```"])
@@ -34,7 +36,7 @@ def test_nothing_of_a_reply_runs_or_loads(frame):
     """HTML stays text, images are their descriptions, and links lead to web pages only."""
     html = markdown(frame.format(HOSTILE))
     for bad in ("<img", "<script", 'href="javascript', "src="):
-        assert bad not in html.replace('src=&quot;', "")
+        assert bad not in html.replace("src=&quot;", "")
     assert "&lt;script&gt;" in html
 
 
