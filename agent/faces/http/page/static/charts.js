@@ -8,7 +8,7 @@ let lit = null;
 function light(trial) {
   lit = trial;
   for (const each of document.querySelectorAll("#live [data-trial]"))
-    each.classList.toggle("lit", each.dataset.trial === trial || document.querySelectorAll(".curve").length === 1);
+    each.classList.toggle("lit", each.dataset.trial === trial);
   for (const chart of document.querySelectorAll(".chart.curves"))
     chart.classList.toggle("dimmed", trial !== null && chart.querySelectorAll(".curve").length > 1);
 }
