@@ -20,6 +20,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/biome lint --error-on-warnings
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench.overhead

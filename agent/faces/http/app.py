@@ -96,7 +96,7 @@ def routers(service: Service, api: FastAPI, verbs: Sequence[Verb] = VERBS) -> tu
         chat_routes(service, turns),
         login_routes(service),
         health_routes(service),
-        page_routes(service, api),
+        page_routes(service, turns, api),
     )
 
 

@@ -1,4 +1,4 @@
-"""The web page, the page that shows the API, and the login of a browser."""
+"""What people open: the web page with its files, the page that shows the API, and the login of a browser."""
 
 from importlib.resources import files
 from typing import Annotated
@@ -9,20 +9,19 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from agent.errors import InputError
 from agent.faces.http.guard import LOGIN
+from agent.faces.http.page.render import Pages
+from agent.faces.http.page.routes import html_routes
 from agent.faces.http.problems import refusal
 from agent.faces.http.service import Service
+from agent.faces.http.turns import Turns
 from trainers.spec import Closed
 
 TYPES = {
-    "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "css": "text/css; charset=utf-8",
     "svg": "image/svg+xml",
-    "png": "image/png",
-    "json": "application/json",
-    "woff2": "font/woff2",
 }
-"""Kinds of files that may be served; others of the folder are not."""
+"""Kinds of files that may be served; others of the folders are not."""
 
 
 class LoginLink(Closed):
@@ -31,25 +30,19 @@ class LoginLink(Closed):
     url: str
 
 
-def page_routes(service: Service, api: FastAPI) -> APIRouter:
+def page_routes(service: Service, turns: Turns, api: FastAPI) -> APIRouter:
     """The routes that people open."""
     routes = APIRouter(include_in_schema=False)
+    pages = Pages(service.desk)
+    html_routes(routes, service, turns, pages)
 
-    @routes.get("/")
-    def index() -> Response:
-        return _file("page", "index.html")
-
-    @routes.get("/assets/{name}")
-    def asset(name: Annotated[str, InPath(max_length=100)]) -> Response:
-        return _file("page", name)
+    @routes.get("/assets/{folder}/{name}")
+    def asset(folder: Annotated[str, InPath(pattern="^(static|vendor)$")], name: str) -> Response:
+        return _file(folder, name)
 
     @routes.get("/docs")
-    def docs() -> Response:
-        return _file("docs_page", "page.html")
-
-    @routes.get("/docs/{name}")
-    def docs_asset(name: Annotated[str, InPath(max_length=100)]) -> Response:
-        return _file("docs_page", name)
+    def docs(request: Request) -> Response:
+        return pages.show(request, "docs.html", lambda: {"api": api.openapi()})
 
     @routes.get("/openapi.json")
     def openapi() -> Response:
@@ -86,12 +79,9 @@ def login_routes(service: Service) -> APIRouter:
 
 
 def _file(folder: str, name: str) -> Response:
-    """A file of the package, by its plain name. Raises InputError for anything else."""
-    stem, _, suffix = name.rpartition(".")
-    kind = TYPES.get(suffix)
-    found = files("agent.faces.http").joinpath(folder, name)
-    if kind is None or not stem or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in stem):
-        raise InputError("path", f"there is no {name!r} here.", "Open /.", "not_found")
-    if stem.startswith(".") or not found.is_file():
-        raise InputError("path", f"there is no {name!r} here.", "Open /.", "not_found")
-    return Response(found.read_bytes(), media_type=kind)
+    """A file of the page, by its plain name. Raises InputError for anything else."""
+    named = [file for file in files("agent.faces.http.page").joinpath(folder).iterdir() if file.name == name]
+    kind = TYPES.get(name.rpartition(".")[2])
+    if kind is None or not named:
+        raise InputError("path", f"there is no {name[:100]!r} here.", "Open /.", "not_found")
+    return Response(named[0].read_bytes(), media_type=kind)

@@ -94,7 +94,7 @@ def test_uploads_refuse_json(client):
 
 def test_every_answer_has_the_headers_of_a_careful_server(service, client):
     """Also refusals and what is not there."""
-    for verb, path in [*all_routes(service), ("GET", "/"), ("GET", "/assets/app.js"), ("GET", "/docs/page.js")]:
+    for verb, path in [*all_routes(service), ("GET", "/"), ("GET", "/assets/static/page.js"), ("GET", "/studies")]:
         if "completions" in path or "messages" in path:
             continue
         answer = client.request(verb, path)

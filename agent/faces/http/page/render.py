@@ -1,0 +1,115 @@
+"""Templates and Markdown: how cards and replies become HTML. Everything is escaped; no HTML of a reply's own passes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, Response
+
+from agent.desk.desk import Desk
+from agent.errors import TunewrightError
+from agent.faces.http.page import look
+from agent.faces.http.problems import status_of, told
+
+CHUNK = "hx-request"
+"""htmx sends this header: it asks for the changing part of a page alone."""
+LATEST_STUDIES, LATEST_CHATS = 5, 8
+
+
+class Pages:
+    """Pages over one desk, each with the side bar."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def show(self, request: Request, template: str, context: Callable[[], Mapping[str, Any]]) -> Response:
+        """A page, or its changing part where htmx asks. What `context` raises becomes a page that says so."""
+        part = CHUNK in request.headers
+        frame = {"layout": "chunk.html", "focus": ""} if part else self.frame(request.url.path)
+        try:
+            return _html(render(template, **frame, **context()), 200)
+        except TunewrightError as error:
+            return _html(render("error.html", **frame, problem=told(error)), status_of(error))
+
+    def frame(self, here: str) -> dict[str, Any]:
+        """What a whole page has around its changing part. The focus moves to where the page begins, once."""
+        return {"layout": "base.html", "focus": Markup(" autofocus"), **self.nav(here)}
+
+    def nav(self, here: str) -> dict[str, Any]:
+        """What the side bar needs; `here` is the path of the page it stands on."""
+        chats = [row for row in self.desk.store.conversations() if row.turns][:LATEST_CHATS]
+        return {"here": here, "latest": self.desk.studies(LATEST_STUDIES), "chats": chats}
+
+
+def _html(text: str, status: int) -> Response:
+    """Not to be stored: page and changing part have one address, and going back must show the page."""
+    return HTMLResponse(text, status, headers={"cache-control": "no-store"})
+
+
+def render(template: str, **context: Any) -> str:
+    """A template of this package as HTML."""
+    return _environment().get_template(template).render(**context)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("agent.faces.http.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= look.FILTERS | {"markdown": markdown}
+    environment.globals |= {"look": look}
+    return environment
+
+
+def markdown(text: str) -> Markup:
+    """Markdown as HTML. HTML in it stays text, images become their descriptions, headings begin at the third level."""
+    return Markup(_markdown().render(text))  # noqa: S704 - markdown-it escapes all text, and html is off
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    for name, rule in _RULES.items():
+        parser.add_render_rule(name, rule)
+    return parser
+
+
+def _heading(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+    """The page has its own first and second level."""
+    tokens[at].tag = f"h{min(6, int(tokens[at].tag[1]) + 2)}"
+    return self.renderToken(tokens, at, options, env)
+
+
+def _image(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+    """Nothing is loaded because a reply names it."""
+    described = self.renderInlineAsText(tokens[at].children, options, env)
+    return f"<em>{Markup.escape(described)}</em>"
+
+
+def _table(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+    """Wide tables scroll by themselves, with the keyboard too."""
+    return '<div class="table-scroll" tabindex="0" role="group" aria-label="Table">\n<table>\n'
+
+
+def _table_end(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
+    return "</table>\n</div>\n"
+
+
+_RULES = {
+    "heading_open": _heading,
+    "heading_close": _heading,
+    "image": _image,
+    "table_open": _table,
+    "table_close": _table_end,
+}

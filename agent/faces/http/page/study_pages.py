@@ -1,0 +1,159 @@
+"""What the templates of a study, a trial and a report need, from the desk's cards."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from agent.desk.cards import Explanation, StudyCard, TrialCard
+from agent.desk.desk import Desk
+from agent.desk.words import trial_number
+from agent.errors import TunewrightError
+from agent.faces.http.page import charts, look
+from agent.faces.http.page.charts import Field, Interval
+from agent.faces.http.page.view import View
+from agent.report.wording import number
+from agent.study.nouns import EventKind, StudyEvent, TrialState
+from trainers.spec import CurvePoint
+
+Z95 = 1.96
+RECENT, PAGE = 600, 500
+
+
+def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
+    """All of a study. Raises InputError where there is none."""
+    card, trials = desk.status(study), desk.trials(study)
+    running = {trial.trial for trial in trials if trial.state is TrialState.RUNNING}
+    curves = desk.curves(study) | growing_curves(desk, card, running)
+    return {
+        "card": card,
+        "trials": trials,
+        "ordered": ordered(trials, view.sort),
+        "budget": desk.budget(study),
+        "scores": charts.scores_chart(card, trials),
+        "best_so_far": charts.best_so_far(card, trials),
+        "result": result_chart(card),
+        "events": latest_events(desk, study, card, view.events == "all"),
+        "view": view,
+        "running": running,
+        **_curves(curves, view.field, ("loss", "eval_loss")),
+    }
+
+
+def trial_page(desk: Desk, study: str, place: int, view: View) -> dict[str, Any]:
+    """All of a trial. Raises InputError where there is none."""
+    trial, trials = desk.explain(study, place), desk.trials(study)
+    compared = None
+    if place and trial.outcome is not None:
+        try:
+            compared = desk.compare(study, place, 0)
+        except TunewrightError:  # the default has no score to compare with
+            compared = None
+    return {
+        "trial": trial,
+        "row": next(row for row in trials if row.trial == place),
+        "numbers": {row.trial for row in trials},
+        "prediction": prediction_chart(trial),
+        "verdict": verdict(trial),
+        "compared": compared,
+        "call": desk.llm_call(study, place) if trial.llm_model else None,
+        "running": set(),
+        "view": view,
+        **_curves(
+            {place: trial.curve} if trial.curve else {},
+            view.field,
+            ("loss", "eval_loss", "learning_rate", "grad_norm"),
+        ),
+    }
+
+
+def report_page(desk: Desk, study: str) -> dict[str, Any]:
+    """Where a study's report is. Raises InputError while it is not done."""
+    return {"card": desk.status(study), "report": desk.report_card(study)}
+
+
+def _curves(curves: dict[int, tuple[CurvePoint, ...]], field: Field, offered: Sequence[Field]) -> dict[str, Any]:
+    measured = charts.fields(curves, offered)
+    if field not in measured:
+        field = measured[0] if measured else "loss"
+    return {
+        "curves": charts.curves_chart(curves, field),
+        "field": field,
+        "fields": {name: look.FIELDS[name] for name in measured},
+    }
+
+
+def ordered(trials: Sequence[TrialCard], sort: str) -> list[TrialCard]:
+    """Trials by a column, "-" before it from high to low; those without a value stand last either way."""
+    column, down = sort.removeprefix("-"), sort.startswith("-")
+    keyed = [(_key(trial, column), trial) for trial in trials]
+    some = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: (pair[0], pair[1].trial))
+    return [trial for _, trial in (some[::-1] if down else some)] + [trial for key, trial in keyed if key is None]
+
+
+def _key(trial: TrialCard, column: str) -> Any:
+    keys = {
+        "source": look.source(look.proposer(trial)).name,
+        "score": trial.score,
+        "predicted": trial.predicted_mean,
+        "state": trial.state,
+        "seconds": trial.seconds,
+    }
+    return keys.get(column, trial.trial)
+
+
+def growing_curves(desk: Desk, card: StudyCard, running: Collection[int]) -> dict[int, tuple[CurvePoint, ...]]:
+    """The curves of trials that run, which are stored when they end, from what they tell about their steps."""
+    curves: dict[int, dict[int, CurvePoint]] = {number: {} for number in running}
+    after = max(0, card.last_event - RECENT)
+    for event in desk.events(card.study, after, PAGE, [EventKind.PROGRESS]).events if running else ():
+        number = trial_number(event)
+        if number in curves:
+            measured = {name: event.data.get(name) for name in ("step", "loss", "eval_loss")}
+            curves[number][event.data["step"]] = CurvePoint.model_validate(measured)
+    return {number: tuple(points.values()) for number, points in curves.items() if points}
+
+
+def latest_events(desk: Desk, study: str, card: StudyCard, every: bool) -> list[StudyEvent]:
+    """Events without the steps of training, newest first; the latest of them, or every one."""
+    kinds = [kind for kind in EventKind if kind is not EventKind.PROGRESS]
+    after, events = 0 if every else max(0, card.last_event - RECENT), list[StudyEvent]()
+    while True:
+        piece = desk.events(study, after, PAGE, kinds)
+        events += piece.events
+        if not piece.more:
+            return events[::-1] if every else events[: -look.EVENTS_SHOWN - 1 : -1]
+        after = piece.after
+
+
+def result_chart(card: StudyCard) -> charts.IntervalChart | None:
+    """Default and best on the test rows."""
+    r = card.result
+    if r is None:
+        return None
+    best = "best (default)" if r.best_is_default else "best"
+    return charts.interval_chart(
+        [
+            Interval("default", "theirs", r.default_test, r.default_ci95),
+            Interval(best, "ours", r.best_test, r.best_ci95),
+        ]
+    )
+
+
+def prediction_chart(trial: Explanation) -> charts.IntervalChart:
+    """What was expected of a trial, and what came."""
+    mean, sd = trial.predicted_mean, trial.predicted_sd
+    ends = (mean - Z95 * sd, mean + Z95 * sd) if mean is not None and sd else None
+    line = trial.default_scored if trial.trial else None
+    return charts.interval_chart([Interval("", "ours", mean, ends, trial.outcome)], line)
+
+
+def verdict(trial: Explanation) -> str:
+    """The prediction and the outcome in a sentence."""
+    if trial.outcome is None:
+        return look.sentence(trial.outcome_words)
+    mean = trial.predicted_mean
+    if mean is None:
+        return f"Scored {number(trial.outcome)}. Its proposer makes no predictions."
+    off = trial.outcome - mean
+    within = "within" if abs(off) <= Z95 * (trial.predicted_sd or 0) else "outside"
+    interval = f"; {within} the 95 % interval" if trial.predicted_sd else ""
+    return f"Expected {number(mean)}, scored {number(trial.outcome)} ({look.difference(off)}){interval}."
