@@ -12,7 +12,6 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.errors import InputError, StoreConflict, TunewrightError
 from agent.report.webhook import tell_ended
@@ -23,9 +22,6 @@ from agent.study.lock import owner_pid, owning
 from agent.study.nouns import Study, StudyState
 from agent.study.rows import now
 from agent.study.store import Store
-
-if TYPE_CHECKING:
-    from agent.study.store import Store
 
 MAX_STARTS = 3
 """A study whose process died this often without a word is FAILED instead of tried for ever."""
@@ -101,7 +97,7 @@ def work_off(home: Path) -> None:
                 raise
 
 
-def _work_on(study_id: str, store: "Store", home: Path) -> None:
+def _work_on(study_id: str, store: Store, home: Path) -> None:
     """Carry one study out and take it off the queue, unless it was paused or queued again meanwhile."""
     study, entry = store.study(study_id), _entry(study_id, store)
     if entry is None:
@@ -120,7 +116,7 @@ def _work_on(study_id: str, store: "Store", home: Path) -> None:
         store.dequeue(study_id)
 
 
-def _carry_out(study: Study, store: "Store", home: Path) -> None:
+def _carry_out(study: Study, store: Store, home: Path) -> None:
     """One study to its end; whatever goes wrong in it is written down and does not stop the queue."""
 
     while (pid := owner_pid(study.directory)) is not None:
@@ -137,7 +133,7 @@ def _carry_out(study: Study, store: "Store", home: Path) -> None:
             _fail(study.study_id, store, str(error) or type(error).__name__)
 
 
-def _fail(study_id: str, store: "Store", error: str) -> None:
+def _fail(study_id: str, store: Store, error: str) -> None:
     """Write down that a study failed without a process that watched it, and tell the webhook."""
 
     store.set_state(study_id, StudyState.FAILED, error)
@@ -145,7 +141,7 @@ def _fail(study_id: str, store: "Store", error: str) -> None:
         tell_ended(load_settings().watching.webhook, store.study(study_id), store)
 
 
-def _entry(study_id: str, store: "Store") -> Queued | None:
+def _entry(study_id: str, store: Store) -> Queued | None:
     return next((e for e in store.queue() if e.study_id == study_id), None)
 
 

@@ -1,19 +1,15 @@
 """Reading a request: by rules, or by the planner LLM where one is configured. Never one in place of the other."""
 
-from typing import TYPE_CHECKING
-
+from agent.llm.open import Planner
 from agent.request.draft import Draft
 from agent.request.llm_reader import read_by_llm
 from agent.request.rules.reader import read_by_rules
 from trainers.errors import InputError
 
-if TYPE_CHECKING:
-    from agent.llm.open import Planner
-
 MAX_REQUEST_CHARS = 20_000
 
 
-def read_request(request: str, *, planner: "Planner | None" = None, previous: Draft | None = None) -> Draft:
+def read_request(request: str, *, planner: Planner | None = None, previous: Draft | None = None) -> Draft:
     """The draft of `request`; with `previous`, of an edit to an earlier one.
 
     Raises InputError for an empty or oversized request and PlannerFailed where the LLM gives nothing usable. Cost:

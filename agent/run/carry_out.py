@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.errors import InputError
-from agent.llm.open import LlmCaps, open_planner
+from agent.llm.open import LlmCaps, Planner, open_planner
 from agent.llm.vllm.server import close_servers
 from agent.report.material import Material
 from agent.report.watching import watched
@@ -22,24 +22,21 @@ from agent.run.run import tell
 from agent.search.affordable import affordable
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import task_card
+from agent.search.proposer import Proposer
 from agent.search.tradeoff import trading_off
 from agent.search.warm_start import warmed_up
 from agent.settings import Settings
 from agent.study.nouns import EventKind, Observer, Study, StudyEvent, StudyState
+from agent.study.store import Store
 from tools.base_model import cache_directory
 from tools.estimate import training_flops
 from tools.export import export
 from tools.fetch_base import fetch_base
 from tools.machine import find_machine
-
-if TYPE_CHECKING:
-    from agent.llm.open import Planner
-    from agent.search.proposer import Proposer
-    from agent.study.store import Store
-    from trainers.space import Space
+from trainers.space import Space
 
 
-def work_on(study_id: str, store: "Store", settings: Settings) -> StudyState:
+def work_on(study_id: str, store: Store, settings: Settings) -> StudyState:
     """Run or resume a study; where it stands after that. What happens is in the store, where others follow it.
 
     SIGTERM stops the study and raises KeyboardInterrupt.
@@ -113,13 +110,13 @@ def take_data(study: Study, settings: Settings) -> None:
         prepared_data(study.plan, settings).rename(data)
 
 
-def _planned_space(study: Study) -> "Space":
+def _planned_space(study: Study) -> Space:
     if study.plan.space is None:
         raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
     return study.plan.space
 
 
-def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[Space], Proposer]":
+def _proposers(study: Study, store: Store, observer: Observer) -> "Callable[[Space], Proposer]":
     """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
     from agent.search.hybrid import build_proposer
 
@@ -140,7 +137,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     machine, card = find_machine(), task_card(plan)
     fits = affordable(plan, machine, training_flops(machine, cache_directory()))
 
-    def build(space: "Space") -> "Proposer":
+    def build(space: Space) -> Proposer:
         said = store.llm_calls(study.study_id)
         batch = LlmBatch(space, card, planner, background=True, past=said) if planner else None
         proposer = trading_off(build_proposer(space, card, batch, fits=fits), study.spec.objective)
@@ -149,7 +146,7 @@ def _proposers(study: Study, store: "Store", observer: Observer) -> "Callable[[S
     return build
 
 
-def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> "Planner | None":
+def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **reports: Any) -> Planner | None:
     """The plan's planner LLM under its caps, of which `spent` (tokens, dollars) is used; None for `embedded`."""
     if plan.llm == "embedded":
         return None

@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING
 
 from agent.errors import BudgetSpent, StudyFailed
 from agent.report.material import Material
 from agent.run.budget import N_CHALLENGERS, N_CONFIRM_SEEDS, confirm_candidates
 from agent.run.collect import Chosen, Confirmed, collect
+from agent.run.run import Run
 from agent.run.schedule import evaluation
 from agent.study.nouns import (
     EventKind,
@@ -27,18 +27,15 @@ from agent.study.nouns import (
     Trial,
     TrialState,
     derived_seed,
+    report_directory,
 )
 from evals.spec import EvalResult
 from tools.attempt import Failed
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.spec import Direction, FailureReason, TrainResult
 
-if TYPE_CHECKING:
-    from agent.run.run import Run
-from agent.study.nouns import report_directory
 
-
-def confirm(run: "Run") -> Chosen:
+def confirm(run: Run) -> Chosen:
     """Run the candidates on fresh seeds and choose; adapters of the default and the chosen one are kept.
 
     Raises StudyFailed if no candidate got through, BudgetSpent if that was for want of time.
@@ -58,7 +55,7 @@ def confirm(run: "Run") -> Chosen:
 
 
 def report(
-    run: "Run",
+    run: Run,
     chosen: Chosen,
     open_test: Callable[[OpenTestSpec], OpenedTest],
     write_report: Callable[[Material, Path], object],
@@ -128,7 +125,7 @@ def choose(candidates: list[Confirmed], direction: Direction, results: dict[str,
     )
 
 
-def _plan(run: "Run") -> None:
+def _plan(run: Run) -> None:
     """Store the confirm trials, all at once: (top configurations + default) x fresh seeds, as time allows."""
     tops = confirm_candidates(run.store.history(run.study_id))
     slots, wanted = run.scheduler.slots, len(tops)
@@ -158,7 +155,7 @@ def _shortened(n_seeds: int, n_candidates: int, wanted: int) -> str | None:
     )
 
 
-def _fresh_seeds(run: "Run", count: int) -> list[int]:
+def _fresh_seeds(run: Run, count: int) -> list[int]:
     """Seeds of the study that no search trial used."""
     used = {t.seed for t in run.store.trials(run.study_id)}
     fresh: list[int] = []
@@ -172,7 +169,7 @@ def _fresh_seeds(run: "Run", count: int) -> list[int]:
     return fresh
 
 
-def _carry_out(run: "Run") -> None:
+def _carry_out(run: Run) -> None:
     while True:
         trials = run.store.trials(run.study_id, Phase.CONFIRM)
         waiting = [t for t in trials if t.state is TrialState.WAITING]
@@ -186,7 +183,7 @@ def _carry_out(run: "Run") -> None:
         run.step()
 
 
-def _time_is_over(run: "Run", trials: list[Trial]) -> bool:
+def _time_is_over(run: Run, trials: list[Trial]) -> bool:
     """Whether no further confirm run may begin: no time is left, or, once a seed is whole, too little for one more."""
     left = run.ledger.seconds_left()
     if left is None:
@@ -196,7 +193,7 @@ def _time_is_over(run: "Run", trials: list[Trial]) -> bool:
     return left <= (run.ledger.trial_seconds() if a_seed_is_whole else 0.0)
 
 
-def _give_up_waiting(run: "Run", waiting: list[Trial]) -> None:
+def _give_up_waiting(run: Run, waiting: list[Trial]) -> None:
     """Close the confirm trials that no time is left for."""
     why = "not started: the time budget was used up"
     for trial in waiting:
@@ -219,14 +216,14 @@ def _cost(candidate: Confirmed, results: dict[str, TrainResult]) -> int:
     return max((r.steps * r.trainable_parameters for r in measured), default=0)
 
 
-def _delete_adapters(run: "Run", trials: list[Trial], keep: set[str]) -> None:
+def _delete_adapters(run: Run, trials: list[Trial], keep: set[str]) -> None:
     for trial in trials:
         if trial.adapter_dir and trial.trial_id not in keep:
             shutil.rmtree(trial.adapter_dir, ignore_errors=True)
             run.store.forget_adapter(trial.trial_id)
 
 
-def _test_results(run: "Run", chosen: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
+def _test_results(run: Run, chosen: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
     """Trial id to scores on test of the default and the chosen configuration."""
     wanted = {t.trial_id: Path(t.adapter_dir or "") for c in (chosen.default, chosen.best) for t in c.complete}
     for opening in run.store.test_openings(run.study_id):

@@ -1,8 +1,9 @@
 """What a study tries next: replicates, the proposer's new configurations, a wider space, or nothing more."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from agent.run.run import Run
+from agent.search.proposer import Prefetches, close
 from agent.search.replicates import next_replicate
 from agent.search.space_edits import MAX_EDITS, SpaceEdit, SuggestsEdits, accept_edit, own_edit, refusal
 from agent.search.stop import enough
@@ -10,15 +11,11 @@ from agent.study.nouns import EventKind, History, Phase, Proposal, TrialState, d
 from trainers.space import CategoricalParameter, Space
 from trainers.spec import Config
 
-if TYPE_CHECKING:
-    from agent.run.run import Run
-from agent.search.proposer import Prefetches, close
-
 PROPOSE_TRIES = 8
 """Calls of the proposer that may give only known configurations before it counts as having nothing left."""
 
 
-def propose(run: "Run", history: History) -> str | None:
+def propose(run: Run, history: History) -> str | None:
     """Store new configurations for the slots that no waiting trial needs; why there will be no more, or None."""
     budget, left = run.study.spec.budget.trials, run.ledger.trials_left()
     if left == 0:
@@ -41,7 +38,7 @@ def propose(run: "Run", history: History) -> str | None:
     return None if proposals else "the proposer has no configuration left that was not tried"
 
 
-def new_proposals(run: "Run", history: History, wanted: int) -> list[Proposal]:
+def new_proposals(run: Run, history: History, wanted: int) -> list[Proposal]:
     """What the proposer offers, checked against the space and against what was tried; refusals are counted."""
     space = run.space
     seen = {space.key(t.config) for t in history.trials}
@@ -62,7 +59,7 @@ def new_proposals(run: "Run", history: History, wanted: int) -> list[Proposal]:
     return fresh
 
 
-def may_end_early(run: "Run") -> bool:
+def may_end_early(run: Run) -> bool:
     """Whether the search may leave trials of its budget unspent: never against the user's word.
 
     A number of trials that the user gave is used up, unless the spec asks for early stopping as well.
@@ -74,7 +71,7 @@ def may_end_early(run: "Run") -> bool:
     return said is None or said.source != "user"
 
 
-def enough_found(run: "Run", history: History) -> str | None:
+def enough_found(run: Run, history: History) -> str | None:
     """Why the search ends before its budget is used, or None; once found it stays so, also after a restart."""
     if found := run.store.events(run.study_id, kind=EventKind.ENOUGH_FOUND):
         return str(found[-1].data["why"])
@@ -86,7 +83,7 @@ def enough_found(run: "Run", history: History) -> str | None:
     return why
 
 
-def consider_edits(run: "Run", history: History) -> None:
+def consider_edits(run: Run, history: History) -> None:
     """Widen the space where the rule allows what the proposer, or the rule itself, asks for; the proposer follows."""
     if run.rebuild is None:
         return
@@ -103,13 +100,13 @@ def consider_edits(run: "Run", history: History) -> None:
         _widen(run, accept_edit(run.space, history, own, users=users, n_before=before), own)
 
 
-def prefetch(run: "Run") -> None:
+def prefetch(run: Run) -> None:
     """Let the proposer work ahead while trials run; nothing for one that cannot."""
     if isinstance(run.proposer, Prefetches) and run.ledger.trials_left():
         run.proposer.prefetch(run.store.history(run.study_id))
 
 
-def _widen(run: "Run", space: Space | None, edit: SpaceEdit) -> None:
+def _widen(run: Run, space: Space | None, edit: SpaceEdit) -> None:
     """Record the wider space first, so that a kill in between loses nothing; then propose over it."""
     if space is None or run.rebuild is None:
         return

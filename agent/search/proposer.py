@@ -1,11 +1,8 @@
 """The one protocol of everything that gives configurations to try."""
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from agent.study.nouns import History, Proposal
-
-if TYPE_CHECKING:
-    pass
 
 
 class Proposer(Protocol):

@@ -2,18 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from agent.errors import InputError, StoreConflict
+from agent.llm.open import LlmCall
 from agent.study.nouns import EventKind, StudyEvent
 from agent.study.rows import Row, Rows, now
 from evals.spec import EvalResult
 from trainers.spec import Closed
-
-if TYPE_CHECKING:
-    from agent.llm.open import LlmCall
 
 Account = Literal["wall_seconds", "llm_tokens", "llm_usd"]
 MAX_SEQ = 2**62
@@ -99,7 +97,7 @@ class Journal(Rows):
         """The sequence number of the study's latest event; 0 before the first."""
         return int(self.query("SELECT coalesce(max(seq), 0) AS n FROM events WHERE study_id = ?", (study_id,))[0]["n"])
 
-    def log_llm_call(self, call: "LlmCall", study_id: str | None = None) -> int:
+    def log_llm_call(self, call: LlmCall, study_id: str | None = None) -> int:
         """Store one call of the planner LLM; its id. Without a study: a call made while planning."""
         columns = "prompt_name prompt_sha256 text reply model prompt_tokens completion_tokens cost_usd seconds error"
         names = columns.split()

@@ -1,21 +1,18 @@
 """The nouns of carrying out a plan: study, trial, attempt, event, and the history that proposers see."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pydantic import Field
 
 from agent.request.plan import Plan
 from agent.study.noise import posterior_means
 from trainers.spec import Closed, Config, Direction, FailureReason, TaskSpec, Tradeoff, TrainResult
-
-if TYPE_CHECKING:
-    pass
-import hashlib
 
 
 class StudyState(StrEnum):

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random, SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -13,6 +13,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from agent.llm.open import open_planner
+from agent.llm.planner import Planner
 from agent.search.for_optuna.foreign_space import ForeignSpace, foreign_space
 from agent.search.for_optuna.history import PROPOSAL_KEY, history_of
 from agent.search.hybrid import Hybrid
@@ -23,10 +24,6 @@ from agent.search.proposer import Proposer
 from agent.study.nouns import History, Proposal, derived_seed
 from trainers.space import Space
 from trainers.spec import Direction, Task, TaskSpec
-
-if TYPE_CHECKING:
-    from agent.llm.planner import Planner
-
 
 N_PORTFOLIO = 3
 """Published settings tried before the models choose, where the task is known."""
