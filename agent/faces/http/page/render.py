@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 
 from agent.desk.desk import Desk
 from agent.errors import TunewrightError
-from agent.faces.http.page import look
+from agent.faces.http.page import look, reading
 from agent.faces.http.problems import status_of, told
 
 CHUNK = "hx-request"
@@ -71,8 +71,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= look.FILTERS | {"markdown": markdown}
-    environment.globals |= {"look": look}
+    environment.filters |= reading.FILTERS | {"markdown": markdown}
+    environment.globals |= {"look": look, "reading": reading}
     return environment
 
 

@@ -9,6 +9,7 @@ from agent.desk.words import trial_number
 from agent.errors import TunewrightError
 from agent.faces.http.page import charts, look
 from agent.faces.http.page.charts import Field, Interval
+from agent.faces.http.page.reading import difference, sentence
 from agent.faces.http.page.view import View
 from agent.report.wording import number
 from agent.study.nouns import EventKind, StudyEvent, TrialState
@@ -149,11 +150,11 @@ def prediction_chart(trial: Explanation) -> charts.IntervalChart:
 def verdict(trial: Explanation) -> str:
     """The prediction and the outcome in a sentence."""
     if trial.outcome is None:
-        return look.sentence(trial.outcome_words)
+        return sentence(trial.outcome_words)
     mean = trial.predicted_mean
     if mean is None:
         return f"Scored {number(trial.outcome)}. Its proposer makes no predictions."
     off = trial.outcome - mean
     within = "within" if abs(off) <= Z95 * (trial.predicted_sd or 0) else "outside"
     interval = f"; {within} the 95 % interval" if trial.predicted_sd else ""
-    return f"Expected {number(mean)}, scored {number(trial.outcome)} ({look.difference(off)}){interval}."
+    return f"Expected {number(mean)}, scored {number(trial.outcome)} ({difference(off)}){interval}."
