@@ -1,19 +1,16 @@
-"""How numbers, states and sources read and look on the page."""
+"""How states, sources and events look on the page."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from agent.desk.cards import PlanCard, StudyCard, TrialCard
 from agent.desk.study_cards import changes
 from agent.desk.words import event_sentence, trial_number
-from agent.report.wording import number, signed
+from agent.faces.http.page.reading import clock, count, words
+from agent.report.wording import number
 from agent.request.markup import duration
 from agent.study.nouns import EventKind, Phase, StudyEvent, StudyState, TrialState
 from trainers.spec import Config, Direction, FailureReason
-
-DASH = "–"
-MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
 class Source(NamedTuple):
@@ -238,72 +235,3 @@ def event_line(event: StudyEvent) -> tuple[str, int | None, str, str]:
     named = trial is not None and rest != text
     dot = next((dot for dot, kinds in EVENT_DOTS.items() if event.kind in kinds), "idle")
     return dot, trial if named else None, rest if named else text, clock(event.at)
-
-
-def words(name: str) -> str:
-    """learning_rate as words."""
-    return name.replace("_", " ")
-
-
-def sentence(text: str) -> str:
-    """Words as a sentence: a capital first, a full stop last."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?', ')')) else '.'}"
-
-
-def megabytes(value: float) -> str:
-    """Megabytes with the unit that reads well."""
-    return f"{value / 1000:.1f} GB" if value >= 1000 else f"{value:.1f} MB" if value < 10 else f"{value:.0f} MB"
-
-
-def usd(value: float | None) -> str:
-    """Dollars; small amounts with four decimals."""
-    return "$0" if not value else f"${value:.4f}" if value < 0.1 else f"${value:.2f}"
-
-
-def count(n: int, one: str) -> str:
-    """ "1 trial", "12 trials"."""
-    return f"{n:,} {one}{'' if n == 1 else 's'}"
-
-
-def value(v: object) -> str:
-    """A hyperparameter's value, never rounded to something else."""
-    return "not set" if v is None else str(v)
-
-
-def clock(at: str) -> str:
-    """The server's local time of day."""
-    return datetime.fromisoformat(at).astimezone().strftime("%H:%M:%S")
-
-
-def ago(at: str) -> str:
-    """How long ago, or the day."""
-    then = datetime.fromisoformat(at).astimezone()
-    past = datetime.now(then.tzinfo).timestamp() - then.timestamp()
-    if past < MINUTE:
-        return "just now"
-    if past < HOUR:
-        return f"{past // MINUTE:.0f} min ago"
-    return f"{past // HOUR:.0f} h ago" if past < DAY else f"{then:%d %b %Y}"
-
-
-def difference(value: float | None) -> str:
-    """A signed number, with a minus and no hyphen."""
-    return DASH if value is None else signed(value).replace("-", "−")
-
-
-def stretch(seconds: float | None) -> str:
-    """A time span; a dash for none."""
-    return DASH if seconds is None else duration(seconds)
-
-
-FILTERS = {
-    "ago": ago,
-    "megabytes": megabytes,
-    "score": number,
-    "sentence": sentence,
-    "signed": difference,
-    "stretch": stretch,
-    "usd": usd,
-    "value": value,
-    "words": words,
-}

@@ -15,12 +15,14 @@ from starlette.responses import HTMLResponse, Response
 
 from agent.desk.desk import Desk
 from agent.errors import TunewrightError
-from agent.faces.http.page import look
+from agent.faces.http.page import look, reading
 from agent.faces.http.problems import status_of, told
 
 CHUNK = "hx-request"
 """htmx sends this header: it asks for the changing part of a page alone."""
 LATEST_STUDIES, LATEST_CHATS = 5, 8
+THEMES = ("light", "dark")
+"""Those that the page remembers; else it has the system's."""
 
 
 class Pages:
@@ -32,15 +34,17 @@ class Pages:
     def show(self, request: Request, template: str, context: Callable[[], Mapping[str, Any]]) -> Response:
         """A page, or its changing part where htmx asks. What `context` raises becomes a page that says so."""
         part = CHUNK in request.headers
-        frame = {"layout": "chunk.html", "focus": ""} if part else self.frame(request.url.path)
+        frame = {"layout": "chunk.html", "focus": ""} if part else self.frame(request)
         try:
             return _html(render(template, **frame, **context()), 200)
         except TunewrightError as error:
             return _html(render("error.html", **frame, problem=told(error)), status_of(error))
 
-    def frame(self, here: str) -> dict[str, Any]:
+    def frame(self, request: Request) -> dict[str, Any]:
         """What a whole page has around its changing part. The focus moves to where the page begins, once."""
-        return {"layout": "base.html", "focus": Markup(" autofocus"), **self.nav(here)}
+        theme = request.cookies.get("tunewright_theme")
+        frame = {"layout": "base.html", "focus": Markup(" autofocus"), "theme": theme if theme in THEMES else "auto"}
+        return frame | self.nav(request.url.path)
 
     def nav(self, here: str) -> dict[str, Any]:
         """What the side bar needs; `here` is the path of the page it stands on."""
@@ -67,8 +71,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= look.FILTERS | {"markdown": markdown}
-    environment.globals |= {"look": look}
+    environment.filters |= reading.FILTERS | {"markdown": markdown}
+    environment.globals |= {"look": look, "reading": reading}
     return environment
 
 

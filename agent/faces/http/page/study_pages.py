@@ -1,14 +1,14 @@
 """What the templates of a study, a trial and a report need, from the desk's cards."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from agent.desk.cards import Explanation, StudyCard, TrialCard
 from agent.desk.desk import Desk
-from agent.desk.words import trial_number
 from agent.errors import TunewrightError
 from agent.faces.http.page import charts, look
 from agent.faces.http.page.charts import Field, Interval
+from agent.faces.http.page.reading import difference, sentence
 from agent.faces.http.page.view import View
 from agent.report.wording import number
 from agent.study.nouns import EventKind, StudyEvent, TrialState
@@ -20,9 +20,7 @@ RECENT, PAGE = 600, 500
 
 def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
     """All of a study. Raises InputError where there is none."""
-    card, trials = desk.status(study), desk.trials(study)
-    running = {trial.trial for trial in trials if trial.state is TrialState.RUNNING}
-    curves = desk.curves(study) | growing_curves(desk, card, running)
+    card, trials, curves = desk.status(study), desk.trials(study), desk.curves(study)
     return {
         "card": card,
         "trials": trials,
@@ -33,7 +31,7 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
         "result": result_chart(card),
         "events": latest_events(desk, study, card, view.events == "all"),
         "view": view,
-        "running": running,
+        "running": {trial.trial for trial in trials if trial.state is TrialState.RUNNING},
         **_curves(curves, view.field, ("loss", "eval_loss")),
     }
 
@@ -100,18 +98,6 @@ def _key(trial: TrialCard, column: str) -> Any:
     return keys.get(column, trial.trial)
 
 
-def growing_curves(desk: Desk, card: StudyCard, running: Collection[int]) -> dict[int, tuple[CurvePoint, ...]]:
-    """The curves of trials that run, which are stored when they end, from what they tell about their steps."""
-    curves: dict[int, dict[int, CurvePoint]] = {number: {} for number in running}
-    after = max(0, card.last_event - RECENT)
-    for event in desk.events(card.study, after, PAGE, [EventKind.PROGRESS]).events if running else ():
-        number = trial_number(event)
-        if number in curves:
-            measured = {name: event.data.get(name) for name in ("step", "loss", "eval_loss")}
-            curves[number][event.data["step"]] = CurvePoint.model_validate(measured)
-    return {number: tuple(points.values()) for number, points in curves.items() if points}
-
-
 def latest_events(desk: Desk, study: str, card: StudyCard, every: bool) -> list[StudyEvent]:
     """Events without the steps of training, newest first; the latest of them, or every one."""
     kinds = [kind for kind in EventKind if kind is not EventKind.PROGRESS]
@@ -149,11 +135,11 @@ def prediction_chart(trial: Explanation) -> charts.IntervalChart:
 def verdict(trial: Explanation) -> str:
     """The prediction and the outcome in a sentence."""
     if trial.outcome is None:
-        return look.sentence(trial.outcome_words)
+        return sentence(trial.outcome_words)
     mean = trial.predicted_mean
     if mean is None:
         return f"Scored {number(trial.outcome)}. Its proposer makes no predictions."
     off = trial.outcome - mean
     within = "within" if abs(off) <= Z95 * (trial.predicted_sd or 0) else "outside"
     interval = f"; {within} the 95 % interval" if trial.predicted_sd else ""
-    return f"Expected {number(mean)}, scored {number(trial.outcome)} ({look.difference(off)}){interval}."
+    return f"Expected {number(mean)}, scored {number(trial.outcome)} ({difference(off)}){interval}."

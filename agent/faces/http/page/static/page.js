@@ -42,23 +42,14 @@ function notice(text) {
 
 // -- theme and menu ---------------------------------------------------------------------------------------------
 
+/** The server draws the next page in it. */
 function theme(name) {
-  if (name === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = name;
-  try {
-    localStorage.setItem("tunewright-theme", name);
-  } catch {
-    /* it holds for this page then */
-  }
-  pressTheme();
-}
-
-function pressTheme() {
-  const chosen = document.documentElement.dataset.theme ?? "auto";
+  document.documentElement.dataset.theme = name;
+  // biome-ignore lint/suspicious/noDocumentCookie: not every browser has the Cookie Store API
+  document.cookie = `tunewright_theme=${name}; path=/; max-age=31536000; samesite=strict`;
   for (const button of document.querySelectorAll("[data-theme-choice]"))
-    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === name));
 }
-pressTheme();
 
 function menu(on) {
   $("#menu").setAttribute("aria-expanded", String(on));
