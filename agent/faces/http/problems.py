@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any, Literal
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
 from agent.desk.cards import Problem
@@ -119,32 +120,25 @@ def response_of(detail: ErrorDetail, status: int) -> Response:
     return Response(body, status, headers, media_type="application/json")
 
 
-Headers = list[tuple[bytes, bytes]]
-
-
 POLICY = (
-    b"default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; frame-ancestors 'none'; "
-    b"base-uri 'none'; form-action 'self'"
+    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'self'"
 )
+ALWAYS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
 
 
-ALWAYS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-]
-
-
-def careful(headers: Iterable[tuple[bytes, bytes]], api: bool) -> Headers:
+def careful(headers: Iterable[tuple[bytes, bytes]], api: bool) -> list[tuple[bytes, bytes]]:
     """`headers` with those that every response has; answers of the API are not to be stored."""
-    complete = [*headers, *ALWAYS]
-    names = {name for name, _ in complete}
-    if b"content-security-policy" not in names:
-        complete.append((b"content-security-policy", POLICY))
-    if b"cache-control" not in names:
-        complete.append((b"cache-control", b"no-store" if api else b"no-cache"))
-    return complete
+    complete = MutableHeaders(raw=list(headers))
+    complete.update(ALWAYS)
+    complete.setdefault("content-security-policy", POLICY)
+    complete.setdefault("cache-control", "no-store" if api else "no-cache")
+    return complete.raw
 
 
 NOT_LOGGED_IN = 401
