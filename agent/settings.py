@@ -97,7 +97,7 @@ class Export(Closed):
     trackio: Project = Field(None, description="project of trackio")
 
     @property
-    def chosen(self) -> dict[TrackerName, bool | str]:
+    def places(self) -> dict[TrackerName, bool | str]:
         """The trackers that are switched on, and where each writes."""
         places: dict[TrackerName, bool | str | None] = {name: getattr(self, name) for name in get_args(TrackerName)}
         return {name: place for name, place in places.items() if place is not None}
@@ -107,14 +107,14 @@ class Webhook(Closed):
     """Where to tell that a study is over or that a plan waits. The secret that signs is $TUNEWRIGHT_WEBHOOK_SECRET."""
 
     url: Annotated[str, AfterValidator(_hook)] = Field(description="https, or http on this machine")
-    events: tuple[WebhookEvent, ...] = Field(("done", "failed", "approval"), description="what is told")
+    events: tuple[WebhookEvent, ...] = Field(("done", "failed", "approval"), description="which notices are sent")
     allow_private: bool = Field(False, description="also deliver to addresses of the own network")
     link: Annotated[str, AfterValidator(_link)] | None = Field(
-        None, description="where people find a study, such as https://box.example/studies/{study}; told as `url`"
+        None, description="where people find a study, such as https://box.example/studies/{study}; sent as `url`"
     )
 
     @property
-    def shown(self) -> str:
+    def origin(self) -> str:
         """The address without its path, which often is a secret."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
@@ -144,7 +144,7 @@ class Watching(Closed):
     @property
     def any(self) -> bool:
         """Whether anything is switched on."""
-        return bool(self.export.chosen) or self.webhook is not None or self.traced
+        return bool(self.export.places) or self.webhook is not None or self.traced
 
 
 class Settings(Closed):
@@ -186,9 +186,9 @@ def load_settings(llm: str | None = None, cwd: Path | None = None, home: Path | 
     config = _config(home / "config.toml")
     extra = [Path(p) for p in os.environ.get("TUNEWRIGHT_ROOTS", "").split(os.pathsep) if p]
     roots = tuple(dict.fromkeys(p.expanduser().resolve() for p in (here, home, *config.roots, *extra)))
-    chosen = llm or os.environ.get("TUNEWRIGHT_LLM") or config.llm or "embedded"
+    planner = llm or os.environ.get("TUNEWRIGHT_LLM") or config.llm or "embedded"
     watching = Watching(export=config.export, webhook=config.webhook, telemetry=config.telemetry)
-    return Settings(home=home, llm=chosen, roots=roots, watching=watching)
+    return Settings(home=home, llm=planner, roots=roots, watching=watching)
 
 
 def _working_directory() -> Path:

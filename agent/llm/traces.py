@@ -147,22 +147,22 @@ def span(name: str, attributes: Attributes, kind: SpanKind = SpanKind.INTERNAL) 
         attributes=_present(attributes),
         record_exception=False,
         set_status_on_exception=False,
-    ) as made:
+    ) as current:
         try:
-            yield made
+            yield current
         except BaseException as error:
-            failed(made, type(error).__name__)
+            failed(current, type(error).__name__)
             raise
 
 
 @contextmanager
 def study_span(study: str, attributes: Attributes) -> Iterator[Span]:
     """The span of a study's run; what other threads do meanwhile belongs to it as well."""
-    with span(f"study {study}", {"tunewright.study": study, **attributes}) as made:
+    with span(f"study {study}", {"tunewright.study": study, **attributes}) as current:
         if _sender is not None:
             _sender.study_context = context.get_current()
         try:
-            yield made
+            yield current
         finally:
             if _sender is not None:
                 _sender.study_context = None
@@ -170,18 +170,18 @@ def study_span(study: str, attributes: Attributes) -> Iterator[Span]:
 
 def past_span(name: str, attributes: Attributes, began: float, ended: float, error_type: str | None = None) -> None:
     """A span of the running study whose times (seconds since 1970) are known already."""
-    made = _tracer().start_span(
+    current = _tracer().start_span(
         name, context=_study_context(), start_time=round(began * 1e9), attributes=_present(attributes)
     )
     if error_type:
-        failed(made, error_type)
-    made.end(round(ended * 1e9))
+        failed(current, error_type)
+    current.end(round(ended * 1e9))
 
 
-def failed(made: Span, error_type: str) -> None:
+def failed(current: Span, error_type: str) -> None:
     """Mark a span as failed; only the kind of error, since messages may quote data."""
-    made.set_attribute("error.type", error_type)
-    made.set_status(StatusCode.ERROR)
+    current.set_attribute("error.type", error_type)
+    current.set_status(StatusCode.ERROR)
 
 
 def llm_span(
@@ -198,17 +198,17 @@ def llm_span(
     return span(f"chat {about['gen_ai.request.model']}", {**about, **request}, SpanKind.CLIENT)
 
 
-def replied(made: Span, input_tokens: int | None, output_tokens: int | None) -> None:
+def replied(current: Span, input_tokens: int | None, output_tokens: int | None) -> None:
     """What the backend says the call took; nothing where it does not."""
     usage = {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens}
-    made.set_attributes(_present(usage))
+    current.set_attributes(_present(usage))
 
 
-def content(made: Span, sent: list[tuple[str, str]], reply: str) -> None:
+def content(current: Span, sent: list[tuple[str, str]], reply: str) -> None:
     """Messages as (role, text), and the reply; only where the configuration permits it."""
     if with_content():
-        made.set_attribute("gen_ai.input.messages", json.dumps([_message(role, text) for role, text in sent]))
-        made.set_attribute("gen_ai.output.messages", json.dumps([_message("assistant", reply)]))
+        current.set_attribute("gen_ai.input.messages", json.dumps([_message(role, text) for role, text in sent]))
+        current.set_attribute("gen_ai.output.messages", json.dumps([_message("assistant", reply)]))
 
 
 def tool_span(name: str, call_id: str, arguments: Any) -> AbstractContextManager[Span]:

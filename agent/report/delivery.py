@@ -55,11 +55,11 @@ def post(hook: Webhook, body: bytes, message_id: str, secret: str | None) -> Non
         ):
             status = response.status_code
     except httpx.HTTPError as error:
-        raise NotDelivered(f"{hook.shown} cannot be reached: {type(error).__name__} {error}".strip(), True) from error
+        raise NotDelivered(f"{hook.origin} cannot be reached: {type(error).__name__} {error}".strip(), True) from error
     if 300 <= status < 400:
-        raise NotDelivered(f"{hook.shown} answers with a redirect ({status}), which is not followed", False)
+        raise NotDelivered(f"{hook.origin} answers with a redirect ({status}), which is not followed", False)
     if not 200 <= status < 300:
-        raise NotDelivered(f"{hook.shown} answers {status}", status >= 500 or status in AGAIN)
+        raise NotDelivered(f"{hook.origin} answers {status}", status >= 500 or status in AGAIN)
 
 
 def signed_headers(body: bytes, message_id: str, secret: str | None, timestamp: int) -> dict[str, str]:
@@ -90,7 +90,7 @@ def checked_address(host: str, port: int, allow_private: bool) -> str:
     for address in addresses:
         if not may_reach(host, address, allow_private):
             hint = "" if allow_private else "; allow_private = true permits addresses of the own network"
-            raise NotDelivered(f"{host} stands for {address}, where nothing is delivered to{hint}", False)
+            raise NotDelivered(f"{host} stands for {address}, where nothing is delivered{hint}", False)
     return addresses[0]
 
 

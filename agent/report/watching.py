@@ -190,7 +190,7 @@ class SpanWatcher:
 
     def __init__(self) -> None:
         self._began: dict[str | None, StudyEvent] = {}
-        self._told = False
+        self._silent = False
 
     def on_event(self, event: StudyEvent) -> None:
         """Attempts that end become spans of their stored times."""
@@ -209,8 +209,8 @@ class SpanWatcher:
 
     def troubles(self) -> list[Trouble]:
         """See `Watcher`; a collector that is away is told of once."""
-        trouble = None if self._told else traces.trouble()
-        self._told = self._told or trouble is not None
+        trouble = None if self._silent else traces.trouble()
+        self._silent = self._silent or trouble is not None
         return [(self.name, trouble)] if trouble else []
 
     def close(self, until: float) -> None:
@@ -254,7 +254,7 @@ def watched(
 
 def require_watchers(settings: Settings) -> None:
     """Raises InputError where something that is switched on is not installed; told before there is a study."""
-    for name in settings.watching.export.chosen:
+    for name in settings.watching.export.places:
         require(name)
     traces.require(settings.watching.telemetry)
 
@@ -269,7 +269,7 @@ def _opened(study: Study, settings: Settings) -> tuple[list[Watcher], list[Troub
     """The watchers that could be opened, and what is wrong with the others."""
     watching, watchers, troubles = settings.watching, list[Watcher](), list[Trouble]()
     places: dict[TrackerName, bool | str] = {}
-    for name, place in watching.export.chosen.items():
+    for name, place in watching.export.places.items():
         try:
             require(name)
             places[name] = place

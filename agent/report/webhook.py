@@ -114,14 +114,14 @@ class Approvals:
         self._hook = hook if hook is not None and "approval" in hook.events else None
         self._after_seconds = after_seconds
         self._waiting: dict[str, threading.Timer] = {}
-        self._told: set[str] = set()
+        self._hashes: set[str] = set()
 
     def waits(self, plan: Plan) -> None:
         """A plan is ready. Returns at once; nothing is told where no webhook is configured."""
         plan_hash = plan.plan_hash
-        if self._hook is None or plan_hash in self._told:
+        if self._hook is None or plan_hash in self._hashes:
             return
-        self._told.add(plan_hash)
+        self._hashes.add(plan_hash)
         hook, notice = self._hook, _approval_notice(plan)
         send = partial(deliver, hook, notice, f"plan-{plan_hash[:16]}")
         timer = threading.Timer(self._after_seconds, self._send, (plan_hash, send))

@@ -68,56 +68,56 @@ def read_past(source: str, spec: TaskSpec, space: Space, roots: tuple[Path, ...]
     _check_objective(study, spec)
     trials = study.get_trials(deepcopy=False)
     finished = [t for t in trials if t.state.name in _STATES]
-    given = {n for t in finished for n in t.params}
-    names = _names(given, space)
+    recorded = {n for t in finished for n in t.params}
+    names = _names(recorded, space)
     members = [past for t in finished if (past := _past_trial(t, names, space)) is not None]
-    kept = _best_and_latest(members, spec.objective.direction)
+    selection = _best_and_latest(members, spec.objective.direction)
     counts = {
         "not finished": len(trials) - len(finished),
         "outside of the search space": len(finished) - len(members),
-        f"beyond the best and latest {MAX_PAST}": len(members) - len(kept),
+        f"beyond the best and latest {MAX_PAST}": len(members) - len(selection),
     }
     left_out = {reason: count for reason, count in counts.items() if count}
-    if not kept:
+    if not selection:
         reasons = ", ".join(f"{n} {why}" for why, n in left_out.items()) or "it has 0 trials"
         rule = f"no trial of the study {study.study_name!r} lies in the search space ({reasons})."
         searched = ", ".join(space.free)
         raise InputError(FIELD, rule, f"Widen the search, or leave the warm start out. Searched here: {searched}.")
     return Past(
         study=study.study_name,
-        trials=tuple(kept),
+        trials=tuple(selection),
         left_out=left_out,
         assumed=tuple(n for n in space.free if n not in names.values()),
-        not_searched=tuple(sorted(given - set(names))),
+        not_searched=tuple(sorted(recorded - set(names))),
     )
 
 
-def canonical_name(name: str, known: Collection[str]) -> str | None:
-    """The name in `known` that another tool's name stands for: itself, TRL's, or a spelling that requests may use.
+def canonical_name(name: str, ours: Collection[str]) -> str | None:
+    """The name in `ours` that another tool's name stands for: itself, TRL's, or a spelling that requests may use.
 
     "train/lr" is learning_rate; a per-device batch size is none of ours, which are effective ones.
     """
     last = re.split(r"[/.]|__", name)[-1]
-    for given in (name, last, OTHER_NAMES.get(last, "")):
-        if given in known:
-            return given
+    for spelling in (name, last, OTHER_NAMES.get(last, "")):
+        if spelling in ours:
+            return spelling
     if "device" in last:
         return None
     for hyperparameter in HYPERPARAMETERS:
         spelled = re.match(rf"(?:{hyperparameter.called})(?==)", f"{last}=", re.IGNORECASE)
-        if spelled and hyperparameter.name in known:
+        if spelled and hyperparameter.name in ours:
             return hyperparameter.name
     return None
 
 
-def _names(given: Collection[str], space: Space) -> dict[str, str]:
+def _names(recorded: Collection[str], space: Space) -> dict[str, str]:
     """Their name to ours; where two stand for one of ours, ours itself, else the first by spelling."""
-    found: dict[str, str] = {}
-    for name in sorted(given, key=lambda n: (n not in space.parameters, n)):
+    names: dict[str, str] = {}
+    for name in sorted(recorded, key=lambda n: (n not in space.parameters, n)):
         ours = canonical_name(name, space.parameters)
-        if ours is not None and ours not in found.values():
-            found[name] = ours
-    return found
+        if ours is not None and ours not in names.values():
+            names[name] = ours
+    return names
 
 
 def _past_trial(trial: Any, names: dict[str, str], space: Space) -> PastTrial | None:
@@ -125,10 +125,10 @@ def _past_trial(trial: Any, names: dict[str, str], space: Space) -> PastTrial | 
 
     A broken constraint or an infinite value is a failure.
     """
-    given = {names[n]: value for n, value in trial.params.items() if n in names}
-    if not given or any(not isinstance(value, bool | int | float | str) for value in given.values()):
+    values = {names[n]: value for n, value in trial.params.items() if n in names}
+    if not values or any(not isinstance(value, bool | int | float | str) for value in values.values()):
         return None
-    config = {n: p.at(0.5) if p.default is None else p.default for n, p in space.parameters.items()} | given
+    config = {n: p.at(0.5) if p.default is None else p.default for n, p in space.parameters.items()} | values
     if space.problems(config):
         return None
     state, score = _STATES[trial.state.name], None

@@ -107,22 +107,22 @@ def _labels(choices: Sequence[Any]) -> tuple[Scalar, ...]:
     return tuple(words) if len(set(words)) == len(words) else tuple(f"#{i}" for i in range(len(choices)))
 
 
-def _whole(given: IntDistribution) -> Dimension:
-    values = tuple(range(given.low, given.high + 1, given.step))
-    if given.step > 1 and len(values) <= MAX_LISTED:
-        return Dimension(given, CategoricalParameter(choices=values), values)
-    return Dimension(given, IntParameter(low=given.low, high=given.high, log=given.log))
+def _whole(distribution: IntDistribution) -> Dimension:
+    values = tuple(range(distribution.low, distribution.high + 1, distribution.step))
+    if distribution.step > 1 and len(values) <= MAX_LISTED:
+        return Dimension(distribution, CategoricalParameter(choices=values), values)
+    return Dimension(distribution, IntParameter(low=distribution.low, high=distribution.high, log=distribution.log))
 
 
-def _real(given: FloatDistribution) -> Dimension:
-    low, high, log = given.low, given.high, given.log
+def _real(distribution: FloatDistribution) -> Dimension:
+    low, high, log = distribution.low, distribution.high, distribution.log
     if not (abs(low) <= LARGEST and abs(high) <= LARGEST):
         raise ValueError(f"a range must have finite bounds, got {low} to {high}")
-    if given.step and (n := math.floor((high - low) / given.step + 1e-8) + 1) <= MAX_LISTED:
-        values = tuple(min(low + i * given.step, high) for i in range(n))
+    if distribution.step and (n := math.floor((high - low) / distribution.step + 1e-8) + 1) <= MAX_LISTED:
+        values = tuple(min(low + i * distribution.step, high) for i in range(n))
         labels = tuple(float(f"{value:.12g}") for value in values)
         if len(set(labels)) == n:
-            return Dimension(given, CategoricalParameter(choices=labels), values)
+            return Dimension(distribution, CategoricalParameter(choices=labels), values)
     if 0 < high - low < NARROW * max(abs(low), abs(high)):
-        return Dimension(given, FloatParameter(low=0.0, high=high - low), offset=low)
-    return Dimension(given, FloatParameter(low=low, high=high, log=log))
+        return Dimension(distribution, FloatParameter(low=0.0, high=high - low), offset=low)
+    return Dimension(distribution, FloatParameter(low=low, high=high, log=log))
