@@ -32,7 +32,7 @@ def answered(draft: Draft, field: str, reply: str, quote: str | None = None) -> 
 
 def with_flags(draft: Draft, overrides: Overrides) -> Draft:
     """`draft` with what flags say beside its request taken in, so that an edit in words can change that as well."""
-    for field, flag, value in overrides.said():
+    for field, flag, value in overrides.flags():
         draft = answered(draft, field, str(value), quote=f"{flag} {value}")
     return draft
 

@@ -150,7 +150,7 @@ class Overrides(Closed):
     seconds: float | None = Field(None, allow_inf_nan=True, description="any number, so that a message can name it")
     warm_start: str | None = None
 
-    def said(self) -> tuple[tuple[str, str, str | int | float], ...]:
+    def flags(self) -> tuple[tuple[str, str, str | int | float], ...]:
         """(field of the spec, flag, value) of those that are given."""
         flags = (
             ("data.train", "--data", self.data),

@@ -11,7 +11,7 @@ COARSE_INTERVAL = 0.05
 
 
 def data_notes(
-    spec: TaskSpec, data: DataProfile, found: Estimate, machine: Machine, *, trials_given: bool
+    spec: TaskSpec, data: DataProfile, estimate: Estimate, machine: Machine, *, trials_given: bool
 ) -> list[str]:
     """What the user should know before approving: what was cut, removed or escaped, and how sure a result can be."""
     notes = list(data.notes)
@@ -37,10 +37,10 @@ def data_notes(
             "poorly. On a GPU it is measured anew for each trial."
         )
     limit = spec.budget.seconds
-    if limit and not trials_given and found.seconds_p90 is not None and found.seconds_p90 < limit / 2:
+    if limit and not trials_given and estimate.seconds_p90 is not None and estimate.seconds_p90 < limit / 2:
         notes.append(
-            f"{spec.budget.trials} trials need about a {_share(found.seconds_p90 / limit)} of your time limit at most; "
-            "say how many trials you want for a longer search."
+            f"{spec.budget.trials} trials need about a {_share(estimate.seconds_p90 / limit)} of your time limit at "
+            "most; say how many trials you want for a longer search."
         )
     return notes
 

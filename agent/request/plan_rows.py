@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from agent.request.draft import Provenance
 from agent.request.plan import Plan
 from tools.data.data_profile import DataProfile
-from trainers.dotted import flat
 from trainers.space import CategoricalParameter, Parameter, Space, is_fixed
 from trainers.spec import Intent
 
@@ -179,8 +178,17 @@ def _short(quote: str, limit: int = 48) -> str:
 
 
 def _flat(plan: Plan) -> dict[str, Any]:
-    values = flat(plan.spec.model_dump(mode="json", exclude={"search"}))
-    return {field: value for field, value in values.items() if value != []}
+    found: dict[str, Any] = {}
+
+    def walk(tree: dict[str, Any], prefix: str) -> None:
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{name}.")
+            elif value not in (None, []):
+                found[f"{prefix}{name}"] = value
+
+    walk(plan.spec.model_dump(mode="json", exclude={"search"}), "")
+    return found
 
 
 def _data_card(data: DataProfile) -> "Table":

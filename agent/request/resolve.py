@@ -121,7 +121,7 @@ def _past(work: Working, spec: TaskSpec, space: Space, settings: Settings) -> Pa
 
 
 def _apply_overrides(work: Working, overrides: Overrides) -> None:
-    for name, flag, value in overrides.said():
+    for name, flag, value in overrides.flags():
         if work.is_users(name) and work.get(name) != value:
             work.notes.append(f"{flag} {value} takes the place of {name} {work.get(name)} in the request.")
         work.user(name, value, f"{flag} {value}")

@@ -109,15 +109,15 @@ def _input_error(problems: list[ErrorDetails], path: str) -> InputError:
     problem = max(problems, key=lambda p: (p["type"] == "value_error", len(p["loc"])))
     if problem["type"] != "value_error" and _is_hyperparameters(problem):
         return _search_problem(str(problem["loc"][1]), problems, path)
-    known = {name for field in _FIELDS for name in field.split(".")} | {"low", "high", "choices"}
-    field = ".".join(str(part) for part in problem["loc"] if str(part) in known) or "spec"
-    given = problem.get("input")
-    shown = _flow(given)[:200] if isinstance(given, dict | list) else repr(given)
+    names = {name for field in _FIELDS for name in field.split(".")} | {"low", "high", "choices"}
+    field = ".".join(str(part) for part in problem["loc"] if str(part) in names) or "spec"
+    value = problem.get("input")
+    text = _flow(value)[:200] if isinstance(value, dict | list) else repr(value)
     expected = re.findall(r"'([^']+)'", str(problem.get("ctx", {}).get("expected", "")))
-    near = difflib.get_close_matches(str(given), expected, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value), expected, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else "Correct the value; docs/reference.md lists every field."
     rule = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
-    return InputError(field, f"{rule[:1].lower()}{rule[1:]}, got {shown} in {path}.", hint, code="bad_value")
+    return InputError(field, f"{rule[:1].lower()}{rule[1:]}, got {text} in {path}.", hint, code="bad_value")
 
 
 def _is_hyperparameters(problem: ErrorDetails) -> bool:
@@ -136,13 +136,10 @@ def _unknown_key(loc: list[str], path: str) -> InputError:
 def _search_problem(name: str, problems: list[ErrorDetails], path: str) -> InputError:
     """Of a hyperparameter, whose value has three forms: pydantic says of each why it is not that one."""
     value = next(p["input"] for p in problems if p["loc"][:2] == ("search", name) and len(p["loc"]) == 3)
+    text, is_list = _flow(value)[:200], isinstance(value, list) and len(value) > 0
     rule = "must be a value, a range {low: 1, high: 2} or a list {choices: [1, 2]}"
-    hint = (
-        f"Write {name}: {{choices: {_flow(value)[:200]}}}."
-        if isinstance(value, list) and value
-        else "Correct the value."
-    )
-    return InputError(f"search.{name}", f"{rule}, got {_flow(value)[:200]} in {path}.", hint, code="bad_value")
+    hint = f"Write {name}: {{choices: {text}}}." if is_list else "Correct the value."
+    return InputError(f"search.{name}", f"{rule}, got {text} in {path}.", hint, code="bad_value")
 
 
 def _flow(value: Any) -> str:

@@ -69,10 +69,10 @@ class Working:
 
     def drop(self, field: str, rule: str, quote: str | None = None) -> None:
         """Take a value out of the spec; its provenance keeps the user's words and the rule."""
-        known = self.provenance.get(field)
+        origin = self.provenance.get(field)
         value = self.values.pop(field, None)
-        if quote is not None or (known is not None and known.source == "user"):
-            words = quote or (known.quote if known else None) or str(value)
+        if quote is not None or (origin is not None and origin.source == "user"):
+            words = quote or (origin.quote if origin else None) or str(value)
             self.provenance[field] = Provenance(source="default", quote=words, reason=f"rejected: {rule}")
         else:
             self.provenance.pop(field, None)
@@ -100,8 +100,8 @@ class Working:
 
     def is_users(self, field: str) -> bool:
         """Whether the user said this field's value."""
-        known = self.provenance.get(field)
-        return field in self.values and known is not None and known.source == "user"
+        origin = self.provenance.get(field)
+        return field in self.values and origin is not None and origin.source == "user"
 
     def draft_spec(self) -> DraftSpec:
         """The spec with what is known so far."""

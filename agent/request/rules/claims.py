@@ -35,6 +35,11 @@ class Claim:
     start: int
     end: int
 
+    @property
+    def span(self) -> Span:
+        """Where the words begin and end."""
+        return self.start, self.end
+
 
 @dataclass
 class Reading:
@@ -128,7 +133,7 @@ class Reading:
             if len(rivals) == 1:
                 chosen[name] = rivals[0]
                 continue
-            quotes = " and ".join(f'"{self.text.quote(c.start, c.end)}"' for c in rivals[:3])
+            quotes = " and ".join(f'"{self.text.quote(*c.span)}"' for c in rivals[:3])
             last = rivals[-1].value
             question = f"The request says {quotes}: which value of {name} is meant?"
             self.ask(name, question, str(last.value if isinstance(last, Enum) else last))

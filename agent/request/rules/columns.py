@@ -139,8 +139,8 @@ def _read_role_is_name(reading: Reading) -> None:
         r"\s+(?:called|named)\s+)"
     )
     for role, words in WORDS.column_names.items():
-        named = reading.find_all(rf"{words}{joint}(?P<name>{_NAME})(?: column| field)?")
-        match = next((m for m in named if says_column or not _is_loose(m)), None) or reading.find(
+        matches = reading.find_all(rf"{words}{joint}(?P<name>{_NAME})(?: column| field)?")
+        match = next((m for m in matches if says_column or not _is_loose(m)), None) or reading.find(
             rf"{words}(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|"
             rf"(?:column|field) {words}(?: in| en|:|=)?\s+(?P<other>{_NAME})"
         )
@@ -166,7 +166,7 @@ def _read_name_is_role(reading: Reading) -> None:
 
 def _read_other_column(reading: Reading) -> None:
     """The one other column that a classifier's request names is its label where the text is known, or the reverse."""
-    known = {role for role in ("text", "label") if reading.has(f"data.columns.{role}")}
+    roles = {role for role in ("text", "label") if reading.has(f"data.columns.{role}")}
     others = reading.find_all(rf"(?:is|in) (?:the )?(?:column|field)(?: called| named)? (?P<name>{_NAME})")
-    if len(known) == 1 and len(others) == 1 and _classifies(reading):
-        _claim(reading, "label" if known == {"text"} else "text", others[0], "name")
+    if len(roles) == 1 and len(others) == 1 and _classifies(reading):
+        _claim(reading, "label" if roles == {"text"} else "text", others[0], "name")

@@ -36,11 +36,12 @@ def read_hyperparameters(reading: Reading) -> None:
     """Claim search.*; each number is read once, next to its name."""
     _read_modules(reading)
     _read_scheduler(reading)
-    for parameter in HYPERPARAMETERS:
+    named = [p for p in HYPERPARAMETERS if regex(f"{p.called}|{p.value_first}").search(reading.text.left)]
+    for parameter in named:  # of the others the long patterns need not even be compiled
         _skip_vague(reading, parameter)
-    for parameter in HYPERPARAMETERS:
+    for parameter in named:
         _read_named(reading, parameter)
-    for parameter in HYPERPARAMETERS:
+    for parameter in named:
         if names := parameter.value_first:
             joint = r"(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?"
             for match in reading.find_all(rf"(?P<value>{OWN_LIST}|{VALUE}){joint}{names}(?!{_ASSIGNED})"):

@@ -100,7 +100,7 @@ _TERMS = "|".join(
     )
 )
 _ASKS = (
-    rf"{_POLITE}(?P<said>(?:what(?:'s| is| are| does| do)?|which|when should|should i|is|are|does|do you|"
+    rf"{_POLITE}(?P<words>(?:what(?:'s| is| are| does| do)?|which|when should|should i|is|are|does|do you|"
     rf"can you explain|how|difference between|tell me about)\b[^\n]*?(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
 )
 
@@ -138,9 +138,9 @@ def read_control(reading: Reading) -> Intent | None:
     elif reading.study is not None and not reading.has("data.train"):
         opening = rf"(?:{_POLITE}|(?<=[,.;!]) (?:please |now |so |then |and )*)"
     for intent, words in _CONTROL.items():
-        match = regex(rf"{opening}(?P<said>{words})").search(reading.text.left.rstrip())
+        match = regex(rf"{opening}(?P<words>{words})").search(reading.text.left.rstrip())
         if match and not _is_training(reading, intent, match):
-            reading.claim("intent", intent, match.span("said"), consume=False)
+            reading.claim("intent", intent, match.span("words"), consume=False)
             return intent
     return None
 
@@ -151,7 +151,7 @@ def _is_training(reading: Reading, intent: Intent, match: re.Match[str]) -> bool
     trains, no_study = reading.has("data.train"), reading.study is None
     if intent is Intent.EXPORT and _search(WORDS.other_formats, rest):
         return True
-    if intent is Intent.RESUME and match["said"].startswith(("start", "run", "launch", "begin")):
+    if intent is Intent.RESUME and match["words"].startswith(("start", "run", "launch", "begin")):
         return no_study
     if intent in (Intent.HELP, Intent.STATUS, Intent.EXPLAIN):
         plans = no_study and regex(_PLAN).search(reading.text.clean) is not None
@@ -172,7 +172,7 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
     plan = _search(_PLAN, original)
     out = _unsupported(reading, original, about=editing or tuning is not None or reading.has(*_ANCHORS))
     if out is None and not reading.has("data.train") and not editing:
-        out = regex(rf"{_POLITE}(?P<said>{WORDS.other_work})(?!\w)").search(original)
+        out = regex(rf"{_POLITE}(?P<words>{WORDS.other_work})(?!\w)").search(original)
     evidence = _evidence(reading, original, tuning)
     if editing and plan and evidence is None:
         evidence = plan.span()
@@ -212,9 +212,9 @@ def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> 
         return weak.span()
     for name in ("task", "loss", "adapter", "data.train", "base_model"):
         if name in stated and (name != "task" or anchored or stated[name].value is not Task.SFT):
-            return stated[name].start, stated[name].end
+            return stated[name].span
     parts = ("search.", "budget.", "objective.", "data.", "seed", "constraints.", "output.")
-    return next(((claim.start, claim.end) for name, claim in stated.items() if name.startswith(parts)), None)
+    return next((claim.span for name, claim in stated.items() if name.startswith(parts)), None)
 
 
 def _search(pattern: str, text: str) -> re.Match[str] | None:
@@ -232,7 +232,7 @@ def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
         or regex(r"(?:is|are|can|could) (?:it|you|we)\b.*\bto?\b (?:fine|train|tune)").search(original)
     ):
         return None
-    reading.claim("intent", Intent.HELP, asks.span("said"), consume=False)
+    reading.claim("intent", Intent.HELP, asks.span("words"), consume=False)
     return Intent.HELP
 
 

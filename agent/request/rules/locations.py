@@ -139,13 +139,13 @@ def _refuse(reading: Reading, role: str, location: Location) -> None:
 
 def read_as_evaluation(reading: Reading) -> None:
     """To evaluate: the data is test data, and a directory is the adapter, which is no field of the spec."""
-    named = [c for c in reading.claims if c.field in ("data.train", "data.validation", "base_model")]
-    for claim in named:
-        value, words = str(claim.value), (claim.start, claim.end)
+    places = [c for c in reading.claims if c.field in ("data.train", "data.validation", "base_model")]
+    for claim in places:
+        value, words = str(claim.value), claim.span
         is_model = regex(WORDS.model_families).search(value.lower())
         is_set = value.startswith("stdlib:") or _is_data(value)
         reading.claims.remove(claim)
-        if "/" in value and not (is_file(value) or is_model or is_set) and len(named) > 1:
+        if "/" in value and not (is_file(value) or is_model or is_set) and len(places) > 1:
             reading.ignore(words)
         else:
             reading.claim("base_model" if claim.field == "base_model" else "data.test", value, words)
@@ -156,4 +156,4 @@ def read_as_export(reading: Reading) -> None:
     for claim in reading.of("data.train"):
         if not is_file(str(claim.value)) and not reading.has("output.dir"):
             reading.claims.remove(claim)
-            reading.claim("output.dir", claim.value, (claim.start, claim.end))
+            reading.claim("output.dir", claim.value, claim.span)

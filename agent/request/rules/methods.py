@@ -75,7 +75,7 @@ _UNKNOWN_LOSS = (
     rf"(?P<set>{_LOSS}[\"']?\s*[:=]\s*[\"'`]?(?P<a>{_LOSS_NAME})[\"'`]?)"
     r"(?=[ \t]*(?:$|[.,;|)}\]\n\x00]|and\b|on\b|for\b|with\b|instead\b|please\b|[\w.]+\s*[=:])))|"
     r"(?:(?:^|(?<=[,;\n])|with|using|use|under)\s*(?:the |a |preference |dpo )*)"
-    rf"(?P<said>{_LOSS}(?: (?:is|called|named|must be|should be))?\s+[\"'`]?"
+    rf"(?P<stated>{_LOSS}(?: (?:is|called|named|must be|should be))?\s+[\"'`]?"
     rf"(?P<b>(?![a-z-]+(?:ed|ing)(?![\w-])){_LOSS_NAME})[\"'`]?)"
     r"(?=\s*(?:$|[.,;|)}\]\x00]|(?:and|on|for|with|instead|please|to|over|using|then|at)\b))|"
     rf"(?:with|using|use|under|by)\s+(?:the |a |an )?(?P<kind>[\"'`]?(?P<c>{_LOSS_NAME})[\"'`]? loss)(?! (?:of|in)\b)"
@@ -129,7 +129,7 @@ def _reject_unknown_losses(reading: Reading) -> None:
     pairs = any(claim.value in with_losses for claim in reading.of("task"))
     pairs = pairs or any(reading.find(TASKS[task].pattern) for task in with_losses)
     for match in reading.find_all(_UNKNOWN_LOSS):
-        group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "said"), ("c", "kind")) if match[n])
+        group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "stated"), ("c", "kind")) if match[n])
         if name not in WORDS.no_loss and (group != "kind" or pairs or match["function"]):
             rule = f"the loss must be one of {', '.join(Loss)}, which are for preference tuning"
             reading.reject("loss", match.span(group), rule)

@@ -66,17 +66,17 @@ def read_objective(reading: Reading) -> None:
 
 
 def _metrics(reading: Reading) -> list[tuple[Metric, Span]]:
-    named: list[tuple[Metric, Span]] = []
+    metrics: list[tuple[Metric, Span]] = []
     for metric, words in [*WORDS.metrics.items(), (Metric.F1_MACRO, _F1)]:
         for match in reading.find_all(words):
             if match.group() == "em" and reading.text.name(match) != "EM":
                 continue  # a common word in Portuguese
-            named.append((metric, match.span()))
+            metrics.append((metric, match.span()))
             reading.text.consume(*match.span())
-    if not named:
+    if not metrics:
         losses = reading.find_all(r"loss(?:es)?")
-        named = [(Metric.EVAL_LOSS, m.span()) for m in losses if reading.follows(_WISHED_LOSS, m)]
-    return sorted(named, key=lambda item: item[1][0])
+        metrics = [(Metric.EVAL_LOSS, m.span()) for m in losses if reading.follows(_WISHED_LOSS, m)]
+    return sorted(metrics, key=lambda item: item[1][0])
 
 
 def _keep_main(reading: Reading) -> None:
@@ -86,7 +86,7 @@ def _keep_main(reading: Reading) -> None:
         return
     main = [c for c in claims if not _is_reported(reading, c)]
     if len(main) in (0, len(claims)):
-        wanted = [c for c in claims if reading.follows(_WISHED_METRIC, (c.start, c.end))]
+        wanted = [c for c in claims if reading.follows(_WISHED_METRIC, c.span)]
         main = wanted if len(wanted) == 1 else claims
     reading.claims = [c for c in reading.claims if c in main or c.field != "objective.metric"]
 
@@ -94,7 +94,7 @@ def _keep_main(reading: Reading) -> None:
 def _is_reported(reading: Reading, claim: Claim) -> bool:
     after = reading.text.clean[claim.end : claim.end + 20]
     apart = regex(r"\s*(?:too|as well|for information|is secondary)\b").match(after)
-    return apart is not None or reading.follows(_REPORTED, (claim.start, claim.end))
+    return apart is not None or reading.follows(_REPORTED, claim.span)
 
 
 def _read_direction(reading: Reading, claim: Claim) -> None:
@@ -108,10 +108,10 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
         at = claim.end
     if words is None:
         return
-    word, said = (words["up"], Direction.MAXIMIZE) if words["up"] else (words["down"], Direction.MINIMIZE)
+    word, wish = (words["up"], Direction.MAXIMIZE) if words["up"] else (words["down"], Direction.MINIMIZE)
     at += words.start("up") if words["up"] else words.start("down")
     span = min(at, claim.start), max(at + len(word), claim.end)
-    if word in ("best", "top") or said is metric.direction:
+    if word in ("best", "top") or wish is metric.direction:
         reading.claim("objective.direction", metric.direction, span, consume=False)
     elif word.startswith(("maxim", "minim", "highest", "lowest")) and not clean.startswith(_BOUNDS, at):
         better = "higher" if metric.direction is Direction.MAXIMIZE else "lower"
@@ -122,7 +122,7 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
 def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left, metric = reading.text.left, Metric(str(claim.value))
-    bare = r"\d" if reading.follows(_WISHED_TARGET, (claim.start, claim.end)) else r"0?\.\d|\d+\s?%"
+    bare = r"\d" if reading.follows(_WISHED_TARGET, claim.span) else r"0?\.\d|\d+\s?%"
     after = regex(rf"{_AFTER}(?:(?:\s*{_REACH}\s*)+|\s+(?={bare}))\s*{_PERCENT}(?![\w])").match(left, claim.end)
     if after and not reading.precedes(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", after):
         _claim_target(reading, metric, after, (claim.start, after.end()))

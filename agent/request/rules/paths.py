@@ -80,8 +80,8 @@ def find_locations(reading: Reading) -> list[Location]:
     """Everything left to read that looks like a path, URL, hub id or file, in order."""
     characters = zip(reading.text.cased, reading.text.left, strict=True)
     visible = "".join(USED if left == USED else cased for cased, left in characters)
-    found = (_location(visible, match) for match in regex(_LOCATION).finditer(visible))
-    return [location for location in found if location is not None]
+    matches = regex(_LOCATION).finditer(visible)
+    return [location for match in matches if (location := _location(visible, match)) is not None]
 
 
 def _location(visible: str, match: re.Match[str]) -> Location | None:

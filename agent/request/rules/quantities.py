@@ -1,7 +1,6 @@
 """Budget, constraints and seed: numbers that mean something only together with their unit or noun."""
 
 import re
-from collections.abc import Iterable
 
 from agent.request.rules.amounts import NUMBER, UNIT_SECONDS, number, seconds_in, whole
 from agent.request.rules.claims import Reading
@@ -20,7 +19,6 @@ _UNIT = f"(?:{'|'.join(UNIT_SECONDS)})"
 _COMMA_NUMBER = rf"(?:(?<![\w.])\d+,\d{{1,2}}(?!\d)|{NUMBER})"
 _ONE_DURATION = rf"{_COMMA_NUMBER}\s*-?\s*{_UNIT}(?!\w)"
 _GPU = r"(?:vram|gpu|card|graphics|memory|gpu memory|video memory|cuda)"
-_ASSIGNED = r"[\"']?\s*[:=]\s*"
 
 _SEED = (
     r"(?:random[-_ ]?(?:state|seed)|seed)(?:ed|s)?(?: number| value)?[\"']?(?:\s*[=:]\s*|\s+(?:of |is |at |to |by |"
@@ -89,34 +87,41 @@ _LENGTH = (
 
 def read_quantities(reading: Reading) -> None:
     """Claim seed, budget.* and constraints.*; hyperparameters are read elsewhere."""
-    _claim_numbers(reading, "seed", reading.find_all(_SEED))
-    _claim_numbers(reading, "budget.parallel_trials", reading.find_all(_PARALLEL))
+    for match in reading.find_all(_SEED):
+        _claim(reading, "seed", match)
+    for match in reading.find_all(_PARALLEL):
+        _claim(reading, "budget.parallel_trials", match)
     _ask_which(reading, "budget.trials", _TRIALS)
-    _claim_numbers(reading, "budget.trials", (m for m in reading.find_all(_N_TRIALS) if _is_count(reading, m)))
-    _ask_which(reading, "budget.seconds", _UNIT)
-    for names, scale in ((r"(?:seconds|max_seconds|time_limit_s)", 1), ("minutes", 60), ("hours", 3600)):
-        _claim_numbers(reading, "budget.seconds", reading.find_all(rf"{names}{_ASSIGNED}(?P<n>{NUMBER})"), scale)
-    for match in reading.find_all(_TIME):
-        _read_time(reading, match)
+    for match in reading.find_all(_N_TRIALS):
+        if _is_count(reading, match):
+            _claim(reading, "budget.trials", match)
+    _read_times(reading)
     for match in regex(_DOLLARS).finditer(reading.text.left):
         value = number(match["cents"]) / 100 if match["cents"] else _decimal(match["a"] or match["b"])
         reading.claim("budget.llm_usd", whole(value), match)
     for name in ("max_vram_gb", "max_adapter_mb"):
-        assigned = reading.find_all(rf"{name}[\"']?\s*[:=]?\s*(?P<n>{NUMBER})")
-        _claim_numbers(reading, f"constraints.{name}", assigned)
+        for match in reading.find_all(rf"{name}[\"']?\s*[:=]?\s*(?P<n>{NUMBER})"):
+            _claim(reading, f"constraints.{name}", match)
     for match in regex(_SIZE).finditer(reading.text.left):
         _read_size(reading, match)
     for match in reading.find_all(_LENGTH):
         _read_length(reading, match)
 
 
-def _claim_numbers(reading: Reading, name: str, matches: Iterable[re.Match[str]], scale: int = 1) -> None:
-    """Claim the numbers in the matches' groups; one that is taken back on the spot is replaced by its correction."""
-    for match in matches:
-        correction = reading.correction(match.end())
-        value = number(correction["n"] if correction else match[match.lastgroup or 0])
-        end = (correction or match).end()
-        reading.claim(name, whole(value * scale), (match.start(), end))
+def _read_times(reading: Reading) -> None:
+    _ask_which(reading, "budget.seconds", _UNIT)
+    for names, scale in ((r"(?:seconds|max_seconds|time_limit_s)", 1), ("minutes", 60), ("hours", 3600)):
+        for match in reading.find_all(rf"{names}[\"']?\s*[:=]\s*(?P<n>{NUMBER})"):
+            _claim(reading, "budget.seconds", match, scale)
+    for match in reading.find_all(_TIME):
+        _read_time(reading, match)
+
+
+def _claim(reading: Reading, name: str, match: re.Match[str], scale: int = 1, group: str | None = None) -> None:
+    """Claim the number in a match's (last) group, or the one by which it is corrected on the spot."""
+    correction = reading.correction(match.end())
+    value = number(correction["n"] if correction else match[group or match.lastgroup or 0])
+    reading.claim(name, whole(value * scale), (match.start(), (correction or match).end()))
 
 
 def _ask_which(reading: Reading, name: str, units: str) -> None:
@@ -200,9 +205,6 @@ def _read_length(reading: Reading, match: re.Match[str]) -> None:
     if is_time or reading.precedes(rf"\s*(?:{_UNIT}|gb|mb)(?!\w)", match):
         reading.reject("constraints.max_seq_length", match, "a length is a number of tokens")
         return
-    scale = 1024 if match["k"] or match["k2"] else 1
-    correction = reading.correction(match.end())
-    value = number(correction["n"] if correction else match["n"] or match["n2"])
-    if number(match["n"] or match["n2"]) * scale >= 8:
-        end = (correction or match).end()
-        reading.claim("constraints.max_seq_length", whole(value * scale), (match.start(), end))
+    scale, group = 1024 if match["k"] or match["k2"] else 1, "n" if match["n"] else "n2"
+    if number(match[group]) * scale >= 8:
+        _claim(reading, "constraints.max_seq_length", match, scale, group)

@@ -4,7 +4,7 @@ Each reader consumes the words it understood, so that no number is read twice. A
 `read_by_rules` quotes them. Typical cost: a few milliseconds.
 """
 
-from agent.request.draft import Draft, DraftSpec, Quote, Rejected
+from agent.request.draft import Draft, DraftSpec, Quote
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
 from agent.request.rules.edits import merged
@@ -74,13 +74,14 @@ def _draft(reading: Reading) -> Draft:
     _add_direction(reading, settled)
     if any(r.field == "data.train" for r in reading.rejected) and reading.refusal and "task" in settled:
         reading.infer("task", settled.pop("task").value, "what the refused data was to be used for")
-    asked = {question.field for question in reading.questions}
-    settled = {name: claim for name, claim in settled.items() if name not in asked}
+    open_fields = {question.field for question in reading.questions}
+    settled = {name: claim for name, claim in settled.items() if name not in open_fields}
     values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
-    inferred = {name: found for name, found in reading.inferred.items() if name not in asked | values.keys()}
+    taken = open_fields | values.keys()
+    inferred = {name: inference for name, inference in reading.inferred.items() if name not in taken}
     return Draft(
         spec=DraftSpec.model_validate(nested(values | {name: value for name, (value, _) in inferred.items()})),
-        quotes=tuple(Quote(field=n, quote=reading.text.quote(c.start, c.end)) for n, c in settled.items()),
+        quotes=tuple(Quote(field=n, quote=reading.text.quote(*c.span)) for n, c in settled.items()),
         inferred={name: reason for name, (_, reason) in inferred.items()},
         rejected=tuple(reading.rejected),
         questions=tuple(reading.questions[:MAX_QUESTIONS]),
@@ -93,16 +94,11 @@ def _draft(reading: Reading) -> Draft:
 
 def _usable(reading: Reading, settled: dict[str, Claim]) -> dict[str, Claim]:
     """The claims whose values can be used; the others are rejected with the rule they break."""
-    usable = {}
     metric = settled["objective.metric"].value if "objective.metric" in settled else None
-    for name, claim in settled.items():
-        rule = problem(name, claim.value, metric)
-        if rule is None:
-            usable[name] = claim
-        else:
-            quote = reading.text.quote(claim.start, claim.end)
-            reading.rejected.append(Rejected(field=name, quote=quote, reason=rule))
-    return usable
+    broken = {name: rule for name, claim in settled.items() if (rule := problem(name, claim.value, metric))}
+    for name, rule in broken.items():
+        reading.reject(name, settled[name].span, rule)
+    return {name: claim for name, claim in settled.items() if name not in broken}
 
 
 def _add_direction(reading: Reading, settled: dict[str, Claim]) -> None:
@@ -110,6 +106,6 @@ def _add_direction(reading: Reading, settled: dict[str, Claim]) -> None:
     metric = settled.get("objective.metric")
     if metric is None:
         settled.pop("objective.direction", None)
-    elif "objective.direction" not in settled and not any(q.field == "objective.direction" for q in reading.questions):
+    elif "objective.direction" not in (*settled, *(question.field for question in reading.questions)):
         direction = Metric(str(metric.value)).direction
         settled["objective.direction"] = Claim("objective.direction", direction, metric.start, metric.end)

@@ -37,9 +37,9 @@ _BETWEEN_NUMBERS = {
 
 
 @cache
-def regex(pattern: str, flags: int = 0) -> re.Pattern[str]:
+def regex(pattern: str) -> re.Pattern[str]:
     """`pattern` compiled once, when it is first needed: a long one takes milliseconds."""
-    return re.compile(pattern, flags)
+    return re.compile(pattern)
 
 
 class Text:
