@@ -14,13 +14,13 @@ TEXT_METRICS = {Metric.EXACT_MATCH: exact_match, Metric.ROUGE_L: rouge_l, Metric
 
 def generated_text(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row]) -> Judged:
     """Items of exact_match, rouge_l or bleu, and the other two of the same texts."""
-    asked = prompts(tokenizer, rows, spec.max_seq_length)
-    written = generate(model, tokenizer, asked, spec.max_new_tokens, spec.batch_size)
+    encoded = prompts(tokenizer, rows, spec.max_seq_length)
+    answers = generate(model, tokenizer, encoded, spec.max_new_tokens, spec.batch_size)
     references = [reference_text(row) for row in rows]
     items = {
         metric: [
             Item(reference=reference, prediction=text, value=value(reference, text))
-            for reference, text in zip(references, written, strict=True)
+            for reference, text in zip(references, answers, strict=True)
         ]
         for metric, value in TEXT_METRICS.items()
     }

@@ -51,5 +51,5 @@ def _check(spec: EvalSpec) -> None:
             "Use reward_accuracy or accuracy.",
         )
     if spec.metric not in TERMS[spec.task].metrics:
-        known = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
-        raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {known}.")
+        metrics = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
+        raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {metrics}.")

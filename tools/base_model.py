@@ -117,11 +117,11 @@ def find_base_model(
     here, up to about ten seconds for the hub.
     Raises InputError with code unknown_model, gated_model, hub_offline, no_safetensors, missing_model or unsafe_path.
     """
-    wanted = full_name(name)
-    if wanted == TINY_CAUSAL:
+    model = full_name(name)
+    if model == TINY_CAUSAL:
         return _directory_facts(TINY_CAUSAL, _tiny_causal(cache or cache_directory()), param, "built here")
-    if _is_local(wanted, roots):
-        directory = confined(param, wanted, roots)
+    if _is_local(model, roots):
+        directory = confined(param, model, roots)
         if not directory.is_dir():
             raise InputError(
                 param,
@@ -129,18 +129,18 @@ def find_base_model(
                 "Check the path, or give a hub id such as Qwen/Qwen3-0.6B.",
                 code="missing_model",
             )
-        return _directory_facts(wanted, directory, param, "local directory")
-    if not is_hub_id(wanted):
+        return _directory_facts(model, directory, param, "local directory")
+    if not is_hub_id(model):
         raise InputError(
             param,
             f"{name!r} is neither a local directory nor a hub id (OWNER/NAME).",
             "Give a directory that exists, or an id such as Qwen/Qwen3-0.6B.",
             code="unknown_model",
         )
-    if Path(wanted).suffix and (roots[0] / wanted).is_file():
-        rule = f"a local base model must be a directory, and {wanted!r} is a file."
+    if Path(model).suffix and (roots[0] / model).is_file():
+        rule = f"a local base model must be a directory, and {model!r} is a file."
         raise InputError(param, rule, "Name the directory that holds config.json, or a hub id.", code="unknown_model")
-    return _cached(wanted, param) or _packaged(wanted, param) or _from_hub(wanted, param)
+    return _cached(model, param) or _packaged(model, param) or _from_hub(model, param)
 
 
 def cache_directory() -> Path:
@@ -220,15 +220,15 @@ def _weight_files(directory: Path, param: str) -> list[Path]:
         files = sorted(directory.glob("*.safetensors"))
     missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
-        found = f"{missing[0]} is missing" if missing else "there is none"
-        raise _no_safetensors(param, f"in {directory} {found}")
+        problem = f"{missing[0]} is missing" if missing else "there is none"
+        raise _no_safetensors(param, f"in {directory} {problem}")
     return files
 
 
-def _no_safetensors(param: str, found: str) -> InputError:
+def _no_safetensors(param: str, problem: str) -> InputError:
     return InputError(
         param,
-        f"the weights must be safetensors files (pickled weights can run code), but {found}.",
+        f"the weights must be safetensors files (pickled weights can run code), but {problem}.",
         "Convert the model with `save_pretrained`, or choose one that has safetensors.",
         code="no_safetensors",
     )
@@ -277,8 +277,8 @@ def _shape(config: Mapping[str, Any]) -> dict[str, Any]:
     text: Mapping[str, Any] = nested if isinstance(nested, dict) else config
 
     def first(*names: str) -> int | None:
-        found = next((text[n] for n in names if isinstance(text.get(n), int) and text[n] > 0), None)
-        return None if found is None else int(found)
+        value = next((text[n] for n in names if isinstance(text.get(n), int) and text[n] > 0), None)
+        return None if value is None else int(value)
 
     positions = first("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
     if positions is not None and text.get("model_type") in POSITIONS_BEFORE_FIRST:
@@ -324,7 +324,7 @@ def _from_hub(name: str, param: str) -> BaseModelFacts:
 
 def parameters_in_name(name: str) -> int | None:
     """The size a model's name states ("Qwen3-0.6B" is 600,000,000), or None."""
-    found = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", name.rsplit("/", 1)[-1], re.IGNORECASE)
-    if found is None:
+    size = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([bm])(?![a-z])", name.rsplit("/", 1)[-1], re.IGNORECASE)
+    if size is None:
         return None
-    return round(float(found[1]) * (1e9 if found[2].lower() == "b" else 1e6))
+    return round(float(size[1]) * (1e9 if size[2].lower() == "b" else 1e6))

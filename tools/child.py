@@ -56,8 +56,8 @@ def kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
 
     Without grace it is killed unasked: nothing that it would do on being asked could be done.
     """
-    asked = [(signal.SIGTERM, grace_seconds)] if grace_seconds > 0.0 else []
-    for sign, patience in (*asked, (signal.SIGKILL, 10.0)):
+    polite = [(signal.SIGTERM, grace_seconds)] if grace_seconds > 0.0 else []
+    for sign, patience in (*polite, (signal.SIGKILL, 10.0)):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         try:

@@ -147,8 +147,8 @@ def estimate(
 
 def trials_at_once(spec: TaskSpec, machine: Machine) -> int:
     """How many trials run side by side: as many as asked for, at most one a GPU."""
-    asked = min(spec.budget.parallel_trials, spec.budget.trials)
-    return min(asked, len(machine.gpus)) if machine.device == "cuda" else asked
+    n_slots = min(spec.budget.parallel_trials, spec.budget.trials)
+    return min(n_slots, len(machine.gpus)) if machine.device == "cuda" else n_slots
 
 
 def trial_cost(
@@ -310,10 +310,10 @@ def _remembered(cache: Path, machine: Machine, measure: Callable[[], float]) -> 
     """
     threads = os.environ.get("OMP_NUM_THREADS", "")
     file = cache / f"matmul-{min(machine.cpu_cores, int(threads)) if threads.isdigit() else machine.cpu_cores}.json"
-    known = 0.0
+    remembered = 0.0
     with suppress(OSError, ValueError, KeyError, TypeError):
-        known = float(json.loads(file.read_text(encoding="utf-8"))["flops_per_second"])
-    best = max(measure(), known if known < ABSURD_FLOPS else 0.0)
+        remembered = float(json.loads(file.read_text(encoding="utf-8"))["flops_per_second"])
+    best = max(measure(), remembered if remembered < ABSURD_FLOPS else 0.0)
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"flops_per_second": best}), encoding="utf-8")

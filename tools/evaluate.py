@@ -45,7 +45,7 @@ def evaluate_adapter(
     if max_rows is not None and max_rows < 1:
         raise InputError("max_rows", f"must be 1 or more, got {max_rows}.", "Leave it out to score all rows.")
     facts = read_facts(adapter)
-    wanted = _metric(metric, TERMS[facts.task].metrics)
+    chosen = _metric(metric, TERMS[facts.task].metrics)
     table = load_table(data, "data", roots)
     rows = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data").rows
     with tempfile.TemporaryDirectory() as scratch:
@@ -54,7 +54,7 @@ def evaluate_adapter(
         saved = load_saved(adapter)
         spec = EvalSpec(
             task=facts.task,
-            metric=wanted,
+            metric=chosen,
             file=file,
             labels=facts.labels,
             max_seq_length=facts.max_seq_length,
@@ -64,7 +64,7 @@ def evaluate_adapter(
     return Evaluation(
         adapter=adapter,
         data=data,
-        metric=wanted,
+        metric=chosen,
         score=result.score,
         ci95=interval(result),
         n_rows=len(result.items),

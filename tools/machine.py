@@ -93,12 +93,12 @@ def parse_nvidia_smi(text: str, visible: str | None) -> tuple[Gpu, ...]:
     (a device that has fallen off the bus) are left out.
     """
     rows = [[cell.strip() for cell in line.split(",")] for line in text.splitlines()]
-    known = {row[0]: row for row in rows if len(row) == len(GPU_QUERY) and row[3].isdigit()}
+    row_of = {row[0]: row for row in rows if len(row) == len(GPU_QUERY) and row[3].isdigit()}
     if visible is None:
-        return tuple(_gpu(row) for row in known.values())
+        return tuple(_gpu(row) for row in row_of.values())
     chosen = []
     for wanted in (part.strip() for part in visible.split(",")):
-        row = known.get(wanted) or next((r for r in known.values() if wanted and r[1].startswith(wanted)), None)
+        row = row_of.get(wanted) or next((r for r in row_of.values() if wanted and r[1].startswith(wanted)), None)
         if row is None:
             break  # CUDA stops at the first entry it does not know; an empty value or -1 hides all
         chosen.append(_gpu(row))
@@ -168,12 +168,12 @@ def _torch_build() -> tuple[str | None, str | None]:
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
         return None, None
-    found: dict[str, str] = {}
+    constants: dict[str, str] = {}
     for line in (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition("=")
-        found.setdefault(name.partition(":")[0].strip(), value.strip().strip("'\""))
-    cuda = found.get("cuda", "None")
-    return found.get("__version__"), None if cuda in ("None", "") else cuda
+        constants.setdefault(name.partition(":")[0].strip(), value.strip().strip("'\""))
+    cuda = constants.get("cuda", "None")
+    return constants.get("__version__"), None if cuda in ("None", "") else cuda
 
 
 def _first_line(path: Path) -> str:

@@ -44,10 +44,10 @@ class SealBroken(TunewrightError):
 def open_test(spec: OpenTestSpec) -> OpenedTest:
     """Score every model on the sealed test rows. Raises SealBroken if their fingerprint differs from the plan's."""
 
-    found = hashlib.sha256(spec.evaluate.file.read_bytes()).hexdigest()
-    if found != spec.test_sha256:
+    digest = hashlib.sha256(spec.evaluate.file.read_bytes()).hexdigest()
+    if digest != spec.test_sha256:
         raise SealBroken(
-            f"the test rows in {spec.evaluate.file} must have sha256 {spec.test_sha256[:12]}, found {found[:12]}. "
+            f"the test rows in {spec.evaluate.file} must have sha256 {spec.test_sha256[:12]}, found {digest[:12]}. "
             "They were changed after the plan was approved; start a new study."
         )
     started = time.monotonic()

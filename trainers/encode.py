@@ -29,10 +29,10 @@ def escaped(text: str, specials: Iterable[str]) -> str:
 
 def stop_ids(tokenizer: Any, model: Any = None) -> frozenset[int]:
     """Tokens that end a generation: the tokenizer's end-of-text token and those of the model's generation config."""
-    found = {tokenizer.eos_token_id}
+    ids = {tokenizer.eos_token_id}
     configured = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
-    found.update(configured if isinstance(configured, list) else [configured])
-    return frozenset(i for i in found if i is not None)
+    ids.update(configured if isinstance(configured, list) else [configured])
+    return frozenset(i for i in ids if i is not None)
 
 
 def start_ids(tokenizer: Any) -> list[int]:
@@ -123,8 +123,8 @@ def _has_markers(template: str | dict[str, str]) -> bool:
 
 def _turn_by_turn(tokenizer: Any, messages: Messages) -> tuple[list[int], list[bool]]:
     def render(upto: int, prompt: bool) -> str:
-        shown = list(messages[:upto])
-        return str(tokenizer.apply_chat_template(shown, tokenize=False, add_generation_prompt=prompt)) if shown else ""
+        start = list(messages[:upto])
+        return str(tokenizer.apply_chat_template(start, tokenize=False, add_generation_prompt=prompt)) if start else ""
 
     full = render(len(messages), prompt=False)
     turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]

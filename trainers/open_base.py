@@ -157,10 +157,9 @@ def hub_errors(name: str, param: str = "base_model", revision: str | None = None
         hint = f"Accept them at https://huggingface.co/{name} and set HF_TOKEN, or choose an open model."
         raise InputError(param, rule, hint, code="gated_model") from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
-        rule = f"the hub has no model {name!r} (or it is private), and there is no such directory."
-        hint = (
-            "Check the spelling at https://huggingface.co/models, set HF_TOKEN if it is private, or name a directory."
-        )
+        at = f" at {revision}" if revision else ""
+        rule = f"the hub has no model {name!r}{at} (or it is private), and there is no such directory."
+        hint = "Check the spelling at https://huggingface.co/models, set HF_TOKEN, or name a directory."
         raise InputError(param, rule, hint, code="unknown_model") from error
     except (transport, OSError, ValueError) as error:
         rule = f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__})."

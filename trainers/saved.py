@@ -91,8 +91,8 @@ def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = No
 def base_directory(facts: SavedFacts) -> str:
     """Where the base model is now: where it was, or where the embedded models are in this installation."""
 
-    if not Path(facts.base_path).is_dir() and facts.base_model == MINILM and (found := minilm_path()):
-        return str(found)
+    if not Path(facts.base_path).is_dir() and facts.base_model == MINILM and (packaged := minilm_path()):
+        return str(packaged)
     return facts.base_path
 
 

@@ -188,8 +188,8 @@ def is_fixed(parameter: Parameter) -> bool:
 def describe(parameter: Parameter) -> str:
     """The parameter's range in words: "between 1e-05 and 0.003 (log)", "one of 4, 8, 16"."""
     if isinstance(parameter, CategoricalParameter):
-        shown = ", ".join(str(choice) for choice in parameter.choices)
-        return shown if len(parameter.choices) == 1 else f"one of {shown}"
+        values = ", ".join(str(choice) for choice in parameter.choices)
+        return values if len(parameter.choices) == 1 else f"one of {values}"
     kind = "a whole number " if isinstance(parameter, IntParameter) else ""
     return f"{kind}between {parameter.low:g} and {parameter.high:g}" + (" (log)" if parameter.log else "")
 

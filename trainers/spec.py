@@ -250,7 +250,7 @@ else:
         __base__=CommonSearch,
         __module__=__name__,
         __doc__="What the user says about hyperparameters, on top of the default space. Unset ones keep their default "
-        "range; those of one task are declared in `TERMS`.",
+        "range.",
         **{
             name: (SearchValue | None, Field(None, description=description))
             for terms in TERMS.values()
@@ -337,11 +337,11 @@ class TaskSpec(Closed):
     def _consistent(self) -> "TaskSpec":
         metrics, losses = TERMS[self.task].metrics, TERMS[self.task].losses
         if self.loss not in (losses or (None,)):
-            known = f"one of {', '.join(losses)}" if losses else "left out"
-            raise ValueError(f"loss of a {self.task} study must be {known}, got {self.loss}")
+            choices = f"one of {', '.join(losses)}" if losses else "left out"
+            raise ValueError(f"loss of a {self.task} study must be {choices}, got {self.loss}")
         if self.objective.metric not in metrics:
-            known = ", ".join(metrics)
-            raise ValueError(f"metric of a {self.task} study must be one of {known}, got {self.objective.metric}")
+            choices = ", ".join(metrics)
+            raise ValueError(f"metric of a {self.task} study must be one of {choices}, got {self.objective.metric}")
         return self
 
 

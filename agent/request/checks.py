@@ -80,8 +80,8 @@ def check_objective(work: Working) -> None:
         rule = "win_rate needs a judge model, which is not available in this version."
         work.lack("objective.metric", rule, "Use reward_accuracy.")
     elif metric is not None and task is not None and metric not in TERMS[task].metrics:
-        known = ", ".join(m for m in TERMS[task].metrics if m is not Metric.WIN_RATE)
-        rule = f"must be one of {known} for {task}, got {metric}."
+        metrics = ", ".join(m for m in TERMS[task].metrics if m is not Metric.WIN_RATE)
+        rule = f"must be one of {metrics} for {task}, got {metric}."
         work.reject("objective.metric", rule, f"Use {TERMS[task].metrics[0]}.")
     metric, direction = work.get("objective.metric"), work.get("objective.direction")
     if metric is not None and direction is not None and direction is not metric.direction:

@@ -91,9 +91,9 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
         work.fail(error)
         return None
     if base.name != named:
-        known = work.provenance["base_model"]
+        provenance = work.provenance["base_model"]
         work.values["base_model"] = base.name
-        work.provenance["base_model"] = known.model_copy(update={"reason": f"{named} is short for {base.name}"})
+        work.provenance["base_model"] = provenance.model_copy(update={"reason": f"{named} is short for {base.name}"})
     if base.model_type in NOT_CAUSAL and task is not None and TRAINED[task].language_model:
         rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
         work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")

@@ -110,9 +110,9 @@ def memory_limit(spec: TaskSpec, machine: Machine) -> tuple[float, str]:
         limit, owner = max(gpu.memory_mb for gpu in machine.gpus) * GPU_SHARE, "the GPU has"
     else:
         limit, owner = float(machine.free_memory_mb), "this machine has free"
-    asked = spec.constraints.max_vram_gb
-    if asked is not None and machine.device == "cuda" and asked * 1024 < limit:
-        return asked * 1024, "the limit (max_vram_gb) is"
+    limit_gb = spec.constraints.max_vram_gb
+    if limit_gb is not None and machine.device == "cuda" and limit_gb * 1024 < limit:
+        return limit_gb * 1024, "the limit (max_vram_gb) is"
     return limit, owner
 
 

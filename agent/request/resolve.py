@@ -100,11 +100,11 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     space = fit_adapter_limit(work, spec, space, base)
     flops = training_flops(facts.machine, cache_directory())
     check_feasible(work, spec, space, base, profiled.profile, facts.machine, flops)
-    found = estimate(spec, space, base, profiled.profile, facts.machine, flops, llm=settings.llm)
-    check_disk(work, found.adapter_mb, settings.home)
+    expected = estimate(spec, space, base, profiled.profile, facts.machine, flops, llm=settings.llm)
+    check_disk(work, expected.adapter_mb, settings.home)
     trials_given = work.is_users("budget.trials")
-    work.notes += data_notes(spec, profiled.profile, found, facts.machine, trials_given=trials_given)
-    return replace(facts, space=space, estimate=found, past=_past(work, spec, space, settings))
+    work.notes += data_notes(spec, profiled.profile, expected, facts.machine, trials_given=trials_given)
+    return replace(facts, space=space, estimate=expected, past=_past(work, spec, space, settings))
 
 
 def _past(work: Working, spec: TaskSpec, space: Space, settings: Settings) -> Past | None:

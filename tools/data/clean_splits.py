@@ -54,12 +54,12 @@ def clean_splits(
         raise InputError("data.train", rule, "Give more varied rows, or separate files.", code="too_few_rows")
     kept, after = _without_leaks(train, cuts, task, notes)
     _check_enough(kept, source)
-    found = {**before.also_in, **after.also_in}
+    also_in = {**before.also_in, **after.also_in}
     duplicates = DuplicateProfile(
         exact_within_train=len(repeats),
         near_within_train=len({later for _, later in links}),
-        train_rows_also_in_validation=found["validation"],
-        train_rows_also_in_test=found["test"],
+        train_rows_also_in_validation=also_in["validation"],
+        train_rows_also_in_test=also_in["test"],
         longest_shared_span=max(before.longest_span, after.longest_span),
         removed_from_train=len(repeats) + before.n_removed + after.n_removed,
     )

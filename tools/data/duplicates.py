@@ -106,14 +106,14 @@ def twins_across(train: Sequence[str], judged: Sequence[str], *, near: bool = Tr
     for i, own in sorted(shingles.items()):
         for shingle in _prefix(own, order):
             index[shingle].append(i)
-    found: dict[int, int] = {}
+    contained: dict[int, int] = {}
     for t, text in enumerate(train):
         if t not in exact and (held := _shingles(text)):
             candidates = sorted({i for shingle in held if shingle in index for i in index[shingle]})
             twin = next((i for i in candidates if len(held & shingles[i]) >= THRESHOLD * len(shingles[i])), None)
             if twin is not None:
-                found[t] = twin
-    return Twins(exact, found)
+                contained[t] = twin
+    return Twins(exact, contained)
 
 
 def longest_shared_span(a: str, b: str) -> int:
@@ -131,10 +131,10 @@ def affordable(texts: Sequence[str]) -> bool:
 
 def _shingles(text: str) -> frozenset[int]:
     """Hashes of the runs of SHINGLE_WORDS words; empty for texts of fewer than MIN_WORDS words."""
-    found = words(text)
-    if len(found) < MIN_WORDS:
+    own = words(text)
+    if len(own) < MIN_WORDS:
         return frozenset()
-    return frozenset(map(hash, zip(*(found[i:] for i in range(SHINGLE_WORDS)), strict=False)))
+    return frozenset(map(hash, zip(*(own[i:] for i in range(SHINGLE_WORDS)), strict=False)))
 
 
 def _rarity(shingles: Sequence[frozenset[int]]) -> Counter[int]:

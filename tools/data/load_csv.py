@@ -21,14 +21,14 @@ def parse_csv(text: str, name: str, param: str, notes: tuple[str, ...] = (), *, 
     separated text whose quotes do not pair up is read with quotes as plain characters, and a note says so.
     """
     delimiter = "\t" if tabs else _delimiter(text)
-    found = [] if tabs or delimiter in (",", _NO_DELIMITER) else [f"columns are separated by {delimiter!r}"]
+    remarks = [] if tabs or delimiter in (",", _NO_DELIMITER) else [f"columns are separated by {delimiter!r}"]
     try:
         lines = list(_records(text, delimiter, csv.QUOTE_MINIMAL, name, param))
     except InputError:
         if delimiter != "\t":
             raise
         lines = list(_records(text, delimiter, csv.QUOTE_NONE, name, param))
-        found.append("quotes are read as plain characters")
+        remarks.append("quotes are read as plain characters")
     header = _header(lines, name, param)
     rows: list[Row] = []
     for number, cells in lines[1:]:
@@ -37,7 +37,7 @@ def parse_csv(text: str, name: str, param: str, notes: tuple[str, ...] = (), *, 
             hint = "Quote cells that hold the separator, or mend that line."
             raise InputError(param, rule, hint, code="ragged")
         rows.append(dict(zip(header, cells, strict=True)))
-    return Parsed(header, rows, notes=(*notes, *found))
+    return Parsed(header, rows, notes=(*notes, *remarks))
 
 
 def _delimiter(text: str) -> str:

@@ -22,21 +22,21 @@ def load_hub(name: str, param: str) -> Table:
     datasets.disable_progress_bars()
     try:
         with contextlib.nullcontext() if revision else _cache_only():
-            found = datasets.load_dataset(name, revision=revision)
+            data_set = datasets.load_dataset(name, revision=revision)
     except Exception as error:  # of the hub, of the transport (httpx, httpx2, requests) and of every file format
         reason = str(error).strip().split("\n")[0][:300].rstrip(".") or type(error).__name__
         raise _unavailable(name, param, reason) from error
-    return hub_table(found, name, revision, param)
+    return hub_table(data_set, name, revision, param)
 
 
 def hub_table(
-    found: "datasets.DatasetDict",  # type: ignore[name-defined]  # noqa: F821
+    data_set: "datasets.DatasetDict",  # type: ignore[name-defined]  # noqa: F821
     name: str,
     revision: str | None,
     param: str,
 ) -> Table:
     """The table of a loaded data set: images and audio left out, class indices as class names, splits by our names."""
-    by_split = {SPLIT_NAMES.get(split, split): part for split, part in found.items()}
+    by_split = {SPLIT_NAMES.get(split, split): part for split, part in data_set.items()}
     train = by_split.pop("train") if "train" in by_split else by_split.pop(next(iter(by_split)))
     rows, notes = checked(_rows(train, name, param), param)
     splits = {s: checked(_rows(part, name, param), param)[0] for s, part in by_split.items() if s in SPLIT_NAMES}

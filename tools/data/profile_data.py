@@ -78,7 +78,7 @@ def profile(
         seed=seed,
     )
     digests = {s: hashlib.sha256(canonical_jsonl(rows)).hexdigest() for s, rows in splits.items()}
-    found = DataProfile(
+    data_profile = DataProfile(
         task=task,
         sources=read.sources,
         columns=read.detected.columns,
@@ -94,7 +94,7 @@ def profile(
         special_token_rows=n_control,
         notes=(*notes, *length_notes),
     )
-    return Profiled(found, splits)
+    return Profiled(data_profile, splits)
 
 
 def _read(data: Data, task: Task | None, roots: tuple[Path, ...], seed: int) -> _Read:

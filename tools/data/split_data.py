@@ -44,7 +44,7 @@ def cut(
     by_stratum: dict[str, list[list[int]]] = defaultdict(list)
     for group in members.values():
         by_stratum[Counter(strata[i] for i in group).most_common(1)[0][0]].append(group)
-    found: dict[str, list[int]] = {"test": [], "validation": []}
+    indices_of: dict[str, list[int]] = {"test": [], "validation": []}
     wanted = [name for name, is_wanted in (("test", test), ("validation", validation)) if is_wanted]
     carry = dict.fromkeys(wanted, 0.0)
     for stratum in sorted(by_stratum):
@@ -54,10 +54,10 @@ def cut(
             exact = n_rows * share + carry[name]
             quota = max(round(exact), 1 if n_rows >= MIN_CLASS_ROWS else 0)
             taken, left = _take(left, quota)
-            found[name] += [i for group in taken for i in group]
+            indices_of[name] += [i for group in taken for i in group]
             carry[name] = max(-0.5, min(0.5, exact - sum(map(len, taken))))
-    apart = {i for indices in found.values() for i in indices}
-    order = {name: sorted(indices, key=lambda i: (ranks[i], i)) for name, indices in found.items()}
+    apart = {i for indices in indices_of.values() for i in indices}
+    order = {name: sorted(indices, key=lambda i: (ranks[i], i)) for name, indices in indices_of.items()}
     train = sorted((i for i in range(len(rows)) if i not in apart), key=lambda i: (ranks[i], i))
     return Cut(train=train, validation=order["validation"], test=order["test"])
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tools.data.decode_text import decode
 from tools.data.load_csv import parse_csv
 from tools.data.load_data import load_table
-from tools.data.load_hub import table_of
+from tools.data.load_hub import hub_table
 from tools.data.load_json import parse_jsonl
 from tools.data.table import MAX_CELL_CHARS, Table, canonical_jsonl
 from trainers.errors import InputError
@@ -252,7 +252,7 @@ def test_hub_data_sets_give_class_names_and_splits() -> None:
     datasets = pytest.importorskip("datasets")
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
     part = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, -1]}, features=features)
-    table = table_of(datasets.DatasetDict({"train": part, "valid": part}), "owner/name", "abc", "data.train")
+    table = hub_table(datasets.DatasetDict({"train": part, "valid": part}), "owner/name", "abc", "data.train")
     assert table.rows == [{"text": "a", "label": "yes"}, {"text": "b", "label": None}]
     assert list(table.splits) == ["validation"]
     assert table.source.revision == "abc"

@@ -116,7 +116,7 @@ def _split_dialogue(prompt: str, chosen: str, rejected: str) -> Row:
     """The pair; without a prompt, whole dialogues in Anthropic's `Human:` / `Assistant:` form are cut before the last
     answer."""
     mark = "\n\nAssistant:"
-    (head, found, good), (other, _, bad) = chosen.rpartition(mark), rejected.rpartition(mark)
-    if not prompt and found and head == other:
+    (head, marked, good), (other, _, bad) = chosen.rpartition(mark), rejected.rpartition(mark)
+    if not prompt and marked and head == other:
         return {"prompt": head + mark, "chosen": good, "rejected": bad}
     return {"prompt": prompt, "chosen": chosen, "rejected": rejected}

@@ -76,10 +76,10 @@ class TaskRows(ABC):
         purpose, else the whole row.
         """
         if isinstance(turns := row.get("messages"), list):
-            asked = normalised("\n".join(turn["content"] for turn in turns if turn["role"] == "user"))
+            text = normalised("\n".join(turn["content"] for turn in turns if turn["role"] == "user"))
         else:
-            asked = normalised(str(row.get("prompt", "")))
-        return asked if len(asked.split()) >= 6 else whole_text(row)
+            text = normalised(str(row.get("prompt", "")))
+        return text if len(text.split()) >= 6 else whole_text(row)
 
     def length(self, row: Row, count: Callable[[str], int]) -> int:
         """Tokens of a whole training example; `count` gives those of a text. One more ends what is learnt."""
