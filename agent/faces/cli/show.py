@@ -86,7 +86,7 @@ def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"study": study.study_id, "trials": [t.model_dump(mode="json") for t in trials]}))
     else:
-        print_words(study_text(card))
+        print_words(studies_text([card]))
         print_words(trials_text(cards, card.metric, trials[0].config if trials else {}))
 
 
