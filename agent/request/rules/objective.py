@@ -85,22 +85,17 @@ def _is_reported(reading: Reading, claim: Claim) -> bool:
 
 def _read_direction(reading: Reading, claim: Claim) -> None:
     clean, metric = reading.text.clean, Metric(str(claim.value))
-    before = reading.before(claim.start, 48)
-    up, down = (
-        rf"(?<![\w-])(?P<up>{_UP})(?![\w-])[^,;]*$",
-        rf"(?<![\w-])(?P<down>{_DOWN})(?![\w-])[^,;]*$",
-    )
-    words, at = regex(f"{up}|{down}").search(before), claim.start - len(before)
+    before, wish = reading.before(claim.start, 48), rf"(?:(?P<maximize>{_UP})|(?P<minimize>{_DOWN}))"
+    words, at = regex(rf"(?<![\w-]){wish}(?![\w-])[^,;]*$").search(before), claim.start - len(before)
     if words is None:
-        verbs = r"\s*(?:is |as |should be |must be )*"
-        words = regex(rf"{verbs}(?:(?P<up>{_UP})|(?P<down>{_DOWN}))(?!\w)").match(clean[claim.end :])
-        at = claim.end
+        verbs, at = r"\s*(?:is |as |should be |must be )*", claim.end
+        words = regex(rf"{verbs}{wish}(?!\w)").match(clean[claim.end :])
     if words is None:
         return
-    word, wish = (words["up"], Direction.MAXIMIZE) if words["up"] else (words["down"], Direction.MINIMIZE)
-    at += words.start("up") if words["up"] else words.start("down")
+    direction = Direction(str(words.lastgroup))
+    word, at = words[direction], at + words.start(direction)
     span = min(at, claim.start), max(at + len(word), claim.end)
-    if word in ("best", "top") or wish is metric.direction:
+    if word in ("best", "top") or direction is metric.direction:
         reading.claim("objective.direction", metric.direction, span, consume=False)
     elif word.startswith(("maxim", "minim", "highest", "lowest")) and not clean.startswith(_BOUNDS, at):
         better = "higher" if metric.direction is Direction.MAXIMIZE else "lower"
