@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from agent.desk.desk import Desk
 from agent.errors import TunewrightError
 from agent.faces.http.page import look, reading
-from agent.faces.http.problems import status_of, told
+from agent.faces.http.problems import error_detail, status_of
 
 CHUNK = "hx-request"
 """htmx sends this header: it asks for the changing part of a page alone."""
@@ -38,7 +38,7 @@ class Pages:
         try:
             return _html(render(template, **frame, **context()), 200)
         except TunewrightError as error:
-            return _html(render("error.html", **frame, problem=told(error)), status_of(error))
+            return _html(render("error.html", **frame, problem=error_detail(error)), status_of(error))
 
     def frame(self, request: Request) -> dict[str, Any]:
         """What a whole page has around its changing part. The focus moves to where the page begins, once."""

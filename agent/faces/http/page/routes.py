@@ -8,14 +8,14 @@ from starlette.responses import HTMLResponse, Response
 
 from agent.desk.chat.conversation import Conversation
 from agent.errors import TunewrightError
-from agent.faces.http.conversations import ConversationId, Message, OnPlan, opened
+from agent.faces.http.conversations import ConversationId, Message, OnPlan, conversation_of
 from agent.faces.http.page.render import Pages, render
 from agent.faces.http.page.study_pages import report_page, study_page, trial_page
 from agent.faces.http.page.talk import Talk
 from agent.faces.http.page.view import View
-from agent.faces.http.problems import told
+from agent.faces.http.problems import error_detail
 from agent.faces.http.service import Service
-from agent.faces.http.sse import stream
+from agent.faces.http.streams import EventStream
 from agent.faces.http.studies import StudyId, TrialNumber
 from agent.faces.http.turns import Turns
 
@@ -78,7 +78,7 @@ def _chat(routes: APIRouter, service: Service, pages: Pages, talk: Talk) -> None
     desk, page = pages.desk, pages.show
 
     def shown(request: Request, conversation: Conversation, error: TunewrightError | None = None) -> Response:
-        problem = {"problem": told(error)} if error else {}
+        problem = {"problem": error_detail(error)} if error else {}
         response = page(request, "chat.html", lambda: talk.context(conversation) | problem)
         response.headers["hx-replace-url"] = f"/chats/{conversation.conversation_id}"
         return response
@@ -101,12 +101,12 @@ def _chat(routes: APIRouter, service: Service, pages: Pages, talk: Talk) -> None
     @routes.get("/chats/{conversation_id}")
     def chat(request: Request, conversation_id: ConversationId) -> Response:
         """One that has."""
-        return page(request, "chat.html", lambda: talk.context(opened(desk, conversation_id, "web")))
+        return page(request, "chat.html", lambda: talk.context(conversation_of(desk, conversation_id, "web")))
 
     @routes.get("/chats/{conversation_id}/reply")
     def reply(conversation_id: ConversationId) -> Response:
         """The reply under way, as it comes."""
-        return stream(service, talk.reply(conversation_id))
+        return EventStream(service, talk.reply(conversation_id))
 
     @routes.post("/chats")
     def first(request: Request, said: Message) -> Response:
@@ -117,7 +117,7 @@ def _chat(routes: APIRouter, service: Service, pages: Pages, talk: Talk) -> None
     @routes.post("/chats/{conversation_id}")
     def say(request: Request, conversation_id: ConversationId, said: Message) -> Response:
         """Go on with it."""
-        return turn(request, opened(desk, conversation_id, "web"), said.text, lambda it: it.say(said.text))
+        return turn(request, conversation_of(desk, conversation_id, "web"), said.text, lambda it: it.say(said.text))
 
     @routes.post("/chats/{conversation_id}/{verb}")
     def decide(
@@ -130,7 +130,7 @@ def _chat(routes: APIRouter, service: Service, pages: Pages, talk: Talk) -> None
         words = "Yes, start plan {}." if verb == "approve" else "No, not plan {}."
         return turn(
             request,
-            opened(desk, conversation_id, "web"),
+            conversation_of(desk, conversation_id, "web"),
             words.format(meant.plan_hash.removeprefix("sha256:")[:12]),
             lambda it: it.approve(meant.plan_hash) if verb == "approve" else it.decline(meant.plan_hash),
         )
