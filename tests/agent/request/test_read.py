@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from agent.llm.scripted import ScriptedChat
 
 from agent.llm.open import Planner
 from agent.request.draft import Draft, DraftSpec, Quote
 from agent.request.read import MAX_REQUEST_CHARS, read_request
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.errors import InputError
 
 
