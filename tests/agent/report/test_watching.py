@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from agent.llm.scripted import ScriptedChat
+from tests.fakes.scripted_chat import ScriptedChat
 from pydantic import BaseModel
 
 from agent.errors import ObserverGone
