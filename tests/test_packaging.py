@@ -62,7 +62,7 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
     done = in_wheel(wheel, "-c", code, *names)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
-    for pattern in ("agent/report/*.j2", "agent/request/rules/*.json", "evals/requests/*.json"):
+    for pattern in ("agent/report/*.j2", "evals/requests/*.json"):
         assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)}
 
 
@@ -81,6 +81,15 @@ def test_the_python_interface_opens_from_the_wheel(wheel: Path) -> None:
     done = in_wheel(wheel, "-c", code, str(wheel.parent / "home"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["[]", str(wheel / "agent" / "__init__.py")]
+
+
+def test_requests_are_read_from_the_wheel(wheel: Path) -> None:
+    """The words that the rules reader knows are in it."""
+    code = (
+        "from agent.request.rules.reader import read_by_rules as read; print(read('acht versuche').spec.budget.trials)"
+    )
+    done = in_wheel(wheel, "-c", code)
+    assert (done.stdout.strip(), done.stderr) == ("8", "")
 
 
 def test_no_other_distribution_owns_our_names() -> None:
