@@ -62,8 +62,9 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
     done = in_wheel(wheel, "-c", code, *names)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
-    for pattern in ("agent/report/*.j2", "evals/requests/*.json"):
-        assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)}
+    page = [f"agent/faces/http/page/{folder}/*" for folder in ("static", "templates", "vendor")]
+    for pattern in ("agent/report/*.j2", "evals/requests/*.json", *page):
+        assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)} != set()
 
 
 def test_the_skill_for_coding_agents_is_in_the_wheel(wheel: Path) -> None:

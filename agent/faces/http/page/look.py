@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from agent.desk.cards import PlanCard, StudyCard, TrialCard
+from pydantic import ValidationError
+
+from agent.desk.cards import Line, PlanCard, StudyCard, TrialCard
 from agent.desk.study_cards import changes
 from agent.desk.words import event_sentence, trial_number
 from agent.faces.http.page.reading import clock, count, words
@@ -200,22 +202,22 @@ def origin(text: str) -> tuple[str, str, str]:
     return kind, kind, text.removeprefix(f"{kind}: ") if text.startswith(f"{kind}: ") else text
 
 
-def plan_lines(lines: Any) -> list[dict[str, str]]:
-    """Lines of a plan card; a tool's result has them by name."""
-    if not isinstance(lines, Mapping):
-        return [line if isinstance(line, dict) else line.model_dump() for line in lines or ()]
-    return [
-        {"name": name, "value": str(line["value"]), "origin": line.get("origin") or ""}
-        if isinstance(line, Mapping)
-        else {"name": name, "value": str(line), "origin": ""}
-        for name, line in lines.items()
-    ]
+def plan_of(result: Mapping[str, Any]) -> PlanCard | None:
+    """The plan card of a tool's result, which leaves out what is empty and has lines by name; None if it is none."""
+    card = {name: value for name, value in result.items() if name in PlanCard.model_fields}
+    for name in ("understood", "data", "searched", "changed"):
+        if isinstance(lines := card.get(name), Mapping):
+            card[name] = [_line(line, value) for line, value in lines.items()]
+    try:
+        return PlanCard.model_validate({"plan_hash": None, "request": "", "ready": False, **card})
+    except ValidationError:
+        return None
 
 
-def plan_of(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A tool's result as a plan card; what it leaves out has its default."""
-    defaults = {name: None if field.is_required() else field.default for name, field in PlanCard.model_fields.items()}
-    return defaults | dict(result)
+def _line(name: str, value: Any) -> Line:
+    if isinstance(value, Mapping):
+        return Line(name=name, value=str(value["value"]), origin=value.get("origin") or "")
+    return Line(name=name, value=str(value))
 
 
 def given(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -286,7 +286,7 @@ class TestInBrowser:
 
     def test_submit_approve_watch_and_read_at_390_by_asking(self, watch):
         """The same on a phone, where no stream comes through: the page asks for replies as it asks for studies."""
-        with watch(PHONE, "dark", expected=("ERR_FAILED",)) as watched:
+        with watch(PHONE, "dark", expected=("ERR_FAILED", "Failed to fetch")) as watched:
             page = watched.page
             page.route("**/reply", lambda route: route.abort())
             watched.accessible()

@@ -1,5 +1,7 @@
 """A reply as it grows: what happens becomes its parts, in order."""
 
+import pytest
+
 from agent.desk.chat.happenings import Retracted, Said, ToolDone, ToolStarted
 from agent.faces.http.page.render import render
 from agent.faces.http.page.talk import Bubble, Tool, take
@@ -51,3 +53,23 @@ def test_a_call_says_how_it_went():
         assert text in growing
     assert "interrupted" not in growing
     assert "Looking at the study was interrupted" in " ".join(over.split())
+
+
+COMPACT = {"ready": False, "understood": {"task": {"value": "classification", "origin": "“classify”"}, "trials": 3}}
+
+
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        ({"problem": {"code": "x", "message": "no such file"}}, "no such file"),
+        ({"questions": [{"field": "task", "question": "Which task?"}]}, "Which task?"),
+        ({"changed": {"trials": {"value": "5", "origin": "3"}}}, "<del>3</del>"),
+        ({"searched": "eight hyperparameters"}, "eight hyperparameters"),
+    ],
+)
+def test_a_plan_within_a_tools_result_is_shown_however_short_it_is(more, shown):
+    """Results leave out what is empty; one that makes no card is shown by names and values."""
+    tool = Tool("a", "plan_study", {}, True, "plan open", COMPACT | more)
+    html = render("reply.html", bubble=Bubble("reply", [tool]), growing=False)
+    assert shown in html
+    assert "classification" in html
