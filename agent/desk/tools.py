@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
@@ -102,10 +102,8 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Study = Annotated[
-    Annotated[str, BeforeValidator(_text), Field(max_length=40)] | None,
-    Field(description="a study's id, such as 3; without one the latest study"),
-]
+StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40)]
+Study = Annotated[StudyId | None, Field(description="a study's id, such as 3; without one the latest")]
 Trial = Annotated[int | None, Field(ge=0)]
 Words = Annotated[str, Field(min_length=1, max_length=20_000)]
 Source = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -139,7 +137,7 @@ class PlanHash(Closed):
     """A plan that was made here."""
 
     plan_hash: str = Field(
-        max_length=80, description="plan_hash of a plan that was made here, or its first 8 characters or more"
+        max_length=80, description="of a plan that was made here; its first 8 characters or more will do"
     )
 
 
@@ -306,10 +304,19 @@ def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
     study_events. Calling again with the same hash gives the same study and starts nothing (another idempotency_key
     would run the plan once more).
     """
+    already = started_before(desk, given)
     plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    key = given.idempotency_key or f"{desk.face}:{plan_hash}"
-    already = desk.store.submission(key=key) is not None
-    return StartedStudy(**dict(desk.start(plan_hash, key=key)), already=already)
+    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, given, plan_hash))), already=already)
+
+
+def started_before(desk: Desk, given: StartStudy) -> bool:
+    """Whether such a call has started its study before, so that another one starts nothing."""
+    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
+    return desk.store.submission(key=_key(desk, given, plan_hash)) is not None
+
+
+def _key(desk: Desk, given: StartStudy, plan_hash: str) -> str:
+    return given.idempotency_key or f"{desk.face}:{plan_hash}"
 
 
 # -- looking ---------------------------------------------------------------------------------------------------
@@ -455,10 +462,7 @@ def evaluate_model(desk: Desk, given: EvaluateModel) -> Evaluation:
 
 
 def ask_model(desk: Desk, given: AskModel) -> ModelAnswer:
-    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds.
-
-    The model is loaded for each question; if that takes too long, call again with the same arguments.
-    """
+    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds."""
     study = desk.study(given.study).study_id
     answer = desk.generate(study, given.prompt, given.max_new_tokens)
     top = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
@@ -471,45 +475,42 @@ def export_study(desk: Desk, given: ExportStudy) -> Exported:
     return desk.export(given.study, Path(given.out) if given.out else None, given.merge)
 
 
-_OUTSIDE, _LOOKS = Effect.LOOKS_OUTSIDE, Effect.LOOKS
+def verb_of(run: Callable[[Desk, Any], BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
+    """The verb that a function is: by its name, and by the annotations of `given` and of its result."""
+    hints = get_type_hints(run)
+    return Verb(run.__name__, title, hints["given"], hints["return"], effect, run, doing)
+
+
 VERBS = (
-    Verb("profile_data", "Look at a data set", ProfileData, DataSummary, _OUTSIDE, profile_data, "reading the data"),
-    Verb("plan_study", "Plan a study", PlanStudy, PlanCard, _OUTSIDE, plan_study, "planning"),
-    Verb("edit_plan", "Change a plan", EditPlan, PlanCard, _OUTSIDE, edit_plan, "planning"),
-    Verb("show_plan", "Show a plan", PlanHash, PlanCard, _LOOKS, show_plan),
-    Verb(
-        "start_study",
-        "Start a study (spends compute)",
-        StartStudy,
-        StartedStudy,
-        Effect.SPENDS,
-        start_study,
-        "preparing the data",
-    ),
-    Verb("list_studies", "List studies", ListStudies, StudyList, _LOOKS, list_studies),
-    Verb("study_status", "Status of a study", OfStudy, StudyCard, _LOOKS, study_status),
-    Verb("study_events", "Events of a study", StudyEvents, EventPage, _LOOKS, study_events),
-    Verb("list_trials", "Trials of a study", ListTrials, TrialPage, _LOOKS, list_trials),
-    Verb("explain_trial", "Explain a trial", ExplainTrial, TrialExplanation, _LOOKS, explain_trial),
-    Verb("compare_trials", "Compare two trials", CompareTrials, Comparison, _LOOKS, compare_trials),
-    Verb("study_budget", "Budget of a study", OfStudy, BudgetStanding, _LOOKS, study_budget),
-    Verb("study_report", "Report of a study", OfStudy, ReportCard, _LOOKS, study_report),
-    Verb("wait_study", "Wait for a study", WaitStudy, WaitedStudy, _LOOKS, wait_study, "waiting"),
-    Verb("pause_study", "Pause a study", OfStudy, StudyCard, Effect.HALTS, pause_study),
-    Verb("cancel_study", "Cancel a study", OfStudy, StudyCard, Effect.STOPS, cancel_study),
-    Verb("resume_study", "Resume a study (spends compute)", OfStudy, StudyCard, Effect.SPENDS, resume_study),
-    Verb("evaluate_model", "Score a tuned model", EvaluateModel, Evaluation, _OUTSIDE, evaluate_model, "scoring"),
-    Verb("ask_model", "Ask a tuned model", AskModel, ModelAnswer, _LOOKS, ask_model, "loading the model"),
-    Verb("export_study", "Export a tuned model", ExportStudy, Exported, Effect.WRITES, export_study, "exporting"),
+    verb_of(profile_data, "Look at a data set", Effect.LOOKS_OUTSIDE, "reading the data"),
+    verb_of(plan_study, "Plan a study", Effect.LOOKS_OUTSIDE, "planning"),
+    verb_of(edit_plan, "Change a plan", Effect.LOOKS_OUTSIDE, "planning"),
+    verb_of(show_plan, "Show a plan", Effect.LOOKS),
+    verb_of(start_study, "Start a study (spends compute)", Effect.SPENDS, "preparing the data"),
+    verb_of(list_studies, "List studies", Effect.LOOKS),
+    verb_of(study_status, "Status of a study", Effect.LOOKS),
+    verb_of(study_events, "Events of a study", Effect.LOOKS),
+    verb_of(list_trials, "Trials of a study", Effect.LOOKS),
+    verb_of(explain_trial, "Explain a trial", Effect.LOOKS),
+    verb_of(compare_trials, "Compare two trials", Effect.LOOKS),
+    verb_of(study_budget, "Budget of a study", Effect.LOOKS),
+    verb_of(study_report, "Report of a study", Effect.LOOKS),
+    verb_of(wait_study, "Wait for a study", Effect.LOOKS, "waiting"),
+    verb_of(pause_study, "Pause a study", Effect.HALTS),
+    verb_of(cancel_study, "Cancel a study", Effect.STOPS),
+    verb_of(resume_study, "Resume a study (spends compute)", Effect.SPENDS),
+    verb_of(evaluate_model, "Score a tuned model", Effect.LOOKS_OUTSIDE, "scoring the model"),
+    verb_of(ask_model, "Ask a tuned model", Effect.LOOKS, "loading the model"),
+    verb_of(export_study, "Export a tuned model", Effect.WRITES, "writing the model"),
 )
 
 
 def verb(name: str, verbs: Sequence[Verb] = VERBS) -> Verb:
     """The verb of this name. Raises InputError (`not_found`) where there is none."""
-    for known in verbs:
-        if known.name == name:
-            return known
-    names = ", ".join(known.name for known in verbs)
+    for candidate in verbs:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(candidate.name for candidate in verbs)
     raise InputError("name", f"there is no verb {name[:40]!r}.", f"There are: {names}.", code="not_found")
 
 

@@ -71,3 +71,10 @@ def console() -> Any:
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=80, color_system=None)
+
+
+def print_words(markdown: str) -> None:
+    """Print Markdown, such as the words of a card, to the terminal; a path that is wider stays whole."""
+    from agent.report.terminal import TerminalMarkdown  # rich takes 50 ms, which `--json` and `--help` do not pay
+
+    console().print(TerminalMarkdown(markdown), crop=False)

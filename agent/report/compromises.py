@@ -1,7 +1,8 @@
 """Quality against costs as every view of a report tells it: which configurations, in which words."""
 
 from agent.report.model import Compromise, Pareto, Report
-from agent.report.wording import duration, number
+from agent.report.wording import number
+from agent.request.markup import duration
 from trainers.spec import Direction, Tradeoff
 
 MAX_ROWS = 8

@@ -1,43 +1,46 @@
-"""report.html: one file, no script, nothing loaded from anywhere, readable on paper, phone, dark and light."""
+"""Markdown as HTML, and report.html: one file, no script, nothing loaded from anywhere, readable on paper and phone."""
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
-from agent.report import compromises, wording
+from agent.report.markdown import again, details, findings
 from agent.report.model import Report
-from agent.report.style import Plot
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+    from agent.report.style import Plot
 
 
-def render_html(report: Report, plots: Sequence[Plot]) -> str:
-    """The page. Every text is escaped; only the SVG drawings (paths and an escaped label) are taken as they are."""
+def html_of(markdown: str) -> str:
+    """Markdown as HTML: HTML in it is shown as text, tables may scroll, aligned cells have the class `n` and no style
+    of their own, links lead nowhere but to http, https and mailto."""
+    parser = _parser()
+    tokens = parser.parse(markdown)
+    for token in tokens:
+        if token.attrs.pop("style", None):
+            token.attrSet("class", "n")
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # 50 ms, for which the command line need not wait
+
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.add_render_rule("table_open", lambda *_: '<div class="scroll"><table>\n')
+    parser.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    return parser
+
+
+def render_html(report: Report, plots: "Sequence[Plot]") -> str:
+    """report.html. Every text is escaped; only the SVG drawings (paths and an escaped label) are taken as they are."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "number": wording.number,
-        "signed": wording.signed,
-        "span": wording.span,
-        "duration": wording.duration,
-        "plain": wording.plain,
-    }
+    environment.filters |= {"html": lambda text: Markup(html_of(text)), "svg": Markup}  # noqa: S704
     template = environment.from_string(files("agent").joinpath("report/report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
-        r=report,
-        comparison=wording.comparison_rows(report),
-        differences=wording.differences(report),
-        ranked=wording.ranked_search(report),
-        outcome=wording.outcome,
-        config_line=wording.config_line,
-        mean_and_sd=wording.mean_and_sd,
-        compromises=compromises.compromises(report),
-        compromise_row=compromises.row,
-        compromise_title=compromises.title,
-        compromise_header=compromises.HEADER,
-        compromise_note=compromises.note(report),
-        budget=wording.budget_lines(report),
-        summary=wording.trial_summary(report),
-        notes=wording.notes(report),
-        metric_meaning=wording.better(report),
-        plots=[(plot, Markup(plot.svg)) if plot.svg else (plot, None) for plot in plots],  # noqa: S704
-    )
+    return template.render(r=report, findings=findings(report), plots=plots, details=[*details(report), again(report)])

@@ -2,9 +2,10 @@
 
 from agent.report import wording
 from agent.report.build import spec_of
-from agent.report.markdown import code, data_table, escaped, table
+from agent.report.markdown import data_table
 from agent.report.material import Material
 from agent.report.model import Report
+from agent.request.markup import code, escaped, table
 from trainers.spec import Adapter, Task
 
 PIPELINES = {

@@ -1,6 +1,7 @@
 """Numbers and configurations in words, the same in every view of a report."""
 
 from agent.report.model import Report, Side, TrialRow
+from agent.request.markup import duration
 from agent.study.nouns import Phase, TrialState
 from trainers.spec import Config, Direction
 
@@ -88,16 +89,6 @@ def budget_lines(report: Report) -> list[tuple[str, str, str]]:
         bad = f", {b.llm_replies_unusable} unusable replies" if b.llm_replies_unusable else ""
         lines.append(("planner LLM", f"{b.llm_tokens_used:,} tokens, {spent}{bad}", ", ".join(limits) or "no limit"))
     return lines
-
-
-def duration(seconds: float) -> str:
-    """ "41 s", "3 min 20 s", "2 h 5 min"."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def trial_summary(report: Report) -> str:

@@ -14,7 +14,7 @@ QUOTED_CHARACTERS = 60
 
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _INNER_QUOTES = str.maketrans("“”„‟", '""""')
-_MARKS = re.compile(r"[\\`*\[\]|<~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_MARKS = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\d*)(?=[-+>=#.)])(?=.(?:[\s>=#-]|$)|>)")
 
 
@@ -37,7 +37,7 @@ def quoted(text: str, limit: int = QUOTED_CHARACTERS) -> str:
 def escaped(text: object, limit: int | None = None) -> str:
     """`text` as one line of literal Markdown, cut to `limit` characters: no mark or HTML in it has any effect."""
     line = plain(str(text)) if limit is None else short(str(text), limit)
-    return _LINE_START.sub(r"\1\\", _MARKS.sub(r"\\\g<0>", line))
+    return _LINE_START.sub(r"\1\\", _MARKS.sub(r"\\\g<0>", line)).replace("<", "&lt;")
 
 
 def code(text: str) -> str:
@@ -55,13 +55,24 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequen
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: 45 s, 12 min, 3.5 h, 2.1 days."""
+    """Seconds in words, to two digits or so: 4.2 s, 45 s, 12 min, 3.5 h, 2.1 days."""
     if 0 < seconds < 1:
         return "under a second"
     if seconds < 100:
-        return f"{seconds:.0f} s"
+        return f"{_two_digits(seconds)} s"
     if seconds < 100 * 60:
-        return f"{seconds / 60:.0f} min"
+        return f"{_two_digits(seconds / 60)} min"
     if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86400:.1f} days"
+        return f"{_two_digits(seconds / 3600)} h"
+    return f"{_two_digits(seconds / 86400)} days"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+
+
+def scalar(value: object) -> str:
+    """The value of a hyperparameter: floats without zeros at the end, "not set" for None."""
+    if value is None:
+        return "not set"
+    return f"{value:g}" if isinstance(value, float) else str(value)

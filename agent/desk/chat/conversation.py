@@ -124,7 +124,7 @@ class Conversation:
         waiting = self._waiting(plan_hash)
         return self._turn(f"No, not plan {waiting[:12]}.", lambda exchange: self._declined(exchange))
 
-    def do(self, tool: str, **arguments: Any) -> Iterator[Happening]:
+    def do(self, tool: str, /, **arguments: Any) -> Iterator[Happening]:
         """Call a tool on the person's own command (a slash command, a button); the reply is made by code."""
         given = " ".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
         return self._turn(f"/{tool} {given}".strip(), lambda exchange: self._done(exchange, tool, arguments))
@@ -137,8 +137,8 @@ class Conversation:
     def _done(self, exchange: Exchange, tool: str, arguments: dict[str, Any]) -> Iterator[Happening]:
 
         exchange.permits = lambda action, study: True
-        told = yield from exchange.use(tool, **arguments)
-        yield Said(text=reply_to(told.card))
+        result = yield from exchange.use(tool, **arguments)
+        yield Said(text=reply_to(result.card))
 
     def _first_llm(self) -> str:
         rows = self.desk.store.conversations()

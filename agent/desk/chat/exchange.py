@@ -102,7 +102,7 @@ class Exchange:
             self.remember(study=study_id)
         return study_id
 
-    def use(self, name: str, **arguments: Any) -> Generator[Happening, None, ToolResult]:
+    def use(self, name: str, /, **arguments: Any) -> Generator[Happening, None, ToolResult]:
         """Call a tool, with what happens; what it told is this generator's value."""
         call_id = self.new_call_id()
         given = {key: value for key, value in arguments.items() if value is not None}

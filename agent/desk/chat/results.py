@@ -4,6 +4,7 @@ What comes out of files and models (labels, column names, generated text, error 
 written by anybody. It goes into a result cut short, without control characters, between “ and ”, which it cannot close.
 """
 
+import html
 import math
 import re
 from collections.abc import Mapping
@@ -49,19 +50,20 @@ class ToolResult:
 def result_of(card: BaseModel) -> ToolResult:
     """The result of a verb that gave `card`; of one that failed where it is a Problem."""
     if isinstance(card, Problem):
-        shown = card.model_dump(exclude_none=True, exclude_defaults=True)
-        texts = {key: short(value) if isinstance(value, str) else value for key, value in shown.items()}
+        fields = card.model_dump(exclude_none=True, exclude_defaults=True)
+        texts = {key: short(value) if isinstance(value, str) else value for key, value in fields.items()}
         where = f"{card.param}: " if card.param else ""
         return ToolResult(card, short(f"{where}{card.message}", SUMMARY_CHARACTERS), texts, ok=False)
-    shown = compact(_fields(card))
-    if "“" in str(shown):
-        shown["about_quotes"] = DATA_NOTE
-    return ToolResult(card, _line(reply_to(card)), shown)
+    fields = compact({key: _foreign(value, FOREIGN.get(key)) for key, value in _fields(card).items()})
+    if "“" in str(fields):
+        fields["about_quotes"] = DATA_NOTE
+    return ToolResult(card, _line(reply_to(card)), fields)
 
 
 def _line(markdown: str) -> str:
     """The first line without its marks."""
-    return short(re.sub(r"\\(.)|[*`]+", r"\1", markdown.partition("\n")[0]), SUMMARY_CHARACTERS)
+    unmarked = re.sub(r"\\(.)|[*`]+", r"\1", markdown.partition("\n")[0])
+    return short(html.unescape(unmarked), SUMMARY_CHARACTERS)
 
 
 def reply_to(card: BaseModel) -> str:
@@ -97,6 +99,7 @@ def _(card: Explanation) -> dict[str, Any]:
 @_fields.register
 def _(card: EventPage) -> dict[str, Any]:
     kept = ("state", "score", "reason", "share", "seconds", "source", "phase", "step", "total_steps")
+    foreign = ("why", "error", "sentence", "message")
     events = [
         {
             "seq": event.seq,
@@ -104,8 +107,7 @@ def _(card: EventPage) -> dict[str, Any]:
             "kind": event.kind,
             "trial": trial_number(event),
             **{key: event.data[key] for key in kept if key in event.data},
-            **{key: short(str(event.data[key]), 100) for key in ("why", "error") if event.data.get(key)},
-            **{key: quoted(str(event.data[key]), 100) for key in ("sentence", "message") if event.data.get(key)},
+            **{key: quoted(str(event.data[key]), 100) for key in foreign if event.data.get(key)},
         }
         for event in card.events[-LIST_ITEMS:]
     ]
@@ -115,8 +117,8 @@ def _(card: EventPage) -> dict[str, Any]:
 @_fields.register
 def _(card: PlanCard) -> dict[str, Any]:
     """Lines as maps from name to value; column names and labels in them are somebody's data."""
-    shown = card.model_dump(mode="json", exclude={"request", "understood", "data", "searched", "questions", "changed"})
-    return shown | {
+    fields = card.model_dump(mode="json", exclude={"request", "understood", "data", "searched", "questions", "changed"})
+    return fields | {
         "plan_hash": card.plan_hash[:HASH_SHOWN] if card.plan_hash else None,
         "notes": card.notes[:6],
         "understood": {line.name: _understood(line) for line in card.understood},
@@ -136,24 +138,34 @@ def _understood(line: Line) -> dict[str, str]:
 
 
 def compact(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields made small: no empty values, six digits, short texts, the first entries of long lists and maps; what
-    others wrote is quoted. A map that was cut says under "more" how many entries it lacks."""
-    kept = {key: _small(key, value) for key, value in fields.items() if value is not None and value not in ("", [], {})}
+    """Fields made small: no empty values, six digits, short texts, the first entries of long lists and maps.
+
+    A map that was cut says under "more" how many entries it lacks.
+    """
+    kept = {key: _small(value) for key, value in fields.items() if value is not None and value not in ("", [], (), {})}
     first = {short(key, QUOTED_CHARACTERS + 2): value for key, value in list(kept.items())[:MAP_ITEMS]}
     return first if len(kept) <= MAP_ITEMS else first | {"more": len(kept) - MAP_ITEMS}
 
 
-def _small(key: str, value: Any) -> Any:
-    """A value of the field `key`."""
+def _small(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return compact({quoted(k): v for k, v in value.items()} if key in FOREIGN else value)
+        return compact(value)
     if isinstance(value, (list, tuple)):
-        return [_small(key, item) for item in value[:LIST_ITEMS]]
+        return [_small(item) for item in value[:LIST_ITEMS]]
     if isinstance(value, str):
-        return quoted(value, FOREIGN[key]) if key in FOREIGN else short(value, TEXT_CHARACTERS)
+        return short(value, 2 + max(TEXT_CHARACTERS, *FOREIGN.values()) if value[:1] == "“" else TEXT_CHARACTERS)
     if isinstance(value, float):
         return rounded(value) if math.isfinite(value) else str(value)
     return value
+
+
+def _foreign(value: Any, limit: int | None) -> Any:
+    """A field that others wrote, quoted: texts, lists of them, the names in a map. `limit` None: not such a field."""
+    if limit is None or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {quoted(name, limit): item for name, item in value.items()}
+    return quoted(value, limit) if isinstance(value, str) else [quoted(item, limit) for item in value]
 
 
 def rounded(value: float) -> float:

@@ -15,13 +15,13 @@ from rich.console import Console
 
 from agent.report.build import build_report
 from agent.report.importance import hyperparameter_importance
-from agent.report.markdown import code, escaped
 from agent.report.material import Material
 from agent.report.model import Report
 from agent.report.plot_models import confusion_counts
 from agent.report.plots import draw_plots
-from agent.report.wording import duration, notes, number, shortened
+from agent.report.wording import notes, number, shortened
 from agent.report.write import print_report, read_report, write_report
+from agent.request.markup import code, duration, escaped
 from agent.request.spec_file import load_spec
 from trainers.errors import InputError
 from trainers.spec import Direction, Task, TaskSpec
@@ -125,7 +125,7 @@ def test_the_terminal_fits_80_columns_and_begins_with_the_verdict(make_material:
     lines = [line for line in printed(report).splitlines() if line.strip()]
     assert lines[0].startswith("The best configuration is better")
     assert all(len(line) <= 80 for line in lines if not line.startswith(("adapter", "report", "again")))
-    assert any(line.startswith("7  ") and "0.8000" in line for line in lines)
+    assert any(line.strip().startswith("7  ") and "0.8000" in line for line in lines)
     assert "NAN" not in "\n".join(lines[:20])
     assert any("micro-batch was halved" in line for line in lines)
 
@@ -318,6 +318,6 @@ def test_escaped_markdown_is_one_line_without_live_marks(text: str) -> None:
 def test_words_for_numbers() -> None:
     """Scores, durations and long names in their short forms."""
     assert (number(None), number(0.25), number(1234.56)) == ("–", "0.2500", "1235")
-    assert (duration(3.21), duration(59), duration(401), duration(7500)) == ("3.2 s", "59 s", "6 min 41 s", "2 h 5 min")
+    assert (duration(3.21), duration(59), duration(401), duration(7500)) == ("3.2 s", "59 s", "6.7 min", "2.1 h")
     assert shortened("a_very_long_intent_name_17", 12) == "a_very…me_17"
     assert shortened("short", 12) == "short"

@@ -113,7 +113,9 @@ def test_it_does_not_go_round_in_circles(scripted, finished):
 
 def test_parallel_tool_calls_are_carried_out_one_after_another(scripted, finished):
     """All of them."""
-    calls = [{"name": name, "arguments": {}} for name in ("study_status", "study_budget", "study_events", "compare_trials")]
+    calls = [
+        {"name": name, "arguments": {}} for name in ("study_status", "study_budget", "study_events", "compare_trials")
+    ]
     talk = scripted({"calls": calls}, {"text": "Done."})
     assert talk.say("tell me everything") == "Done."
     assert [name for name, _ in talk.tools] == ["study_status", "study_budget", "study_events", "compare_trials"]
