@@ -5,7 +5,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from platformdirs import user_data_dir
@@ -15,14 +15,11 @@ from trainers.errors import InputError
 from trainers.spec import Closed
 
 TrackerName = Literal["tensorboard", "mlflow", "wandb", "trackio"]
-
-
 WebhookEvent = Literal["done", "failed", "cancelled", "approval"]
 
-
+PROJECT_DIRECTORY = ".tunewright"
 MAX_NAME = 128
 """Characters of a project's name; what W&B allows."""
-
 
 _PROJECT = re.compile(r"[^/\\#?%:\s][^/\\#?%:]*(?:/[^/\\#?%:]+)?")
 
@@ -79,8 +76,7 @@ def _collector(value: object) -> object:
         return value
     if not isinstance(value, str):
         raise ValueError('must be the URL of an OTLP collector, or "console"')
-    _parts(value)
-    return value
+    return _link(value)
 
 
 def _link(url: str) -> str:
@@ -89,8 +85,6 @@ def _link(url: str) -> str:
 
 
 Place = Annotated[bool | str | None, BeforeValidator(_place)]
-
-
 Project = Annotated[str | None, BeforeValidator(_project)]
 
 
@@ -103,29 +97,24 @@ class Export(Closed):
     trackio: Project = Field(None, description="project of trackio")
 
     @property
-    def chosen(self) -> dict[TrackerName, bool | str]:
+    def places(self) -> dict[TrackerName, bool | str]:
         """The trackers that are switched on, and where each writes."""
-        found: dict[TrackerName, bool | str | None] = {
-            "tensorboard": self.tensorboard,
-            "mlflow": self.mlflow,
-            "wandb": self.wandb,
-            "trackio": self.trackio,
-        }
-        return {name: place for name, place in found.items() if place is not None}
+        places: dict[TrackerName, bool | str | None] = {name: getattr(self, name) for name in get_args(TrackerName)}
+        return {name: place for name, place in places.items() if place is not None}
 
 
 class Webhook(Closed):
     """Where to tell that a study is over or that a plan waits. The secret that signs is $TUNEWRIGHT_WEBHOOK_SECRET."""
 
     url: Annotated[str, AfterValidator(_hook)] = Field(description="https, or http on this machine")
-    events: tuple[WebhookEvent, ...] = Field(("done", "failed", "approval"), description="what is told")
+    events: tuple[WebhookEvent, ...] = Field(("done", "failed", "approval"), description="which notices are sent")
     allow_private: bool = Field(False, description="also deliver to addresses of the own network")
     link: Annotated[str, AfterValidator(_link)] | None = Field(
-        None, description="where people find a study, such as https://box.example/studies/{study}; told as `url`"
+        None, description="where people find a study, such as https://box.example/studies/{study}; sent as `url`"
     )
 
     @property
-    def shown(self) -> str:
+    def origin(self) -> str:
         """The address without its path, which often is a secret."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
@@ -155,10 +144,7 @@ class Watching(Closed):
     @property
     def any(self) -> bool:
         """Whether anything is switched on."""
-        return bool(self.export.chosen) or self.webhook is not None or self.traced
-
-
-PROJECT_DIRECTORY = ".tunewright"
+        return bool(self.export.places) or self.webhook is not None or self.traced
 
 
 class Settings(Closed):
@@ -177,19 +163,11 @@ class Settings(Closed):
         return self.home / "tunewright.db"
 
 
-class ConfigFile(Closed):
+class ConfigFile(Watching):
     """`config.toml` in the home directory."""
 
     llm: str | None = None
     roots: tuple[Path, ...] = ()
-    export: Export = Export()
-    webhook: Webhook | None = None
-    telemetry: Telemetry = Telemetry()
-
-    @property
-    def watching(self) -> Watching:
-        """The sections about watching studies from outside."""
-        return Watching(export=self.export, webhook=self.webhook, telemetry=self.telemetry)
 
 
 SECTIONS: dict[str, type[Closed]] = {"export": Export, "webhook": Webhook, "telemetry": Telemetry}
@@ -208,8 +186,9 @@ def load_settings(llm: str | None = None, cwd: Path | None = None, home: Path | 
     config = _config(home / "config.toml")
     extra = [Path(p) for p in os.environ.get("TUNEWRIGHT_ROOTS", "").split(os.pathsep) if p]
     roots = tuple(dict.fromkeys(p.expanduser().resolve() for p in (here, home, *config.roots, *extra)))
-    chosen = llm or os.environ.get("TUNEWRIGHT_LLM") or config.llm or "embedded"
-    return Settings(home=home, llm=chosen, roots=roots, watching=config.watching)
+    planner = llm or os.environ.get("TUNEWRIGHT_LLM") or config.llm or "embedded"
+    watching = Watching(export=config.export, webhook=config.webhook, telemetry=config.telemetry)
+    return Settings(home=home, llm=planner, roots=roots, watching=watching)
 
 
 def _working_directory() -> Path:
@@ -248,6 +227,6 @@ def _invalid(path: Path, error: ValidationError) -> InputError:
     key = ".".join(map(str, problem["loc"]))
     rule = problem["msg"].removeprefix("Value error, ")
     got = "" if key == "webhook.url" else f", got {problem['input']!r}"  # it may be as good as a password
-    known = SECTIONS.get(str(problem["loc"][0]), ConfigFile) if len(problem["loc"]) > 1 else ConfigFile
+    section = SECTIONS.get(str(problem["loc"][0]), ConfigFile) if len(problem["loc"]) > 1 else ConfigFile
     message = f"the config file must be valid; {key}: {rule[0].lower()}{rule[1:]}{got}."
-    return InputError(str(path), message, f"Keys: {', '.join(known.model_fields)}.")
+    return InputError(str(path), message, f"Keys: {', '.join(section.model_fields)}.")

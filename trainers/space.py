@@ -5,6 +5,7 @@ hyperparameters are active under which conditions, and gives every configuration
 """
 
 import hashlib
+import itertools
 import json
 import math
 from random import Random
@@ -167,6 +168,14 @@ class Space(Closed):
     def sample(self, rng: Random) -> Config:
         """One configuration, uniform on each parameter's own scale."""
         return self.canonical({name: parameter.at(rng.random()) for name, parameter in self.parameters.items()})
+
+
+def is_ordered(parameter: Parameter) -> bool:
+    """Whether neighbouring values are alike: numbers, and lists of rising numbers."""
+    if not isinstance(parameter, CategoricalParameter):
+        return True
+    numbers = [c for c in parameter.choices if isinstance(c, (int, float)) and not isinstance(c, bool)]
+    return len(numbers) == len(parameter.choices) and all(a < b for a, b in itertools.pairwise(numbers))
 
 
 def is_fixed(parameter: Parameter) -> bool:

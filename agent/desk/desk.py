@@ -34,8 +34,8 @@ from agent.desk.plans import plan_card
 from agent.errors import InputError, NeedsAnswer, StoreConflict
 from agent.llm import traces
 from agent.report.model import Report, result_of
-from agent.report.watching.watched import require_watchers
-from agent.report.watching.webhook import Approvals
+from agent.report.watching import require_watchers
+from agent.report.webhook import Approvals
 from agent.report.write import read_report
 from agent.request.answer import answered, with_flags
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides

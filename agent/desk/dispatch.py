@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.errors import InputError, StoreConflict, TunewrightError
-from agent.report.watching.webhook import tell_ended
+from agent.report.webhook import tell_ended
 from agent.run.carry_out import work_on
 from agent.settings import load_settings
 from agent.study.desk_rows import Queued

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from agent.errors import PlannerFailed
-from agent.llm import gen_ai
+from agent.llm import traces
 from agent.llm.background import Asking, Background, Step
 from agent.llm.calls import Ledger, LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, Ticket
 from agent.llm.messages import (
@@ -197,11 +197,11 @@ class Planner:
         ticket = self._ticket(sent, question, thread.put)
         thread.put(ticket)
         try:
-            with gen_ai.llm_span(self.model, ticket.call.prompt_name, ticket.room) as span:
+            with traces.llm_span(self.model, ticket.call.prompt_name, ticket.room) as span:
                 reply = self._chat.complete(sent, question.shape, self._decoding, ticket.room, self._timeout_seconds)
-                gen_ai.replied(span, reply.prompt_tokens, reply.completion_tokens)
-                if span.with_content:
-                    gen_ai.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
+                traces.replied(span, reply.prompt_tokens, reply.completion_tokens)
+                if traces.with_content():
+                    traces.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
         except LlmError as error:
             read = isinstance(error, TransportError) and error.timed_out
             thread.put(self.ledger.fail(ticket, str(error), read))

@@ -1,92 +1,67 @@
 """OpenTelemetry traces, where they are configured; the only module that imports opentelemetry.
 
-`span` costs a function call while traces are off. Spans carry names, counts and times; prompts, replies and arguments
-only with `content = true`. LLM and tool calls follow OpenTelemetry's conventions for generative AI (`gen_ai.*`).
+While traces are off every span is OpenTelemetry's own that records nothing. Spans carry names, counts and times;
+prompts, replies and arguments only with `content = true`. LLM and tool calls follow OpenTelemetry's conventions for
+generative AI (`gen_ai.*`).
 """
 
 import atexit
 import importlib.util
 import json
 import logging
+import sys
 import threading
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
-from typing import Any, Literal, Self
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from agent.errors import InputError
+from agent.llm.name import parse_llm
 from agent.settings import Telemetry
 
 SEND_SECONDS = 5.0
 """For one batch, retries included, and for what waits when the process ends."""
 
-Kind = Literal["internal", "client"]
-Value = str | bool | int | float | Sequence[str]
+Attributes = Mapping[str, str | bool | int | float | None]
+"""Of a span; None is left out."""
 
 
-class Span:
-    """What a block of work may say about itself; this one says nothing, since traces are off."""
-
-    with_content = False
-    """Whether prompts, replies and arguments may be told."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to end."""
-
-    def set(self, attributes: Mapping[str, Value | None]) -> None:
-        """Add attributes; None is left out."""
-
-    def content(self, attributes: Mapping[str, Any]) -> None:
-        """Add prompts, replies or arguments, as JSON; only where the configuration permits it."""
-
-    def failed(self, error_type: str) -> None:
-        """Mark it as failed; only the kind of error is told, since messages may quote data."""
-
-
-OFF = Span()
-
-
-class _Tracing:
-    """The one exporter of this process."""
+class _Sender(logging.Handler):
+    """The one exporter of this process; as a log handler it hears what OpenTelemetry would print over a display."""
 
     def __init__(self, telemetry: Telemetry, exporter: Any) -> None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        self.telemetry = telemetry
-        self.troubles: deque[str] = deque(maxlen=20)
-        self.study_context: Any = None
-        self._provider = TracerProvider(
-            resource=Resource.create({"service.name": "tunewright"}), shutdown_on_exit=False
-        )
-        self._provider.add_span_processor(BatchSpanProcessor(_told_failures(exporter, self.troubles)))
-        self.tracer = self._provider.get_tracer("tunewright")
+        super().__init__(logging.ERROR)
+        self.telemetry, self.failed = telemetry, False
+        self.study_context: context.Context | None = None
+        resource = Resource.create({"service.name": "tunewright"})
+        self.provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        self.provider.add_span_processor(BatchSpanProcessor(exporter))
+        self.tracer = self.provider.get_tracer("tunewright")
 
-    def flush(self, seconds: float) -> bool:
-        """Send what waits; whether that was done in time. The SDK's own flush has no time limit that holds."""
-        sending = threading.Thread(target=self._provider.force_flush, name="traces", daemon=True)
-        sending.start()
-        sending.join(seconds)
-        return not sending.is_alive()
+    def emit(self, record: logging.LogRecord) -> None:
+        """A batch was lost."""
+        self.failed = True
 
 
-_tracing: _Tracing | None = None
+_LOGGER = logging.getLogger("opentelemetry")
+_sender: _Sender | None = None
 
 
 def use(telemetry: Telemetry) -> None:
     """Send the traces of this process where `telemetry` says; again with the same changes nothing.
 
-    Raises InputError where OpenTelemetry is not installed.
+    Raises InputError where OpenTelemetry's SDK is not installed.
     """
-    global _tracing
-    if telemetry.otlp is None or (_tracing is not None and _tracing.telemetry == telemetry):
+    if telemetry.otlp is None or (_sender is not None and _sender.telemetry == telemetry):
         return
     require(telemetry)
     start(telemetry, _exporter(telemetry.otlp))
@@ -99,10 +74,10 @@ def require(telemetry: Telemetry) -> None:
         modules.append("opentelemetry.exporter.otlp.proto.http")
     for module in modules if telemetry.otlp is not None else ():
         try:
-            found = importlib.util.find_spec(module)
+            spec = importlib.util.find_spec(module)
         except ModuleNotFoundError:
-            found = None
-        if found is None:
+            spec = None
+        if spec is None:
             raise InputError(
                 "telemetry.otlp",
                 f"the package {module.replace('.', '-')} is not installed here.",
@@ -112,141 +87,171 @@ def require(telemetry: Telemetry) -> None:
 
 def start(telemetry: Telemetry, exporter: Any) -> None:
     """Send spans to `exporter`, a `SpanExporter` of the SDK, from now on."""
-    global _tracing
-    if _tracing is None:
-        atexit.register(flush)
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # told as troubles; it would spoil a live display
-    _tracing = _Tracing(telemetry, exporter)
+    global _sender
+    stop()
+    atexit.register(flush)
+    _sender = _Sender(telemetry, exporter)
+    _LOGGER.addHandler(_sender)
+    _LOGGER.propagate = False
 
 
 def stop() -> None:
     """Send what waits, then nothing more."""
-    global _tracing
+    global _sender
     flush()
-    _tracing = None
+    if _sender is not None:
+        _LOGGER.removeHandler(_sender)
+        atexit.unregister(flush)
+    _sender = None
 
 
 def flush(seconds: float = SEND_SECONDS) -> bool:
-    """Send what waits, for at most so long; whether that was done."""
-    return _tracing is None or _tracing.flush(seconds)
+    """Send what waits, for at most so long; whether that was done. The SDK's own flush has no time limit that holds."""
+    if _sender is None:
+        return True
+    sending = threading.Thread(target=_sender.provider.force_flush, name="traces", daemon=True)
+    sending.start()
+    sending.join(seconds)
+    return not sending.is_alive()
 
 
-def troubles() -> list[str]:
-    """What could not be sent since the last call."""
-    found = _tracing.troubles if _tracing is not None else deque[str]()
-    return [found.popleft() for _ in range(len(found))]
+def trouble() -> str | None:
+    """That spans could not be sent since the last call."""
+    if _sender is None or not _sender.failed:
+        return None
+    _sender.failed = False
+    return "spans could not be sent; is the collector there?"
 
 
 def on() -> bool:
     """Whether spans go anywhere."""
-    return _tracing is not None
+    return _sender is not None
 
 
-def span(
-    name: str,
-    attributes: Mapping[str, Value | None],
-    *,
-    kind: Kind = "internal",
-    content: Mapping[str, Any] | None = None,
-) -> AbstractContextManager[Span]:
-    """A block of work as a span: within the one this thread is in, else within the study that runs.
-
-    An exception that leaves it marks it as failed. `content` is only told where the configuration permits it.
-    """
-    return OFF if _tracing is None else _live_span(_tracing, name, kind, attributes, content or {})
-
-
-def study_span(study: str, attributes: Mapping[str, Value | None]) -> AbstractContextManager[Span]:
-    """The span of a study's run; what other threads do meanwhile belongs to it as well."""
-    return OFF if _tracing is None else _live_study(_tracing, study, attributes)
-
-
-def past_span(
-    name: str, attributes: Mapping[str, Value | None], began: float, ended: float, error_type: str | None = None
-) -> None:
-    """A span of the running study whose times (seconds since 1970) are known already."""
-    if _tracing is None:
-        return
-    at = round(began * 1e9)
-    made = _tracing.tracer.start_span(name, context=_tracing.study_context, start_time=at, attributes=_told(attributes))
-    if error_type:
-        _mark_failed(made, error_type)
-    made.end(round(ended * 1e9))
+def with_content() -> bool:
+    """Whether prompts, replies and arguments may be sent."""
+    return _sender is not None and _sender.telemetry.content
 
 
 @contextmanager
-def _live_span(
-    tracing: _Tracing,
-    name: str,
-    kind: Kind,
-    attributes: Mapping[str, Value | None],
-    content: Mapping[str, Any],
-) -> Iterator[Span]:
-    from opentelemetry import trace
+def span(name: str, attributes: Attributes, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
+    """A block of work as a span: within the one this thread is in, else within the study that runs.
 
+    An exception that leaves it marks it as failed, with its kind alone: its message may quote data.
+    """
     inside = trace.get_current_span().get_span_context().is_valid
-    context = None if inside else tracing.study_context
-    kinds = {"internal": trace.SpanKind.INTERNAL, "client": trace.SpanKind.CLIENT}
-    with tracing.tracer.start_as_current_span(
+    with _tracer().start_as_current_span(
         name,
-        context=context,
-        kind=kinds[kind],
-        attributes=_told(attributes),
-        record_exception=False,  # its message may quote data
+        context=None if inside else _study_context(),
+        kind=kind,
+        attributes=_present(attributes),
+        record_exception=False,
         set_status_on_exception=False,
-    ) as made:
-        live = _LiveSpan(made, tracing.telemetry.content)
-        live.content(content)
+    ) as current:
         try:
-            yield live
+            yield current
         except BaseException as error:
-            live.failed(type(error).__name__)
+            failed(current, type(error).__name__)
             raise
 
 
 @contextmanager
-def _live_study(tracing: _Tracing, study: str, attributes: Mapping[str, Value | None]) -> Iterator[Span]:
-    from opentelemetry import context
-
-    told = {"tunewright.study": study, **attributes}
-    with _live_span(tracing, f"study {study}", "internal", told, {}) as made:
-        tracing.study_context = context.get_current()
+def study_span(study: str, attributes: Attributes) -> Iterator[Span]:
+    """The span of a study's run; what other threads do meanwhile belongs to it as well."""
+    with span(f"study {study}", {"tunewright.study": study, **attributes}) as current:
+        if _sender is not None:
+            _sender.study_context = context.get_current()
         try:
-            yield made
+            yield current
         finally:
-            tracing.study_context = None
+            if _sender is not None:
+                _sender.study_context = None
 
 
-class _LiveSpan(Span):
-    def __init__(self, made: Any, with_content: bool) -> None:
-        self._made, self.with_content = made, with_content
-
-    def set(self, attributes: Mapping[str, Value | None]) -> None:
-        self._made.set_attributes(_told(attributes))
-
-    def content(self, attributes: Mapping[str, Any]) -> None:
-        if self.with_content:
-            self._made.set_attributes({name: json.dumps(value, default=str) for name, value in attributes.items()})
-
-    def failed(self, error_type: str) -> None:
-        _mark_failed(self._made, error_type)
+def past_span(name: str, attributes: Attributes, began: float, ended: float, error_type: str | None = None) -> None:
+    """A span of the running study whose times (seconds since 1970) are known already."""
+    current = _tracer().start_span(
+        name, context=_study_context(), start_time=round(began * 1e9), attributes=_present(attributes)
+    )
+    if error_type:
+        failed(current, error_type)
+    current.end(round(ended * 1e9))
 
 
-def _mark_failed(made: Any, error_type: str) -> None:
-    from opentelemetry.trace import Status, StatusCode
+def failed(current: Span, error_type: str) -> None:
+    """Mark a span as failed; only the kind of error, since messages may quote data."""
+    current.set_attribute("error.type", error_type)
+    current.set_status(StatusCode.ERROR)
 
-    made.set_attribute("error.type", error_type)
-    made.set_status(Status(StatusCode.ERROR))
+
+def llm_span(
+    spelling: str, prompt: str, max_tokens: int | None = None, output: str = "json"
+) -> AbstractContextManager[Span]:
+    """One request to a model, `spelling` as in `--llm`; `prompt` is the name of the prompt, never its text."""
+    about = _model(spelling)
+    request = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.prompt.name": prompt,
+        "gen_ai.request.max_tokens": max_tokens,
+        "gen_ai.output.type": output,
+    }
+    return span(f"chat {about['gen_ai.request.model']}", {**about, **request}, SpanKind.CLIENT)
 
 
-def _told(attributes: Mapping[str, Value | None]) -> dict[str, Value]:
+def replied(current: Span, input_tokens: int | None, output_tokens: int | None) -> None:
+    """What the backend says the call took; nothing where it does not."""
+    usage = {"gen_ai.usage.input_tokens": input_tokens, "gen_ai.usage.output_tokens": output_tokens}
+    current.set_attributes(_present(usage))
+
+
+def content(current: Span, sent: list[tuple[str, str]], reply: str) -> None:
+    """Messages as (role, text), and the reply; only where the configuration permits it."""
+    if with_content():
+        current.set_attribute("gen_ai.input.messages", json.dumps([_message(role, text) for role, text in sent]))
+        current.set_attribute("gen_ai.output.messages", json.dumps([_message("assistant", reply)]))
+
+
+def tool_span(name: str, call_id: str, arguments: Any) -> AbstractContextManager[Span]:
+    """One call of a tool by an agent. Its arguments are content."""
+    about = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name, "gen_ai.tool.call.id": call_id}
+    if with_content():
+        about["gen_ai.tool.call.arguments"] = json.dumps(arguments, default=str)
+    return span(f"execute_tool {name}", about)
+
+
+def _message(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+
+@lru_cache
+def _model(spelling: str) -> Attributes:
+    try:
+        name = parse_llm(spelling)
+    except InputError:
+        return {"gen_ai.provider.name": "unknown", "gen_ai.request.model": spelling}
+    address = urlsplit(name.base_url or "")
+    return {
+        "gen_ai.provider.name": "openai_compatible" if name.kind == "http" else name.provider or name.kind,
+        "gen_ai.request.model": name.model,
+        "server.address": address.hostname,
+        "server.port": address.port,
+    }
+
+
+def _tracer() -> trace.Tracer:
+    return trace.NoOpTracer() if _sender is None else _sender.tracer
+
+
+def _study_context() -> context.Context | None:
+    return None if _sender is None else _sender.study_context
+
+
+def _present(attributes: Attributes) -> dict[str, str | bool | int | float]:
     return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _exporter(place: str) -> Any:
     if place == "console":
-        import sys
-
         from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
         return ConsoleSpanExporter(out=sys.stderr)
@@ -254,24 +259,3 @@ def _exporter(place: str) -> Any:
 
     whole = place if place.rstrip("/").endswith("/v1/traces") else f"{place.rstrip('/')}/v1/traces"
     return OTLPSpanExporter(endpoint=whole, timeout=SEND_SECONDS)
-
-
-def _told_failures(exporter: Any, troubles: deque[str]) -> Any:
-    """`exporter`, whose failures are put down; the first of a row."""
-    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-
-    class Told(SpanExporter):
-        failing = False
-
-        def export(self, spans: Any) -> Any:
-            result = exporter.export(spans)
-            failed = result is not SpanExportResult.SUCCESS
-            if failed and not self.failing:
-                troubles.append(f"{len(spans)} spans could not be sent; is the collector there?")
-            self.failing = failed
-            return result
-
-        def shutdown(self) -> None:
-            exporter.shutdown()
-
-    return Told()

@@ -1,10 +1,8 @@
 """Which hyperparameters the search's scores depend on."""
 
-from typing import Any
-
 from agent.report.material import Material
 from agent.study.nouns import Phase, TrialState
-from trainers.space import CategoricalParameter, IntParameter, Parameter
+from trainers.optuna_space import optuna_trial
 from trainers.spec import Direction
 
 MIN_TRIALS = 6
@@ -24,38 +22,15 @@ def hyperparameter_importance(material: Material, direction: Direction) -> dict[
         return f"Importance needs {MIN_TRIALS} complete search trials or more; there were {len(trials)}."
     if len({t.score for t in trials}) == 1:
         return "Importance cannot be told: all scores are equal."
-    distributions = {name: _distribution(space.parameters[name]) for name in space.free}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction=str(direction))
     for trial in trials:
-        params = {n: _clamped(space.parameters[n], v) for n, v in trial.config.items() if n in distributions}
-        study.add_trial(
-            optuna.trial.create_trial(
-                params=params, distributions={n: distributions[n] for n in params}, value=trial.score
-            )
-        )
+        study.add_trial(optuna_trial(space, trial.config, trial.score, optuna.trial.TrialState.COMPLETE))
     try:
-        found = optuna.importance.get_param_importances(
-            study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
-        )
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     except (ValueError, RuntimeError) as error:  # all scores equal, or no hyperparameter with two values
         return f"Importance could not be computed: {error}"
-    if not found or not sum(found.values()) > 0:
+    if not sum(shares.values()) > 0:
         return "No hyperparameter stood out: the scores do not depend on them in this study."
-    return {name: float(share) for name, share in found.items()}
-
-
-def _distribution(parameter: Parameter) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    if isinstance(parameter, CategoricalParameter):
-        return CategoricalDistribution(parameter.choices)
-    kind = IntDistribution if isinstance(parameter, IntParameter) else FloatDistribution
-    return kind(parameter.low, parameter.high, log=parameter.log)
-
-
-def _clamped(parameter: Parameter, value: Any) -> Any:
-    """A rounded bound may lie just outside the range, which Optuna refuses."""
-    if isinstance(parameter, CategoricalParameter):
-        return value
-    return min(max(value, parameter.low), parameter.high)
+    return {name: float(share) for name, share in shares.items()}

@@ -1,7 +1,7 @@
 """Plot of quality against each cost that the search weighed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.report.compromises import COST_WORDS, joined
 from agent.report.model import Compromise, Pareto, Report
@@ -55,14 +55,15 @@ def _panel(axes: "Axes", pareto: Pareto, cost: Tradeoff) -> None:
         axes.set_xscale("log")
     else:
         axes.locator_params(axis="x", nbins=6)
-    _dots(axes, pareto.others, cost, GREY, 20, "others")
+    _marks(axes, pareto.others, cost, GREY, "others", False, s=20, zorder=3)
     if len(pareto.costs) == 1:
         line = sorted(pareto.front, key=lambda c: c.costs.of(cost))
         axes.step(*_xy(line, cost), where="post", color=COLOURS[0], linewidth=1.1, alpha=0.6, zorder=2)
-    _dots(axes, [c for c in pareto.front if c.confirmed], cost, COLOURS[0], 46, "front, confirmed")
-    _dots(axes, [c for c in pareto.front if not c.confirmed], cost, COLOURS[0], 46, "front, search only", hollow=True)
-    _ring(axes, [c for c in every if c.is_default], cost, "D", INK, "default")
-    _ring(axes, [c for c in every if c.is_best], cost, "s", COLOURS[4], "handed back")
+    fresh, once = [c for c in pareto.front if c.confirmed], [c for c in pareto.front if not c.confirmed]
+    _marks(axes, fresh, cost, COLOURS[0], "front, confirmed", False, s=46, zorder=3)
+    _marks(axes, once, cost, COLOURS[0], "front, search only", True, s=46, zorder=3)
+    _marks(axes, [c for c in every if c.is_default], cost, INK, "default", True, marker="D", s=120, zorder=4)
+    _marks(axes, [c for c in every if c.is_best], cost, COLOURS[4], "handed back", True, marker="s", s=120, zorder=4)
     axes.margins(x=0.08, y=0.16)
 
 
@@ -90,24 +91,10 @@ def _xy(points: Sequence[Compromise], cost: Tradeoff) -> tuple[list[float], list
     return [c.costs.of(cost) for c in points], [c.quality for c in points]
 
 
-def _dots(
-    axes: "Axes",
-    points: Sequence[Compromise],
-    cost: Tradeoff,
-    colour: str,
-    size: int,
-    label: str,
-    hollow: bool = False,
+def _marks(
+    axes: "Axes", points: Sequence[Compromise], cost: Tradeoff, colour: str, label: str, hollow: bool, **look: Any
 ) -> None:
     if points:
         face, width = ("none", 1.4) if hollow else (colour, 0.0)
         place = _xy(points, cost)
-        axes.scatter(*place, s=size, facecolors=face, edgecolors=colour, linewidths=width, label=label, zorder=3)
-
-
-def _ring(axes: "Axes", points: Sequence[Compromise], cost: Tradeoff, marker: str, colour: str, label: str) -> None:
-    if points:
-        axes.scatter(
-            *_xy(points, cost), s=120, marker=marker, facecolors="none", edgecolors=colour, linewidths=1.3, label=label,
-            zorder=4,
-        )  # fmt: skip
+        axes.scatter(*place, facecolors=face, edgecolors=colour, linewidths=width, label=label, **look)

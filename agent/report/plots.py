@@ -1,19 +1,13 @@
 """The plots of a report: which there are, and how a figure becomes a PNG file and an inline SVG."""
 
-from typing import TYPE_CHECKING
-
 from agent.report import plot_costs, plot_models, plot_search
 from agent.report.material import Material
 from agent.report.model import Report
-
-if TYPE_CHECKING:
-    pass
 from agent.report.style import Plot, style
 
 
 def draw_plots(material: Material, report: Report) -> list[Plot]:
     """All plots in the order of the report, drawn by matplotlib without a display. About a second each."""
-
     pareto = report.pareto
     with style():
         weighed = [plot_costs.quality_against_costs(report, pareto)] if pareto and pareto.weighed else []

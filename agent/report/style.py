@@ -3,15 +3,11 @@
 import io
 import re
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
+from matplotlib.figure import Figure
 from pydantic import Field
 
 from trainers.spec import Closed
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-from matplotlib.figure import Figure
 
 
 class NotebookFigure(Figure):
@@ -78,13 +74,13 @@ def style() -> AbstractContextManager[None]:
     return mpl.rc_context(look)
 
 
-def new_figure(inches: tuple[float, float] = (WIDTH, 3.3)) -> "Figure":
+def new_figure(inches: tuple[float, float] = (WIDTH, 3.3)) -> Figure:
     """A figure without pyplot, so that nothing global is touched. A notebook shows it all the same."""
 
     return NotebookFigure(figsize=inches, layout="constrained")
 
 
-def finished(figure: "Figure", name: str, title: str, alt: str) -> Plot:
+def finished(figure: Figure, name: str, title: str, alt: str) -> Plot:
     """The figure in both forms: PNG on white, SVG on nothing with text in the page's colour."""
     import matplotlib as mpl
 

@@ -1,42 +1,14 @@
 """Past studies from Optuna's storages, SQLite or journal files. Nothing is written to them, nothing unpickled."""
 
-import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from trainers.errors import InputError
-from trainers.spec import Closed
 
 FIELD = "warm_start"
 SQLITE_URL = "sqlite:///"
 SQLITE_HEADER = b"SQLite format 3\x00"
-
-_STATES: dict[str, Literal["complete", "failed", "pruned"]] = {
-    "COMPLETE": "complete",
-    "PRUNED": "pruned",
-    "FAIL": "failed",
-}
-
-
-class ForeignTrial(Closed):
-    """One finished trial as the other tool kept it. A broken constraint or an infinite value is a failure."""
-
-    params: dict[str, Any]
-    state: Literal["complete", "failed", "pruned"]
-    score: float | None = None
-
-
-class ForeignStudy(Closed):
-    """One study with one objective."""
-
-    name: str
-    maximize: bool
-    metric: str | None = None
-    """What its scores measure, where the study says so (`study.set_metric_names`)."""
-
-    trials: tuple[ForeignTrial, ...]
-    n_unfinished: int
 
 
 def split_source(source: str) -> tuple[str, str | None]:
@@ -45,8 +17,8 @@ def split_source(source: str) -> tuple[str, str | None]:
     return path, name or None
 
 
-def read_study(path: Path, name: str | None = None) -> ForeignStudy:
-    """The study called `name` in an Optuna storage file, or the only one there.
+def read_study(path: Path, name: str | None = None) -> Any:
+    """The Optuna study called `name` in a storage file, or the only one there; it has one objective.
 
     Raises InputError for a file that is missing or no such storage, an unknown or missing name, several objectives.
     Takes about a second, most of it for importing Optuna.
@@ -61,7 +33,7 @@ def read_study(path: Path, name: str | None = None) -> ForeignStudy:
         storage = _storage(path)
         names = optuna.get_all_study_names(storage)
         study = optuna.load_study(study_name=_chosen(names, name, path), storage=storage)
-        return _foreign(study, path)
+        study.get_trials(deepcopy=False)  # while what a broken file raises is still caught
     except InputError:
         raise
     except Exception as error:  # whatever a broken file makes Optuna and SQLAlchemy raise
@@ -70,6 +42,10 @@ def read_study(path: Path, name: str | None = None) -> ForeignStudy:
         raise InputError(FIELD, f"{path} cannot be read as an Optuna storage: {reason}.", hint) from error
     finally:
         optuna.logging.set_verbosity(before)
+    if len(study.directions) > 1:
+        rule = f"the study {study.study_name!r} in {path} has {len(study.directions)} objectives, and one is needed."
+        raise InputError(FIELD, rule, "Name a study with one objective.")
+    return study
 
 
 def _storage(path: Path) -> Any:
@@ -91,27 +67,3 @@ def _chosen(names: list[str], name: str | None, path: Path) -> str:
         hint = f"Write {path.name}#NAME with one of: {known}." if names else "Give a file with a study in it."
         raise InputError(FIELD, f"{path} holds {len(names)} studies, and one is needed.", hint)
     return name or names[0]
-
-
-def _foreign(study: Any, path: Path) -> ForeignStudy:
-    if len(study.directions) > 1:
-        rule = f"the study {study.study_name!r} in {path} has {len(study.directions)} objectives, and one is needed."
-        raise InputError(FIELD, rule, "Name a study with one objective.")
-    trials = study.get_trials(deepcopy=False)
-    metric = study.metric_names
-    return ForeignStudy(
-        name=study.study_name,
-        maximize=study.direction.name == "MAXIMIZE",
-        metric=metric[0] if metric else None,
-        trials=tuple(_trial(t) for t in trials if t.state.name in _STATES),
-        n_unfinished=sum(t.state.name not in _STATES for t in trials),
-    )
-
-
-def _trial(trial: Any) -> ForeignTrial:
-    state, score = _STATES[trial.state.name], None
-    if state == "complete":
-        feasible = all(value <= 0 for value in trial.constraints.values())
-        score = float(trial.value) if feasible and math.isfinite(trial.value) else None
-        state = "failed" if score is None else state
-    return ForeignTrial(params=dict(trial.params), state=state, score=score)

@@ -1,14 +1,14 @@
 """Past trials that a study starts from: read at planning, kept in the plan, bound by its hash."""
 
+import math
 import re
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.request.import_optuna import FIELD, ForeignStudy, ForeignTrial, read_study, split_source
+from agent.request.import_optuna import FIELD, read_study, split_source
 from agent.request.rules.hyperparameters import HYPERPARAMETERS
 from tools.paths import confined
 from trainers.errors import InputError
@@ -20,6 +20,14 @@ MAX_PAST = 40
 
 OTHER_NAMES = {"lr_scheduler_type": "scheduler", "lr_scheduler": "scheduler"}
 """Names of TRL and PEFT that the request's vocabulary does not have."""
+
+
+_STATES: dict[str, Literal["complete", "failed", "pruned"]] = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+}
+"""Optuna's names to ours; trials in other states are not finished."""
 
 
 class PastTrial(Closed):
@@ -58,78 +66,87 @@ def read_past(source: str, spec: TaskSpec, space: Space, roots: tuple[Path, ...]
     path, name = split_source(source)
     study = read_study(confined(FIELD, path, roots), name)
     _check_objective(study, spec)
-    names = _names({n for t in study.trials for n in t.params}, space)
-    left_out: Counter[str] = Counter({"not finished": study.n_unfinished} if study.n_unfinished else {})
-    members: list[PastTrial] = []
-    for trial in study.trials:
-        config = _member({names[n]: v for n, v in trial.params.items() if n in names}, space)
-        if config is None:
-            left_out["outside of the search space"] += 1
-        else:
-            members.append(PastTrial(config=config, state=trial.state, score=trial.score))
-    kept = _best_and_latest(members, spec.objective.direction)
-    if len(kept) < len(members):
-        left_out[f"beyond the best and latest {MAX_PAST}"] = len(members) - len(kept)
-    if not kept:
-        rule = f"no trial of the study {study.name!r} lies in the search space ({_reasons(left_out, study.trials)})."
-        known = ", ".join(space.free)
-        raise InputError(FIELD, rule, f"Widen the search, or leave the warm start out. Searched here: {known}.")
-    found = set(names.values())
+    trials = study.get_trials(deepcopy=False)
+    finished = [t for t in trials if t.state.name in _STATES]
+    recorded = {n for t in finished for n in t.params}
+    names = _names(recorded, space)
+    members = [past for t in finished if (past := _past_trial(t, names, space)) is not None]
+    selection = _best_and_latest(members, spec.objective.direction)
+    counts = {
+        "not finished": len(trials) - len(finished),
+        "outside of the search space": len(finished) - len(members),
+        f"beyond the best and latest {MAX_PAST}": len(members) - len(selection),
+    }
+    left_out = {reason: count for reason, count in counts.items() if count}
+    if not selection:
+        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items()) or "it has 0 trials"
+        rule = f"no trial of the study {study.study_name!r} lies in the search space ({reasons})."
+        searched = ", ".join(space.free)
+        raise InputError(FIELD, rule, f"Widen the search, or leave the warm start out. Searched here: {searched}.")
     return Past(
-        study=study.name,
-        trials=tuple(kept),
-        left_out=dict(left_out),
-        assumed=tuple(n for n in space.free if n not in found),
-        not_searched=tuple(sorted({n for t in study.trials for n in t.params} - set(names))),
+        study=study.study_name,
+        trials=tuple(selection),
+        left_out=left_out,
+        assumed=tuple(n for n in space.free if n not in names.values()),
+        not_searched=tuple(sorted(recorded - set(names))),
     )
 
 
-def canonical_name(name: str, known: Collection[str]) -> str | None:
-    """The name in `known` that another tool's name stands for: itself, TRL's, or a spelling that requests may use.
+def canonical_name(name: str, ours: Collection[str]) -> str | None:
+    """The name in `ours` that another tool's name stands for: itself, TRL's, or a spelling that requests may use.
 
     "train/lr" is learning_rate; a per-device batch size is none of ours, which are effective ones.
     """
     last = re.split(r"[/.]|__", name)[-1]
-    for given in (name, last, OTHER_NAMES.get(last, "")):
-        if given in known:
-            return given
+    for spelling in (name, last, OTHER_NAMES.get(last, "")):
+        if spelling in ours:
+            return spelling
     if "device" in last:
         return None
     for hyperparameter in HYPERPARAMETERS:
         spelled = re.match(rf"(?:{hyperparameter.called})(?==)", f"{last}=", re.IGNORECASE)
-        if spelled and hyperparameter.name in known:
+        if spelled and hyperparameter.name in ours:
             return hyperparameter.name
     return None
 
 
-def _names(given: Collection[str], space: Space) -> dict[str, str]:
+def _names(recorded: Collection[str], space: Space) -> dict[str, str]:
     """Their name to ours; where two stand for one of ours, ours itself, else the first by spelling."""
-    found: dict[str, str] = {}
-    for name in sorted(given, key=lambda n: (n not in space.parameters, n)):
+    names: dict[str, str] = {}
+    for name in sorted(recorded, key=lambda n: (n not in space.parameters, n)):
         ours = canonical_name(name, space.parameters)
-        if ours is not None and ours not in found.values():
-            found[name] = ours
-    return found
+        if ours is not None and ours not in names.values():
+            names[name] = ours
+    return names
 
 
-def _member(given: dict[str, Any], space: Space) -> Config | None:
-    """The canonical config with the defaults of what is not given; None where that is no member, or says nothing."""
-    if not given or any(not isinstance(value, bool | int | float | str) for value in given.values()):
+def _past_trial(trial: Any, names: dict[str, str], space: Space) -> PastTrial | None:
+    """An Optuna trial as ours, with the defaults of what it does not have; None where it is no member, or says nothing.
+
+    A broken constraint or an infinite value is a failure.
+    """
+    values = {names[n]: value for n, value in trial.params.items() if n in names}
+    if not values or any(not isinstance(value, bool | int | float | str) for value in values.values()):
         return None
-    config = {n: p.at(0.5) if p.default is None else p.default for n, p in space.parameters.items()} | given
-    return None if space.problems(config) else space.canonical(config)
+    config = {n: p.at(0.5) if p.default is None else p.default for n, p in space.parameters.items()} | values
+    if space.problems(config):
+        return None
+    state, score = _STATES[trial.state.name], None
+    if state == "complete":
+        feasible = all(value <= 0 for value in trial.constraints.values())
+        score = float(trial.value) if feasible and math.isfinite(trial.value) else None
+        state = "failed" if score is None else state
+    return PastTrial(config=space.canonical(config), state=state, score=score)
 
 
-def _check_objective(study: ForeignStudy, spec: TaskSpec) -> None:
-    maximize = spec.objective.direction is Direction.MAXIMIZE
-    if study.maximize is not maximize:
-        theirs, ours = ("maximize", "minimize") if study.maximize else ("minimize", "maximize")
-        rule = f"the past study {study.name!r} {theirs}s its score, and {spec.objective.metric} is to be {ours}d."
+def _check_objective(study: Any, spec: TaskSpec) -> None:
+    theirs, ours = study.direction.name.lower(), spec.objective.direction.value
+    if theirs != ours:
+        rule = f"the past study {study.study_name!r} {theirs}s its score, and {spec.objective.metric} is to be {ours}d."
         raise InputError(FIELD, rule, "Name a study of the same metric.")
-    if study.metric is not None and study.metric != spec.objective.metric:
-        rule = (
-            f"the past study {study.name!r} measured {study.metric!r}, and this one measures {spec.objective.metric}."
-        )
+    if study.metric_names and study.metric_names[0] != spec.objective.metric:
+        measured = f"measured {study.metric_names[0]!r}, and this one measures {spec.objective.metric}"
+        rule = f"the past study {study.study_name!r} {measured}."
         raise InputError(FIELD, rule, "Scores of unlike metrics do not compare. Name a study of the same metric.")
 
 
@@ -143,7 +160,3 @@ def _best_and_latest(trials: list[PastTrial], direction: Direction) -> list[Past
     rest = [i for i in range(len(trials)) if i not in kept]
     kept |= set(rest[len(rest) - (MAX_PAST - len(kept)) :])
     return [t for i, t in enumerate(trials) if i in kept]
-
-
-def _reasons(left_out: Counter[str], trials: tuple[ForeignTrial, ...]) -> str:
-    return ", ".join(f"{n} {why}" for why, n in left_out.items()) or f"it has {len(trials)} trials"

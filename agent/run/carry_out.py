@@ -11,7 +11,7 @@ import click
 from agent.errors import InputError
 from agent.llm.open import LlmCaps, open_planner
 from agent.llm.vllm.server import close_servers
-from agent.report.watching.watched import watched
+from agent.report.watching import watched
 from agent.report.write import write_report
 from agent.request.plan import Plan
 from agent.run.budget import llm_reservation

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from random import Random
 
 from agent.study.nouns import History
-from trainers.space import CategoricalParameter, Parameter, Space, is_fixed
+from trainers.space import CategoricalParameter, Parameter, Space, is_fixed, is_ordered
 from trainers.spec import Config, Scalar
 
 MAX_ENUMERATED = 2000
@@ -38,22 +38,13 @@ def unit(parameter: Parameter, value: Scalar) -> float:
     return min(max((number - low) / (high - low), 0.0), 1.0)
 
 
-def is_ordinal(parameter: Parameter) -> bool:
-    """Whether neighbouring values are alike: numbers, and lists of rising numbers."""
-    if not isinstance(parameter, CategoricalParameter):
-        return True
-    numbers = [c for c in parameter.choices if isinstance(c, (int, float)) and not isinstance(c, bool)]
-    rising = all(a < b for a, b in itertools.pairwise(numbers))
-    return len(numbers) == len(parameter.choices) and rising
-
-
 def distance(space: Space, one: Config, other: Config) -> float:
     """Euclidean distance on the parameters' own scales; unlike choices, and active versus inactive, are 1 apart."""
     total = 0.0
     for name, parameter in space.parameters.items():
         if (name in one) != (name in other):
             total += 1.0
-        elif name in one and is_ordinal(parameter):
+        elif name in one and is_ordered(parameter):
             total += (unit(parameter, one[name]) - unit(parameter, other[name])) ** 2
         elif name in one:
             total += float(one[name] != other[name])
@@ -66,7 +57,7 @@ def neighbour(space: Space, config: Config, rng: Random, step: float) -> Config:
     moved = dict(config)
     for name in rng.sample(active, min(len(active), rng.choice((1, 2)))):
         parameter = space.parameters[name]
-        if is_ordinal(parameter):
+        if is_ordered(parameter):
             place = unit(parameter, config[name]) + rng.gauss(0.0, step)
             moved[name] = parameter.at(min(max(place, 0.0), 1.0))
         else:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Literal
 
-from agent.search.fresh import far_config, fresh_config, is_ordinal, known_keys
+from agent.search.fresh import far_config, fresh_config, known_keys
 from agent.search.surrogate import clipped, surrogate
 from agent.study.nouns import History, Proposal
-from trainers.space import CategoricalParameter, FloatParameter, Parameter, Space, is_fixed
-from trainers.spec import Config, Direction, Scalar
+from trainers.optuna_space import asked_config, optuna_trial
+from trainers.space import Space
+from trainers.spec import Config, Direction
 
 N_STARTUP = 4
 """Complete trials before a sampler is asked; until then points are spread out."""
@@ -89,11 +90,11 @@ def _suggestions(space: Space, history: History, sampler: Sampler, seed: int) ->
     sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
     finished = [(c, sign * y) for c, y in history.imputed() if not space.problems(c)]
     for (config, _), score in zip(finished, clipped([y for _, y in finished]), strict=True):
-        study.add_trial(_trial(space, config, score))
+        study.add_trial(optuna_trial(space, config, score, optuna.trial.TrialState.COMPLETE))
     for trial in history.pending:
         if not space.problems(trial.config):
-            study.add_trial(_trial(space, trial.config, None))
-    return lambda: _ask(space, study.ask())
+            study.add_trial(optuna_trial(space, trial.config, None, optuna.trial.TrialState.RUNNING))
+    return lambda: asked_config(space, study.ask())
 
 
 def _sampler(sampler: Sampler, seed: int) -> Any:
@@ -105,64 +106,4 @@ def _sampler(sampler: Sampler, seed: int) -> Any:
     # parameters under a condition are outside what the GP models together; TPE samples those one by one
     return optuna.samplers.GPSampler(
         seed=seed, n_startup_trials=0, independent_sampler=tpe, warn_independent_sampling=False
-    )
-
-
-def _ask(space: Space, trial: Any) -> Config:
-    """Walk the space in dependency order, asking only for what is active."""
-    config: Config = {}
-    waiting = list(space.parameters)
-    while waiting:
-        for name in list(waiting):
-            condition = space.conditions.get(name)
-            if condition is not None and condition.parameter in waiting:
-                continue
-            waiting.remove(name)
-            if condition is None or config.get(condition.parameter) in condition.values:
-                config[name] = _suggested(space.parameters[name], name, trial)
-    return space.canonical(config)
-
-
-def _suggested(parameter: Parameter, name: str, trial: Any) -> Scalar:
-    if is_fixed(parameter):
-        return parameter.at(0.0)
-    value = trial._suggest(name, _distribution(parameter))
-    if isinstance(parameter, CategoricalParameter):
-        return parameter.choices[int(value)]
-    return float(value) if isinstance(parameter, FloatParameter) else int(value)
-
-
-def _distribution(parameter: Parameter) -> Any:
-    """Choices travel as their place in the list: ordered ones as whole numbers, so that neighbours stay neighbours."""
-    import optuna
-
-    if isinstance(parameter, FloatParameter):
-        return optuna.distributions.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
-    if isinstance(parameter, CategoricalParameter):
-        n = len(parameter.choices)
-        if is_ordinal(parameter):
-            return optuna.distributions.IntDistribution(0, n - 1)
-        return optuna.distributions.CategoricalDistribution(tuple(range(n)))
-    return optuna.distributions.IntDistribution(parameter.low, parameter.high, log=parameter.log)
-
-
-def _trial(space: Space, config: Config, score: float | None) -> Any:
-    import optuna
-
-    params: dict[str, Any] = {}
-    for name, value in config.items():
-        parameter = space.parameters[name]
-        if is_fixed(parameter):
-            continue
-        if isinstance(parameter, CategoricalParameter):
-            params[name] = parameter.choices.index(value)
-        elif isinstance(parameter, FloatParameter):
-            params[name] = min(max(float(value), parameter.low), parameter.high)  # a rounded bound may lie outside
-        else:
-            params[name] = int(value)
-    return optuna.trial.create_trial(
-        params=params,
-        distributions={name: _distribution(space.parameters[name]) for name in params},
-        value=score,
-        state=optuna.trial.TrialState.RUNNING if score is None else optuna.trial.TrialState.COMPLETE,
     )

@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from agent.search.fresh import is_ordinal, unit
+from agent.search.fresh import unit
 from agent.study.nouns import History
-from trainers.space import CategoricalParameter, Space, is_fixed
+from trainers.space import CategoricalParameter, Space, is_fixed, is_ordered
 from trainers.spec import Config, Direction
 
 MIN_SCORES = 4
@@ -51,7 +51,7 @@ def encoded(space: Space, config: Config) -> list[float]:
     for name, parameter in space.parameters.items():
         if is_fixed(parameter):
             continue
-        if isinstance(parameter, CategoricalParameter) and not is_ordinal(parameter):
+        if isinstance(parameter, CategoricalParameter) and not is_ordered(parameter):
             row += [float(config.get(name) == choice and name in config) for choice in parameter.choices]
         else:
             row.append(unit(parameter, config[name]) if name in config else 0.5)

@@ -1,6 +1,5 @@
 """What a search is measured on, and what a search method is to the benchmark."""
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from random import Random
@@ -8,7 +7,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from trainers.space import CategoricalParameter, Parameter, Space
+from trainers.space import Space
 from trainers.spec import Closed, Config, Direction
 
 
@@ -110,11 +109,3 @@ class Problem(ABC):
         rng = Random(f"start/{self.identity}/{seed}")
         drawn = [Offer(config=self.snapped(self.space.sample(rng)), source="start") for _ in range(n - 1)]
         return [Offer(config=self.start, source="default"), *drawn]
-
-
-def is_ordered(parameter: Parameter) -> bool:
-    """Whether neighbouring values are alike: numbers, and lists of rising numbers."""
-    if not isinstance(parameter, CategoricalParameter):
-        return True
-    numbers = [c for c in parameter.choices if isinstance(c, (int, float)) and not isinstance(c, bool)]
-    return len(numbers) == len(parameter.choices) and all(a < b for a, b in itertools.pairwise(numbers))

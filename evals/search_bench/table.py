@@ -9,8 +9,8 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
-from evals.search_bench.problem import Outcome, Problem, is_ordered
-from trainers.space import CategoricalParameter, Parameter, Space
+from evals.search_bench.problem import Outcome, Problem
+from trainers.space import CategoricalParameter, Parameter, Space, is_ordered
 from trainers.spec import Config, Direction, Scalar
 
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,7 @@ from agent.desk.cards import PlanCard, Problem
 from agent.desk.chat.happenings import ApprovalAsked, Happening, ToolDone, ToolStarted
 from agent.desk.chat.results import ToolResult
 from agent.desk.desk import Desk
-from agent.llm import gen_ai
+from agent.llm import traces
 from agent.request.draft import Draft
 from agent.study.desk_rows import Turn
 from trainers.spec import Closed
@@ -118,12 +118,12 @@ class Exchange:
 
     def carry_out(self, call_id: str, name: str, arguments: dict[str, Any]) -> ToolDone:
         """Call a tool, one at a time. A failure is a result as well: {code, message, hint}."""
-        with self._one_at_a_time, gen_ai.tool_span(name, call_id, arguments) as span:
+        with self._one_at_a_time, traces.tool_span(name, call_id, arguments) as span:
             began = time.monotonic()
             told = replace(self.tools.call(self, name, arguments), name=name)
             self.told.append(told)
             if not told.ok:
-                span.failed(str(told.result.get("code", "failed")))
+                traces.failed(span, str(told.result.get("code", "failed")))
         seconds = round(time.monotonic() - began, 3)
         return ToolDone(
             call_id=call_id, name=name, ok=told.ok, summary=told.summary, result=told.result, seconds=seconds

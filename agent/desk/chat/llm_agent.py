@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
-from agent.llm import gen_ai
+from agent.llm import traces
 from agent.llm.background import Stopped
 from agent.llm.calls import Ledger, LlmCall, Ticket
 from agent.llm.messages import TransportError
@@ -94,10 +94,10 @@ class ChatAgent:
         self._put(Token(""))  # raises where nobody listens any more
         pieces: list[str] = []
         try:
-            with gen_ai.llm_span(self._opened.name.spelling, self._prompt.name, ticket.room, "text") as span:
+            with traces.llm_span(self._opened.name.spelling, self._prompt.name, ticket.room, "text") as span:
                 reply = self._streamed(ticket, pieces)
                 usage = reply.usage_metadata or {}
-                gen_ai.replied(span, usage.get("input_tokens"), usage.get("output_tokens"))
+                traces.replied(span, usage.get("input_tokens"), usage.get("output_tokens"))
         except Stopped:
             self._record(self._ledger.fail(ticket, "withdrawn or stopped before its end.", True, "".join(pieces)))
             raise

@@ -16,8 +16,7 @@ from agent.errors import InputError
 from agent.llm import traces
 from agent.llm.open import parse_llm
 from agent.llm.vllm.setup import find_python
-from agent.report.watching.in_thread import without_login
-from agent.report.watching.tracker import require
+from agent.report.trackers import require, without_login
 from agent.settings import Settings
 from agent.study.store import sqlite_version
 from tools.machine import find_machine
@@ -170,12 +169,12 @@ def _watchers(settings: Settings) -> list[Finding]:
     """Trackers, webhook and traces that are switched on, and whether they can work; one line where none are."""
 
     watching, found = settings.watching, []
-    for name, place in watching.export.chosen.items():
+    for name, place in watching.export.places.items():
         shown = f"runs go to {without_login(str(place))}" if place is not True else "runs go to the home directory"
         found.append(_needing(name, shown, partial(require, name)))
     if (hook := watching.webhook) is not None:
         signed = "signed" if os.environ.get("TUNEWRIGHT_WEBHOOK_SECRET") else "unsigned: set TUNEWRIGHT_WEBHOOK_SECRET"
-        told = f"{', '.join(hook.events)} → {hook.shown}"
+        told = f"{', '.join(hook.events)} → {hook.origin}"
         found.append(Finding(level="ok", what="webhook", value=f"{told} ({signed})"))
     if watching.traced:
         found.append(

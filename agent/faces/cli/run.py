@@ -14,7 +14,7 @@ from agent.errors import ObserverGone
 from agent.faces.cli.show import show_report
 from agent.faces.console import console, print_words
 from agent.faces.live import JsonLines, LiveView
-from agent.report.watching.watched import require_watchers
+from agent.report.watching import require_watchers
 from agent.request.answer import answered
 from agent.request.draft import Draft
 from agent.request.plan import Plan

@@ -1,4 +1,4 @@
-"""Search spaces of other libraries as ours: every hyperparameter with the way there and back.
+"""Optuna's search spaces as ours: every hyperparameter with the way there and back.
 
 Numbers and words keep their names and values where they can, for names and ranges tell the proposer what to expect.
 What has no place in a `Space` (a None, an object, a step, a range far narrower than its distance from 0) travels as
@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Parameter, Space
 from trainers.spec import Config, Scalar
@@ -25,89 +27,40 @@ LARGEST = 1e100
 
 @dataclass(frozen=True)
 class Dimension:
-    """One hyperparameter: ours, and what its values mean to the other library."""
+    """One hyperparameter: Optuna's distribution, and ours."""
 
+    distribution: Any
     parameter: Parameter
     values: tuple[Any, ...] = ()
-    """Theirs, in the order of our choices; empty for a range."""
-    low: float = 0.0
-    high: float = 0.0
-    step: float | None = None
+    """Optuna's, in the order of our choices; empty for a range."""
     offset: float = 0.0
-    """Theirs = ours + offset."""
+    """Optuna's = ours + offset."""
 
     def inward(self, value: Any) -> Scalar:
-        """Our form of one of their values. Raises ValueError for a value that is none of the hyperparameter's."""
+        """Our form of one of Optuna's values. Raises ValueError for a value that is none of the hyperparameter's."""
         if isinstance(self.parameter, CategoricalParameter):
             return self.parameter.choices[self._place(value)]
-        number = float(value)
-        if not math.isfinite(number):
+        if not math.isfinite(number := float(value)):
             raise ValueError(f"a number must be finite, got {value!r}")
-        if isinstance(self.parameter, IntParameter):
-            return int(value)
-        return number - self.offset
+        return int(value) if isinstance(self.parameter, IntParameter) else number - self.offset
 
     def outward(self, scalar: Scalar) -> Any:
-        """Their form of a value of ours, in range and on the grid, as a plain Python value."""
+        """Optuna's form of a value of ours, in range and on the grid, as a plain Python value."""
         if isinstance(self.parameter, CategoricalParameter):
             return self.values[self.parameter.choices.index(scalar)]
-        if isinstance(self.parameter, IntParameter):
-            step, low = int(self.step or 1), int(self.low)
-            return min(low + step * round((int(scalar) - low) / step), int(self.high))
+        low, high, step = self.distribution.low, self.distribution.high, self.distribution.step
         number = float(scalar) + self.offset
-        if self.step:
-            number = self.low + self.step * round((number - self.low) / self.step)
-        return min(max(number, self.low), self.high)
+        if step:
+            number = low + step * round((number - low) / step)
+        return type(low)(min(max(number, low), high))
 
     def _place(self, value: Any) -> int:
-        if self.step is not None:
-            place = round((float(value) - self.low) / self.step)
-            if not 0 <= place < len(self.values):
-                raise ValueError(f"must be between {self.low:g} and {self.high:g}, got {value!r}")
-            return place
-        for compare in (_same, _equal):
-            for place, known in enumerate(self.values):
-                if compare(value, known):
-                    return place
-        raise ValueError(f"must be one of the choices, got {value!r}")
-
-
-def listed(choices: Sequence[Any]) -> Dimension:
-    """One of `choices`, of any type. Raises ValueError without any."""
-    if not choices:
-        raise ValueError("a choice needs at least one value")
-    plain = [c for c in choices if isinstance(c, (bool, int, float, str)) and (isinstance(c, str) or math.isfinite(c))]
-    if len(plain) == len(choices) == len(set(plain)):  # 1, 1.0 and True are one value to a `Space`
-        return Dimension(CategoricalParameter(choices=tuple(plain)), tuple(choices))
-    words = [str(c) if isinstance(c, (bool, int, float, str)) or c is None else f"#{i}" for i, c in enumerate(choices)]
-    if len(set(words)) < len(words):
-        words = [f"#{i}" for i in range(len(choices))]
-    return Dimension(CategoricalParameter(choices=tuple(words)), tuple(choices))
-
-
-def whole(low: int, high: int, *, log: bool = False, step: int = 1) -> Dimension:
-    """A whole number in [low, high], both included; with a step low, low + step, and so on."""
-    values = range(low, high + 1, step)
-    if step > 1 and len(values) <= MAX_LISTED:
-        return Dimension(CategoricalParameter(choices=tuple(values)), tuple(values), low, values[-1], step)
-    return Dimension(IntParameter(low=low, high=values[-1], log=log), (), low, values[-1], step)
-
-
-def real(low: float, high: float, *, log: bool = False, step: float | None = None) -> Dimension:
-    """A real number in [low, high]; with a step low, low + step, and so on. Raises ValueError for endless ranges."""
-    if not (abs(low) <= LARGEST and abs(high) <= LARGEST):
-        raise ValueError(f"a range must have finite bounds, got {low} to {high}")
-    if step and (n := math.floor((high - low) / step + 1e-8) + 1) <= MAX_LISTED:
-        values = tuple(min(low + i * step, high) for i in range(n))
-        labels = tuple(float(f"{value:.12g}") for value in values)
-        if len(set(labels)) == n:
-            return Dimension(CategoricalParameter(choices=labels), values, low, high, step)
-    offset, width = 0.0, high - low
-    if 0 < width < NARROW * max(abs(low), abs(high)):
-        low_of_ours, high_of_ours, log, offset = 0.0, width, False, low
-    else:
-        low_of_ours, high_of_ours = low, high
-    return Dimension(FloatParameter(low=low_of_ours, high=high_of_ours, log=log), (), low, high, step, offset)
+        if isinstance(self.distribution, CategoricalDistribution):
+            return int(self.distribution.to_internal_repr(value))
+        place: int = round((float(value) - self.distribution.low) / self.distribution.step)
+        if not 0 <= place < len(self.values):
+            raise ValueError(f"must be in {self.distribution}, got {value!r}")
+        return place
 
 
 @dataclass(frozen=True)
@@ -117,11 +70,6 @@ class ForeignSpace:
     dimensions: dict[str, Dimension]
     space: Space
 
-    @classmethod
-    def of(cls, dimensions: Mapping[str, Dimension]) -> "ForeignSpace":
-        """The space of `dimensions`, in their order."""
-        return cls(dict(dimensions), Space(parameters={n: d.parameter for n, d in dimensions.items()}))
-
     def inward(self, params: Mapping[str, Any]) -> Config | None:
         """The canonical config of `params`, of which other names are left out; None where it is no member."""
         try:
@@ -130,25 +78,51 @@ class ForeignSpace:
             return None
 
     def outward(self, config: Config) -> dict[str, Any]:
-        """The other library's values of a config of ours."""
+        """Optuna's values of a config of ours."""
         return {name: dimension.outward(config[name]) for name, dimension in self.dimensions.items()}
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Equal and of one type, or the same object; a NaN is the same as a NaN."""
-    if one is other:
-        return True
-    if isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other):
-        return True
-    try:
-        return type(one) is type(other) and bool(one == other)
-    except Exception:  # a foreign type's comparison may raise or return an array
-        return False
+def foreign_space(search_space: Mapping[str, BaseDistribution]) -> ForeignSpace:
+    """The search space as ours. Raises ValueError for ranges without finite bounds."""
+    dimensions = {name: _dimension(distribution) for name, distribution in search_space.items()}
+    return ForeignSpace(dimensions, Space(parameters={n: d.parameter for n, d in dimensions.items()}))
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Equal, whatever the types: a storage may have made a list of a tuple's place, or 1.0 of a 1."""
-    try:
-        return bool(one == other)
-    except Exception:  # as above
-        return False
+def _dimension(distribution: BaseDistribution) -> Dimension:
+    if isinstance(distribution, CategoricalDistribution):
+        choices = distribution.choices
+        return Dimension(distribution, CategoricalParameter(choices=_labels(choices)), choices)
+    if isinstance(distribution, IntDistribution):
+        return _whole(distribution)
+    assert isinstance(distribution, FloatDistribution)
+    return _real(distribution)
+
+
+def _labels(choices: Sequence[Any]) -> tuple[Scalar, ...]:
+    """The choices themselves where a `Space` can tell them apart; else words, else numbers of their places."""
+    plain = [c for c in choices if isinstance(c, (bool, int, float, str)) and (isinstance(c, str) or math.isfinite(c))]
+    if len(plain) == len(choices) == len(set(plain)):  # 1, 1.0 and True are one value to a `Space`
+        return tuple(plain)
+    words = [str(c) if isinstance(c, (bool, int, float, str)) or c is None else f"#{i}" for i, c in enumerate(choices)]
+    return tuple(words) if len(set(words)) == len(words) else tuple(f"#{i}" for i in range(len(choices)))
+
+
+def _whole(distribution: IntDistribution) -> Dimension:
+    values = tuple(range(distribution.low, distribution.high + 1, distribution.step))
+    if distribution.step > 1 and len(values) <= MAX_LISTED:
+        return Dimension(distribution, CategoricalParameter(choices=values), values)
+    return Dimension(distribution, IntParameter(low=distribution.low, high=distribution.high, log=distribution.log))
+
+
+def _real(distribution: FloatDistribution) -> Dimension:
+    low, high, log = distribution.low, distribution.high, distribution.log
+    if not (abs(low) <= LARGEST and abs(high) <= LARGEST):
+        raise ValueError(f"a range must have finite bounds, got {low} to {high}")
+    if distribution.step and (n := math.floor((high - low) / distribution.step + 1e-8) + 1) <= MAX_LISTED:
+        values = tuple(min(low + i * distribution.step, high) for i in range(n))
+        labels = tuple(float(f"{value:.12g}") for value in values)
+        if len(set(labels)) == n:
+            return Dimension(distribution, CategoricalParameter(choices=labels), values)
+    if 0 < high - low < NARROW * max(abs(low), abs(high)):
+        return Dimension(distribution, FloatParameter(low=0.0, high=high - low), offset=low)
+    return Dimension(distribution, FloatParameter(low=low, high=high, log=log))

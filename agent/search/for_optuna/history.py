@@ -5,11 +5,10 @@ from random import Random
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from agent.search.for_optuna.foreign_space import LARGEST, Dimension, ForeignSpace, listed, real, whole
+from agent.search.for_optuna.foreign_space import LARGEST, ForeignSpace
 from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from trainers.spec import Direction, FailureReason
 
@@ -32,19 +31,6 @@ _STATES = {
     optuna.trial.TrialState.FAIL: TrialState.FAILED,
     optuna.trial.TrialState.RUNNING: TrialState.RUNNING,
 }
-
-
-def foreign_space(search_space: dict[str, BaseDistribution]) -> ForeignSpace:
-    """The search space as ours. Raises ValueError for ranges without finite bounds."""
-    return ForeignSpace.of({name: _dimension(distribution) for name, distribution in search_space.items()})
-
-
-def _dimension(distribution: BaseDistribution) -> Dimension:
-    if isinstance(distribution, FloatDistribution):
-        return real(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-    if isinstance(distribution, IntDistribution):
-        return whole(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
-    return listed(distribution.choices)
 
 
 def history_of(

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random, SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -12,14 +12,24 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
-from agent.search.for_optuna.choice import ProposerChoice
-from agent.search.for_optuna.foreign_space import ForeignSpace
-from agent.search.for_optuna.history import PROPOSAL_KEY, foreign_space, history_of
-from agent.search.llm.task_card import TaskCard
+from agent.llm.open import open_planner
+from agent.search.for_optuna.foreign_space import ForeignSpace, foreign_space
+from agent.search.for_optuna.history import PROPOSAL_KEY, history_of
+from agent.search.hybrid import Hybrid
+from agent.search.llm.batch import LlmBatch
+from agent.search.llm.task_card import TaskCard, card_of_spec
+from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
 from agent.study.nouns import History, Proposal, derived_seed
 from trainers.space import Space
 from trainers.spec import Direction, Task, TaskSpec
+
+if TYPE_CHECKING:
+    from agent.llm.planner import Planner
+
+
+N_PORTFOLIO = 3
+"""Published settings tried before the models choose, where the task is known."""
 
 
 class TunewrightSampler(BaseSampler):  # type: ignore[misc]
@@ -31,9 +41,14 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
     Studies with several objectives are searched by scalarisations with changing weights. A proposal takes about 0.1 to
     3 s on one core; from 120 trials on the best, the running and the latest are looked at.
 
-    `seed` in [0, 2^31) makes a study with `n_jobs=1` repeatable. `proposer`, `llm`, `task` and `incontext` choose the
-    parts: see `ProposerChoice`. Every trial that it proposed carries the proposal (source, reason, prediction) as
-    system attribute `tunewright:proposal`.
+    `seed` in [0, 2^31) makes a study with `n_jobs=1` repeatable. `proposer` makes the proposer of a space and rules the
+    rest out. Otherwise it is the hybrid: with the embedded in-context model if `incontext`; with published settings for
+    hyperparameters under their canonical names if the `task` is known (a `Task` or its name, a card, or a spec); with
+    the candidates of the planner LLM that `llm` names, which needs the task. Raises ValueError for an LLM without a
+    task, and for an unknown task.
+
+    Every trial that it proposed carries the proposal (source, reason, prediction) as system attribute
+    `tunewright:proposal`.
     """
 
     def __init__(
@@ -47,7 +62,11 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
         proposer: Callable[[Space], Proposer] | None = None,
         independent_sampler: BaseSampler | None = None,
     ) -> None:
-        self._choice = ProposerChoice(proposer, llm, task, incontext)
+        self._factory, self._task, self._incontext = proposer, _card(task), incontext
+        self._llm = None if llm == "embedded" else llm
+        if self._llm is not None and self._task is None:
+            raise ValueError('llm needs to know the task, such as task="sft"')
+        self._planner: Planner | None = None
         self._n_startup = max(1, n_startup)
         self._seed = _fresh_seed() if seed is None else seed
         self._independent = independent_sampler or optuna.samplers.TPESampler(seed=self._seed)
@@ -108,16 +127,34 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
         key = (search_space, direction)
         if self._built is None or self._built[0] != key:
             space = foreign_space(search_space)
-            self._built = (key, space, self._choice.build(space.space, direction))
+            self._built = (key, space, self._new_proposer(space.space, direction))
         return self._built[1], self._built[2]
 
+    def _new_proposer(self, space: Space, direction: Direction) -> Proposer:
+        """The planner LLM is opened once; raises InputError where that cannot be done."""
+        if self._factory is not None:
+            return self._factory(space)
+        if self._task is None:
+            return Hybrid(space, incontext=self._incontext)
+        card = self._task.model_copy(update={"direction": direction})
+        if self._planner is None and self._llm is not None:
+            self._planner = open_planner(self._llm)
+        batch = LlmBatch(space, card, self._planner) if self._planner else None
+        return Hybrid(space, Portfolio(space, card), N_PORTFOLIO, batch, incontext=self._incontext)
+
     def __getstate__(self) -> dict[str, Any]:
-        """Without the lock and the proposer, which is made anew."""
-        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_built")}
+        """Without lock and proposer, which are made anew, and planner, which holds connections and keys."""
+        return {name: value for name, value in vars(self).items() if name not in ("_lock", "_built", "_planner")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lock, self._built = threading.Lock(), None
+        self._lock, self._built, self._planner = threading.Lock(), None, None
+
+
+def _card(task: TaskCard | TaskSpec | Task | str | None) -> TaskCard | None:
+    if isinstance(task, TaskSpec):
+        return card_of_spec(task)
+    return TaskCard(task=Task(task)) if isinstance(task, str) else task
 
 
 @contextmanager

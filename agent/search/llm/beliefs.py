@@ -10,8 +10,8 @@ from statistics import NormalDist
 
 from pydantic import Field
 
-from agent.search.fresh import completed, is_ordinal, unit
-from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, is_fixed
+from agent.search.fresh import completed, unit
+from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, is_fixed, is_ordered
 from trainers.spec import Closed, Config, Scalar
 
 SPREADS = {"narrow": 0.08, "medium": 0.2, "wide": 0.45}
@@ -106,7 +106,7 @@ def table(parameter: CategoricalParameter, belief: Belief) -> list[float]:
     """Probability of each choice: falling with the distance where choices are ordered, else the median against the
     rest, which share the spread."""
     k, middle = len(parameter.choices), parameter.choices.index(belief.median)
-    if is_ordinal(parameter):
+    if is_ordered(parameter):
         step = 1.0 / max(k - 1, 1)
         weights = [math.exp(-0.5 * ((i - middle) * step / belief.spread) ** 2) for i in range(k)]
     else:

@@ -4,10 +4,10 @@ where trials fail, and what would be tried next. About 250 tokens whatever the n
 from collections import Counter
 from collections.abc import Sequence
 
-from agent.search.fresh import is_ordinal, unit
+from agent.search.fresh import unit
 from agent.study.nouns import History, Trial
 from prompts.history import number_text
-from trainers.space import Space
+from trainers.space import Space, is_ordered
 from trainers.spec import Config, Direction
 
 MIN_FOR_REGIONS, MIN_FOR_IMPORTANCE = 4, 8
@@ -44,7 +44,7 @@ def _span(space: Space, name: str, trials: Sequence[Trial]) -> str:
     values = [t.config[name] for t in trials if name in t.config]
     if not values:
         return ""
-    if is_ordinal(space.parameters[name]):
+    if is_ordered(space.parameters[name]):
         ordered = sorted(values, key=lambda v: unit(space.parameters[name], v))
         tail = int(0.1 * len(ordered))
         low, high = number_text(ordered[tail]), number_text(ordered[-1 - tail])
@@ -60,7 +60,7 @@ def importance_lines(space: Space, history: History) -> list[str]:
     found: list[tuple[float, str]] = []
     for name in space.free:
         trials = [t for t in scored if name in t.config]
-        if is_ordinal(space.parameters[name]) and len(trials) >= MIN_FOR_IMPORTANCE:
+        if is_ordered(space.parameters[name]) and len(trials) >= MIN_FOR_IMPORTANCE:
             places = [unit(space.parameters[name], t.config[name]) for t in trials]
             found.append((-_rank_correlation(places), name))  # trials come best first
     strongest = sorted(found, key=lambda pair: -abs(pair[0]))[:MAX_IMPORTANT]
@@ -86,7 +86,7 @@ def _boundaries(space: Space, name: str, over: Sequence[Trial]) -> list[tuple[fl
     rules: list[tuple[str, list[Trial]]] = []
     for value in values:
         word = number_text(value)
-        if is_ordinal(parameter):
+        if is_ordered(parameter):
             place = unit(parameter, value)
             rules.append((f">= {word}", [t for t in trials if unit(parameter, t.config[name]) >= place]))
             rules.append((f"<= {word}", [t for t in trials if unit(parameter, t.config[name]) <= place]))

@@ -10,13 +10,13 @@ from typing import Any
 
 from agent.llm.messages import JsonSchema
 from agent.llm.reply_json import object_schema
-from agent.search.fresh import completed, is_ordinal
+from agent.search.fresh import completed
 from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
 from agent.search.llm.edits import bounded, edits_schema
 from agent.search.llm.text import safe_line
 from agent.study.nouns import Proposal
 from prompts.history import number_text
-from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed
+from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed, is_ordered
 from trainers.spec import Config, Scalar
 
 LEVELS = 32
@@ -142,7 +142,7 @@ class Grid:
             number = float(word)
         except (ValueError, OverflowError):
             number = math.nan
-        if not math.isfinite(number) or not is_ordinal(parameter):
+        if not math.isfinite(number) or not is_ordered(parameter):
             raise ValueError(f"{name} must be {describe(parameter)}, got {str(value)[:40]!r}")
         return _numeric(parameter, name, number)
 

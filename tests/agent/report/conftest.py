@@ -1,16 +1,21 @@
 """Material of studies that never ran, complete in every field that a report reads."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from agent.report.build import build_report
 from agent.report.material import Candidate, Material, Spending
+from agent.report.watching import watched
 from agent.request.plan import Plan
+from agent.settings import Settings, Watching
 from agent.study.nouns import Costs, Phase, Proposal, Trial, TrialState
 from evals.metrics import score
 from evals.spec import EvalResult, Item
+from tests.fakes.receiver import Receiver
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile, DuplicateProfile, LengthProfile, SourceProfile, SplitProfile
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
@@ -281,3 +286,45 @@ def _plan(
             ),
         ),
     )
+
+
+def write_report(material, directory):
+    """The real report as data, without its plots, which take seconds."""
+    (directory / "report.json").write_text(build_report(material, directory).model_dump_json())
+
+
+@pytest.fixture
+def settings(store, tmp_path):
+    """`settings(export={...})`: those of the store's home with these sections."""
+
+    def made(**sections):
+        watching = Watching.model_validate(sections)
+        return Settings(home=tmp_path, roots=(tmp_path,), watching=watching)
+
+    return made
+
+
+@pytest.fixture
+def carry_out(lab, store, settings):
+    """Carries a study out under watch, to its report; gives its stored events."""
+
+    def run(study_id, executor=None, observer=None, flush_seconds=30.0, **sections):
+        study = store.study(study_id)
+        with watched(observer or lab.Recorder(), study, store, settings(**sections), flush_seconds) as everyone:
+            lab.run(store, study_id, executor, observer=everyone, write_report=write_report)
+        return store.events(study_id)
+
+    return run
+
+
+@pytest.fixture
+def troubles():
+    """What watchers were in trouble with, among events: (name, message) pairs."""
+    return lambda events: [(e.data["name"], e.data["message"]) for e in events if e.kind == "watcher"]
+
+
+@pytest.fixture
+def receiver():
+    """`receiver(answers, headers)`: a running `Receiver`; all end with the test."""
+    with ExitStack() as stack:
+        yield lambda *given, **named: stack.enter_context(Receiver(*given, **named).serving())

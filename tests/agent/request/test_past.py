@@ -113,7 +113,7 @@ def test_one_of_several_studies_must_be_named(database: Path):
         read_study(database)
     with pytest.raises(InputError, match="no study 'third'"):
         read_study(database, "third")
-    assert read_study(database, "other").name == "other"
+    assert read_study(database, "other").study_name == "other"
 
 
 def test_what_is_no_storage_is_said_so(tmp_path: Path):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from evals.search_bench.problem import is_ordered
 from evals.search_bench.table import Table
-from trainers.space import CategoricalParameter, IntParameter
+from trainers.space import CategoricalParameter, IntParameter, is_ordered
 
 
 def test_regret_is_0_at_the_optimum_and_1_at_the_median_or_worse(grid: Table) -> None:

@@ -2,6 +2,8 @@
 
 import math
 import pickle
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from statistics import fmean
@@ -11,7 +13,8 @@ import pytest
 from optuna.samplers import BaseSampler
 from optuna.testing import pytest_samplers as cases
 
-from agent.search.for_optuna.history import MAX_TRIALS, PROPOSAL_KEY, foreign_space, history_of
+from agent.search.for_optuna.foreign_space import foreign_space
+from agent.search.for_optuna.history import MAX_TRIALS, PROPOSAL_KEY, history_of
 from agent.search.for_optuna.sampler import TunewrightSampler
 from agent.search.random_search import RandomSearch
 from agent.study.nouns import TrialState
@@ -233,3 +236,46 @@ def test_published_settings_come_first_where_the_task_is_known():
     study = optuna.create_study(direction="maximize", sampler=hybrid(task="sft"))
     study.optimize(fine_tuning, n_trials=3)
     assert study.trials[1].system_attrs[PROPOSAL_KEY]["source"] == "portfolio"
+
+
+def test_the_old_place_of_the_sampler_goes_on_for_one_release():
+    """With a warning that says what to write; and nothing of Optuna is loaded before it is asked for."""
+    code = (
+        "import sys, warnings, agent\n"
+        "assert 'optuna' not in sys.modules\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always', DeprecationWarning)\n"
+        "    from agent.optuna_sampler import TunewrightSampler as old\n"
+        "from agent import TunewrightSampler\n"
+        "assert old is TunewrightSampler\n"
+        "print([str(w.message) for w in caught if 'agent.optuna_sampler' in str(w.message)][0])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "from agent import TunewrightSampler" in done.stdout
+
+
+def test_every_distribution_of_optuna_is_translated():
+    """Steps that fit a list are listed, others are put on the grid."""
+    space = foreign_space(
+        {
+            "stepped": optuna.distributions.FloatDistribution(0.25, 1.0, step=0.25),
+            "fine": optuna.distributions.FloatDistribution(0.0, 1.0, step=0.001),
+            "whole": optuna.distributions.IntDistribution(4, 12, step=4),
+            "many": optuna.distributions.IntDistribution(8, 512, log=True),
+            "far": optuna.distributions.FloatDistribution(1000.0, 1001.0),
+        }
+    )
+    middle = space.outward(space.space.default())
+    assert space.dimensions["stepped"].values == (0.25, 0.5, 0.75, 1.0)
+    assert space.dimensions["whole"].values == (4, 8, 12)
+    assert space.dimensions["many"].parameter.high == 512
+    assert middle["fine"] * 1000 == pytest.approx(round(middle["fine"] * 1000))
+    assert 1000.0 <= middle["far"] <= 1001.0
+    assert space.inward(middle) == space.space.default()
+    assert [type(middle[name]) for name in ("stepped", "whole", "many", "far")] == [float, int, int, float]
+
+
+def test_ranges_without_bounds_are_refused():
+    """With a message, before any trial."""
+    with pytest.raises(ValueError, match="bounds"):
+        foreign_space({"x": optuna.distributions.FloatDistribution(-1e200, 1e200)})

@@ -37,7 +37,7 @@ def test_every_tracker_can_be_named(config):
     """Each key switches its tracker on."""
     text = '[export]\ntensorboard = true\nmlflow = "http://box:5000"\nwandb = "team/project"\ntrackio = "mine"\n'
     expected = {"tensorboard": True, "mlflow": "http://box:5000", "wandb": "team/project", "trackio": "mine"}
-    assert config(text).export.chosen == expected
+    assert config(text).export.places == expected
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import threading
 import pytest
 from openai import InvalidWebhookSignatureError, OpenAI
 
-from agent.report.watching.delivery import NotDelivered, checked_address, may_reach, post, signed_headers
+from agent.report.delivery import NotDelivered, checked_address, may_reach, post, signed_headers
 from agent.settings import Webhook
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of enough bytes").decode()
@@ -86,6 +86,33 @@ def test_a_proxy_is_not_used(receiver, monkeypatch):
     monkeypatch.setenv("http_proxy", proxy.url)
     post(hook(f"{there.url}/in"), b"{}", "x", None)
     assert (len(proxy.got), len(there.got)) == (0, 1)
+
+
+def test_the_receiver_sees_the_name_that_was_configured(receiver):
+    """Although the connection goes to the address that was checked: virtual hosts need it."""
+    there = receiver()
+    port = there.server.server_port
+    post(hook(f"http://localhost:{port}/ä/%41?x=1&y=%20"), b"{}", "x", None)
+    ((path, headers, _),) = there.got
+    assert headers["host"] == f"localhost:{port}"
+    assert path == "/%C3%A4/%41?x=1&y=%20"
+
+
+def test_an_endless_answer_is_not_read():
+    """The status is all that counts."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\nx")
+            done.wait(20)
+            connection.close()
+
+        done = threading.Event()
+        threading.Thread(target=answer, daemon=True).start()
+        post(hook(f"http://127.0.0.1:{server.getsockname()[1]}/"), b"{}", "x", None)
+        done.set()
 
 
 def test_an_answer_that_is_no_http_is_a_failure():
@@ -183,10 +210,10 @@ def test_the_certificate_must_be_trusted_and_that_of_the_name(receiver, certific
     context.load_cert_chain(*certificate)
     there.server.socket = context.wrap_socket(there.server.socket, server_side=True)
     port = there.server.server_port
-    with pytest.raises(NotDelivered, match="SSLCertVerificationError"):
+    with pytest.raises(NotDelivered, match="CERTIFICATE_VERIFY_FAILED"):
         post(hook(f"https://localhost:{port}/"), b"{}", "x", None)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     post(hook(f"https://localhost:{port}/"), b"{}", "x", None)
-    with pytest.raises(NotDelivered, match="SSLCertVerificationError"):
+    with pytest.raises(NotDelivered, match="CERTIFICATE_VERIFY_FAILED"):
         post(hook(f"https://127.0.0.1:{port}/"), b"{}", "x", None)
     assert len(there.got) == 1

@@ -28,7 +28,10 @@ def test_a_run_a_trial_under_one_for_the_study(carry_out, lab, store, runs, trou
     """Configuration, curve, score, state and reason; and the verdict at the parent."""
     study = store.create_study(lab.plan(trials=3))
     failing = lambda spec: (FailureReason.OOM_GPU, "12 rows of data") if spec.attempt_id == "1-1-1" else None  # noqa: E731
-    assert troubles(carry_out(study.study_id, ScriptedExecutor(lab.objective, failure=failing), **ON)) == []
+    assert (
+        troubles(carry_out(study.study_id, ScriptedExecutor(lab.objective, failure=failing), flush_seconds=120.0, **ON))
+        == []
+    )
     client, found = runs()
     parent = found.pop("study 1")
     assert parent.info.status == "FINISHED"
@@ -39,21 +42,21 @@ def test_a_run_a_trial_under_one_for_the_study(carry_out, lab, store, runs, trou
     for trial in trials:
         run = found[f"study 1 trial {trial.number}"]
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.data.tags["tunewright.source"] == trial.proposal.source
         assert run.data.tags["tunewright.state"] == trial.state
-        assert run.data.params == {"seed": str(trial.seed)} | {k: str(v) for k, v in trial.config.items()}
+        assert run.data.params.items() >= {k: str(v) for k, v in trial.config.items()}.items()
+        assert run.data.params.items() >= {"seed": str(trial.seed), "source": trial.proposal.source}.items()
         history = client.get_metric_history(run.info.run_id, "loss")
         assert [(m.step, round(m.value, 3)) for m in history] == [(1, 1.0), (2, 0.5), (3, 0.333)]
+        assert run.info.status == "FINISHED"
         if trial.score is None:
-            assert (run.info.status, run.data.tags["tunewright.reason"]) == ("FAILED", "OOM_GPU")
+            assert run.data.tags["tunewright.reason"] == "OOM_GPU"
         else:
-            assert run.info.status == "FINISHED"
             assert run.data.metrics["validation/accuracy"] == pytest.approx(trial.score)
     assert "12 rows" not in str([run.to_dictionary() for run in found.values()])
 
 
 def test_a_study_that_is_taken_up_again_goes_on_in_its_runs(carry_out, lab, store, runs):
-    """Found by their tags, also where the cursor is lost."""
+    """Their ids are kept in the study's directory."""
 
     class Stopped(lab.Recorder):
         def on_event(self, event):
@@ -63,11 +66,9 @@ def test_a_study_that_is_taken_up_again_goes_on_in_its_runs(carry_out, lab, stor
 
     study = store.create_study(lab.plan(trials=3))
     with pytest.raises(KeyboardInterrupt):
-        carry_out(study.study_id, observer=Stopped(), **ON)
+        carry_out(study.study_id, observer=Stopped(), flush_seconds=120.0, **ON)
     _, before = runs()
-    assert before["study 1"].info.status == "KILLED"
-    (study.directory / "watch" / "mlflow.json").unlink()
-    carry_out(study.study_id, **ON)
+    carry_out(study.study_id, flush_seconds=120.0, **ON)
     client, found = runs()
     assert {run.info.status for run in found.values()} == {"FINISHED"}
     assert len(found) == 1 + len(store.trials(study.study_id))

@@ -12,16 +12,15 @@ from agent.study.store import Store
 
 pytest.importorskip("tensorboard", reason="pip install 'tunewright[tensorboard]'")
 
-LAB = Path(__file__).parents[2] / "study_lab.py"
+LAB = Path(__file__).parents[1] / "study_lab.py"
 
 STUDY = """
 import importlib.util, sys
 from pathlib import Path
 from agent.run.scripted import ScriptedExecutor
-from agent.settings import Settings
+from agent.settings import Settings, Watching
 from agent.study.store import Store
-from agent.settings_watching import Watching
-from agent.report.watching.watched import watched
+from agent.report.watching import watched
 
 spec = importlib.util.spec_from_file_location("study_lab", sys.argv[1])
 lab = importlib.util.module_from_spec(spec)
@@ -40,7 +39,9 @@ def test_a_killed_study_leaves_no_exporter_behind(tmp_path):
     study = subprocess.Popen([sys.executable, "-c", STUDY, str(LAB), str(tmp_path)], stdout=subprocess.PIPE, text=True)
     complete = 0
     while complete < 3:
-        complete += "trial_complete" in study.stdout.readline()
+        line = study.stdout.readline()
+        assert line, "the study ended early"
+        complete += "trial_complete" in line
     exporters = psutil.Process(study.pid).children()
     study.kill()
     study.wait()

@@ -33,7 +33,7 @@ def text(run, tag):
     """The last text of a tag."""
     from tensorboard.util.tensor_util import make_ndarray
 
-    return make_ndarray(run.Tensors(tag)[-1].tensor_proto).item().decode()
+    return make_ndarray(run.Tensors(f"{tag}/text_summary")[-1].tensor_proto).item().decode()
 
 
 def session(run):
@@ -44,7 +44,7 @@ def session(run):
     values = metadata.parse_session_start_info_plugin_data(content).hparams
     content = run.SummaryMetadata(metadata.SESSION_END_INFO_TAG).plugin_data.content
     status = metadata.parse_session_end_info_plugin_data(content).status
-    told = {name: value.number_value or value.string_value or value.bool_value for name, value in values.items()}
+    told = {name: value.string_value or value.number_value for name, value in values.items()}
     return told, api_pb2.Status.Name(status)
 
 
@@ -62,14 +62,14 @@ def test_every_trial_is_a_run_with_curve_score_and_configuration(carry_out, lab,
         run = runs[f"trial-{trial.number:03d}"]
         assert scalars(run, "loss") == [(1, 1.0), (2, 0.5), (3, 0.3333)]
         assert [step for step, _ in scalars(run, "learning_rate")] == [1, 2, 3]
-        configuration, status = session(run)
-        told = {"phase": trial.phase.value, "source": trial.proposal.source, "seed": trial.seed}
-        assert configuration == {**trial.config, **told}
+        about = {"phase": trial.phase.value, "source": trial.proposal.source, "seed": trial.seed}
+        assert all(f"| {name} | {value} |" in text(run, "configuration") for name, value in trial.config.items())
         if trial.state is TrialState.FAILED:
-            assert (status, text(run, "state")) == ("STATUS_FAILURE", "FAILED (OOM_GPU)")
+            assert (text(run, "state"), text(run, "reason")) == ("FAILED", "OOM_GPU")
             assert "validation/accuracy" not in run.Tags()["tensors"]
         else:
-            assert (status, text(run, "state")) == ("STATUS_SUCCESS", "COMPLETE")
+            assert session(run) == ({**trial.config, **about, "trial": trial.number}, "STATUS_SUCCESS")
+            assert text(run, "state") == "COMPLETE"
             assert scalars(run, "validation/accuracy") == [(3, round(trial.score, 4))]
     report = json.loads((study.directory / "output" / "report.json").read_text())
     assert text(runs["."], "verdict") == report["verdict"]

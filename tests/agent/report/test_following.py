@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.report.watching.follow import Follower
-from agent.report.watching.tracker import facts_of, run_of
+from agent.report.following import Cursor, Follower
+from agent.report.trackers import study_run, trial_run
 from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, StudyState
 from tools.attempt import Failed, Started
@@ -16,22 +16,22 @@ class Recording:
     def __init__(self, live=True, failures=0):
         self.live, self.failures, self.told, self.closed = live, failures, [], False
 
-    def begin(self, run, at):
+    def begin(self, run):
         """Keep it."""
         self.told.append(("begin", run.key))
 
-    def points(self, run, points, at):
+    def points(self, run, points):
         """Keep the steps."""
         self.told.append(("points", run.key, tuple(p.step for p in points)))
 
-    def end(self, run, ending, at):
+    def end(self, run, trial, last_step):
         """Keep it, unless it is to fail."""
         if self.failures:
             self.failures -= 1
             raise OSError("the tracker is away")
-        self.told.append(("end", run.key, ending.state.value, ending.score, ending.last_step))
+        self.told.append(("end", run.key, trial.state.value, trial.score, last_step))
 
-    def finish(self, result, at):
+    def finish(self, result):
         """Keep the verdict."""
         self.told.append(("finish", result.verdict))
 
@@ -49,7 +49,13 @@ def study(lab, store):
 @pytest.fixture
 def follow(store, study, tmp_path):
     """`follow(tracker)`: a follower of the study, as a process that starts now has it."""
-    return lambda tracker: Follower(store, study, tracker, tmp_path / "cursor.json")
+
+    def follower(tracker):
+        file = tmp_path / "cursor.json"
+        cursor = Cursor.model_validate_json(file.read_text()) if file.exists() else Cursor()
+        return Follower(store, study, tracker, file, cursor)
+
+    return follower
 
 
 @pytest.fixture
@@ -98,12 +104,12 @@ def test_the_end_tells_the_rest_of_the_curve_then_the_score(lab, store, study, f
     lab.run(store, study.study_id, ScriptedExecutor(lab.objective))
     follow(tracker).catch_up()
     for trial in store.trials(study.study_id):
-        key = run_of(facts_of(study), trial).key
+        key = trial_run(study_run(study), trial).key
         steps = [step for told in tracker.told if told[:2] == ("points", key) for step in told[2]]
         assert steps == [1, 2, 3]
         assert ("end", key, "COMPLETE", trial.score, 3) in tracker.told
     assert [told[1] for told in tracker.told if told[0] == "begin"] == [
-        run_of(facts_of(study), t).key for t in store.trials(study.study_id)
+        trial_run(study_run(study), t).key for t in store.trials(study.study_id)
     ]
 
 
@@ -120,7 +126,7 @@ def test_a_trial_that_runs_again_goes_on_in_its_run(store, study, running, follo
     follower.catch_up()
     progress(store, study, again, point(3), point(4), point(5))
     follower.catch_up()
-    key = run_of(facts_of(study), store.trial(f"{study.study_id}-0")).key
+    key = trial_run(study_run(study), store.trial(f"{study.study_id}-0")).key
     assert first.told == [("begin", key), ("points", key, (1, 2))]
     assert second.told == [("begin", key), ("points", key, (3, 4))]
 
@@ -144,7 +150,7 @@ def test_what_fails_is_told_again(lab, store, study, follow):
             follower.catch_up()
     follower.catch_up()
     ends = [told[1] for told in tracker.told if told[0] == "end"]
-    assert ends == [run_of(facts_of(study), t).key for t in store.trials(study.study_id)]
+    assert ends == [trial_run(study_run(study), t).key for t in store.trials(study.study_id)]
     steps = [step for told in tracker.told if told[0] == "points" for step in told[2]]
     assert len(steps) == 3 * len(ends)
 
@@ -189,5 +195,5 @@ def test_runs_of_different_homes_have_different_keys(lab, store, tmp_path):
     with Store.open(tmp_path / "other" / "tunewright.db") as other:
         ours, theirs = store.create_study(lab.plan(trials=2)), other.create_study(lab.plan(trials=3))
     assert ours.study_id == theirs.study_id
-    assert facts_of(ours).key != facts_of(theirs).key
-    assert facts_of(ours).key == facts_of(store.study(ours.study_id)).key
+    assert study_run(ours).key != study_run(theirs).key
+    assert study_run(ours).key == study_run(store.study(ours.study_id)).key

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from agent.desk.desk import Desk
-from agent.report.watching.webhook import Approvals, tell_ended
+from agent.report.webhook import Approvals, tell_ended
 from agent.run.scripted import ScriptedExecutor
 from agent.settings import Webhook
 from agent.study.nouns import StudyState

@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from agent.report.watching.delivery import NotDelivered, post
-from agent.report.watching.in_thread import ThreadWatcher
+from agent.report.delivery import NotDelivered, post
+from agent.report.trackers import error_line
 from agent.report.write import result_of_study
 from agent.request.plan import Plan
 from agent.settings import Webhook, WebhookEvent
@@ -21,9 +20,6 @@ from agent.study.nouns import OVER, EventKind, Phase, Study, StudyEvent, StudySt
 from agent.study.rows import now
 from agent.study.store import Store
 from trainers.spec import Closed
-
-if TYPE_CHECKING:
-    from agent.study.store import Store
 
 SECRET_VARIABLE = "TUNEWRIGHT_WEBHOOK_SECRET"  # noqa: S105 - its name, not the secret
 
@@ -65,21 +61,44 @@ class Notice(Closed):
     url: str | None = Field(None, description="where to look at it, if `link` is configured")
 
 
-def webhook_watcher(hook: Webhook, database: Path, study_id: str) -> ThreadWatcher:
-    """A watcher that tells the webhook how the study ended."""
+class WebhookWatcher:
+    """A `Watcher` (agent/report/watching.py) that tells the webhook, in a thread, how the study ended."""
 
-    def take(event: StudyEvent) -> None:
+    name = "webhook"
 
-        kind = _EVENT_OF.get(str(event.data.get("state")))
-        if kind in hook.events:
-            with Store.open(database, read_only=True) as store:
-                notice = notice_of(store.study(study_id), store, hook)
-            deliver(hook, notice, f"study-{study_id}-{event.seq}")
+    def __init__(self, hook: Webhook, database: Path, study_id: str) -> None:
+        self._hook, self._database, self._study_id = hook, database, study_id
+        self._thread: threading.Thread | None = None
+        self._trouble: str | None = None
 
-    return ThreadWatcher("webhook", (EventKind.STUDY_ENDED,), take)
+    def on_event(self, event: StudyEvent) -> None:
+        """Begin to deliver, where it is the study's end and that is to be told."""
+        if event.kind is EventKind.STUDY_ENDED and _EVENT_OF.get(str(event.data.get("state"))) in self._hook.events:
+            self._thread = threading.Thread(target=self._deliver, args=(event.seq,), name="webhook", daemon=True)
+            self._thread.start()
+
+    def troubles(self) -> list[tuple[str, str]]:
+        """See `Watcher`."""
+        trouble, self._trouble = self._trouble, None
+        return [(self.name, trouble)] if trouble else []
+
+    def close(self, until: float) -> None:
+        """See `Watcher`. A delivery that hangs is left behind; it cannot keep the process from ending."""
+        if self._thread is not None:
+            self._thread.join(max(0.1, until - time.monotonic()))
+            if self._thread.is_alive():
+                self._trouble = "was not done in time at the end and was left; something may not have been sent"
+
+    def _deliver(self, seq: int) -> None:
+        try:
+            with Store.open(self._database, read_only=True) as store:
+                notice = notice_of(store.study(self._study_id), store, self._hook)
+            deliver(self._hook, notice, f"study-{self._study_id}-{seq}")
+        except Exception as error:  # whatever fails here must not touch the study
+            self._trouble = f"failed: {error_line(error)}"
 
 
-def tell_ended(hook: Webhook | None, study: Study, store: "Store") -> None:
+def tell_ended(hook: Webhook | None, study: Study, store: Store) -> None:
     """Tell of a study that ended without a process that watched it, such as one that failed before it began.
 
     Returns when that is done or given up; what fails is logged.
@@ -95,14 +114,14 @@ class Approvals:
         self._hook = hook if hook is not None and "approval" in hook.events else None
         self._after_seconds = after_seconds
         self._waiting: dict[str, threading.Timer] = {}
-        self._told: set[str] = set()
+        self._hashes: set[str] = set()
 
     def waits(self, plan: Plan) -> None:
         """A plan is ready. Returns at once; nothing is told where no webhook is configured."""
         plan_hash = plan.plan_hash
-        if self._hook is None or plan_hash in self._told:
+        if self._hook is None or plan_hash in self._hashes:
             return
-        self._told.add(plan_hash)
+        self._hashes.add(plan_hash)
         hook, notice = self._hook, _approval_notice(plan)
         send = partial(deliver, hook, notice, f"plan-{plan_hash[:16]}")
         timer = threading.Timer(self._after_seconds, self._send, (plan_hash, send))
@@ -135,8 +154,8 @@ def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def notice_of(study: Study, store: "Store", hook: Webhook) -> Notice:
-    """What is told of a study that is over."""
+def notice_of(study: Study, store: Store, hook: Webhook) -> Notice:
+    """The notice about a study that is over."""
     trials = store.trials(study.study_id)
     best_trial = store.history(study.study_id).best
     failed = [t for t in trials if t.state is TrialState.FAILED]
@@ -147,11 +166,11 @@ def notice_of(study: Study, store: "Store", hook: Webhook) -> Notice:
     best = Scores(validation=best_trial.score if best_trial else None, test=result.best_test if result else None)
     default_score = next((t.score for t in trials if t.number == 0), None)
     default = Scores(validation=default_score, test=result.default_test if result else None)
-    told = result.verdict if result else f"{over} of {study.spec.budget.trials} trials were run."
+    outcome = result.verdict if result else f"{over} of {study.spec.budget.trials} trials were run."
     return Notice(
         event=event,
         at=now(),
-        text=f"Study {study.study_id} is {event}. {told}",
+        text=f"Study {study.study_id} is {event}. {outcome}",
         study=study.study_id,
         state=study.state,
         plan_hash=study.plan_hash,
