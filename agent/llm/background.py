@@ -124,6 +124,9 @@ class Asking(Generic[T]):
         try:
             for step in self._background.products():
                 self._take(step)
+        except Exception:
+            self._background.stop()  # a call that cannot be recorded is the last
+            raise
         finally:
             if self._background.ended:
                 self._release()
