@@ -26,11 +26,11 @@ class Stopped(BaseException):
 
 
 class Background(Generic[T]):
-    """`work(self)` in a daemon thread, which hands over its products with `put`. Read them with `products`; `stop` lets
-    go of it at once. Spans of the work belong to the span in which it was started."""
+    """`work(self)` in a daemon thread, which hands over its products with `put`. Read them with `products` (`ended`
+    says whether all were read); `stop` lets go of it at once. Spans of the work belong to the one it was started in."""
 
     def __init__(self, work: "Callable[[Background[T]], object]") -> None:
-        self._work = work
+        self._work, self.ended = work, False
         self._queue: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self._stopped = threading.Event()
         run = contextvars.copy_context().run
@@ -61,10 +61,11 @@ class Background(Generic[T]):
                 raise TimeoutError from None
             if not isinstance(product, _End):
                 yield product
-            elif product.error is not None:
+                continue
+            self.ended = True
+            if product.error is not None:
                 raise product.error
-            else:
-                return
+            return
 
     def over(self, within_seconds: float = 0.0) -> bool:
         """Whether the work has ended, or ends within so long."""
@@ -123,12 +124,12 @@ class Asking(Generic[T]):
         try:
             for step in self._background.products():
                 self._take(step)
-        except (KeyboardInterrupt, SystemExit):
+        except Exception:
+            self._background.stop()  # a call that cannot be recorded is the last
             raise
-        except BaseException:
-            self._release()
-            raise
-        self._release()
+        finally:
+            if self._background.ended:
+                self._release()
         assert self._value is not None
         return self._value
 

@@ -106,7 +106,7 @@ class ChatAgent:
             read = bool("".join(pieces)) or (isinstance(reason, TransportError) and reason.timed_out)
             self._record(self._ledger.fail(ticket, str(reason), read, "".join(pieces)))
             raise reason from error
-        call = self._ledger.settle(ticket, _said(reply), usage.get("input_tokens"), usage.get("output_tokens"))
+        call = self._ledger.settle(ticket, _reply_text(reply), usage.get("input_tokens"), usage.get("output_tokens"))
         self._record(call)
         return _repaired(reply)
 
@@ -163,9 +163,10 @@ def _repaired(reply: Any) -> Any:
 
 def _transcript(message: Any) -> str:
     """A message as it is kept: its role, its text, its tool calls."""
-    return f"[{message.type}]\n{_said(message)}"
+    return f"[{message.type}]\n{_reply_text(message)}"
 
 
-def _said(message: Any) -> str:
+def _reply_text(message: Any) -> str:
+    """What a message says, and the tool calls it makes."""
     calls = getattr(message, "tool_calls", None)
     return str(message.text) + (f"\n{json.dumps(calls, default=str)}" if calls else "")

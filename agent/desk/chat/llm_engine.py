@@ -132,7 +132,7 @@ class Reply:
         """`facts`: what the prompt says of the conversation; their figures are known as well."""
         self._exchange, self._facts, self._clean, self._stall_seconds = exchange, facts, ledger.clean, stall_seconds
         self._sentences, self._tool_runs = Sentences(), False
-        self.text = self.said = ""
+        self.text = self.shown_text = ""
         self.cut_off = False
 
     def relay(self, agent: ChatAgent) -> Generator[Happening, None, list[str]]:
@@ -156,8 +156,8 @@ class Reply:
         if isinstance(raw, ModelDone):
             self.text, self.cut_off = raw.text or self.text, raw.cut_off
             unknown = yield from self._rest()
-            if not unknown and raw.called_tools and self.said.strip():
-                self.said += "\n\n"
+            if not unknown and raw.called_tools and self.shown_text.strip():
+                self.shown_text += "\n\n"
                 yield Said(text="\n\n")
             return unknown
         yield raw
@@ -176,7 +176,7 @@ class Reply:
             if unknown := known.unknown(sentence):
                 return unknown
             clean = self._clean(sentence)
-            self.said += clean
+            self.shown_text += clean
             yield Said(text=clean)
         return []
 
@@ -218,13 +218,13 @@ def _history(exchange: Exchange) -> list[tuple[str, str]]:
 
 def _closing(exchange: Exchange, reply: Reply) -> Iterator[Happening]:
     """What this program says at the end of a turn: about the plan that waits, or that a reply was lost."""
-    said = reply.said
+    text = reply.shown_text
     if exchange.asked is not None:
-        before = "" if not said.strip() or said.endswith("\n\n") else "\n\n"
+        before = "" if not text.strip() or text.endswith("\n\n") else "\n\n"
         plans = [told.card for told in exchange.told if isinstance(told.card, PlanCard)]
         plan_text = reply_to(plans[-1]) if plans else f"Plan `{(exchange.asked.plan.plan_hash or '')[:12]}`."
         yield Said(text=f"{before}{plan_text}\n\nShall I start it? Say **yes**, **no**, or what to change.")
-    elif not said.strip():
+    elif not text.strip():
         yield from _instead(exchange, "The model gave no reply.")
     elif reply.cut_off:
         yield Said(text="\n\n(The reply broke off here.)")

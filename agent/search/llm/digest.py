@@ -4,6 +4,8 @@ where trials fail, and what would be tried next. About 250 tokens whatever the n
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from agent.search.fresh import unit
 from agent.study.nouns import History, Trial
 from prompts.history import number_text
@@ -115,15 +117,8 @@ def _best_first(space: Space, history: History) -> list[Trial]:
 
 def _rank_correlation(values: Sequence[float]) -> float:
     """Spearman's correlation of `values` with their position in the sequence; 0 where all are equal."""
-    n = len(values)
-    ranks = _ranks(values)
-    mean = (n - 1) / 2.0
-    top = sum((r - mean) * (i - mean) for i, r in enumerate(ranks))
-    spread = sum((r - mean) ** 2 for r in ranks) * sum((i - mean) ** 2 for i in range(n))
-    return top / spread**0.5 if spread > 0 else 0.0
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """Ranks from 0; equal values share the mean of theirs."""
-    order = sorted(values)
-    return [(order.index(v) + len(order) - 1 - order[::-1].index(v)) / 2.0 for v in values]
+    x = np.array(values)
+    if np.ptp(x) == 0.0:
+        return 0.0
+    ranks = (x[:, None] > x).sum(1) + (x[:, None] == x).sum(1) / 2.0  # equal values share the mean of theirs
+    return float(np.corrcoef(ranks, np.arange(len(x)))[0, 1])

@@ -1,6 +1,7 @@
 """Spellings, prices, caps and the planner's own rules, without a server."""
 
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from agent.errors import PlannerFailed
 from agent.llm.calls import price_of, redacted, secrets_of
 from agent.llm.messages import AccessError, TransportError
-from agent.llm.open import LlmCaps, LlmEvent, Planner, Price, open_planner, parse_llm
+from agent.llm.open import LlmCall, LlmCaps, LlmEvent, Planner, Price, open_planner, parse_llm
 from agent.llm.reply_json import extract_json, inlined_schema
 from agent.request.llm_reader import Reading
 from prompts import Rendered
@@ -146,6 +147,21 @@ def test_a_cap_of_zero_means_no_call() -> None:
         planner.ask(ONE, ONE, Number)
     assert not chat.asked
     assert events[0].kind == "cap_reached"
+
+
+def test_a_call_that_cannot_be_recorded_is_the_last() -> None:
+    """The error of whoever keeps the records is raised, and nothing more is asked."""
+    chat = ScriptedChat("no", "no", '{"n": 1}')
+
+    def full(call: LlmCall) -> None:
+        raise OSError("disk full")
+
+    planner = Planner(chat, "m", on_call=full)
+    with pytest.raises(OSError, match="disk full"):
+        planner.ask(ONE, ONE, Number)
+    n_asked = len(chat.asked)
+    time.sleep(0.05)
+    assert len(chat.asked) == n_asked <= 3
 
 
 @given(st.text() | st.text(alphabet='{}[]",:0123456789aeE+-. '))

@@ -21,6 +21,7 @@ from agent.run.run import tell
 from agent.settings import Telemetry, Webhook
 from agent.study.nouns import EventKind, StudyEvent, StudyState
 from prompts import render
+from tests.fakes.scripted_chat import ScriptedChat
 
 HANGING = Path(__file__).parents[2] / "fakes" / "hanging"
 
