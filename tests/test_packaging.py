@@ -62,7 +62,7 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
     done = in_wheel(wheel, "-c", code, *names)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
-    for pattern in ("agent/report/*.j2", "evals/requests/*.json"):
+    for pattern in ("agent/report/*.j2", "agent/request/rules/*.json", "evals/requests/*.json"):
         assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)}
 
 

@@ -7,12 +7,7 @@ from enum import Enum
 from agent.request.draft import Question, Refusal, RefusalClass, Rejected
 from agent.request.rules.amounts import NUMBER
 from agent.request.rules.text import Text, regex
-
-CORRECTION = (
-    r"(?:no,? wait|wait,? no|wait|sorry|i mean|i meant|make (?:that|it)|or rather|rather|scratch that|correction|"
-    r"actually|oops|er+m?|better|no,|hmm|edit:|update:|on second thought|change (?:that|it) to|let's say|instead)"
-)
-"""Words by which a user takes back what comes before them."""
+from agent.request.rules.vocabulary import WORDS
 
 NOT_WANTED = (
     r"(?:instead of|rather than|in place of|not|don't use|do not use|no longer|never|except)"
@@ -21,7 +16,7 @@ NOT_WANTED = (
 )
 """Such words before a name say that it is not wanted."""
 
-_CORRECTED = rf"[\s,;.()-]*(?:{CORRECTION}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])"
+_CORRECTED = rf"[\s,;.()-]*(?:{WORDS.corrections}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])"
 
 Span = tuple[int, int]
 
@@ -142,8 +137,8 @@ class Reading:
     def _takes_back(self, earlier: Claim, later: Claim) -> bool:
         clean = self.text.clean
         return bool(
-            regex(rf"(?<!\w){CORRECTION}").search(clean[earlier.end : later.start])
-            or regex(CORRECTION).match(clean[later.start : later.end])
+            regex(rf"(?<!\w){WORDS.corrections}").search(clean[earlier.end : later.start])
+            or regex(WORDS.corrections).match(clean[later.start : later.end])
             or regex(r"\W*instead\b").match(clean[later.end : later.end + 12])
         )
 

@@ -16,14 +16,6 @@ _CONNECTOR = (
     r"try|trying|either|among|one of|any of|somewhere|exactly|use|de|von|di|van|da|auf|bei|log-?uniform(?:ly)?|"
     r"uniform(?:ly)?|log-?scale|only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
 )
-_VAGUE = (
-    r"(?:about|around|roughly|approximately|circa|ca\.?|near|~|≈|maybe|something like|at most|at least|no more than|"
-    r"not more than|no less than|not less than|up to|below|under|above|more than|less than|smaller than|"
-    r"larger than|greater than|lower than|higher than|bigger than|max(?:imum|imal|\.)?(?: of)?|min(?:imum|imal|"
-    r"\.)?(?: of)?|"
-    r"not (?:above|below|over|under)|<=?|>=?|≤|≥|over(?! (?:\[|{|\(|[\d.e^-]+(?: ?,| to| or|/|-|\.\.))))"
-)
-"""Such words before a hyperparameter's value leave it open: an estimate or one end of a range states none."""
 _ASSIGNED = r"\s*=|[\"']?:\s*[\d\[]"
 """A name with such signs after it has its value there, not in the number before it."""
 _ALL_LINEAR = (
@@ -61,9 +53,9 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
 def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
     """Pass over "a rank below 64", "no more than 3 epochs" and "lr around 1e-4"."""
     verbs = r"\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"
-    vague = [rf"{parameter.called}{verbs}{_VAGUE}\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
+    vague = [rf"{parameter.called}{verbs}{WORDS.vague}\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
     if parameter.value_first:
-        vague.append(rf"{_VAGUE}\s*{NUMBER}[\s-]+{parameter.value_first}(?!{_ASSIGNED})")
+        vague.append(rf"{WORDS.vague}\s*{NUMBER}[\s-]+{parameter.value_first}(?!{_ASSIGNED})")
     for pattern in vague:
         for match in regex(rf"(?<!\w){pattern}").finditer(reading.text.left):
             if not regex(rf"{NUMBER}\s*(?:<=?|≤)\s*$").search(reading.text.left[: match.start()]):

@@ -23,21 +23,6 @@ _OVERFITS = (
     rf"[^,.;:\n]{{0,40}}?{NUMBER}(?: (?:epochs?|passes|gb|trials|steps|hours?|minutes?))?\w*"
 )
 _SENTENCE = r"(?:[^.!?;\n]|[.!?;](?=\S))+"
-_BACKGROUND = (
-    r"(?<!\w)(?:last (?:time|run|week|month|year|summer|night|attempt)|previous(?:ly)?|yesterday|in the past|back then|"
-    r"used to|claim(?:s|ed|ing)?(?! that we need)|doubt|supposedly|allegedly|years? ago|months? ago|weeks? ago|"
-    r"days? ago|already (?:tried|ran|trained|did)|"
-    r"(?:we|i|he|she|they|it|colleagues?|interns?|predecessors?|team|someone|somebody|vendor|agency|student|"
-    r"consultants?|people) (?:once |already |first |then |had |have |has |also |even )*"
-    r"(?:tried|ran|trained|used|took|got|had|spent|paid|reached|burn(?:ed|t)|wasted|failed|saw|did|overfit\w*|"
-    r"diverged|crashed)|i've (?:tried|seen|used|run)|we've (?:tried|used|run))(?!\w)"
-)
-_WISH = (
-    r"(?<![\w'])(?:please|pls|(?<!nobody )(?<!one )wants?|need|needs|would|should|could|can you|must|let's|lets|let us|"
-    r"like you|i'd|we'd|make|use|train a|train on|tune|fine-?tune|classify|stop|target|budget|limit|at most|within|"
-    r"maximi[sz]e|minimi[sz]e|optimi[sz]e|so (?:try|do|run)|try|take|give|run (?:a|the|some|\d)|this time|now|task|"
-    r"trials?:|seed|goal|don't|do not)(?![\w'])"
-)
 _F1 = r"f-?1(?:[- ]score)?"
 _METRICS = "|".join(WORDS.metrics.values())
 _TERM = "|".join(
@@ -89,7 +74,8 @@ def read_negations(reading: Reading) -> None:
     for pattern in (_PAST, _NOT_BUT, _OVERFITS):
         reading.skip(pattern)
     for match in regex(_SENTENCE).finditer(reading.text.left):  # what was, and wishes nothing
-        if regex(_BACKGROUND).search(match.group()) and not regex(_WISH).search(match.group()):
+        is_past = regex(rf"(?<!\w){WORDS.past}(?!\w)").search(match.group())
+        if is_past and not regex(rf"(?<![\w']){WORDS.wishes}(?![\w'])").search(match.group()):
             reading.text.consume(*match.span())
     read_early_stopping(reading)  # here, as "no early stopping" is a wish and no mere negation
     reading.skip(_NOT_GOOD)

@@ -2,7 +2,7 @@
 
 import re
 
-from agent.request.rules.claims import CORRECTION, NOT_WANTED, Reading
+from agent.request.rules.claims import NOT_WANTED, Reading
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import WORDS
 
@@ -42,7 +42,7 @@ def read_bare_model(reading: Reading) -> None:
     models = [match for match in reading.find_all(_BARE_MODEL) if _is_model(reading, match)]
     for before, match in zip([None, *models], models, strict=False):
         between = reading.text.clean[before.end() : match.start()] if before else ""
-        if before is None or regex(rf"(?<!\w){CORRECTION}").search(between):
+        if before is None or regex(rf"(?<!\w){WORDS.corrections}").search(between):
             reading.claim("base_model", reading.text.name(match), match)
     called = (
         r"(?:base[- ]?model|model|backbone|checkpoint)"

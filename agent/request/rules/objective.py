@@ -8,14 +8,7 @@ from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import WORDS
 from trainers.spec import Direction, Metric
 
-_UP = (
-    r"(?:maximi[sz](?:e|es|ing|ed|ation)|highest|best|max(?:imum|imal)?|greatest|top|increase|"
-    r"raise|boost|higher|as high as possible)"
-)
-_DOWN = (
-    r"(?:minimi[sz](?:e|es|ing|ed|ation)|lowest|min(?:imum|imal)?|smallest|least|reduce|decrease|"
-    r"lower|as low as possible)"
-)
+_UP, _DOWN = WORDS.higher, WORDS.lower
 _REPORTED = (
     r"(?:report|also (?:report|log|track|show)|track|log|monitor|print|show|in addition|alongside|"
     r"watch)(?:ing)?(?: me)?(?: the)?(?: also)?\s*$"
@@ -30,13 +23,6 @@ _WISHED_TARGET = (
     r"(?<!\w)(?:target|goal|reach|achieve|hit|stop at|at least)(?: (?:an?|the|of|validation|is|macro))*\W*$"
 )
 """Such words before a metric make a bare number after it the target: "target accuracy 95"."""
-_REACH = (
-    r"(?:at least|at most|reach(?:es|ed|ing)?|hit(?:s|ting)?|of at least|of|above|over|below|under|exceed(?:s|ing)?|"
-    r">=?|≥|<=?|≤|target(?:s|ing|ed)?|goal(?: of| is)?|to|is|gets? to|stop(?:s|ping)? (?:at|once|when|as soon as)|"
-    r"better than|beats?|=|:|or better|drops? (?:to|below|under)|falls? (?:to|below|under)|until|get|achieve|need|"
-    r"want|aim(?:ing)? (?:for|at)|more than|less than|no less than|no more than|minimum(?: of)?|passes|crosses|is at|"
-    r"score of|for|a|an|once|when|as soon as|the|it|we|validation|val|with)"
-)
 _PERCENT = rf"(?P<n>{NUMBER})\s*(?P<p>%|percent)?"
 _BEFORE = rf"{_PERCENT}\s*(?:(?:on|in|for|the|validation|val|dev|test|or better|of)\s+)*$"
 _AFTER = r"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|split)\s+)*"
@@ -99,19 +85,17 @@ def _is_reported(reading: Reading, claim: Claim) -> bool:
 
 def _read_direction(reading: Reading, claim: Claim) -> None:
     clean, metric = reading.text.clean, Metric(str(claim.value))
-    before = reading.before(claim.start, 48)
-    up, down = rf"(?<![\w-])(?P<up>{_UP})(?![\w-])[^,;]*$", rf"(?<![\w-])(?P<down>{_DOWN})(?![\w-])[^,;]*$"
-    words, at = regex(f"{up}|{down}").search(before), claim.start - len(before)
+    before, wish = reading.before(claim.start, 48), rf"(?:(?P<maximize>{_UP})|(?P<minimize>{_DOWN}))"
+    words, at = regex(rf"(?<![\w-]){wish}(?![\w-])[^,;]*$").search(before), claim.start - len(before)
     if words is None:
-        verbs = r"\s*(?:is |as |should be |must be )*"
-        words = regex(rf"{verbs}(?:(?P<up>{_UP})|(?P<down>{_DOWN}))(?!\w)").match(clean[claim.end :])
-        at = claim.end
+        verbs, at = r"\s*(?:is |as |should be |must be )*", claim.end
+        words = regex(rf"{verbs}{wish}(?!\w)").match(clean[claim.end :])
     if words is None:
         return
-    word, wish = (words["up"], Direction.MAXIMIZE) if words["up"] else (words["down"], Direction.MINIMIZE)
-    at += words.start("up") if words["up"] else words.start("down")
+    direction = Direction(str(words.lastgroup))
+    word, at = words[direction], at + words.start(direction)
     span = min(at, claim.start), max(at + len(word), claim.end)
-    if word in ("best", "top") or wish is metric.direction:
+    if word in ("best", "top") or direction is metric.direction:
         reading.claim("objective.direction", metric.direction, span, consume=False)
     elif word.startswith(("maxim", "minim", "highest", "lowest")) and not clean.startswith(_BOUNDS, at):
         better = "higher" if metric.direction is Direction.MAXIMIZE else "lower"
@@ -123,7 +107,7 @@ def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left, metric = reading.text.left, Metric(str(claim.value))
     bare = r"\d" if reading.follows(_WISHED_TARGET, claim.span) else r"0?\.\d|\d+\s?%"
-    after = regex(rf"{_AFTER}(?:(?:\s*{_REACH}\s*)+|\s+(?={bare}))\s*{_PERCENT}(?![\w])").match(left, claim.end)
+    after = regex(rf"{_AFTER}(?:(?:\s*{WORDS.reached}\s*)+|\s+(?={bare}))\s*{_PERCENT}(?![\w])").match(left, claim.end)
     if after and not reading.precedes(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", after):
         _claim_target(reading, metric, after, (claim.start, after.end()))
         return

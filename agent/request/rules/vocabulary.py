@@ -63,6 +63,13 @@ class Vocabulary(Closed):
     other_learning: Pattern = Field(description="kinds of machine learning that this program does not do")
     other_formats: Pattern = Field(description="formats that an adapter cannot be exported to")
     other_work: Pattern = Field(description="makes a request unsupported where nothing in it is about tuning")
+    corrections: Pattern = Field(description="how a user takes back what comes before")
+    past: Pattern = Field(description="tells of what was: the numbers of such a sentence are no wishes,")
+    wishes: Pattern = Field(description="unless one of these is in it")
+    vague: Pattern = Field(description="before a value: an estimate or one end of a range, which states none")
+    higher: Pattern = Field(description="more of a metric is better")
+    lower: Pattern = Field(description="less of a metric is better")
+    reached: Pattern = Field(description="joins a metric to its target")
 
 
 WORDS = Vocabulary.model_validate_json(files("agent.request.rules").joinpath("words.json").read_bytes())
