@@ -56,6 +56,8 @@ class PlanCard(Closed):
     trials: int | None = None
     seconds_p50: float | None = Field(None, description="expected wall time of the whole study")
     seconds_p90: float | None = None
+    seconds_per_trial: float | None = None
+    basis: str = Field("", description="what the expected time rests on")
     peak_memory_mb: float | None = None
     adapter_mb: float | None = None
     llm_tokens: int | None = Field(None, description="at most, for the planner LLM")

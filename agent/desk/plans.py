@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
 from agent.request.plan import Plan
-from agent.request.plan_rows import SPEC_ROWS, data_rows, row_of, searched_rows
+from agent.request.plan_rows import data_rows, searched_rows, understood_rows
 from agent.study.nouns import Study
 from trainers.dotted import flat
 
@@ -16,12 +16,17 @@ def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
         plan_hash=plan.plan_hash if plan.ready else None,
         ready=plan.ready,
         request=plan.request,
-        understood=_understood(plan),
+        understood=tuple(Line(name=n, value=v, origin=o) for n, v, o in understood_rows(plan)),
         data=tuple(Line(name=name, value=value) for name, value in data_rows(plan)),
-        searched=tuple(Line(name=n, value=v, origin=f"default {d}") for n, d, v in searched_rows(plan)),
+        searched=tuple(
+            Line(name=name, value=values, origin=f"default {default} {quote}".rstrip())
+            for name, default, values, quote in searched_rows(plan)
+        ),
         trials=plan.spec.budget.trials,
         seconds_p50=found.seconds_p50,
         seconds_p90=found.seconds_p90,
+        seconds_per_trial=found.seconds_per_trial,
+        basis=found.basis,
         peak_memory_mb=found.peak_memory_mb,
         adapter_mb=found.adapter_mb,
         llm_tokens=found.llm_tokens or None,
@@ -35,11 +40,6 @@ def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
         not_obeyed=plan.ignored,
         changed=_changed(plan, previous) if previous is not None else (),
     )
-
-
-def _understood(plan: Plan) -> tuple[Line, ...]:
-    rows = (row_of(plan, label, fields) for label, fields in SPEC_ROWS)
-    return tuple(Line(name=row[0], value=row[1], origin=row[2]) for row in rows if row is not None)
 
 
 def _problem(plan: Plan) -> Problem | None:

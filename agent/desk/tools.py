@@ -507,10 +507,10 @@ VERBS = (
 
 def verb(name: str, verbs: Sequence[Verb] = VERBS) -> Verb:
     """The verb of this name. Raises InputError (`not_found`) where there is none."""
-    for known in verbs:
-        if known.name == name:
-            return known
-    names = ", ".join(known.name for known in verbs)
+    for candidate in verbs:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(candidate.name for candidate in verbs)
     raise InputError("name", f"there is no verb {name[:40]!r}.", f"There are: {names}.", code="not_found")
 
 

@@ -32,8 +32,8 @@ from agent.desk.cards import (
 )
 from agent.report.model import Result
 from agent.report.wording import config_line, number, signed, span
-from agent.request.markup import code, duration, escaped, quoted, scalar, table
-from agent.study.nouns import EventKind, StudyEvent
+from agent.request.markup import code, duration, escaped, plain, quoted, scalar, table
+from agent.study.nouns import EventKind, Phase, StudyEvent, TrialState
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
@@ -134,13 +134,16 @@ def _expected(card: PlanCard) -> str:
 
 def _takes(card: PlanCard) -> Iterable[tuple[str, str]]:
     if card.seconds_p50 is not None:
-        yield "time", f"{_expected(card).removeprefix(', ')}, on {card.device}"
+        each = f"; {duration(card.seconds_per_trial)} a trial" if card.seconds_per_trial is not None else ""
+        yield "time", f"{_expected(card).removeprefix(', ')}, on {card.device}{each}"
     if card.peak_memory_mb is not None and card.adapter_mb is not None:
         place = "GPU memory" if card.device == "cuda" else "memory"
         yield "space", f"{card.peak_memory_mb / 1024:.1f} GB {place}, adapter up to {card.adapter_mb:.1f} MB"
     if card.llm_tokens:
         price = "price unknown" if card.llm_usd is None else f"${card.llm_usd:.2f}"
         yield "planner LLM", f"at most {card.llm_tokens:,} tokens ({price})"
+    if card.basis:
+        yield "basis", card.basis
 
 
 @words_of.register
@@ -154,6 +157,7 @@ def study_text(card: StudyCard) -> str:
         f"request: {quoted(card.request, 240)}",
         _so_far(card) if card.result is None else "",
         *_running(card),
+        f"process {card.running_pid}" if card.running_pid is not None else "",
         _used(card),
         f"Error: {quoted(card.error, 240)}" if card.error else "",
         "Nobody runs it; resume it to go on." if card.over and card.result is None else "",
@@ -244,27 +248,47 @@ def event_sentence(event: StudyEvent) -> str:
     """An event in a sentence of plain text on one line, for displays of lines."""
     data, trial = event.data, trial_number(event)
     error = f" {quoted(str(data['error']), 200)}" if data.get("error") else ""
-    why = str(data.get("why") or data.get("message") or data.get("sentence") or "")
     state = str(data.get("state", "")).lower()
-    share = f" at {data['share']:.0%} of its run" if isinstance(data.get("share"), float) else ""
     sentences = {
         EventKind.STUDY_STARTED: "The study was taken up.",
         EventKind.STATE_CHANGED: f"Now: {state}.",
-        EventKind.TRIAL_PROPOSED: f"Trial {trial} was proposed by {data.get('source')}.",
+        EventKind.TRIAL_PROPOSED: f"Trial {trial} was proposed by {data.get('source')}{_why(event)}.",
         EventKind.ATTEMPT_STARTED: f"Trial {trial} is being trained.",
         EventKind.PROGRESS: f"Trial {trial}, step {data.get('step')}/{data.get('total_steps')}{_losses(event)}",
-        EventKind.TRIAL_COMPLETE: f"Trial {trial} is complete: score {_score(event)}.",
-        EventKind.TRIAL_PRUNED: f"Trial {trial} was stopped early{share}.",
+        EventKind.TRIAL_COMPLETE: f"Trial {trial} is complete: score {_score(event)}{_seconds(event)}.",
+        EventKind.TRIAL_PRUNED: f"Trial {trial} was stopped early{_share(event)}.",
         EventKind.TRIAL_FAILED: f"Trial {trial} failed: {data.get('reason')}.{error}",
         EventKind.TRIAL_RETRIED: f"Trial {trial} was interrupted and runs again.",
         EventKind.NEW_BEST: f"Trial {trial} is the best so far: {_score(event)}.",
-        EventKind.CHOSEN: f"Trial {trial} is handed back.",
+        EventKind.CHOSEN: f"Trial {trial} is handed back{_why(event)}.",
         EventKind.TEST_OPENED: "The sealed test rows are being scored.",
         EventKind.REPORT_WRITTEN: "The report is written.",
+        EventKind.WATCHER: f"{data.get('name')}{_why(event)}.",
         EventKind.STUDY_ENDED: f"The study has ended: {state}.{error}",
     }
     head = str(event.kind).replace("_", " ").capitalize()
-    return sentences.get(event.kind) or (f"{head}: {quoted(why, 240)}" if why else f"{head}.")
+    return plain(sentences.get(event.kind) or f"{head}{_why(event) or _figures(event)}.")
+
+
+def _why(event: StudyEvent) -> str:
+    why = next((str(event.data[name]) for name in ("why", "message", "sentence") if event.data.get(name)), "")
+    return f": {quoted(why, 240)}" if why else ""
+
+
+def _figures(event: StudyEvent) -> str:
+    values = (f"{name} {scalar(value)}" for name, value in event.data.items() if isinstance(value, (int, float)))
+    return f": {figures}" if (figures := ", ".join(values)) else ""
+
+
+def _seconds(event: StudyEvent) -> str:
+    seconds = event.data.get("seconds")
+    return f", {duration(seconds)}" if isinstance(seconds, float) else ""
+
+
+def _share(event: StudyEvent) -> str:
+    share, loss = event.data.get("share"), event.data.get("eval_loss")
+    at_loss = f", validation loss {loss:.4g}" if isinstance(loss, float) else ""
+    return f" at {share:.0%} of its run{at_loss}" if isinstance(share, float) else ""
 
 
 def trial_number(event: StudyEvent) -> int | None:
@@ -297,7 +321,9 @@ def trials_text(cards: Sequence[TrialCard], metric: str, default_config: Config)
         (c.trial, c.phase, c.source, _outcome(c), duration(c.seconds), _unlike(c.config, default_config)) for c in cards
     )
     header = ("trial", "phase", "from", escaped(metric), "time", "unlike the default")
-    return _rows(header, rows) or "There is no trial yet."
+    if not cards:
+        return "There is no trial yet."
+    return _joined(_rows(header, rows), f"The default: {escaped(config_line(default_config))}.")
 
 
 @words_of.register
@@ -338,7 +364,8 @@ def explanation_text(card: Explanation) -> str:
         f"learning curve: {card.curve_words}" if card.curve_words else "",
         llm if card.llm_model else "",
     ]
-    head = f"**Trial {card.trial}** of study {card.study} ({card.phase}) {escaped(_came_to(card))}."
+    phase = f" ({card.phase})" if card.phase is not Phase.SEARCH else ""
+    head = f"**Trial {card.trial}** of study {card.study}{phase} {escaped(_came_to(card))}."
     return _joined(head, _bullets(escaped(fact) for fact in facts if fact))
 
 
@@ -359,7 +386,7 @@ def _parameter(view: ParameterView) -> str:
 def _came_to(card: Explanation) -> str:
     if card.outcome is not None:
         return f"{card.outcome_words} ({card.metric}, validation rows)"
-    return f"is {card.outcome_words}" if card.state in ("WAITING", "RUNNING") else card.outcome_words
+    return f"is {card.outcome_words}" if card.state in (TrialState.WAITING, TrialState.RUNNING) else card.outcome_words
 
 
 def _changes(changes: Iterable[Change]) -> str:

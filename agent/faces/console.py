@@ -77,4 +77,4 @@ def print_words(markdown: str) -> None:
     """Print Markdown, such as the words of a card, to the terminal; a path that is wider stays whole."""
     from agent.report.terminal import TerminalMarkdown  # rich takes 50 ms, which `--json` and `--help` do not pay
 
-    console().print(TerminalMarkdown(markdown), overflow="ignore", crop=False)
+    console().print(TerminalMarkdown(markdown), crop=False)

@@ -8,11 +8,13 @@ from typing import Self
 import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agent.desk.words import event_sentence, trial_number
+from agent.report.wording import number
+from agent.request.markup import duration, scalar
 from agent.study.nouns import EventKind, Phase, Study, StudyEvent
 from trainers.spec import Config, Direction
 
@@ -82,58 +84,30 @@ class LiveView:
         """Take in one event; print a line of it where nothing is redrawn."""
         line = self._take(event)
         if line and not self._live:
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _take(self, event: StudyEvent) -> str | None:
         data, row = event.data, self._rows.get(event.trial_id or "")
         if event.kind is EventKind.TRIAL_PROPOSED and event.trial_id:
-            number = int(event.trial_id.rsplit("-", 1)[-1])
-            self._rows[event.trial_id] = Row(number, data.get("phase", "search"), data["source"], data["config"])
-            return None
-        if event.kind is EventKind.STATE_CHANGED:
+            phase = data.get("phase", "search")
+            self._rows[event.trial_id] = Row(trial_number(event) or 0, phase, data["source"], data["config"])
+        elif event.kind is EventKind.STATE_CHANGED:
             self._stage = _STAGES.get(data["state"], data["state"].lower())
             return f"{self._stage} …" if data["state"] in _STAGES else None
-        if event.kind in (
-            EventKind.SEARCH_STOPPED,
-            EventKind.TRIAL_RETRIED,
-            EventKind.DEVIATION,
-            EventKind.CANDIDATE_DROPPED,
-        ):
-            return f"  note: {escape(str(next(iter(data.values()), '')))}"
-        if event.kind is EventKind.PLANNER and data["kind"] != "votes":
-            return f"  planner: {escape(str(data['message']))}"
-        if event.kind is EventKind.WATCHER:
-            return f"  {escape(str(data['name']))}: {escape(str(data['message']))}"
-        if event.kind is EventKind.CHOSEN:
-            return f"  {escape(str(data.get('why', '')))}"
-        return self._take_trial(event, row) if row else None
-
-    def _take_trial(self, event: StudyEvent, row: Row) -> str | None:
-        data = event.data
-        if event.kind is EventKind.ATTEMPT_STARTED:
-            row.state = "running"
-        elif event.kind is EventKind.PROGRESS:
-            row.step, row.total = data["step"], data["total_steps"]
-            row.loss = data.get("loss") if data.get("loss") is not None else row.loss
-        elif event.kind is EventKind.TRIAL_COMPLETE:
-            row.state, row.score = "done", float(data["score"])
-            told = f"{self._metric} {row.score:.4f}  {data['seconds']:5.1f} s  {row.source:<10}"
-            return f"  trial {row.number:>2}  {told} {self._shown(row)}"
-        elif event.kind is EventKind.TRIAL_PRUNED:
-            row.state, row.note = "pruned", f"stopped at {data['share']:.0%}"
-            told = f"stopped at {data['share']:.0%} of its run, validation loss {data['eval_loss']:.3g}"
-            return f"  trial {row.number:>2}  {told}  {self._shown(row)}"
-        elif event.kind is EventKind.TRIAL_FAILED:
-            row.state, row.note = "failed", str(data["reason"])
-            told = f"failed: {data['reason']} {escape(str(data.get('error', ''))[:80])}"
-            return f"  trial {row.number:>2}  {told}  {self._shown(row)}"
+        elif row:
+            _follow(row, event)
+        if event.kind is EventKind.TRIAL_COMPLETE and row:
+            score = f"{self._metric} {number(row.score)}  {data['seconds']:5.1f} s"
+            return f"  trial {row.number:>2}  {score}  {row.source:<10} {self._values(row)}"
+        if event.kind in _PRINTED and data.get("kind") != "votes":
+            return f"  {event_sentence(event)}  {self._values(row) if row else ''}".rstrip()
         return None
 
     @property
     def _metric(self) -> str:
         return self._study.spec.objective.metric
 
-    def _shown(self, row: Row) -> str:
+    def _values(self, row: Row) -> str:
         return short_config(row.config, self._free)
 
     def _draw(self) -> RenderableType:
@@ -147,7 +121,7 @@ class LiveView:
             table.add_row(
                 str(row.number),
                 row.source if row.phase == Phase.SEARCH else "confirm",
-                self._shown(row),
+                self._values(row),
                 _outcome(row, row is best),
             )
         return Group(self._headline(best), table, self._budget_line())
@@ -161,9 +135,9 @@ class LiveView:
         default = next((r for r in self._rows.values() if r.number == 0), None)
         text = Text.assemble((f"study {self._study.study_id}", "bold"), f"  {self._stage}")
         if best and best.score is not None:
-            text.append(f"   best {best.score:.4f}", style="green")
+            text.append(f"   best {number(best.score)}", style="green")
         if default and default.score is not None:
-            text.append(f"   default {default.score:.4f}", style="dim")
+            text.append(f"   default {number(default.score)}", style="dim")
         return text
 
     def _budget_line(self) -> RenderableType:
@@ -171,16 +145,45 @@ class LiveView:
         over = sum(r.state in ("done", "failed", "pruned") for r in search)
         elapsed = time.monotonic() - self._started
         line = Table.grid(padding=(0, 1))
-        limit = f" of {_clock(budget.seconds)}" if budget.seconds else ""
+        limit = f" of {duration(budget.seconds)}" if budget.seconds else ""
         expected = self._study.plan.estimate.seconds_p50
-        left = f"  about {_clock(max(0.0, expected - elapsed))} left" if expected and elapsed < expected else ""
+        left = f"  about {duration(max(0.0, expected - elapsed))} left" if expected and elapsed < expected else ""
         line.add_row(
             ProgressBar(total=budget.trials, completed=over, width=20),
             f"{over}/{budget.trials} trials",
-            f"{_clock(elapsed)}{limit}{left}",
+            f"{duration(elapsed)}{limit}{left}",
         )
         return line
 
+
+def _follow(row: Row, event: StudyEvent) -> None:
+    """Take what an event says about a trial into its row."""
+    data = event.data
+    if event.kind is EventKind.ATTEMPT_STARTED:
+        row.state = "running"
+    elif event.kind is EventKind.PROGRESS:
+        row.step, row.total = data["step"], data["total_steps"]
+        row.loss = data.get("loss") if data.get("loss") is not None else row.loss
+    elif event.kind is EventKind.TRIAL_COMPLETE:
+        row.state, row.score = "done", float(data["score"])
+    elif event.kind is EventKind.TRIAL_PRUNED:
+        row.state, row.note = "pruned", f"stopped at {data['share']:.0%}"
+    elif event.kind is EventKind.TRIAL_FAILED:
+        row.state, row.note = "failed", str(data["reason"])
+
+
+_PRINTED = (
+    EventKind.TRIAL_PRUNED,
+    EventKind.TRIAL_FAILED,
+    EventKind.TRIAL_RETRIED,
+    EventKind.SEARCH_STOPPED,
+    EventKind.DEVIATION,
+    EventKind.CANDIDATE_DROPPED,
+    EventKind.PLANNER,
+    EventKind.WATCHER,
+    EventKind.CHOSEN,
+)
+"""Printed where nothing is redrawn, beside scores and stages."""
 
 _STAGES = {"SEARCHING": "searching", "CONFIRMING": "confirming on fresh seeds", "REPORTING": "opening the test split"}
 _SHORT = {
@@ -199,25 +202,15 @@ _SHORT = {
 
 def short_config(config: Config, free: tuple[str, ...]) -> str:
     """The searched hyperparameters of a configuration in few characters: "lr=0.0005 r=8 bs=32"."""
-    return " ".join(f"{_SHORT.get(name, name)}={_number(config[name])}" for name in free if name in config)
+    return " ".join(f"{_SHORT.get(name, name)}={scalar(config[name])}" for name in free if name in config)
 
 
 def _outcome(row: Row, best: bool) -> Text:
     if row.score is not None:
-        return Text(f"{row.score:.4f}", style="bold green" if best else "")
+        return Text(number(row.score), style="bold green" if best else "")
     if row.state in ("failed", "pruned"):
         return Text(row.note, style="red" if row.state == "failed" else "dim")
     if row.total:
         loss = f" loss {row.loss:.3f}" if row.loss is not None else ""
         return Text(f"{row.step / row.total:4.0%}{loss}", style="cyan")
     return Text(row.state, style="dim")
-
-
-def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Heading, Markdown, MarkdownElement, TableElement
+from rich.markdown import Heading, Markdown, MarkdownElement, Paragraph, TableElement
 from rich.table import Table
 from rich.text import Text
 
@@ -11,18 +11,34 @@ from agent.report.markdown import render_summary
 from agent.report.model import Report
 
 TRIALS_SHOWN = 5
+LAST_COLUMN = 24
+"""Characters that the last column of a table has at least, where it must give way."""
+
+
+class _Paragraph(Paragraph):
+    """A paragraph with a word that no line holds, such as a path, is left to the terminal to wrap."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if any(len(word) > options.max_width for word in self.text.plain.split()):
+            self.text.no_wrap, self.text.overflow = True, "ignore"
+        yield self.text
 
 
 class _Table(TableElement):
-    """A table without lines, whose last column takes what is left."""
+    """A table without lines. Its last column gives way first, so that no word of the others is cut in two."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         assert self.header is not None
         assert self.header.row is not None
+        body = self.body.rows if self.body is not None else []
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for cell in self.header.row.cells:
-            table.add_column(cell.content, justify=cell.justify, overflow="fold")
-        for row in self.body.rows if self.body is not None else ():
+        columns = list(zip(*(row.cells for row in (self.header.row, *body)), strict=True))
+        words = [max(len(word) for cell in cells for word in ["", *cell.content.plain.split()]) for cells in columns]
+        left = options.max_width - 2 * len(columns) - sum(words[:-1])
+        for place, cells in enumerate(columns):
+            most = left if place == len(columns) - 1 and left >= LAST_COLUMN else None
+            table.add_column(cells[0].content, justify=cells[0].justify, overflow="fold", max_width=most)
+        for row in body:
             table.add_row(*(cell.content for cell in row.cells))
         yield table
 
@@ -38,6 +54,7 @@ class TerminalMarkdown(Markdown):
     """Markdown as a terminal shows it."""
 
     elements: ClassVar[dict[str, type[MarkdownElement]]] = Markdown.elements | {
+        "paragraph_open": _Paragraph,
         "table_open": _Table,
         "heading_open": _Heading,
     }

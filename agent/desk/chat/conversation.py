@@ -137,8 +137,8 @@ class Conversation:
     def _done(self, exchange: Exchange, tool: str, arguments: dict[str, Any]) -> Iterator[Happening]:
 
         exchange.permits = lambda action, study: True
-        told = yield from exchange.use(tool, **arguments)
-        yield Said(text=reply_to(told.card))
+        result = yield from exchange.use(tool, **arguments)
+        yield Said(text=reply_to(result.card))
 
     def _first_llm(self) -> str:
         rows = self.desk.store.conversations()

@@ -50,14 +50,14 @@ class ToolResult:
 def result_of(card: BaseModel) -> ToolResult:
     """The result of a verb that gave `card`; of one that failed where it is a Problem."""
     if isinstance(card, Problem):
-        shown = card.model_dump(exclude_none=True, exclude_defaults=True)
-        texts = {key: short(value) if isinstance(value, str) else value for key, value in shown.items()}
+        fields = card.model_dump(exclude_none=True, exclude_defaults=True)
+        texts = {key: short(value) if isinstance(value, str) else value for key, value in fields.items()}
         where = f"{card.param}: " if card.param else ""
         return ToolResult(card, short(f"{where}{card.message}", SUMMARY_CHARACTERS), texts, ok=False)
-    shown = compact({key: _foreign(value, FOREIGN.get(key)) for key, value in _fields(card).items()})
-    if "“" in str(shown):
-        shown["about_quotes"] = DATA_NOTE
-    return ToolResult(card, _line(reply_to(card)), shown)
+    fields = compact({key: _foreign(value, FOREIGN.get(key)) for key, value in _fields(card).items()})
+    if "“" in str(fields):
+        fields["about_quotes"] = DATA_NOTE
+    return ToolResult(card, _line(reply_to(card)), fields)
 
 
 def _line(markdown: str) -> str:
@@ -117,8 +117,8 @@ def _(card: EventPage) -> dict[str, Any]:
 @_fields.register
 def _(card: PlanCard) -> dict[str, Any]:
     """Lines as maps from name to value; column names and labels in them are somebody's data."""
-    shown = card.model_dump(mode="json", exclude={"request", "understood", "data", "searched", "questions", "changed"})
-    return shown | {
+    fields = card.model_dump(mode="json", exclude={"request", "understood", "data", "searched", "questions", "changed"})
+    return fields | {
         "plan_hash": card.plan_hash[:HASH_SHOWN] if card.plan_hash else None,
         "notes": card.notes[:6],
         "understood": {line.name: _understood(line) for line in card.understood},

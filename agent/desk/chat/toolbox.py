@@ -74,8 +74,8 @@ class Toolbox:
         except TunewrightError as error:
             return result_of(Problem.of(error))
         except OSError as error:  # a file that went away meanwhile, a full disk
-            told = InputError("file", f"{short(str(error))}.", "Look at the file.", code="os_error")
-            return result_of(Problem.of(told))
+            problem = InputError("file", f"{short(str(error))}.", "Look at the file.", code="os_error")
+            return result_of(Problem.of(problem))
 
     def _card(self, exchange: Exchange, name: str, arguments: dict[str, Any]) -> BaseModel:
         chosen = verb(name, self._verbs)
@@ -90,12 +90,12 @@ class Toolbox:
         return chosen.run(exchange.desk, given)
 
 
-def _tool(known: Verb) -> Tool:
-    override = OVERRIDES.get(known.name)
+def _tool(called: Verb) -> Tool:
+    override = OVERRIDES.get(called.name)
     if override is not None:
-        return Tool(known.name, " ".join((override.run.__doc__ or "").split()), override.arguments)
-    asked = "" if known.effect in LOOKS else " Works only if the person asked for it."
-    return Tool(known.name, known.doc + asked, known.arguments)
+        return Tool(called.name, " ".join((override.run.__doc__ or "").split()), override.arguments)
+    asked = "" if called.effect in LOOKS else " Works only if the person asked for it."
+    return Tool(called.name, called.doc + asked, called.arguments)
 
 
 def _require_the_person(exchange: Exchange, wanted: Verb, given: Any) -> None:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import click
 
 from agent.desk.desk import Desk
+from agent.desk.plans import plan_card
+from agent.desk.words import exported_text, plan_text, study_text
 from agent.errors import ObserverGone
 from agent.faces.cli.show import show_report
-from agent.faces.console import console
+from agent.faces.console import console, print_words
 from agent.faces.live import JsonLines, LiveView
 from agent.report.watching.watched import require_watchers
 from agent.request.answer import answered
 from agent.request.draft import Draft
 from agent.request.plan import Plan
-from agent.request.plan_rows import plan_json, print_plan
+from agent.request.plan_rows import HASH_SHOWN, plan_json
 from agent.request.resolve import Resolved
 from agent.settings import Settings
 from agent.study.nouns import Observer, Study, StudyState
@@ -31,7 +33,7 @@ from pathlib import Path
 from agent.desk.cards import StudyCard
 from agent.desk.planning import Approval, Job, approve, command_of, create_study
 from agent.errors import InputError
-from agent.faces.cli.show import looking, print_details, print_studies, show_explanation, show_status
+from agent.faces.cli.show import looking, show_explanation, show_status
 from agent.run.carry_out import merge_if_asked, open_study_planner, run_stored_study, stopped_by_signals
 
 
@@ -114,8 +116,7 @@ def _tell(card: StudyCard, as_json: bool, hint: str) -> None:
         click.echo(card.model_dump_json())
         return
     if card.over:
-        print_studies([card])
-        print_details(card)
+        print_words(study_text(card))
     else:
         click.echo(f"study {card.study}: {card.state_words}, {card.trials_over} of {card.trials_limit} trials")
     if hint:
@@ -131,8 +132,7 @@ def export_study(study: str, out: Path | None, merge: bool, settings: Settings, 
     if as_json:
         click.echo(exported.model_dump_json())
     else:
-        kind = "merged model" if exported.merged else "adapter"
-        click.echo(f"{kind} in {exported.directory} ({exported.megabytes} MB)")
+        print_words(exported_text(exported))
 
 
 def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
@@ -201,7 +201,9 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(plan_json(plan), ensure_ascii=False))
     else:
-        print_plan(plan, console())
+        print_words(plan_text(plan_card(plan)))
+        if plan.ready:
+            click.echo(f"\nTo approve: tunewright run … --approve {plan.plan_hash[:HASH_SHOWN]}, or --yes")
 
 
 def carry_out(study_id: str | None, settings: Settings, as_json: bool) -> int:

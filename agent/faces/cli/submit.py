@@ -10,12 +10,11 @@ import click
 
 from agent.desk.cards import PlanCard, StudyCard
 from agent.desk.planning import SHORTEST_PREFIX, Approval
-from agent.desk.words import event_sentence
+from agent.desk.words import event_sentence, plan_text
 from agent.errors import NeedsAnswer
 from agent.faces.cli.client import NoServer, ServerClient
 from agent.faces.cli.run import code_of
-from agent.faces.console import console
-from agent.faces.http.card_view import print_card
+from agent.faces.console import console, print_words
 from agent.report.terminal import print_report
 from agent.report.write import read_report
 from agent.request.draft import Overrides
@@ -91,7 +90,7 @@ def _show(card: PlanCard, as_json: bool) -> None:
     if as_json:
         click.echo(card.model_dump_json())
     else:
-        print_card(card, console())
+        print_words(plan_text(card))
 
 
 def _tell(study: StudyCard, as_json: bool) -> None:

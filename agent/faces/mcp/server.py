@@ -76,9 +76,9 @@ class DeskServer(MCPServer[Served]):
             await self._check_names(name, arguments)
             return await super().call_tool(name, arguments, context)
         except TunewrightError as error:
-            return refused(Problem.of(error))
+            return error_result(Problem.of(error))
         except ToolError as error:
-            return refused(problem_of(error))
+            return error_result(problem_of(error))
 
     async def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
         takes = {tool.name: list(tool.input_schema["properties"]) for tool in await super().list_tools()}
@@ -89,7 +89,7 @@ class DeskServer(MCPServer[Served]):
                 raise InputError(given, f"{name} takes no such argument.", f"It takes: {', '.join(takes[name])}.")
 
 
-def refused(problem: Problem) -> CallToolResult:
+def error_result(problem: Problem) -> CallToolResult:
     """An error as a result: JSON text {code, message, param, hint, retryable}.
 
     It is no structured content: that has the shape of the tool's output schema, which some clients hold errors to.

@@ -65,13 +65,13 @@ def as_function(verb: Verb) -> Callable[..., Any]:
 
 def _parameters(verb: Verb) -> dict[str, tuple[Any, Any]]:
     """Name to annotation and default. Who changes a study must name it: the latest may be somebody else's."""
-    found: dict[str, tuple[Any, Any]] = {}
+    parameters: dict[str, tuple[Any, Any]] = {}
     for name, field in verb.arguments.model_fields.items():
         default = inspect.Parameter.empty if field.is_required() else field.default
-        found[name] = (Annotated[field.annotation, field], default)
+        parameters[name] = (Annotated[field.annotation, field], default)
     if verb.about_a_study and verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
-        found["study"] = (Annotated[StudyId, Field(description="its id, such as 3")], inspect.Parameter.empty)
-    return found
+        parameters["study"] = (Annotated[StudyId, Field(description="its id, such as 3")], inspect.Parameter.empty)
+    return parameters
 
 
 def reply_of(verb: Verb) -> type[BaseModel]:
@@ -92,7 +92,7 @@ async def _called(ctx: Ctx, verb: Verb, reply: type[BaseModel], arguments: dict[
     if "budget" in reply.model_fields:
         study_id = getattr(card, "study", None) or getattr(given, "study", None)
         more["budget"] = await anyio.to_thread.run_sync(desk.budget, study_id)
-    return told(card, reply(**dict(card), **more), more.get("budget"))
+    return tool_result(card, reply(**dict(card), **more), more.get("budget"))
 
 
 async def _carried_out(ctx: Ctx, verb: Verb, given: Any) -> BaseModel:
@@ -118,7 +118,7 @@ async def _waited(ctx: Ctx, given: WaitStudy) -> WaitedStudy:
         await tell(seconds, f"study {card.study} {card.state_words}, {card.trials_over} of {card.trials_limit} trials")
 
 
-def told(card: BaseModel, reply: BaseModel, budget: BudgetCard | None) -> CallToolResult:
+def tool_result(card: BaseModel, reply: BaseModel, budget: BudgetCard | None) -> CallToolResult:
     """A result: words for a model to read, `reply` for a program."""
     before, after = _around(card)
     tail = "\n\n".join(part for part in (budget_text(budget) if budget else "", after) if part)

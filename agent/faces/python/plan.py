@@ -4,15 +4,19 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from agent.desk.cards import OpenQuestion, PlanCard, Problem
 from agent.desk.desk import Desk, Planned
+from agent.desk.words import HASH_SHOWN, plan_text
 from agent.errors import InputError, NeedsAnswer
-from agent.faces.python.notebook import plan_html
+from agent.faces.python.notebook import card_html
 from agent.faces.python.study import StudyHandle
+from agent.report.terminal import TerminalMarkdown
 from agent.request.answer import answered
 from agent.request.draft import Overrides
+from agent.request.markup import duration
 from agent.request.plan import Plan
-from agent.request.plan_rows import HASH_SHOWN, duration, print_plan
 from trainers.spec import Intent
 
 if TYPE_CHECKING:
@@ -99,11 +103,10 @@ class PlanHandle:
 
     def __str__(self) -> str:
         """The whole plan for people, 80 columns wide."""
-        from rich.console import Console
-
         out = io.StringIO()
-        print_plan(self.plan, Console(file=out, width=80, color_system=None, force_jupyter=False))
+        console = Console(file=out, width=80, color_system=None, force_jupyter=False)
+        console.print(TerminalMarkdown(plan_text(self.card)), crop=False)
         return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
     def _repr_html_(self) -> str:
-        return plan_html(self.card)
+        return card_html(self.card)

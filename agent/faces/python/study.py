@@ -14,7 +14,7 @@ from agent.desk.desk import MAX_EVENTS, POLL_SECONDS, Desk
 from agent.errors import InputError
 from agent.faces.live import LiveView
 from agent.faces.python.frames import data_name, trials_frame
-from agent.faces.python.notebook import study_html
+from agent.faces.python.notebook import card_html
 from agent.report.build import trial_row
 from agent.report.model import Report, Result
 from agent.study.nouns import Phase, StudyEvent
@@ -51,7 +51,7 @@ class StudyHandle:
         return f"<study {self.id}: {card.state_words}, {card.trials_over} of {card.trials_limit} trials{best}>"
 
     def _repr_html_(self) -> str:
-        return study_html(self.status())
+        return card_html(self.status())
 
     # -- looking -----------------------------------------------------------------------------------------------
 

@@ -23,15 +23,15 @@ class Slash:
     fields: tuple[str, ...] = ()
 
 
-def _calls(name: str, called: str, *fields: str, aliases: tuple[str, ...] = ()) -> Slash:
-    known = verb(called)
-    fields = fields or tuple(known.arguments.model_fields)
-    takes = " ".join(f"[--{f}]" if _is_flag(known, f) else f"[{f.upper()}]" for f in fields)
-    return Slash(name, takes, known.title[0].lower() + known.title[1:], aliases, known, fields)
+def _calls(name: str, verb_name: str, *fields: str, aliases: tuple[str, ...] = ()) -> Slash:
+    chosen = verb(verb_name)
+    fields = fields or tuple(chosen.arguments.model_fields)
+    takes = " ".join(f"[--{f}]" if _is_flag(chosen, f) else f"[{f.upper()}]" for f in fields)
+    return Slash(name, takes, chosen.title[0].lower() + chosen.title[1:], aliases, chosen, fields)
 
 
-def _is_flag(known: Verb, field: str) -> bool:
-    return known.arguments.model_fields[field].annotation is bool
+def _is_flag(chosen: Verb, field: str) -> bool:
+    return chosen.arguments.model_fields[field].annotation is bool
 
 
 COMMANDS = (
@@ -59,7 +59,7 @@ COMMANDS = (
     Slash("quit", "", "leave; studies go on (also Ctrl-D)", ("exit", "q")),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
-VERB_COMMANDS = {known.name: _calls(known.name, known.name) for known in VERBS if known.name not in OVERRIDES}
+VERB_COMMANDS = {name: _calls(name, name) for name in (each.name for each in VERBS) if name not in OVERRIDES}
 
 
 def is_command(line: str) -> bool:

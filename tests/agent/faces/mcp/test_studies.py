@@ -152,6 +152,12 @@ def test_a_study_that_is_done_is_left_alone(finished):
         assert finished.error(name, study="1")["code"] in ("bad_input", "done")
 
 
+@pytest.mark.parametrize("out", ["/etc/cron.d/job", "../../elsewhere"])
+def test_a_model_is_written_to_a_new_directory_inside_the_roots_only(finished, out):
+    """Whatever an agent names."""
+    assert finished.error("export_study", study="1", out=out)["code"] == "unsafe_path"
+
+
 def test_an_unfinished_study_has_no_report_yet(talk, queued):
     """Asking later may help, which the error says."""
     error = talk.error("study_report", study=queued)

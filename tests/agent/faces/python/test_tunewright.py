@@ -166,7 +166,7 @@ def test_a_plan_shows_itself(tw):
     """In one line, as text and as HTML; what a user wrote is never markup."""
     plan = tw.plan(f"{REQUEST} <script>alert(1)</script>")
     assert repr(plan).startswith(f"<plan {plan.plan_hash[:12]} ready:")
-    assert "Understood" in str(plan)
+    assert "understood" in str(plan)
     assert max(len(line) for line in str(plan).splitlines()) <= 80
     html = plan._repr_html_()
     assert "<script" not in html
