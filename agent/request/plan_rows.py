@@ -8,6 +8,7 @@ from agent.request.markup import duration as duration
 from agent.request.markup import plain, quoted, scalar, short
 from agent.request.plan import Plan
 from tools.data.data_profile import DataProfile
+from trainers.dotted import flat
 from trainers.space import CategoricalParameter, Parameter, is_fixed
 from trainers.spec import Intent
 
@@ -122,17 +123,8 @@ def _origin(fields: list[str], provenance: dict[str, Provenance]) -> str:
 
 
 def _flat(plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-
-    def walk(tree: dict[str, Any], prefix: str) -> None:
-        for name, value in tree.items():
-            if isinstance(value, dict):
-                walk(value, f"{prefix}{name}.")
-            elif value not in (None, []):
-                found[f"{prefix}{name}"] = value
-
-    walk(plan.spec.model_dump(mode="json", exclude={"search"}), "")
-    return found
+    values = flat(plan.spec.model_dump(mode="json", exclude={"search"}))
+    return {field: value for field, value in values.items() if value != []}
 
 
 def _data_rows(data: DataProfile) -> list[tuple[str, str]]:
