@@ -5,7 +5,8 @@ from pydantic import Field
 from agent.errors import InputError, TunewrightError
 from agent.report.model import Result
 from agent.study.nouns import Phase, StudyEvent, StudyState, TrialState
-from trainers.spec import Closed, Config, CurvePoint, Direction, FailureReason
+from tools.generate import Answer
+from trainers.spec import Closed, Config, CurvePoint, Direction, FailureReason, Scalar
 
 
 class Line(Closed):
@@ -125,6 +126,58 @@ class StudyCard(Closed):
     adapter_dir: str | None = None
 
 
+class StartedStudy(StudyCard):
+    """A study that was queued."""
+
+    already: bool = Field(description="it had been started before; nothing was started now")
+
+
+class WaitedStudy(StudyCard):
+    """A study after some waiting."""
+
+    still_running: bool = Field(description="not over yet: wait again")
+
+
+class StudyLine(Closed):
+    """One study of the list."""
+
+    study: str
+    state: StudyState
+    state_words: str
+    over: bool
+    request: str
+    metric: str
+    direction: Direction
+    best: float | None
+    default: float | None
+    verdict: str | None
+    trials_used: int
+    trials_limit: int
+    seconds_used: float
+    seconds_limit: float | None
+    llm_tokens_used: int
+    created_at: str
+
+    @classmethod
+    def of(cls, card: StudyCard) -> "StudyLine":
+        """A study in a line."""
+        same = card.model_dump(include=set(cls.model_fields) - {"best"})
+        return cls(
+            **same,
+            best=card.best.score if card.best else None,
+            verdict=card.result.verdict if card.result else None,
+            trials_used=card.trials_over,
+            llm_tokens_used=card.llm_tokens,
+        )
+
+
+class StudyList(Closed):
+    """Studies, newest first."""
+
+    studies: tuple[StudyLine, ...]
+    more: bool = Field(description="there are older ones")
+
+
 class EventPage(Closed):
     """Events of a study after a cursor."""
 
@@ -168,6 +221,30 @@ class Explanation(Closed):
     llm_model: str | None = None
     llm_prompt_name: str | None = None
     llm_prompt_sha256: str | None = None
+
+
+class Tried(Closed):
+    """A value of one hyperparameter in one trial."""
+
+    trial: int
+    value: Scalar
+    score: float | None
+
+
+class ParameterView(Closed):
+    """One hyperparameter of a trial: where its value stands among what was searched and tried."""
+
+    name: str
+    value: Scalar | None = Field(description="in this trial; None where it has none")
+    default: Scalar | None
+    searched: str = Field(description="its range or choices; how it was fixed where it was not searched")
+    tried: tuple[Tried, ...] = Field((), description="best first")
+
+
+class TrialExplanation(Explanation):
+    """An explanation with the hyperparameter that was asked about."""
+
+    parameter: ParameterView | None = None
 
 
 class LlmCallCard(Closed):
@@ -219,6 +296,13 @@ class BudgetCard(Closed):
     llm_usd_limit: float | None
 
 
+class BudgetStanding(BudgetCard):
+    """What a study may spend and has spent, and how much longer it is expected to take."""
+
+    state_words: str
+    seconds_left_p50: float | None = Field(None, description="expected, from the plan; None when over")
+
+
 class DataCard(Closed):
     """What a data set is, by counts."""
 
@@ -240,6 +324,12 @@ class DataCard(Closed):
     notes: tuple[str, ...] = ()
 
 
+class DataSummary(DataCard):
+    """What a data set is, by counts; of many classes the largest."""
+
+    n_classes: int
+
+
 class TrialCard(Closed):
     """One trial in a line."""
 
@@ -256,6 +346,18 @@ class TrialCard(Closed):
     seed: int
 
 
+class TrialPage(Closed):
+    """Trials of a study by number."""
+
+    study: str
+    metric: str
+    direction: Direction
+    default: Config = Field({}, description="the default configuration")
+    trials: tuple[TrialCard, ...]
+    after: int = Field(description="give this as `after` to get those that come next")
+    more: bool = Field(description="whether there are any")
+
+
 class ReportCard(Closed):
     """Where a finished study's report is and what it says in short."""
 
@@ -264,3 +366,9 @@ class ReportCard(Closed):
     files: tuple[str, ...]
     adapter_dir: str
     result: Result
+
+
+class ModelAnswer(Answer):
+    """What the model of a study says."""
+
+    study: str

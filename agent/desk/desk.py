@@ -72,12 +72,15 @@ class Planned:
 class Desk:
     """The verbs over one home directory. Use as a context manager, or call `close`."""
 
-    def __init__(self, settings: Settings, read_only: bool = False, unattended: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, read_only: bool = False, unattended: bool = False, face: str = "python"
+    ) -> None:
         """`read_only`: only look; raises InputError where there is no database yet, and makes none.
 
         `unattended`: nobody may be looking when a plan is ready, so the webhook is told of those that wait.
+        `face`: who asks; it is kept with each study that is started, unless the call names another.
         """
-        self.settings = settings
+        self.settings, self.face = settings, face
         self._approvals = Approvals(settings.watching.webhook if unattended else None)
         if not read_only:
             with suppress(InputError):  # without the package there are no traces; `start` says so
@@ -237,7 +240,7 @@ class Desk:
         return self.settings if llm is None else self.settings.model_copy(update={"llm": llm})
 
     def start(
-        self, plan_hash: str, *, face: str, key: str | None = None, job: dict[str, Any] | None = None
+        self, plan_hash: str, *, face: str | None = None, key: str | None = None, job: dict[str, Any] | None = None
     ) -> StudyCard:
         """Approve the plan with this hash and queue it; returns at once.
 
@@ -265,7 +268,7 @@ class Desk:
 
         def also(study_id: str) -> None:
             self.store.give_llm_calls(study_id, kept.llm_call_ids)
-            self.store.record_submission(study_id, face, kept.plan_hash, key, job)
+            self.store.record_submission(study_id, face or self.face, kept.plan_hash, key, job)
             self.store.enqueue(study_id)
 
         try:

@@ -14,6 +14,7 @@ from agent.desk.cards import (
 from agent.errors import InputError
 from agent.report.model import Report, Side
 from agent.report.write import read_report, result_of_study
+from agent.request.markup import scalar
 from agent.run.rungs import curve_digest, run_length
 from agent.study.lock import owner_pid
 from agent.study.nouns import ENDED, OVER, History, Phase, Study, StudyState, Trial, TrialState, report_directory
@@ -223,16 +224,10 @@ def changes(left: Config, right: Config) -> tuple[Change, ...]:
     """Hyperparameters that differ; "not set" where one is inactive."""
     names = dict.fromkeys([*left, *right])
     return tuple(
-        Change(name=name, value=_value(left.get(name)), other=_value(right.get(name)))
+        Change(name=name, value=scalar(left.get(name)), other=scalar(right.get(name)))
         for name in names
         if left.get(name) != right.get(name)
     )
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "not set"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def budget_card(study: Study, store: Store) -> BudgetCard:

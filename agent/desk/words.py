@@ -11,17 +11,24 @@ from pydantic import BaseModel
 
 from agent.desk.cards import (
     BudgetCard,
+    BudgetStanding,
     Change,
     Comparison,
     DataCard,
+    DataSummary,
     EventPage,
     Explanation,
     Line,
+    ParameterView,
     PlanCard,
     Problem,
     ReportCard,
     StudyCard,
+    StudyLine,
+    StudyList,
     TrialCard,
+    TrialExplanation,
+    TrialPage,
 )
 from agent.report.model import Result
 from agent.report.wording import config_line, number, signed, span
@@ -61,7 +68,7 @@ def data_text(card: DataCard) -> str:
         f"columns: {columns}" + (f"; used: {used}" if used else ""),
         f"split: {card.train:,} train, {card.validation:,} validation, {card.test:,} test (sealed)",
         f"tokens: half of the rows up to {card.tokens_p50}, 99 % up to {card.tokens_p99}, longest {card.tokens_max}",
-        _classes(card.classes),
+        _classes(card),
         f"{card.duplicates_removed:,} duplicates are left out of training" if card.duplicates_removed else "",
         *(quoted(note, 240) for note in card.notes[:NOTES_SHOWN]),
     ]
@@ -69,10 +76,11 @@ def data_text(card: DataCard) -> str:
     return _joined(head, _bullets(escaped(fact) for fact in facts if fact))
 
 
-def _classes(counts: dict[str, int]) -> str:
-    largest = sorted(counts.items(), key=lambda item: -item[1])[:CLASSES_SHOWN]
+def _classes(card: DataCard) -> str:
+    largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES_SHOWN]
     names = ", ".join(f"{quoted(label, 30)} ({count:,})" for label, count in largest)
-    return f"{len(counts)} classes: {names}{', …' if len(counts) > len(largest) else ''}" if counts else ""
+    of_all = card.n_classes if isinstance(card, DataSummary) else len(card.classes)
+    return f"{of_all} classes: {names}{', …' if of_all > len(largest) else ''}" if largest else ""
 
 
 @words_of.register
@@ -80,12 +88,17 @@ def plan_text(card: PlanCard) -> str:
     """A plan whole: what was understood, what will be searched, what it will take, what is open; its hash first."""
     return _joined(
         plan_summary(card),
-        _rows(("understood", "", "from"), ((x.name, x.value, x.origin) for x in card.understood)),
+        understood_text(card),
         _rows(("data", ""), ((x.name, x.value) for x in card.data)),
         _rows(("searched", "range", ""), ((x.name, x.value, x.origin) for x in card.searched)),
         _rows(("takes", ""), _takes(card)),
         _bullets(escaped(note) for note in card.notes),
     )
+
+
+def understood_text(card: PlanCard) -> str:
+    """What was understood, and from which words or by which default."""
+    return _rows(("understood", "", "from"), ((x.name, x.value, x.origin) for x in card.understood))
 
 
 def plan_summary(card: PlanCard) -> str:
@@ -202,18 +215,27 @@ def _result(result: Result, metric: str) -> str:
 
 def studies_text(cards: Sequence[StudyCard]) -> str:
     """Studies, one a row."""
+    return studies_list_text(StudyList(studies=tuple(map(StudyLine.of, cards)), more=False))
+
+
+@words_of.register
+def studies_list_text(card: StudyList) -> str:
+    """Studies, one a row."""
     rows = (
         (
-            card.study,
-            card.state_words,
-            f"{card.trials_over}/{card.trials_limit}",
-            number(card.best.score if card.best else None),
-            number(card.default),
-            quoted(card.request, 48),
+            line.study,
+            line.state_words,
+            f"{line.trials_used}/{line.trials_limit}",
+            number(line.best),
+            number(line.default),
+            quoted(line.request, 48),
         )
-        for card in cards
+        for line in card.studies
     )
-    return _rows(("study", "state", "trials", "best", "default", "request"), rows) or "There is no study yet."
+    return _joined(
+        _rows(("study", "state", "trials", "best", "default", "request"), rows) or "There is no study yet.",
+        "There are older ones." if card.more else "",
+    )
 
 
 @words_of.register
@@ -304,6 +326,14 @@ def trials_text(cards: Sequence[TrialCard], metric: str, default_config: Config)
     return _joined(_rows(header, rows), f"The default: {escaped(config_line(default_config))}.")
 
 
+@words_of.register
+def trial_page_text(card: TrialPage) -> str:
+    """Trials of a study, one a row, and how to get the next."""
+    head = f"{len(card.trials)} trials of study {card.study}."
+    more = f" There are more: after={card.after}" if card.more else ""
+    return _joined(head + more, trials_text(card.trials, card.metric, card.default))
+
+
 def _outcome(card: TrialCard) -> str:
     if card.score is not None:
         return number(card.score)
@@ -337,6 +367,20 @@ def explanation_text(card: Explanation) -> str:
     phase = f" ({card.phase})" if card.phase is not Phase.SEARCH else ""
     head = f"**Trial {card.trial}** of study {card.study}{phase} {escaped(_came_to(card))}."
     return _joined(head, _bullets(escaped(fact) for fact in facts if fact))
+
+
+@words_of.register
+def trial_explanation_text(card: TrialExplanation) -> str:
+    """The same, and where a hyperparameter stands among what was searched and tried."""
+    return _joined(explanation_text(card), _parameter(card.parameter) if card.parameter else "")
+
+
+def _parameter(view: ParameterView) -> str:
+    stands = (
+        f"{view.name} is {scalar(view.value)} here; the default is {scalar(view.default)}; searched: {view.searched}"
+    )
+    tried = ", ".join(f"{scalar(t.value)} → {number(t.score)} (trial {t.trial})" for t in view.tried)
+    return _bullets(escaped(fact) for fact in (stands, f"tried so far, best first: {tried}" if tried else "") if fact)
 
 
 def _came_to(card: Explanation) -> str:
@@ -377,6 +421,14 @@ def budget_text(card: BudgetCard) -> str:
         f"{duration(card.seconds_used)}{seconds}, {card.llm_tokens_used:,}{tokens} LLM tokens, "
         f"${card.llm_usd_used:.2f}{usd}."
     )
+
+
+@words_of.register
+def budget_standing_text(card: BudgetStanding) -> str:
+    """The same, and how much longer it is expected to take."""
+    left = card.seconds_left_p50
+    going = "" if left is None else f"About {duration(left)} to go." if left >= 1 else "It takes longer than expected."
+    return _joined(f"{budget_text(card)} It is {card.state_words}.", going)
 
 
 @words_of.register

@@ -1,143 +1,154 @@
-"""A question under way in a thread of its own, and the way its calls and events take back to the thread that asked.
+"""Work in a thread of its own whose products are read here one by one, and which can be left behind.
 
-The store is written by one thread only, so a background question keeps what happens until it is collected. Nothing
-paid for is lost by stopping: what is done is recorded, what is under way is recorded as lost.
+A question to the planner LLM is such work. The store is written by one thread only, so what happens on the way is kept
+until it is collected. Nothing paid for is lost by stopping: what is done is recorded, what is under way is recorded as
+lost.
 """
 
+import contextvars
+import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from agent.llm.calls import LlmCall, LlmEvent
+from agent.llm.calls import LlmCall, LlmEvent, Ticket
 
 T = TypeVar("T")
+Step = Ticket | LlmCall | LlmEvent
+"""What happens on the way to an answer: a call begins, has ended, or there is something to see."""
 
 STOP_SECONDS = 2.0
 """How long stopping waits for a reply that may be just about to arrive."""
 
 
-class Stopped(Exception):
-    """The question is not wanted any more."""
+class Stopped(BaseException):
+    """Nobody waits for the work any more. No Exception, which libraries on the way would log or turn into a reply."""
 
 
-class Outbox:
-    """Calls and events of one question, in order: passed on at once, or kept until `flush` once `hold` was called.
+class Background(Generic[T]):
+    """`work(self)` in a daemon thread, which hands over its products with `put`. Read them with `products`; `stop` lets
+    go of it at once. Spans of the work belong to the span in which it was started."""
 
-    `on_lost` gets a call that was sent and whose reply nobody waited for.
-    """
-
-    def __init__(
-        self,
-        on_call: Callable[[LlmCall], None],
-        on_event: Callable[[LlmEvent], None],
-        on_lost: Callable[[LlmCall], None],
-    ) -> None:
-        self._on_call, self._on_event, self._on_lost = on_call, on_event, on_lost
-        self._lock = threading.Lock()
-        self._kept: list[LlmCall | LlmEvent] | None = None
-        self._lost: LlmCall | None = None
+    def __init__(self, work: "Callable[[Background[T]], object]") -> None:
+        self._work = work
+        self._queue: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self._stopped = threading.Event()
+        run = contextvars.copy_context().run
+        self._thread = threading.Thread(target=run, args=(self._run,), name="background", daemon=True)
+        self._thread.start()
 
-    def hold(self) -> None:
-        """Keep what comes from now on."""
-        self._kept = []
-
-    def call(self, call: LlmCall) -> None:
-        """A call that was made."""
-        self._put(call)
-
-    def event(self, event: LlmEvent) -> None:
-        """Something a user should see."""
-        self._put(event)
-
-    def _put(self, item: LlmCall | LlmEvent) -> None:
-        with self._lock:
-            if self._stopped.is_set():
-                return  # it was given up and recorded as lost
-            if self._kept is not None:
-                self._lost = None if isinstance(item, LlmCall) else self._lost
-                self._kept.append(item)
-                return
-        self._pass_on(item)
-
-    @contextmanager
-    def under_way(self, lost: LlmCall) -> Iterator[None]:
-        """While the block runs, `lost` is what to record if nobody waits for its end. Raises Stopped after `stop`."""
-        with self._lock:
-            if self._stopped.is_set():
-                raise Stopped
-            self._lost = lost
-        try:
-            yield
-        except (KeyboardInterrupt, SystemExit):
-            self._on_lost(lost)
-            raise
+    def put(self, product: T) -> None:
+        """Hand a product over; for the work. Raises Stopped after `stop`."""
+        if self._stopped.is_set():
+            raise Stopped
+        self._queue.put(product)
 
     def pause(self, seconds: float) -> None:
-        """Sleep. Raises Stopped when `stop` is called meanwhile."""
+        """Sleep; for the work. Raises Stopped when `stop` is called meanwhile."""
         if self._stopped.wait(seconds):
             raise Stopped
 
-    def stop(self) -> None:
-        """Nothing more is wanted: what was kept is passed on, no further call is made, the one under way is lost.
-        For a question in a thread; call it from the thread that may write the store."""
-        with self._lock:
-            self._stopped.set()
-            lost, self._lost = self._lost, None
-        self.flush()
-        if lost is not None:
-            self._on_lost(lost)
+    def products(self, patience: Callable[[], float | None] = lambda: None) -> Iterator[T]:
+        """What was put, as it comes; then what the work raised, if it did.
 
-    def flush(self) -> None:
-        """Pass on what was kept; call it from the thread that may write the store."""
-        with self._lock:
-            kept, self._kept = self._kept or [], []
-        for item in kept:
-            self._pass_on(item)
+        `patience` tells how many seconds to wait for the next product (None: without end). Raises TimeoutError.
+        """
+        while True:
+            try:
+                product = self._queue.get(timeout=patience())
+            except queue.Empty:
+                self.stop()
+                raise TimeoutError from None
+            if not isinstance(product, _End):
+                yield product
+            elif product.error is not None:
+                raise product.error
+            else:
+                return
 
-    def _pass_on(self, item: LlmCall | LlmEvent) -> None:
-        if isinstance(item, LlmCall):
-            self._on_call(item)
+    def over(self, within_seconds: float = 0.0) -> bool:
+        """Whether the work has ended, or ends within so long."""
+        self._thread.join(within_seconds)
+        return not self._thread.is_alive()
+
+    def stop(self) -> list[T]:
+        """Nothing more is wanted: the work's next `put` raises Stopped in its thread. What was put but not read."""
+        self._stopped.set()
+        unread: list[T] = []
+        while not self._queue.empty():
+            if not isinstance(product := self._queue.get(), _End):
+                unread.append(product)
+        return unread
+
+    def _run(self) -> None:
+        try:
+            self._work(self)
+        except BaseException as error:  # raised again where the products are read
+            self._queue.put(_End(error))
         else:
-            self._on_event(item)
+            self._queue.put(_End())
+
+
+class _End:
+    """The work is over, well or with an error."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
 
 
 class Asking(Generic[T]):
     """A question in its thread. Collect it with `result`, or let go of it with `stop`; both from the asking thread."""
 
-    def __init__(self, answer: Callable[[Outbox], T], outbox: Outbox, release: Callable[[], None]) -> None:
-        self._answer, self._outbox, self._release = answer, outbox, release
+    def __init__(
+        self,
+        answer: Callable[[Background[Step]], T],
+        on_step: Callable[[LlmCall | LlmEvent], None],
+        on_lost: Callable[[Ticket], None],
+        release: Callable[[], None],
+    ) -> None:
+        """`on_lost` gets a call that was sent and whose reply nobody waited for; `release` is called at the end."""
+        self._answer, self._on_step, self._on_lost, self._release = answer, on_step, on_lost, release
         self._value: T | None = None
-        self._error: BaseException | None = None
-        outbox.hold()
-        self._thread = threading.Thread(target=self._run, name="planner", daemon=True)
-        self._thread.start()
+        self._under_way: Ticket | None = None
+        self._background: Background[Step] = Background(self._work)
 
     @property
     def done(self) -> bool:
         """Whether `result` will return without waiting."""
-        return not self._thread.is_alive()
+        return self._background.over()
 
     def result(self) -> T:
         """The answer; waits for it (the planner's own time limits hold). Records every call, then raises what went
-        wrong, as `Planner.ask` does."""
-        self._thread.join()
-        self._outbox.flush()
+        wrong, as `Planner.ask` does. Ctrl-C leaves the question to `stop`."""
+        try:
+            for step in self._background.products():
+                self._take(step)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
+            self._release()
+            raise
         self._release()
-        if self._error is not None:
-            raise self._error
         assert self._value is not None
         return self._value
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Wait at most `seconds` for the reply, record what was paid for, drop the answer."""
-        self._thread.join(seconds)
-        self._outbox.stop()
+        self._background.over(seconds)
+        for step in self._background.stop():
+            self._take(step)
+        lost, self._under_way = self._under_way, None
+        if lost is not None:
+            self._on_lost(lost)
         self._release()
 
-    def _run(self) -> None:
-        try:
-            self._value = self._answer(self._outbox)
-        except BaseException as error:  # raised again where the result is collected
-            self._error = error
+    def _work(self, background: Background[Step]) -> None:
+        self._value = self._answer(background)
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step, Ticket):
+            self._under_way = step
+            return
+        if isinstance(step, LlmCall):
+            self._under_way = None
+        self._on_step(step)

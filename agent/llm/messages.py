@@ -42,7 +42,11 @@ class ChatModel(Protocol):
         ...
 
 
-class TransportError(Exception):
+class LlmError(Exception):
+    """A call gave no reply; one of the errors below says whether asking again can help."""
+
+
+class TransportError(LlmError):
     """The reply did not arrive; asking again may help (time-out, connection, HTTP 429 and 5xx).
 
     After a time-out (`timed_out`) the server has the prompt and may be paid for it.
@@ -53,13 +57,13 @@ class TransportError(Exception):
         super().__init__(message)
 
 
-class AccessError(Exception):
+class AccessError(LlmError):
     """The server refuses this client for good (HTTP 401, 403, 404); asking again cannot help."""
 
 
-class RequestError(Exception):
+class RequestError(LlmError):
     """The server refuses this one request (HTTP 400), for instance because it is too long."""
 
 
-class SchemaRefused(Exception):
+class SchemaRefused(LlmError):
     """The server or model cannot decode with this kind of constraint; a weaker one may work."""

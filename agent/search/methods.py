@@ -122,7 +122,7 @@ class Proposing:
 
     @property
     def _tokens_used(self) -> int:
-        return self._planner.tokens_used if self._planner is not None else 0
+        return self._planner.ledger.tokens_used if self._planner is not None else 0
 
 
 def _trial(observation: Observation, seed: int) -> Trial:

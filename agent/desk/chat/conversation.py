@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from agent.desk.cards import PlanCard, Problem
-from agent.desk.chat.compact import compact
 from agent.desk.chat.exchange import Exchange, Memory, remembered
 from agent.desk.chat.happenings import (
     ApprovalAsked,
@@ -22,10 +21,12 @@ from agent.desk.chat.happenings import (
     TurnOver,
 )
 from agent.desk.chat.llm_engine import LlmEngine
-from agent.desk.chat.replies import reply_to
+from agent.desk.chat.results import compact, reply_to
 from agent.desk.chat.rules import RulesEngine
+from agent.desk.chat.toolbox import Toolbox
 from agent.desk.chat.wishes import is_no, is_yes, names_the_start
 from agent.desk.desk import Desk
+from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError, require_readable
 from agent.llm.calls import redacted, secrets_of
 from agent.llm.name import parse_llm
@@ -50,7 +51,12 @@ class Conversation:
     """
 
     def __init__(
-        self, desk: Desk, conversation_id: str | None = None, llm: str | None = None, face: str = "chat"
+        self,
+        desk: Desk,
+        conversation_id: str | None = None,
+        llm: str | None = None,
+        face: str = "chat",
+        verbs: Sequence[Verb] = VERBS,
     ) -> None:
         """A new conversation, or the one with this id. `llm` (any `--llm` spelling) is that of the desk's settings, or
         what the conversation had before. Raises InputError for an unknown id or a bad spelling."""
@@ -64,7 +70,7 @@ class Conversation:
                 "conversation", f"there is no conversation {conversation_id!r}.", "List them, or start a new one."
             )
         self.conversation_id = conversation_id
-        self._llm = llm
+        self._llm, self._tools = llm, Toolbox(verbs)
         self._engines: dict[str, Engine] = {}
         self._arguments: dict[str, dict[str, Any]] = {}
 
@@ -118,7 +124,7 @@ class Conversation:
         waiting = self._waiting(plan_hash)
         return self._turn(f"No, not plan {waiting[:12]}.", lambda exchange: self._declined(exchange))
 
-    def do(self, tool: str, **arguments: Any) -> Iterator[Happening]:
+    def do(self, tool: str, /, **arguments: Any) -> Iterator[Happening]:
         """Call a tool on the person's own command (a slash command, a button); the reply is made by code."""
         given = " ".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
         return self._turn(f"/{tool} {given}".strip(), lambda exchange: self._done(exchange, tool, arguments))
@@ -131,8 +137,8 @@ class Conversation:
     def _done(self, exchange: Exchange, tool: str, arguments: dict[str, Any]) -> Iterator[Happening]:
 
         exchange.permits = lambda action, study: True
-        told = yield from exchange.use(tool, **arguments)
-        yield Said(text=reply_to(told))
+        result = yield from exchange.use(tool, **arguments)
+        yield Said(text=reply_to(result.card))
 
     def _first_llm(self) -> str:
         rows = self.desk.store.conversations()
@@ -152,7 +158,7 @@ class Conversation:
         if not earlier:
             store.name_conversation(self.conversation_id, " ".join(words.split())[:TITLE_CHARACTERS])
         turn = store.add_turn(self.conversation_id, "user", words)
-        exchange = Exchange(self.desk, memory, words, earlier, turn.turn_id)
+        exchange = Exchange(self.desk, self._tools, memory, words, earlier, turn.turn_id)
         reply: list[str] = []
         try:
             for happening in answer(exchange):

@@ -6,12 +6,13 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from agent.desk.cards import PlanCard, Problem
 from agent.desk.chat.happenings import ApprovalAsked, Happening, ToolDone, ToolStarted
+from agent.desk.chat.results import ToolResult
 from agent.desk.desk import Desk
 from agent.llm import gen_ai
 from agent.request.draft import Draft
@@ -50,25 +51,38 @@ Permit = Callable[[str, str | None], bool]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a tool found: whole (for replies made by code), in a line, and as the small JSON that everybody sees."""
+class Tool:
+    """One tool as an LLM sees it."""
 
-    card: BaseModel
-    summary: str
-    result: dict[str, Any]
-    ok: bool = True
-    name: str = ""
+    name: str
+    description: str
+    takes: type[Closed]
+
+
+class Tools(Protocol):
+    """What may be called in a turn."""
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """All of them, with what they are for and what they take."""
+        ...
+
+    def call(self, exchange: "Exchange", name: str, arguments: dict[str, Any]) -> ToolResult:
+        """Call a tool; a failure is a result as well."""
+        ...
 
 
 class Exchange:
     """The desk, the memory, what was said so far, and what the tools tell in this turn."""
 
-    def __init__(self, desk: Desk, memory: Memory, text: str, earlier: Sequence[Turn] = (), turn_id: int = 0) -> None:
+    def __init__(
+        self, desk: Desk, tools: Tools, memory: Memory, text: str, earlier: Sequence[Turn] = (), turn_id: int = 0
+    ) -> None:
         """`text`: what the person says now; `earlier`: the turns before."""
-        self.desk, self.memory, self.text, self._turn_id = desk, memory, text, turn_id
+        self.desk, self.tools, self.memory, self.text, self._turn_id = desk, tools, memory, text, turn_id
         self.earlier = tuple(earlier)
         self.said = (*(turn.text for turn in earlier if turn.role == "user"), text)
-        self.told: list[Told] = []
+        self.told: list[ToolResult] = []
         self.asked: ApprovalAsked | None = None
         self.problem: Problem | None = None
         self.permits: Permit = lambda action, study: False
@@ -88,7 +102,7 @@ class Exchange:
             self.remember(study=study_id)
         return study_id
 
-    def use(self, name: str, **arguments: Any) -> Generator[Happening, None, Told]:
+    def use(self, name: str, /, **arguments: Any) -> Generator[Happening, None, ToolResult]:
         """Call a tool, with what happens; what it told is this generator's value."""
         call_id = self.new_call_id()
         given = {key: value for key, value in arguments.items() if value is not None}
@@ -104,11 +118,9 @@ class Exchange:
 
     def carry_out(self, call_id: str, name: str, arguments: dict[str, Any]) -> ToolDone:
         """Call a tool, one at a time. A failure is a result as well: {code, message, hint}."""
-        from agent.desk.chat.toolbox import call_tool
-
         with self._one_at_a_time, gen_ai.tool_span(name, call_id, arguments) as span:
             began = time.monotonic()
-            told = replace(call_tool(self, name, arguments), name=name)
+            told = replace(self.tools.call(self, name, arguments), name=name)
             self.told.append(told)
             if not told.ok:
                 span.failed(str(told.result.get("code", "failed")))

@@ -1,40 +1,31 @@
-"""The LangChain agent of a conversation: its model, our tools, and a watch on every call of either.
+"""A model and its tools in one turn: what it says streams out, what it calls is carried out in order.
 
 With `agent/llm/open.py` the only module that imports LangChain, and only when an agent is made.
 """
 
 import json
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.desk.chat.background import Stopped
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
-from agent.desk.chat.llm_account import Account
-from agent.desk.chat.toolbox import TOOLS
 from agent.llm import gen_ai
+from agent.llm.background import Stopped
+from agent.llm.calls import Ledger, LlmCall, Ticket
 from agent.llm.messages import TransportError
-from agent.llm.open import ToolModel
+from agent.llm.open import LangChainModel
+from prompts import Rendered
 
 MAX_ROUNDS = 8
 """Calls of the model in one turn: each but the last one asks for tools."""
 
 MAX_TOOL_CALLS = 24
-"""Tool calls in one turn, those made side by side included."""
+"""Tool calls in one turn."""
 
 
 class TooManyRounds(Exception):
     """The model goes on and on calling tools."""
-
-
-class LlmFailed(Exception):
-    """A call of the model gave no reply; `reason` is one of the errors of `agent.llm.messages`."""
-
-    def __init__(self, reason: Exception) -> None:
-        self.reason = reason
-        super().__init__(str(reason))
 
 
 @dataclass(frozen=True)
@@ -57,79 +48,82 @@ Raw = Token | ToolStarted | ToolDone | ModelDone
 
 
 class ChatAgent:
-    """One run of the agent. `run` is called in a thread of its own, with the function that takes what happens."""
+    """One run of the agent. `run` is called in a thread of its own, with the function that takes what happens.
 
-    def __init__(self, opened: ToolModel, exchange: Exchange, account: Account, messages: Sequence[Any]) -> None:
-        """`messages`: the system message first, the person's last."""
-        self._opened, self._exchange, self._account = opened, exchange, account
-        self._sent = list(messages)
-        self._rounds = self._calls = 0
-        self._partial = ""
+    What `ledger` says was used is kept in the conversation's memory.
+    """
+
+    def __init__(
+        self, opened: LangChainModel, exchange: Exchange, ledger: Ledger, prompt: Rendered, messages: Sequence[Any]
+    ) -> None:
+        """`prompt`: the system message; `messages`: what follows it, as LangChain takes it, the person's last."""
+        from langchain_core.messages import convert_to_messages
+
+        self._opened, self._exchange, self._ledger, self._prompt = opened, exchange, ledger, prompt
+        self._messages = convert_to_messages([("system", prompt.text), *messages])
+        self._calls = 0
         self._put: Callable[[Raw], None] = lambda raw: None
-        self._tools = [_as_langchain(tool.name, tool.description, tool.takes) for tool in TOOLS]
-        schemas = [json.dumps(tool.takes.model_json_schema()) + tool.description for tool in TOOLS]
-        self._tools_characters = sum(map(len, schemas))
-        self._in_turn, self._order = threading.Condition(), list[str]()
+        self._tools = [
+            {"name": tool.name, "description": tool.description, "parameters": tool.takes.model_json_schema()}
+            for tool in exchange.tools.tools
+        ]
 
     def run(self, put: Callable[[Raw], None]) -> None:
-        """Answer. Raises LlmFailed, LlmCapReached, TooManyRounds and Stopped."""
-        from langchain.agents import create_agent
-
+        """Answer. Raises an LlmError, LlmCapReached, TooManyRounds and Stopped."""
         self._put = put
-        agent = create_agent(
-            self._opened.model,
-            self._tools,
-            system_prompt=self._sent[0],
-            middleware=[_watch(self._model_call, self._tool_call)],
-        )
-        config = {"callbacks": [_listener(self._listen)], "recursion_limit": 4 * MAX_ROUNDS}
-        stream = agent.stream({"messages": self._sent[1:]}, config, stream_mode="messages")
-        for message, about in stream:
-            if about.get("langgraph_node") == "model" and message.type in ("ai", "AIMessageChunk") and message.text:
-                put(Token(str(message.text)))
+        for _ in range(MAX_ROUNDS):
+            reply = self._reply()
+            put(ModelDone(str(reply.text), bool(reply.tool_calls), self._cut_off(reply)))
+            if not reply.tool_calls:
+                return
+            self._messages = [*self._messages, reply, *[self._tool_message(call) for call in reply.tool_calls]]
+            if self._exchange.asked is not None:
+                return  # the person's turn
+        raise TooManyRounds
 
     def again(self, text: str, feedback: str) -> "ChatAgent":
         """An agent that answers again, after the tool calls so far: `text` was withdrawn, `feedback` says why."""
-        from langchain_core.messages import AIMessage, HumanMessage
+        messages = [*self._messages[1:], ("ai", text or "…"), ("human", feedback)]
+        return ChatAgent(self._opened, self._exchange, self._ledger, self._prompt, messages)
 
-        messages = [*self._sent, AIMessage(content=text or "…"), HumanMessage(content=feedback)]
-        return ChatAgent(self._opened, self._exchange, self._account, messages)
-
-    def _listen(self, piece: str) -> None:
-        self._partial += piece
-        self._put(Token(""))  # raises where nobody listens any more, which closes the connection
-
-    def _model_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
-        if self._exchange.asked is not None:
-            raise Stopped  # the person's turn
-        self._put(Token(""))
-        self._rounds += 1
-        if self._rounds > MAX_ROUNDS:
-            raise TooManyRounds
-        self._sent = [request.system_message, *request.messages]
-        ticket = self._account.begin(self._sent, self._tools_characters)
-        if "max_tokens" in type(request.model).model_fields:
-            request = request.override(model=request.model.model_copy(update={"max_tokens": ticket.room}))
-        self._partial = ""
+    def _reply(self) -> Any:
+        """One reply of the model, streamed and paid for."""
+        text = "\n\n".join(_transcript(message) for message in self._messages)
+        more = sum(len(json.dumps(tool)) for tool in self._tools)
+        ticket = self._ledger.begin([self._prompt], text, self._opened.max_reply_tokens, more)
+        self._put(Token(""))  # raises where nobody listens any more
+        pieces: list[str] = []
         try:
-            with gen_ai.llm_span(self._opened.name.spelling, "chat_system", ticket.room, "text") as span:
-                response = handler(request)
-                reply = response.result[0]
+            with gen_ai.llm_span(self._opened.name.spelling, self._prompt.name, ticket.room, "text") as span:
+                reply = self._streamed(ticket, pieces)
                 usage = reply.usage_metadata or {}
                 gen_ai.replied(span, usage.get("input_tokens"), usage.get("output_tokens"))
         except Stopped:
-            self._account.fail(ticket, "withdrawn or stopped before its end.", self._partial)
+            self._record(self._ledger.fail(ticket, "withdrawn or stopped before its end.", True, "".join(pieces)))
             raise
         except Exception as error:
             reason = self._opened.mapped(error)
-            reached = bool(self._partial) or (isinstance(reason, TransportError) and reason.timed_out)
-            self._account.fail(ticket, str(reason), self._partial, sent=reached)
-            raise LlmFailed(reason) from error
-        self._account.end(ticket, reply)
-        _repair(reply)
-        self._order = [call["id"] for call in reply.tool_calls]
-        self._put(ModelDone(str(reply.text), bool(reply.tool_calls), self._cut_off(reply)))
-        return response
+            read = bool("".join(pieces)) or (isinstance(reason, TransportError) and reason.timed_out)
+            self._record(self._ledger.fail(ticket, str(reason), read, "".join(pieces)))
+            raise reason from error
+        call = self._ledger.settle(ticket, _said(reply), usage.get("input_tokens"), usage.get("output_tokens"))
+        self._record(call)
+        return _repaired(reply)
+
+    def _streamed(self, ticket: Ticket, pieces: list[str]) -> Any:
+        """The whole reply; what has come of it is in `pieces`. Where nobody listens any more the connection closes."""
+        from langchain_core.messages import message_chunk_to_message
+
+        whole = None
+        for chunk in self._opened.limited(ticket.room).bind_tools(self._tools).stream(self._messages):
+            whole = chunk if whole is None else whole + chunk
+            pieces.append(str(chunk.text))
+            self._put(Token(pieces[-1]))
+        return message_chunk_to_message(whole)
+
+    def _record(self, call: LlmCall) -> None:
+        self._exchange.desk.store.log_llm_call(call)
+        self._exchange.remember(tokens_used=self._ledger.tokens_used, usd_used=self._ledger.usd_used)
 
     def _cut_off(self, reply: Any) -> bool:
         """Whether a reply has no end of its own: at the limit of its length, or with the connection."""
@@ -137,25 +131,13 @@ class ChatAgent:
         speaks_openai = self._opened.name.kind in ("openai", "http", "vllm")
         return why in ("length", "max_tokens") or (why is None and speaks_openai)
 
-    def _tool_call(self, call: dict[str, Any]) -> Any:
+    def _tool_message(self, call: dict[str, Any]) -> Any:
         from langchain_core.messages import ToolMessage
 
-        with self._in_turn:  # LangGraph calls them side by side, in any order
-            while not self._in_turn.wait_for(lambda: self._is_next(call["id"]), timeout=1.0):
-                self._put(Token(""))  # raises where the reply was stopped: one that waits must not outlive it
-            try:
-                self._calls += 1
-                done = self._carried_out(str(call["name"]), dict(call["args"]))
-            finally:
-                if call["id"] in self._order:
-                    self._order.remove(call["id"])
-                self._in_turn.notify_all()
-        content = json.dumps(done.result, ensure_ascii=False)
-        status = "success" if done.ok else "error"
+        self._calls += 1
+        done = self._carried_out(str(call["name"]), dict(call["args"]))
+        content, status = json.dumps(done.result, ensure_ascii=False), "success" if done.ok else "error"
         return ToolMessage(content=content, tool_call_id=call["id"], name=done.name, status=status)
-
-    def _is_next(self, call_id: str) -> bool:
-        return call_id not in self._order or self._order[0] == call_id
 
     def _carried_out(self, name: str, arguments: dict[str, Any]) -> ToolDone:
         call_id = self._exchange.new_call_id()
@@ -168,7 +150,7 @@ class ChatAgent:
         return done
 
 
-def _repair(reply: Any) -> None:
+def _repaired(reply: Any) -> Any:
     """Tool calls whose arguments are no JSON become calls that fail with a message, instead of vanishing."""
     for call in reply.invalid_tool_calls:
         broken = {"arguments_were_no_json": str(call.get("args"))[:200]}
@@ -176,49 +158,14 @@ def _repair(reply: Any) -> None:
             {"name": call.get("name") or "unknown", "args": broken, "id": call.get("id"), "type": "tool_call"}
         )
     reply.invalid_tool_calls.clear()
+    return reply
 
 
-def _as_langchain(name: str, description: str, takes: type[Any]) -> Any:
-    from langchain_core.tools import StructuredTool
-
-    def elsewhere(**arguments: Any) -> str:
-        raise RuntimeError("tools are carried out by the watch")
-
-    return StructuredTool.from_function(elsewhere, name=name, description=description, args_schema=takes)
+def _transcript(message: Any) -> str:
+    """A message as it is kept: its role, its text, its tool calls."""
+    return f"[{message.type}]\n{_said(message)}"
 
 
-def _watch(model_call: Callable[[Any, Callable[[Any], Any]], Any], tool_call: Callable[[dict[str, Any]], Any]) -> Any:
-    from langchain.agents.middleware import AgentMiddleware
-
-    class Watch(AgentMiddleware):  # type: ignore[misc]
-        """Hands every call over."""
-
-        def wrap_model_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
-            return model_call(request, handler)
-
-        def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
-            return tool_call(request.tool_call)
-
-    return Watch()
-
-
-def _listener(listen: Callable[[str], None]) -> Any:
-    from langchain_core.callbacks import BaseCallbackHandler
-
-    class Listener(BaseCallbackHandler):  # type: ignore[misc]
-        """Hears every token; what it raises ends the stream."""
-
-        raise_error = True
-
-        def on_llm_new_token(self, token: Any, **about: Any) -> None:
-            listen(token if isinstance(token, str) else "")
-
-    return Listener()
-
-
-def chat_messages(system: str, history: Sequence[tuple[str, str]]) -> list[Any]:
-    """Messages for an agent: `history` is (user or assistant, text) in order."""
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-
-    turns = [HumanMessage(content=t) if role == "user" else AIMessage(content=t) for role, t in history]
-    return [SystemMessage(content=system), *turns]
+def _said(message: Any) -> str:
+    calls = getattr(message, "tool_calls", None)
+    return str(message.text) + (f"\n{json.dumps(calls, default=str)}" if calls else "")

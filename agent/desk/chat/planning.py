@@ -1,59 +1,124 @@
-"""The tools `plan_study` and `start_study`: a plan from the person's words, and its way up for approval."""
+"""Plans in a conversation: made, changed and shown as its draft, and put up for the person's approval.
+
+They take the place of the verbs of the same names: a draft that is not ready can be changed and answered here, what the
+LLM put in is marked as the LLM's, and `start_study` starts nothing.
+"""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel, Field
+
 from agent.desk.cards import PlanCard
-from agent.desk.chat.arguments import PlanStudy, StartStudy
-from agent.desk.chat.compact import compact, quoted, short
-from agent.desk.chat.exchange import Exchange, Told
+from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ApprovalAsked
-from agent.desk.chat.results import DATA_NOTE, Asked
 from agent.desk.chat.wishes import names_a_job
+from agent.desk.tools import PlanHash, PlanRequest, Words
+from agent.desk.words import HASH_SHOWN, words_of
 from agent.errors import InputError
 from agent.request.answer import answered
 from agent.request.copied import copied
 from agent.request.draft import Draft
+from agent.request.markup import short
 from agent.request.plan import Plan
 from agent.request.read import read_request
-from trainers.spec import Intent
+from trainers.spec import Closed, Intent
 
 JOBS = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
-HASH_SHOWN = 12
 
 
-def plan_study(exchange: Exchange, given: PlanStudy) -> Told:
-    """Plan a new job, change the current plan, answer its open question, or only show it."""
+class ChangePlan(Closed):
+    """Arguments of `edit_plan`: in a conversation there is one plan to change."""
+
+    text: Words = Field(description='the change in the person\'s own words, such as "use rank 32 instead"')
+
+
+class CurrentPlan(Closed):
+    """Arguments of `show_plan`: in a conversation there is one plan to show."""
+
+
+class Asked(Closed):
+    """A plan was put up for approval. Nothing has started."""
+
+    plan_hash: str
+    waits_for: str = "the person's yes, no or change; nothing has started"
+
+
+@words_of.register
+def _(card: Asked) -> str:
+    return f"Plan `{card.plan_hash}` waits for your yes, no or change."
+
+
+@dataclass(frozen=True)
+class Override:
+    """What a verb is in a conversation; its docstring is what the LLM reads."""
+
+    arguments: type[Closed]
+    run: Callable[[Exchange, Any], BaseModel]
+
+
+def plan_study(exchange: Exchange, given: PlanRequest) -> PlanCard:
+    """Plan a fine-tuning study from the person's own words, letter by letter. Spends nothing and starts nothing.
+
+    To answer an open question of the current plan, give the answer in `answers` by the question's field, and the
+    person's words as `request`.
+    """
+    draft = exchange.memory.draft
+    if given.answers and draft is not None:
+        changed = draft
+        for field, reply in given.answers.items():
+            changed = answered(changed, field, reply.strip())
+        return _planned(exchange, "; ".join(given.answers.values()), changed, (), draft)
+    if _stands(exchange)[0] is not None and not names_a_job(read_request(given.request)):
+        return edit_plan(exchange, ChangePlan(text=given.request))
+    return _planned(exchange, given.request, *exchange.desk.read(given.request, None, exchange.memory.llm), None)
+
+
+def edit_plan(exchange: Exchange, given: ChangePlan) -> PlanCard:
+    """Change the current plan, or the one of the study that the conversation is about, in the person's own words.
+
+    Spends nothing and starts nothing.
+    """
+    previous = _stands(exchange)[0]
+    draft, calls = exchange.desk.read(given.text, previous, exchange.memory.llm)
+    return _planned(exchange, given.text, draft, calls, previous)
+
+
+def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...], previous: Draft | None) -> PlanCard:
     memory = exchange.memory
-    if not given.request.strip():
-        if memory.plan is None:
-            raise InputError("request", "there is no plan yet.", 'Say what to do, such as "classify tickets.csv".')
-        return _told(memory.plan)
-    new = given.new or (given.answers is None and names_a_job(read_request(given.request)))
-    previous, said_before = (None, "") if new else _stands(exchange)
-    draft, calls = _drafted(exchange, given, previous)
     if draft.spec.intent not in JOBS:
         rule = f"this asks for {draft.spec.intent}, not for a new job."
         raise InputError("request", rule, "Use the tool of that name.", code="not_a_job")
-    joined = f"{said_before.rstrip()}; {given.request.strip()}" if said_before else given.request
+    request = f"{_stands(exchange)[1].rstrip()}; {words.strip()}" if previous is not None else words
     honest = attributed(draft, previous, exchange.said)
     planned = exchange.desk.plan_draft(
-        joined,
+        request,
         honest,
-        before=_before(exchange) if previous else None,
+        before=_before(exchange) if previous is not None else None,
         llm=memory.llm,
         calls=calls,
         edited=previous is not None or honest != draft,
     )
     if planned.card.problem is not None and memory.plan is not None and memory.plan.ready and previous is not None:
         stands = "The plan before it still stands: change that one, or start it."  # a slip must not cost the plan
-        return _told(planned.card.model_copy(update={"notes": (stands, *planned.card.notes)}))
-    exchange.remember(request=joined, draft=planned.draft, plan=planned.card, waiting=None)
-    return _told(planned.card)
+        return planned.card.model_copy(update={"notes": (stands, *planned.card.notes)})
+    exchange.remember(request=request, draft=planned.draft, plan=planned.card, waiting=None)
+    return planned.card
 
 
-def start_study(exchange: Exchange, given: StartStudy) -> Told:
-    """Put the current plan up for the person's approval. Starts nothing."""
+def show_plan(exchange: Exchange, given: CurrentPlan) -> PlanCard:
+    """The current plan of this conversation, ready or not."""
+    if exchange.memory.plan is None:
+        raise InputError("plan", "there is no plan yet.", 'Say what to do, such as "classify tickets.csv".')
+    return exchange.memory.plan
+
+
+def start_study(exchange: Exchange, given: PlanHash) -> Asked:
+    """Put the current plan up for the person's approval. It only asks: nothing starts before the person has said yes,
+    and your turn ends with the call. Takes the hash that plan_study told.
+    """
     plan = exchange.memory.plan
     if plan is None or plan.plan_hash is None:
         raise InputError(
@@ -65,8 +130,15 @@ def start_study(exchange: Exchange, given: StartStudy) -> Told:
         raise InputError("plan_hash", rule, "Show the current plan to the person first.", code="unknown_plan")
     exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
     exchange.asked = ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
-    asked = Asked(plan_hash=plan.plan_hash[:HASH_SHOWN])
-    return Told(asked, f"plan {asked.plan_hash} waits for approval", asked.model_dump())
+    return Asked(plan_hash=plan.plan_hash[:HASH_SHOWN])
+
+
+PLANNING = {
+    "plan_study": Override(PlanRequest, plan_study),
+    "edit_plan": Override(ChangePlan, edit_plan),
+    "show_plan": Override(CurrentPlan, show_plan),
+    "start_study": Override(PlanHash, start_study),
+}
 
 
 def _stands(exchange: Exchange) -> tuple[Draft | None, str]:
@@ -80,18 +152,12 @@ def _stands(exchange: Exchange) -> tuple[Draft | None, str]:
     return copied(study.plan, study.study_id, study.cwd), study.plan.request
 
 
-def _drafted(exchange: Exchange, given: PlanStudy, previous: Draft | None) -> tuple[Draft, tuple[int, ...]]:
-    if given.answers is not None and previous is not None:
-        return answered(previous, given.answers, given.request.strip()), ()
-    return exchange.desk.read(given.request, previous, exchange.memory.llm)
-
-
 def _before(exchange: Exchange) -> Plan | None:
     """The plan that an edit is compared with; None where the one before was never ready."""
     memory = exchange.memory
     if memory.plan is not None:
-        known = memory.plan.plan_hash
-        return exchange.desk.store.kept_plan(known).plan if known else None
+        plan_hash = memory.plan.plan_hash
+        return exchange.desk.store.kept_plan(plan_hash).plan if plan_hash else None
     return exchange.desk.study(memory.study).plan if memory.study else None
 
 
@@ -113,36 +179,3 @@ def attributed(draft: Draft, previous: Draft | None, said: tuple[str, ...]) -> D
 
 def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().casefold()
-
-
-def _told(card: PlanCard) -> Told:
-    state = card.plan_hash[:HASH_SHOWN] if card.plan_hash else "not ready"
-    if card.problem is not None:
-        state = short(card.problem.message, 120)
-    elif card.questions:
-        state = f"open: {', '.join(q.field for q in card.questions)}"
-    return Told(card, f"plan {state}", plan_result(card))
-
-
-def plan_result(card: PlanCard) -> dict[str, Any]:
-    """A plan as a tool result. Column names and labels in it are somebody's data."""
-    shown = card.model_dump(mode="json", exclude={"request", "understood", "data", "searched", "questions", "changed"})
-    if card.plan_hash:
-        shown["plan_hash"] = card.plan_hash[:HASH_SHOWN]
-    shown["understood"] = {
-        line.name: {"value": _value(line.name, line.value), "origin": short(line.origin, 80)}
-        for line in card.understood
-    }
-    shown["data"] = {line.name: quoted(line.value, 160) for line in card.data}
-    shown["searched"] = {line.name: f"{line.value}; {line.origin}" for line in card.searched}
-    shown["changed"] = {line.name: f"{quoted(line.value)}, was {quoted(line.origin)}" for line in card.changed}
-    shown["questions"] = [
-        {"field": q.field, "question": short(q.question), "suggestion": quoted(q.suggestion) if q.suggestion else None}
-        for q in card.questions
-    ]
-    shown["notes"] = [short(note, 200) for note in card.notes[:6]]
-    return compact(shown | {"about_quotes": DATA_NOTE})
-
-
-def _value(name: str, value: str) -> str:
-    return quoted(value) if name == "columns" else short(value, 120)

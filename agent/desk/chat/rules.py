@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator, Iterator
 
 from agent.desk.cards import PlanCard
-from agent.desk.chat.exchange import Exchange, Told
+from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import Happening, Said
-from agent.desk.chat.replies import reply_to
+from agent.desk.chat.results import ToolResult, reply_to
 from agent.desk.chat.wishes import Kind, Standing, Wish, is_no, is_yes, wish_of
 
 INTRODUCTION = (
@@ -55,8 +55,8 @@ def _tool(name: str, arguments: Callable[[Wish], dict[str, object]]) -> Callable
     """A wish that one tool fulfils."""
 
     def steps(exchange: Exchange, wish: Wish) -> Steps:
-        told = yield from exchange.use(name, **arguments(wish))
-        yield Said(text=reply_to(told))
+        result = yield from exchange.use(name, **arguments(wish))
+        yield Said(text=reply_to(result.card))
 
     return steps
 
@@ -69,14 +69,14 @@ def _text(text: str) -> Callable[[Exchange, Wish], Steps]:
 
 
 def _job(exchange: Exchange, wish: Wish) -> Steps:
-    told = yield from exchange.use("plan_study", request=exchange.text, new=True)
-    yield from _put_up(exchange, told)
+    result = yield from exchange.use("plan_study", request=exchange.text)
+    yield from _put_up(exchange, result)
 
 
 def _edit(exchange: Exchange, wish: Wish) -> Steps:
     of_study = exchange.memory.started or (exchange.memory.study if exchange.memory.draft is None else None)
-    told = yield from exchange.use("plan_study", request=exchange.text)
-    yield from _put_up(exchange, told, of_study)
+    result = yield from exchange.use("edit_plan", text=exchange.text)
+    yield from _put_up(exchange, result, of_study)
 
 
 def _answer(exchange: Exchange, wish: Wish) -> Steps:
@@ -89,47 +89,47 @@ def _answer(exchange: Exchange, wish: Wish) -> Steps:
     if is_yes(reply) and question.suggestion is not None:
         reply = question.suggestion
     elif is_yes(reply) or is_no(reply):
-        yield Said(text=reply_to(Told(plan, "", {})))
+        yield Said(text=reply_to(plan))
         return
-    told = yield from exchange.use("plan_study", request=reply, answers=question.field)
-    yield from _put_up(exchange, told)
+    result = yield from exchange.use("plan_study", request=exchange.text, answers={question.field: reply})
+    yield from _put_up(exchange, result)
 
 
-def _put_up(exchange: Exchange, told: Told, of_study: str | None = None) -> Steps:
+def _put_up(exchange: Exchange, result: ToolResult, of_study: str | None = None) -> Steps:
     """A plan that is ready goes up for approval; of any other, what is missing is said."""
-    plan = told.card
+    plan = result.card
     if not isinstance(plan, PlanCard) or plan.plan_hash is None:
-        yield Said(text=reply_to(told))
+        yield Said(text=reply_to(result.card))
         return
     yield from exchange.use("start_study", plan_hash=plan.plan_hash)
     new = f" This will be a new study; study {of_study} stays as it is." if of_study else ""
-    yield Said(text=f"{reply_to(told)}{new}\n\nShall I start it? Say **yes**, **no**, or what to change.")
+    yield Said(text=f"{reply_to(result.card)}{new}\n\nShall I start it? Say **yes**, **no**, or what to change.")
 
 
 def _start(exchange: Exchange, wish: Wish) -> Steps:
-    told = yield from exchange.use("plan_study")
-    yield from _put_up(exchange, told)
+    result = yield from exchange.use("show_plan")
+    yield from _put_up(exchange, result)
 
 
 def _show_plan(exchange: Exchange, wish: Wish) -> Steps:
     memory = exchange.memory
-    told = yield from exchange.use("plan_study")
-    plan = told.card
+    result = yield from exchange.use("show_plan")
+    plan = result.card
     if isinstance(plan, PlanCard) and plan.plan_hash is not None and memory.started is None:
-        yield from _put_up(exchange, told)
+        yield from _put_up(exchange, result)
     else:
-        yield Said(text=reply_to(told) + (f" It became study {memory.started}." if memory.started else ""))
+        yield Said(text=reply_to(result.card) + (f" It became study {memory.started}." if memory.started else ""))
 
 
 def _explain(exchange: Exchange, wish: Wish) -> Steps:
     """A trial of a study; where there is only a plan yet, what the plan says about the hyperparameter."""
     plan, words = exchange.memory.plan, wish.parameter
     if exchange.memory.study is None and wish.study is None and plan is not None and words is not None:
-        yield from exchange.use("plan_study")
+        yield from exchange.use("show_plan")
         yield Said(text=_planned(plan, words))
         return
-    told = yield from exchange.use("explain", study=wish.study, trial=wish.trial, parameter=words)
-    yield Said(text=reply_to(told))
+    result = yield from exchange.use("explain_trial", study=wish.study, trial=wish.trial, parameter=words)
+    yield Said(text=reply_to(result.card))
 
 
 def _planned(plan: PlanCard, name: str) -> str:
@@ -139,17 +139,12 @@ def _planned(plan: PlanCard, name: str) -> str:
     return f"Nothing has run yet. The plan searches {name} over {searched.value}, {searched.origin}."
 
 
-def _profile(exchange: Exchange, wish: Wish) -> Steps:
-    told = yield from exchange.use("profile_data", data=wish.data)
-    yield Said(text=reply_to(told))
-
-
 def _evaluate(exchange: Exchange, wish: Wish) -> Steps:
     if wish.data is None:
         yield Said(text='On which data? Say for instance "evaluate it on more.csv".')
         return
-    told = yield from exchange.use("evaluate", study=wish.study, data=wish.data)
-    yield Said(text=reply_to(told))
+    result = yield from exchange.use("evaluate_model", study=wish.study, data=wish.data)
+    yield Said(text=reply_to(result.card))
 
 
 def _unsupported(exchange: Exchange, wish: Wish) -> Steps:
@@ -172,24 +167,26 @@ _STEPS: dict[Kind, Callable[[Exchange, Wish], Steps]] = {
     Kind.HELP: _text(ABILITIES),
     Kind.GREETING: _text(f"Hello. {ABILITIES}"),
     Kind.THANKS: _thanks,
-    Kind.PROFILE: _profile,
+    Kind.PROFILE: _tool("profile_data", lambda wish: {"data": wish.data}),
     Kind.SHOW_PLAN: _show_plan,
     Kind.JOB: _job,
     Kind.EDIT: _edit,
     Kind.ANSWER: _answer,
     Kind.START: _start,
-    Kind.STATUS: _tool("status", lambda wish: {"study": wish.study}),
-    Kind.STUDIES: _tool("status", lambda wish: {"every": True}),
-    Kind.EVENTS: _tool("events", lambda wish: {"study": wish.study}),
+    Kind.STATUS: _tool("study_status", lambda wish: {"study": wish.study}),
+    Kind.STUDIES: _tool("list_studies", lambda wish: {}),
+    Kind.EVENTS: _tool("study_events", lambda wish: {"study": wish.study, "limit": 12}),
     Kind.EXPLAIN: _explain,
-    Kind.COMPARE: _tool("compare", lambda wish: {"study": wish.study, "left": wish.trial, "right": wish.other}),
-    Kind.CANCEL: _tool("cancel", lambda wish: {"study": wish.study}),
-    Kind.PAUSE: _tool("cancel", lambda wish: {"study": wish.study, "pause": True}),
-    Kind.RESUME: _tool("resume", lambda wish: {"study": wish.study}),
+    Kind.COMPARE: _tool("compare_trials", lambda wish: {"study": wish.study, "left": wish.trial, "right": wish.other}),
+    Kind.CANCEL: _tool("cancel_study", lambda wish: {"study": wish.study}),
+    Kind.PAUSE: _tool("pause_study", lambda wish: {"study": wish.study}),
+    Kind.RESUME: _tool("resume_study", lambda wish: {"study": wish.study}),
     Kind.EVALUATE: _evaluate,
-    Kind.GENERATE: _tool("generate", lambda wish: {"study": wish.study, "prompt": wish.text}),
-    Kind.EXPORT: _tool("export", lambda wish: {"study": wish.study, "out": wish.out, "merge": wish.merge or None}),
-    Kind.BUDGET: _tool("budget", lambda wish: {"study": wish.study}),
+    Kind.GENERATE: _tool("ask_model", lambda wish: {"study": wish.study, "prompt": wish.text}),
+    Kind.EXPORT: _tool(
+        "export_study", lambda wish: {"study": wish.study, "out": wish.out, "merge": wish.merge or None}
+    ),
+    Kind.BUDGET: _tool("study_budget", lambda wish: {"study": wish.study}),
     Kind.UNSUPPORTED: _unsupported,
     Kind.NOTHING: _nothing,
 }

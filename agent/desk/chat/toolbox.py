@@ -1,143 +1,112 @@
-"""The tools of a conversation, by name: typed functions over the desk with small results, for rules and LLM alike.
+"""The verbs as a conversation's tools: they mean its study, and change only what the person asked to have changed."""
 
-None of them changes anything by itself but `cancel`, `resume` and `export`, and these only where the person asked for
-it in their own words (`Exchange.permits`). `start_study` starts nothing: it asks the person.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
-from agent.desk.cards import Problem
-from agent.desk.chat import arguments, doing, looking, planning
-from agent.desk.chat.compact import short
-from agent.desk.chat.exchange import Exchange, Told
+from agent.desk.cards import BudgetStanding, Problem
+from agent.desk.chat.exchange import Exchange, Tool
+from agent.desk.chat.planning import PLANNING, Override
+from agent.desk.chat.results import ToolResult, result_of
+from agent.desk.tools import VERBS, Effect, OfStudy, Verb, verb
+from agent.desk.words import words_of
 from agent.errors import InputError, TunewrightError
+from agent.request.markup import short
 from trainers.spec import Closed
 
-
-@dataclass(frozen=True)
-class Tool:
-    """One tool: what it is for, what it takes, what carries it out."""
-
-    name: str
-    description: str
-    takes: type[Closed]
-    run: Callable[[Exchange, Any], Told]
+MAX_CHAT_TOKENS = 400_000
+"""Prompt and reply tokens of one conversation's own LLM calls, all turns together."""
+LOOKS = (Effect.LOOKS, Effect.LOOKS_OUTSIDE)
 
 
-TOOLS = (
-    Tool(
-        "profile_data",
-        "What a data file or hub data set holds: rows, columns, classes, lengths, by counts. Reads, changes nothing.",
-        arguments.ProfileData,
-        looking.profile_data,
-    ),
-    Tool(
-        "plan_study",
-        "Plan a fine-tuning study from the person's own words, change the current plan, answer one of its open "
-        "questions, or (with an empty request) show it. Spends nothing and starts nothing.",
-        arguments.PlanStudy,
-        planning.plan_study,
-    ),
-    Tool(
-        "start_study",
-        "Put the current plan up for the person's approval. It only asks: nothing starts before the person has said "
-        "yes, and your turn ends with the call. Takes the hash that plan_study told.",
-        arguments.StartStudy,
-        planning.start_study,
-    ),
-    Tool(
-        "status",
-        "Where a study stands: state, trials, best score against the default, time used and left, result when done.",
-        arguments.Status,
-        looking.status,
-    ),
-    Tool("events", "What happened in a study, the latest last.", arguments.Events, looking.events),
-    Tool(
-        "explain",
-        "Why a trial (the best, unless one is named) has its configuration: who proposed it and why, prediction and "
-        "outcome, what differs from the default; with `parameter` also what was searched and tried of that one.",
-        arguments.Explain,
-        looking.explain,
-    ),
-    Tool(
-        "compare",
-        "Two trials beside each other; without numbers the best against the default, on test rows once it is done.",
-        arguments.Compare,
-        looking.compare,
-    ),
-    Tool(
-        "cancel",
-        "Stop a study (or pause it). Works only if the person asked for it; what is finished is kept.",
-        arguments.Cancel,
-        doing.cancel,
-    ),
-    Tool(
-        "resume",
-        "Go on with a stopped or paused study. Works only if the person asked for it.",
-        arguments.Resume,
-        doing.resume,
-    ),
-    Tool(
-        "evaluate",
-        "Score a finished study's model on labelled data. Takes up to minutes.",
-        arguments.Evaluate,
-        doing.evaluate,
-    ),
-    Tool(
-        "generate",
-        "Ask a finished study's tuned model; gives its text, or class probabilities. About ten seconds.",
-        arguments.Generate,
-        doing.generate,
-    ),
-    Tool(
-        "export",
-        "Copy a finished study's adapter to a new directory, or merge it into a full model. Works only if the person "
-        "asked for it.",
-        arguments.Export,
-        doing.export,
-    ),
-    Tool(
-        "budget",
-        "What a study has spent and may spend: trials, time, LLM tokens and dollars; and this conversation's tokens.",
-        arguments.Budget,
-        looking.budget,
-    ),
-)
-BY_NAME = {tool.name: tool for tool in TOOLS}
+class Spending(Closed):
+    """What a study has cost and may cost, and the conversation's own calls."""
+
+    study: BudgetStanding | None
+    llm_tokens_used: int
+    llm_tokens_limit: int | None
+    llm_usd_used: float
 
 
-def call_tool(exchange: Exchange, name: str, given: dict[str, Any]) -> Told:
-    """Call the tool `name`. Whatever goes wrong with it is told as {code, message, hint}, never raised."""
-    tool = BY_NAME.get(name)
-    if tool is None:
-        known = ", ".join(BY_NAME)
-        return _problem(
-            Problem(code="no_tool", message=f"there is no tool {short(name, 40)!r}.", hint=f"There are: {known}.")
+@words_of.register
+def _(card: Spending) -> str:
+    study = words_of(card.study) if card.study else "There is no study yet, so nothing has been spent on one."
+    dollars = f", ${card.llm_usd_used:.4g}" if card.llm_usd_used else ""
+    chat = f"\n\nThis conversation: {card.llm_tokens_used:,} LLM tokens{dollars}." if card.llm_tokens_used else ""
+    return study + chat
+
+
+def study_budget(exchange: Exchange, given: OfStudy) -> Spending:
+    """What a study has spent and may spend: trials, time, LLM tokens and dollars; and this conversation's tokens."""
+    memory = exchange.memory
+    study = None
+    if given.study is not None or exchange.desk.store.studies():
+        study = verb("study_budget").run(exchange.desk, OfStudy(study=exchange.study(given.study)))
+    return Spending.model_validate(
+        {
+            "study": study,
+            "llm_tokens_used": memory.tokens_used,
+            "llm_tokens_limit": None if memory.llm == "embedded" else MAX_CHAT_TOKENS,
+            "llm_usd_used": memory.usd_used,
+        }
+    )
+
+
+OVERRIDES = PLANNING | {"study_budget": Override(OfStudy, study_budget)}
+
+
+class Toolbox:
+    """The tools of a conversation: each verb by its name."""
+
+    def __init__(self, verbs: Sequence[Verb] = VERBS) -> None:
+        self._verbs = tuple(verbs)
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """All of them, with what they are for and what they take."""
+        return tuple(map(_tool, self._verbs))
+
+    def call(self, exchange: Exchange, name: str, arguments: dict[str, Any]) -> ToolResult:
+        """Call a tool. Whatever goes wrong with it is a result as well, {code, message, hint}; nothing is raised."""
+        try:
+            return result_of(self._card(exchange, name, arguments))
+        except TunewrightError as error:
+            return result_of(Problem.of(error))
+        except OSError as error:  # a file that went away meanwhile, a full disk
+            problem = InputError("file", f"{short(str(error))}.", "Look at the file.", code="os_error")
+            return result_of(Problem.of(problem))
+
+    def _card(self, exchange: Exchange, name: str, arguments: dict[str, Any]) -> BaseModel:
+        chosen = verb(name, self._verbs)
+        override = OVERRIDES.get(name)
+        if override is not None:
+            return override.run(exchange, chosen.validated(arguments, override.arguments))
+        given = chosen.validated(arguments)
+        if chosen.about_a_study:
+            given = given.model_copy(update={"study": exchange.study(given.study)})
+        if chosen.effect not in LOOKS:
+            _require_the_person(exchange, chosen, given)
+        return chosen.run(exchange.desk, given)
+
+
+def _tool(called: Verb) -> Tool:
+    override = OVERRIDES.get(called.name)
+    if override is not None:
+        return Tool(called.name, " ".join((override.run.__doc__ or "").split()), override.arguments)
+    asked = "" if called.effect in LOOKS else " Works only if the person asked for it."
+    return Tool(called.name, called.doc + asked, called.arguments)
+
+
+def _require_the_person(exchange: Exchange, wanted: Verb, given: Any) -> None:
+    """Raises InputError where the person has not asked for this: a model's wish is not enough."""
+    out, study, word = getattr(given, "out", None), getattr(given, "study", None), wanted.name.partition("_")[0]
+    if out is not None and not any(out in words for words in exchange.said):
+        raise InputError("out", "the person has not named this directory.", "Leave it out, or ask.", code="not_said")
+    if not exchange.permits(wanted.name, study):
+        raise InputError(
+            "study",
+            f"only the person can have study {study} be changed, and they have not asked to {word} it.",
+            f'Tell them: if they want it, they say "{word} study {study}".',
+            code="ask_the_person",
         )
-    try:
-        return tool.run(exchange, tool.takes.model_validate(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or None
-        return _problem(
-            Problem(code="bad_arguments", message=short(first["msg"]), param=where, hint=f"Arguments: {_names(tool)}.")
-        )
-    except TunewrightError as error:
-        return _problem(Problem.of(error))
-    except OSError as error:  # a file that went away meanwhile, a full disk
-        return _problem(Problem.of(InputError("file", f"{short(str(error))}.", "Look at the file.", code="os_error")))
-
-
-def _names(tool: Tool) -> str:
-    return ", ".join(tool.takes.model_fields)
-
-
-def _problem(problem: Problem) -> Told:
-    found = problem.model_dump(exclude_none=True, exclude_defaults=True)
-    shown = {key: short(value) if isinstance(value, str) else value for key, value in found.items()}
-    where = f"{problem.param}: " if problem.param else ""
-    return Told(problem, short(f"{where}{problem.message}", 160), shown, ok=False)

@@ -10,8 +10,6 @@ from agent.request.rules.scope import out_of_scope
 from trainers.spec import Closed, Intent
 
 _OPENING = r"\W*(?:(?:ok|okay|yes|well|sure|alright|all right|great|good|fine|perfect|please|and|then|now)[\s,.!]+)*"
-
-
 _YES = re.compile(
     _OPENING + r"(?:y|yes|yep|yeah|yup|ok|okay|sure|approved?|i approve|confirm(?:ed)?|accept(?:ed)?|agreed|lgtm|go|"
     r"go ahead|go for it|do it|start|run|launch|proceed|carry it out|looks good|sounds good|that is fine|"
@@ -20,8 +18,6 @@ _YES = re.compile(
     r"(?:[\s,]+(?:please|now|then|thanks|thank you))*[\s.!]*",
     re.IGNORECASE,
 )
-
-
 _NO = re.compile(
     _OPENING.replace("yes|", "")
     + r"(?:n|no|nope|nah|not now|not yet|later|never ?mind|(?:do not|don't)(?: (?:start|run|do)(?: (?:it|that))?)?|"
@@ -215,22 +211,18 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
     """What the rules reader makes of it, alone or as an edit of the draft."""
     alone = read_request(text)
     spec, intent = alone.spec, alone.spec.intent
+    output = {"out": spec.output.dir, "merge": bool(spec.output.merge)}
     if alone.refusal is not None and alone.refusal.kind is RefusalClass.UNSAFE_PATH:
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
     if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
     if intent in _BY_INTENT:
-        kind = _BY_INTENT[intent]
-        if kind is Kind.STATUS and named["trial"] is not None:
-            kind = Kind.EXPLAIN
+        kind = Kind.EXPLAIN if intent is Intent.STATUS and named["trial"] is not None else _BY_INTENT[intent]
         data = spec.data.test or spec.data.validation or spec.data.train
-        return Wish.model_validate(
-            {"kind": kind, "data": data, "out": spec.output.dir, "merge": bool(spec.output.merge), **named}
-        )
-    if _hands_out(standing) and set(_fields(alone)) - {"intent"} <= _OUTPUT and _OUT.match(low):
-        return Wish.model_validate(
-            {"kind": Kind.EXPORT, "out": spec.output.dir, "merge": bool(spec.output.merge), **named}
-        )
+        return Wish.model_validate({"kind": kind, "data": data, **output, **named})
+    of_a_study = standing.started or (standing.draft is None and standing.study is not None)  # no plan is being made
+    if of_a_study and {quote.field for quote in alone.quotes} <= _OUTPUT and _OUT.match(low):
+        return Wish.model_validate({"kind": Kind.EXPORT, **output, **named})
     if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
     if (standing.draft is None and standing.study is None) or names_a_job(alone):
@@ -238,16 +230,11 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
     return _edit(text, alone, standing)
 
 
-_OUTPUT = {"output.dir", "output.merge"}
+_OUTPUT = {"output.dir", "output.merge", "intent"}
 _OUT = re.compile(
     r"(?:please )?(?:export|merge|save|download|give|hand|copy|write)\b.*"
     r"\b(?:it|adapter|model|weights|study|results?)\b"
 )
-
-
-def _hands_out(standing: Standing) -> bool:
-    """Whether an output can only be that of a study: no plan is being made."""
-    return standing.started or (standing.draft is None and standing.study is not None)
 
 
 def _edit(text: str, alone: Draft, standing: Standing) -> Wish:
@@ -266,10 +253,6 @@ def _content(draft: Draft) -> tuple[object, ...]:
     return draft.spec, draft.rejected, draft.questions, draft.refusal
 
 
-def _fields(draft: Draft) -> tuple[str, ...]:
-    return tuple(quote.field for quote in draft.quotes)
-
-
 _JOB_VERBS = re.compile(
     r"\b(?:classif(?:y|ier)|fine-?tun\w+|tune|qlora|lora[- ]tune|train (?:a|an|the|my)|teach|dpo|sft)\b"
 )
@@ -278,7 +261,7 @@ _NOT_NEW = re.compile(r"\b(?:instead|rather|make (?:it|that)|change|switch|also|
 
 def names_a_job(draft: Draft) -> bool:
     """Whether a request stands on its own: it says what to do, and on what data."""
-    said = _fields(draft)
+    said = {quote.field for quote in draft.quotes}
     words = " ".join(quote.quote for quote in draft.quotes).lower()
     verbs = "task" in said or "loss" in said or _JOB_VERBS.search(words) is not None
     return "data.train" in said and verbs and _NOT_NEW.search(words) is None

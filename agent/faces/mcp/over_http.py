@@ -29,7 +29,7 @@ def serve_http(settings: Settings, serving: Serving) -> None:
     Raises InputError for an address that may not or cannot be listened on.
     """
     check_host(serving)
-    with listening(serving) as listener, Desk(settings, unattended=True) as desk:
+    with listening(serving) as listener, Desk(settings, unattended=True, face="mcp") as desk:
         port = listener.getsockname()[1]
         access = Access(server_token(settings.home, serving.new_token))
         os.environ.pop(TOKEN_VARIABLE, None)  # no child needs it

@@ -33,7 +33,7 @@ def serve_stdio(settings: Settings) -> None:
         )
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, _leave)
-    with Desk(settings, unattended=True) as desk:
+    with Desk(settings, unattended=True, face="mcp") as desk:
         DeskServer(desk, Work()).run("stdio")
 
 

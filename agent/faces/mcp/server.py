@@ -1,7 +1,7 @@
 """The server: tools, resources and prompts over one desk, and errors that programs can read."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -9,46 +9,28 @@ from typing import Any
 import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
-from mcp_types import CallToolResult, InputRequiredResult, Resource, Tool, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, Resource, TextContent, Tool
 from pydantic import ValidationError
 
 from agent.desk.cards import Problem
 from agent.desk.desk import Desk
+from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError
-from agent.faces.mcp import doing, looking, planning, served
 from agent.faces.mcp.prompting import add_prompts, instructions
-from agent.faces.mcp.replies import refused
 from agent.faces.mcp.resources import add_resources, listed
 from agent.faces.mcp.served import Served
+from agent.faces.mcp.tools import HINTS, as_function
 from agent.faces.mcp.work import Work
+from agent.request.markup import short
 
 logger = logging.getLogger(__name__)
-
-TOOLS: tuple[tuple[Callable[..., Any], str, ToolAnnotations], ...] = (
-    (planning.profile_data, "Look at a data set", served.LOOKS_OUTSIDE),
-    (planning.plan_study, "Plan a study", served.LOOKS_OUTSIDE),
-    (planning.edit_plan, "Change a plan", served.LOOKS_OUTSIDE),
-    (planning.start_study, "Start a study (spends compute)", served.SPENDS),
-    (looking.list_studies, "List studies", served.LOOKS),
-    (looking.study_status, "Status of a study", served.LOOKS),
-    (doing.wait_study, "Wait for a study", served.LOOKS),
-    (looking.study_events, "Events of a study", served.LOOKS),
-    (looking.list_trials, "Trials of a study", served.LOOKS),
-    (looking.explain_trial, "Explain a trial", served.LOOKS),
-    (looking.compare_trials, "Compare two trials", served.LOOKS),
-    (looking.study_budget, "Budget of a study", served.LOOKS),
-    (looking.study_report, "Report of a study", served.LOOKS),
-    (doing.ask_model, "Ask a tuned model", served.LOOKS),
-    (doing.pause_study, "Pause a study", served.HALTS),
-    (doing.cancel_study, "Cancel a study", served.STOPS),
-    (doing.resume_study, "Resume a study (spends compute)", served.SPENDS),
-)
+ERROR_CHARACTERS = 800
 
 
 class DeskServer(MCPServer[Served]):
-    """The SDK's server; arguments that no tool has are refused, and errors have our shape."""
+    """The SDK's server with a tool for each verb; unknown arguments are refused, and errors have our shape."""
 
-    def __init__(self, desk: Desk, work: Work) -> None:
+    def __init__(self, desk: Desk, work: Work, verbs: Sequence[Verb] = VERBS) -> None:
         self.desk = desk
 
         @asynccontextmanager
@@ -65,8 +47,8 @@ class DeskServer(MCPServer[Served]):
             log_level="WARNING",
             subscriptions=False,
         )
-        for function, title, annotations in TOOLS:
-            self.add_tool(function, title=title, description=_description(function), annotations=annotations)
+        for verb in verbs:
+            self.add_tool(as_function(verb), title=verb.title, description=verb.doc, annotations=HINTS[verb.effect])
         add_resources(self)
         add_prompts(self)
 
@@ -94,9 +76,9 @@ class DeskServer(MCPServer[Served]):
             await self._check_names(name, arguments)
             return await super().call_tool(name, arguments, context)
         except TunewrightError as error:
-            return refused(Problem.of(error))
+            return error_result(Problem.of(error))
         except ToolError as error:
-            return refused(problem_of(error))
+            return error_result(problem_of(error))
 
     async def _check_names(self, name: str, arguments: dict[str, Any]) -> None:
         takes = {tool.name: list(tool.input_schema["properties"]) for tool in await super().list_tools()}
@@ -105,6 +87,15 @@ class DeskServer(MCPServer[Served]):
         for given in arguments:
             if given not in takes[name]:
                 raise InputError(given, f"{name} takes no such argument.", f"It takes: {', '.join(takes[name])}.")
+
+
+def error_result(problem: Problem) -> CallToolResult:
+    """An error as a result: JSON text {code, message, param, hint, retryable}.
+
+    It is no structured content: that has the shape of the tool's output schema, which some clients hold errors to.
+    """
+    small = problem.model_copy(update={"message": short(problem.message, ERROR_CHARACTERS)})
+    return CallToolResult(content=[TextContent(text=small.model_dump_json())], is_error=True)
 
 
 def problem_of(error: ToolError) -> Problem:
@@ -127,7 +118,3 @@ def _slim(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {k: _slim(v) for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
     return [_slim(part) for part in schema] if isinstance(schema, list) else schema
-
-
-def _description(function: Callable[..., Any]) -> str:
-    return " ".join((function.__doc__ or "").split())

@@ -10,7 +10,7 @@ A view of the same store as the command line, the chat and the server: what is s
 import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
 from agent.desk.planning import Approval
 from agent.desk.planning import approve as approve_by_hash
+from agent.desk.tools import VERBS, Verb
+from agent.desk.tools import call as call_verb
 from agent.errors import InputError, NeedsAnswer, StudyFailed
 from agent.faces.python.frames import data_name
 from agent.faces.python.plan import PlanHandle
@@ -39,11 +41,14 @@ Approve = bool | str | Callable[[PlanHandle], Any]
 class Tunewright:
     """Plans, starts and looks at studies of one home directory. Use as a context manager, or call `close`."""
 
-    def __init__(self, home: str | os.PathLike[str] | None = None, llm: str | None = None) -> None:
-        """`home`: where studies are kept (default: as on the command line); `llm`: the planner.
+    def __init__(
+        self, home: str | os.PathLike[str] | None = None, llm: str | None = None, verbs: Sequence[Verb] = VERBS
+    ) -> None:
+        """`home`: where studies are kept (default: as on the command line); `llm`: the planner; `verbs`: for `call`.
 
         Data and outputs must lie in the working directory, in `home` or in $TUNEWRIGHT_ROOTS.
         """
+        self._verbs = tuple(verbs)
         self.settings = load_settings(llm, home=None if home is None else Path(home))
         self.desk = Desk(self.settings)
 
@@ -155,6 +160,13 @@ class Tunewright:
     def queue(self) -> list[StudyCard]:
         """The studies that are to be worked off, in order."""
         return self.desk.queue()
+
+    def call(self, verb: str, /, **arguments: Any) -> BaseModel:
+        """Any verb by its name, as other faces offer it: `tw.call("explain_trial", trial=3)`; its card.
+
+        Raises InputError that names the argument which is wrong, and what the verb raises.
+        """
+        return call_verb(self.desk, verb, arguments, self._verbs)
 
     def _plan_of(self, request: Any, options: dict[str, Any]) -> PlanHandle:
         if not isinstance(request, PlanHandle):

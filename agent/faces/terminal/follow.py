@@ -6,9 +6,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.text import Text
 
-from agent.desk.chat.exchange import Told
-from agent.desk.chat.replies import reply_to
 from agent.desk.desk import Desk
+from agent.desk.words import study_text
 from agent.faces.live import LiveView
 
 
@@ -23,7 +22,7 @@ def follow(desk: Desk, study_id: str, console: Console, say: Callable[[str], Non
     console.print(
         Text.assemble(("● ", "green" if card.result else "yellow"), f"study {study_id} is {card.state_words}")
     )
-    console.print(Markdown(reply_to(Told(card, "", {}))))
+    console.print(Markdown(study_text(card)))
     return True
 
 

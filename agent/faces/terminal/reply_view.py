@@ -3,10 +3,11 @@
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markdown import Markdown
+from rich.panel import Panel
 from rich.spinner import Spinner
 from rich.text import Text
 
-from agent.desk.chat.compact import short
+from agent.desk.cards import PlanCard
 from agent.desk.chat.happenings import (
     ApprovalAsked,
     Happening,
@@ -17,9 +18,23 @@ from agent.desk.chat.happenings import (
     ToolStarted,
     TurnOver,
 )
-from agent.desk.chat.plan_shown import plan_shown
+from agent.desk.words import HASH_SHOWN, plan_text, understood_text
+from agent.request.markup import short
 
 ARGUMENT_CHARACTERS = 28
+
+
+def plan_panel(card: PlanCard, asks: bool = False, brief: bool = False) -> Panel:
+    """A plan in a frame; `asks`: as the one that waits for approval; `brief`: only what was understood."""
+    title = Text.assemble(("plan ", "bold"), (card.plan_hash[:HASH_SHOWN], "bold cyan")) if card.plan_hash else None
+    if title is not None and asks:
+        title.append(" waits for you")
+    return Panel(
+        Markdown(understood_text(card) if brief else plan_text(card)),
+        title=title or Text("plan, not ready", style="bold yellow"),
+        title_align="left",
+        border_style="yellow" if asks or title is None else "dim",
+    )
 
 
 class ReplyView:
@@ -61,7 +76,7 @@ class ReplyView:
                 self._doing = "thinking"
             case ApprovalAsked():
                 self._settle()
-                self._print(plan_shown(happening.plan, asks=True, brief=bool(happening.plan.changed)))
+                self._print(plan_panel(happening.plan, asks=True, brief=bool(happening.plan.changed)))
             case StudyStarted():
                 self._settle()
                 self._print(Text.assemble(("● ", "green"), f"study {happening.study.study} is approved"))

@@ -11,14 +11,13 @@ from rich.text import Text
 from agent.desk.cards import PlanCard
 from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import ApprovalAsked, Happening, StudyStarted
-from agent.desk.chat.plan_shown import plan_shown
 from agent.desk.chat.rules import ABILITIES
 from agent.desk.chat.wishes import is_no, is_yes
 from agent.desk.desk import Desk
 from agent.errors import InputError, TunewrightError
 from agent.faces.terminal.follow import follow
 from agent.faces.terminal.prompt_reader import unechoed
-from agent.faces.terminal.reply_view import ReplyView
+from agent.faces.terminal.reply_view import ReplyView, plan_panel
 from agent.faces.terminal.slash import COMMANDS, Slash, arguments_of, is_command, parsed, words_of_edit
 from agent.report.terminal import print_report
 
@@ -52,20 +51,6 @@ class Session:
         self.desk, self.conversation, self._watch = desk, conversation, watch
         self._console, self._reader = console, reader
         self._shown: str | None = None
-        self._commands: dict[str, Callable[[str], None]] = {
-            "help": self._help,
-            "plan": self._plan,
-            "approve": self._approve,
-            "no": self._no,
-            "edit": self._edit,
-            "follow": self._follow,
-            "report": self._report,
-            "model": self._model,
-            "conversations": self._conversations,
-            "open": self._open,
-            "new": self._new,
-            "quit": self._quit,
-        }
 
     def run(self) -> None:
         """Talk until the person leaves."""
@@ -119,10 +104,10 @@ class Session:
             self._watch(self.desk, study, self._console, self._say)
 
     def _command(self, command: Slash, rest: str) -> None:
-        if command.tool is not None:
-            self._tell(self.conversation.do(command.tool, **arguments_of(command, rest)))
-            return
-        self._commands[command.name](rest)
+        if command.verb is not None:
+            self._tell(self.conversation.do(command.verb.name, **arguments_of(command, rest)))
+        else:
+            getattr(self, f"_{command.name}")(rest)
 
     def _help(self, rest: str) -> None:
         self._console.print(Markdown(ABILITIES))
@@ -146,7 +131,7 @@ class Session:
 
     def _show_plan(self, plan: PlanCard, asks: bool) -> None:
         self._shown = plan.plan_hash
-        self._console.print(plan_shown(plan, asks))
+        self._console.print(plan_panel(plan, asks))
 
     def _waiting(self) -> str | None:
         """The hash of the plan that waits, if it is the one last shown here; another is shown first."""

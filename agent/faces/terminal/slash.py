@@ -1,51 +1,65 @@
-"""The slash commands of the terminal chat: their names, their help, what each takes."""
+"""The slash commands of the terminal chat: those of the session, and every verb, the usual ones by a short name."""
 
 import shlex
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+from agent.desk.chat.toolbox import OVERRIDES
+from agent.desk.tools import VERBS, Verb, verb
 from agent.errors import InputError
+
+MOST_DIGITS = 18
 
 
 @dataclass(frozen=True)
 class Slash:
-    """One command. `tool`: the tool that it calls; without one the session carries it out itself."""
+    """One command. `verb`: what it calls, with `fields` of its arguments in order; without one the session does it."""
 
     name: str
     takes: str
     help: str
-    tool: str | None = None
     aliases: tuple[str, ...] = ()
+    verb: Verb | None = None
+    fields: tuple[str, ...] = ()
+
+
+def _calls(name: str, verb_name: str, *fields: str, aliases: tuple[str, ...] = ()) -> Slash:
+    chosen = verb(verb_name)
+    fields = fields or tuple(chosen.arguments.model_fields)
+    takes = " ".join(f"[--{f}]" if _is_flag(chosen, f) else f"[{f.upper()}]" for f in fields)
+    return Slash(name, takes, chosen.title[0].lower() + chosen.title[1:], aliases, chosen, fields)
+
+
+def _is_flag(chosen: Verb, field: str) -> bool:
+    return chosen.arguments.model_fields[field].annotation is bool
 
 
 COMMANDS = (
-    Slash("help", "", "what you can say, and these commands", aliases=("?",)),
+    Slash("help", "", "what you can say, and these commands", ("?",)),
     Slash("plan", "", "the current plan, whole"),
-    Slash("approve", "[HASH]", "start the plan that waits", aliases=("yes",)),
-    Slash("no", "", "do not start it", aliases=("decline",)),
+    Slash("approve", "[HASH]", "start the plan that waits", ("yes",)),
+    Slash("no", "", "do not start it", ("decline",)),
     Slash("edit", "WORDS", "change the plan: /edit use rank 32"),
-    Slash("status", "[STUDY]", "where a study stands", "status"),
-    Slash("studies", "", "all studies", "status"),
-    Slash("follow", "[STUDY]", "watch a study live; Ctrl-C looks away", aliases=("attach", "watch")),
-    Slash("events", "[STUDY]", "what happened", "events"),
-    Slash("explain", "[TRIAL] [NAME]", "why a trial, or one hyperparameter of it, is as it is", "explain", ("why",)),
-    Slash("compare", "[TRIAL] [TRIAL]", "two trials; without numbers the best and the default", "compare"),
+    _calls("status", "study_status"),
+    _calls("studies", "list_studies"),
+    Slash("follow", "[STUDY]", "watch a study live; Ctrl-C looks away", ("attach", "watch")),
+    _calls("events", "study_events", "study"),
+    _calls("explain", "explain_trial", "trial", "parameter", aliases=("why",)),
+    _calls("compare", "compare_trials", "left", "right"),
     Slash("report", "[STUDY]", "the report of a finished study"),
-    Slash("budget", "[STUDY]", "what was spent and what is left", "budget"),
-    Slash("pause", "[STUDY]", "stop a study, keep its place in the queue", "cancel"),
-    Slash("cancel", "[STUDY]", "stop a study; what is finished is kept", "cancel", ("stop",)),
-    Slash("resume", "[STUDY]", "go on with a stopped study", "resume"),
-    Slash("export", "[DIR] [--merge]", "copy the adapter out, or merge it", "export"),
+    _calls("budget", "study_budget"),
+    _calls("pause", "pause_study"),
+    _calls("cancel", "cancel_study", aliases=("stop",)),
+    _calls("resume", "resume_study"),
+    _calls("export", "export_study", "out", "merge"),
     Slash("model", "[NAME]", "who answers: an LLM as in --llm, or embedded for the rules"),
-    Slash("conversations", "", "earlier conversations", aliases=("list",)),
+    Slash("conversations", "", "earlier conversations", ("list",)),
     Slash("open", "ID", "go on with an earlier conversation"),
     Slash("new", "", "start another conversation"),
-    Slash("quit", "", "leave; studies go on (also Ctrl-D)", aliases=("exit", "q")),
+    Slash("quit", "", "leave; studies go on (also Ctrl-D)", ("exit", "q")),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
-
-
-MOST_DIGITS = 18
+VERB_COMMANDS = {name: _calls(name, name) for name in (each.name for each in VERBS) if name not in OVERRIDES}
 
 
 def is_command(line: str) -> bool:
@@ -56,7 +70,7 @@ def is_command(line: str) -> bool:
 def parsed(line: str) -> tuple[Slash, str]:
     """The command of a line that begins with a slash, and the rest of it. Raises InputError for an unknown one."""
     name, _, rest = line.strip().removeprefix("/").partition(" ")
-    command = BY_NAME.get(name.lower())
+    command = BY_NAME.get(name.lower()) or VERB_COMMANDS.get(name.lower())
     if command is None:
         near = [c.name for c in COMMANDS if name and c.name.startswith(name[:2].lower())]
         hint = f"Did you mean /{near[0]}?" if near else "/help lists them."
@@ -72,28 +86,25 @@ def words_of_edit(rest: str) -> str:
 
 
 def arguments_of(command: Slash, rest: str) -> dict[str, Any]:
-    """The arguments of a command's tool. Raises InputError for words that it cannot take."""
-    words = _words(rest)
-    taken: dict[str, Any] = {}
-    match command.name:
-        case "studies":
-            taken["every"] = True
-        case "explain":
-            taken["trial"] = int(words.pop(0)) if words and _is_number(words[0]) else None
-            taken["parameter"] = words.pop(0) if words else None
-        case "compare":
-            numbers = [int(words.pop(0)) for _ in words[:2] if _is_number(words[0])]
-            taken["left"], taken["right"] = (*numbers, None, None)[:2]
-        case "export":
-            taken["merge"] = "--merge" in words or None
-            words = [word for word in words if word != "--merge"]
-            taken["out"] = words.pop(0) if words else None
-        case _:
-            taken["study"] = words.pop(0).removeprefix("#") if words else None
-            taken["pause"] = True if command.name == "pause" else None
+    """The arguments of a command's verb: words in the order of its fields, a flag for each that is true or false.
+
+    Raises InputError for words that it cannot take.
+    """
+    assert command.verb is not None
+    words, arguments = _words(rest), dict[str, Any]()
+    for name in command.fields:
+        annotation = command.verb.arguments.model_fields[name].annotation
+        number = annotation is int or int in get_args(annotation)
+        if _is_flag(command.verb, name):
+            if f"--{name}" in words:
+                words.remove(f"--{name}")
+                arguments[name] = True
+        elif words and not words[0].startswith("--") and (_is_number(words[0]) or not number):
+            word = words.pop(0)
+            arguments[name] = int(word) if number else word.removeprefix("#") if name == "study" else word
     if words:
         raise InputError(command.name, f"cannot take {' '.join(words)!r}.", f"/{command.name} {command.takes}")
-    return {name: value for name, value in taken.items() if value is not None}
+    return arguments
 
 
 def _is_number(word: str) -> bool:

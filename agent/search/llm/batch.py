@@ -76,7 +76,7 @@ class LlmBatch:
         past: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self._space, self._card, self._planner, self._background = space, card, planner, background
-        planner.limit_tokens(llm_token_limit(card.trials or DEFAULT_TRIALS))
+        planner.ledger.limit_tokens(llm_token_limit(card.trials or DEFAULT_TRIALS))
         self._grid = Grid(space)
         self._past = [row for row in past if row["prompt_name"] == "+".join(PROMPTS) and not row["error"]]
         self._batch: list[Proposal] = []
@@ -136,7 +136,7 @@ class LlmBatch:
 
     def _interval(self, over: int) -> int:
         """Trials that a batch must serve, so that the tokens left last to the end of the study."""
-        left = self._planner.tokens_left
+        left = self._planner.ledger.tokens_left
         if left is None or not self._call_tokens:
             return REUSED_FOR_TRIALS
         trials_left = max(0, (self._card.trials or DEFAULT_TRIALS) - over)
@@ -145,7 +145,7 @@ class LlmBatch:
 
     def _affordable(self) -> bool:
         """Whether the tokens left pay for a whole batch: half a reply would be wasted. If not, the source is off."""
-        left = self._planner.tokens_left
+        left = self._planner.ledger.tokens_left
         if left is None or left >= self._call_tokens:
             return True
         self._off = True
@@ -155,7 +155,7 @@ class LlmBatch:
 
     def _ask(self, history: History, over: int) -> None:
         system, user = self._prompts(history)
-        before, schema = self._planner.tokens_used, self._grid.schema(N_HIGH, priors=True)
+        before, schema = self._planner.ledger.tokens_used, self._grid.schema(N_HIGH, priors=True)
         try:
             if self._background:
                 asking = self._planner.start(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
@@ -166,7 +166,7 @@ class LlmBatch:
             self._failed(error)
         else:
             self._take(reply, history, over)
-        self._call_tokens = self._planner.tokens_used - before or self._call_tokens
+        self._call_tokens = self._planner.ledger.tokens_used - before or self._call_tokens
 
     def _collect(self, history: History) -> None:
         assert self._asking is not None
@@ -180,7 +180,7 @@ class LlmBatch:
             self._asking = None
             self._take(reply, history, over)
         self._waited = True
-        self._call_tokens = self._planner.tokens_used - before or self._call_tokens
+        self._call_tokens = self._planner.ledger.tokens_used - before or self._call_tokens
 
     def _failed(self, error: PlannerFailed) -> None:
         self._batch = []

@@ -112,7 +112,7 @@ def test_a_wrong_reply_is_shown_its_error_and_repaired(tmp_path: Path) -> None:
         assert [m["role"] for m in repair] == ["system", "user", "assistant", "user"]
         assert "n: Input should be a valid integer" in repair[-1]["content"]
         assert session.calls[0].error is not None
-        assert session.planner.tokens_used == 240
+        assert session.planner.ledger.tokens_used == 240
 
 
 def test_an_always_broken_model_fails_after_two_repairs(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_an_always_broken_model_fails_after_two_repairs(tmp_path: Path) -> None:
         with pytest.raises(PlannerFailed, match=r"no usable reply .* 3 tries.*no JSON object.*--llm embedded"):
             session.ask()
         assert len(served.requests) == 3
-        assert session.planner.tokens_used == 360
+        assert session.planner.ledger.tokens_used == 360
 
 
 def test_a_reply_cut_off_at_the_token_limit_is_charged_and_repaired(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_reply_cut_off_at_the_token_limit_is_charged_and_repaired(tmp_path: Pa
     with serve(tmp_path, {"text": GOOD[:9], "length": True}, {"text": GOOD}) as served:
         session = Session(served)
         assert session.ask().n == 3
-        assert session.planner.tokens_used == 240
+        assert session.planner.ledger.tokens_used == 240
 
 
 def test_a_huge_reply_is_refused_quickly(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_the_dollar_cap_counts_wrong_replies_and_earlier_use(tmp_path: Path) -> 
         session = Session(served, environ=environ, caps=LlmCaps(usd=1.0, usd_used=0.68))
         with pytest.raises(LlmCapReached, match=r"of \$1 are used"):
             session.ask()
-        assert session.planner.usd_used == pytest.approx(0.68 + 2 * 0.03)
+        assert session.planner.ledger.usd_used == pytest.approx(0.68 + 2 * 0.03)
         assert [call.cost_usd for call in session.calls] == [pytest.approx(0.03)] * 2
 
 
@@ -280,11 +280,11 @@ def test_a_call_that_times_out_is_charged_its_prompt(tmp_path: Path) -> None:
             session.ask()
         assert [call.completion_tokens for call in session.calls] == [0, 0, 0]
         assert all(call.prompt_tokens > 0 and "is counted as about" in str(call.error) for call in session.calls)
-        assert session.planner.tokens_used == sum(call.prompt_tokens for call in session.calls)
+        assert session.planner.ledger.tokens_used == sum(call.prompt_tokens for call in session.calls)
     gone = Session(served, timeout_seconds=0.3)
     with pytest.raises(PlannerFailed):
         gone.ask()
-    assert gone.planner.tokens_used == 0
+    assert gone.planner.ledger.tokens_used == 0
 
 
 def test_a_question_in_the_background_is_collected_later(tmp_path: Path) -> None:

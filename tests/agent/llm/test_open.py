@@ -13,9 +13,9 @@ from agent.llm.calls import price_of, redacted, secrets_of
 from agent.llm.messages import AccessError, TransportError
 from agent.llm.open import LlmCaps, LlmEvent, Planner, Price, open_planner, parse_llm
 from agent.llm.reply_json import extract_json, inlined_schema
-from agent.llm.scripted import ScriptedChat
 from agent.request.llm_reader import Reading
 from prompts import Rendered
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.errors import InputError
 from trainers.spec import Closed
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from agent.errors import PlannerFailed
 from agent.llm.open import Planner, open_planner
-from agent.llm.scripted import ScriptedChat
 from agent.request.draft import Draft, RefusalClass
 from agent.request.llm_reader import FIELD_NAMES, Reading, draft_of, read_by_llm
 from tests.fakes.openai_server import serve
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.spec import Choices, Intent, Metric, Range, Task
 
 REQUEST = (

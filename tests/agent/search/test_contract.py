@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.llm.planner import Planner
-from agent.llm.scripted import ScriptedChat
 from agent.search.fresh import enumerated, known_keys
 from agent.search.hybrid import build_proposer
 from agent.search.llm.batch import LlmBatch
@@ -19,6 +18,7 @@ from agent.search.random_search import RandomSearch
 from agent.search.statistical import OptunaSearch, Statistical
 from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, spaces
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
 from trainers.spec import Direction, Loss, Task
 

@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 from agent.faces.cli.commands import cli
 from agent.llm.calls import LlmCaps, LlmEvent
 from agent.llm.planner import Planner
-from agent.llm.scripted import ScriptedChat
 from agent.search.llm.text import card_lines
 from agent.search.llm_methods import LLM_METHODS, NO_LLM, BenchLlm, llm_proposer, problem_card
 from agent.search.methods import DEFAULT_METHODS, METHODS, check_methods, method, method_builder, method_version
@@ -23,6 +22,7 @@ from evals.search_bench.run import Run, RunKey, run
 from evals.search_bench.synthetic import load_synthetic
 from tests.agent.search.llm.adversaries import Obedient
 from tests.fakes.openai_server import serve
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.errors import InputError
 
 without_weights = pytest.mark.skipif(

@@ -105,20 +105,20 @@ def test_an_edit_of_a_study_of_another_conversation(talk, finished, desk):
     """Its configuration is taken over and edited; here its data are gone, which is said."""
     talk.say(f"how is study {finished} doing?")
     reply = talk.say("use rank 4 instead")
-    assert talk.tools[0] == ("plan_study", True)
+    assert talk.tools[0] == ("edit_plan", True)
     assert "Which file" in reply
     assert talk.conversation.memory.draft.spec.search.lora_rank == 4
 
 
 QUESTIONS = [
-    ("how is it going?", "status", ["is done", "test accuracy", "report.html"]),
-    ("what happened?", "events", ["report written", "times in UTC"]),
-    ("why that learning rate?", "explain", ["learning_rate is", "the default is", "tried so far"]),
-    ("why trial 2?", "explain", ["Trial 2", "proposed by random"]),
-    ("is it better than the default?", "compare", ["Basis: test rows", "difference"]),
-    ("compare trial 1 and trial 2", "compare", ["trial 1", "trial 2"]),
-    ("what has it cost?", "budget", ["| trials | 4 | 4 |"]),
-    ("list studies", "status", ["| 1 | done | 4/4 |"]),
+    ("how is it going?", "study_status", ["is done", "accuracy on", "test rows", "report.html"]),
+    ("what happened?", "study_events", ["report is written", "times in UTC"]),
+    ("why that learning rate?", "explain_trial", ["learning_rate is", "the default is", "tried so far"]),
+    ("why trial 2?", "explain_trial", ["Trial 2", "proposed by random"]),
+    ("is it better than the default?", "compare_trials", ["Basis: test rows", "difference"]),
+    ("compare trial 1 and trial 2", "compare_trials", ["trial 1", "trial 2"]),
+    ("what has it cost?", "study_budget", ["4 of 4 trials"]),
+    ("list studies", "list_studies", ["| 1 | done | 4/4 |"]),
     ("what's in tickets.csv?", "profile_data", ["80 rows", "2 classes"]),
 ]
 

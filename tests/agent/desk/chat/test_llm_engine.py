@@ -13,7 +13,7 @@ from tests.fakes.vllm_environment import make_environment
 
 PLAN = {"calls": [{"name": "plan_study", "arguments": {"request": REQUEST}}]}
 START = {"calls": [{"name": "start_study", "arguments": {"plan_hash": "$plan_hash"}}]}
-STATUS = {"calls": [{"name": "status", "arguments": {}}]}
+STATUS = {"calls": [{"name": "study_status", "arguments": {}}]}
 
 
 def test_a_reply_comes_sentence_by_sentence(scripted):
@@ -27,7 +27,7 @@ def test_a_reply_comes_sentence_by_sentence(scripted):
     ]
     [request] = talk.served.requests
     assert request["body"]["stream"] is True
-    assert {t["function"]["name"] for t in request["body"]["tools"]} >= {"plan_study", "start_study", "status"}
+    assert {t["function"]["name"] for t in request["body"]["tools"]} >= {"plan_study", "start_study", "study_status"}
     assert (
         request["body"]["max_tokens"] if "max_tokens" in request["body"] else request["body"]["max_completion_tokens"]
     )
@@ -101,7 +101,7 @@ def test_without_a_tool_call_the_status_takes_the_place(scripted, finished):
     """Figures from memory are none."""
     talk = scripted({"text": "The score is 0.9!"})
     assert "**Study 1** is done" in talk.say("and the score?")
-    assert talk.tools == [("status", True)]
+    assert talk.tools == [("study_status", True)]
 
 
 def test_it_does_not_go_round_in_circles(scripted, finished):
@@ -113,16 +113,18 @@ def test_it_does_not_go_round_in_circles(scripted, finished):
 
 def test_parallel_tool_calls_are_carried_out_one_after_another(scripted, finished):
     """All of them."""
-    calls = [{"name": name, "arguments": {}} for name in ("status", "budget", "events", "compare")]
+    calls = [
+        {"name": name, "arguments": {}} for name in ("study_status", "study_budget", "study_events", "compare_trials")
+    ]
     talk = scripted({"calls": calls}, {"text": "Done."})
     assert talk.say("tell me everything") == "Done."
-    assert [name for name, _ in talk.tools] == ["status", "budget", "events", "compare"]
+    assert [name for name, _ in talk.tools] == ["study_status", "study_budget", "study_events", "compare_trials"]
 
 
 @pytest.mark.parametrize("broken", ["{not json", '{"study": 3', "[1]", ""])
 def test_arguments_that_are_no_object_are_a_failed_call(scripted, finished, broken):
     """Which the LLM is told of; the turn goes on."""
-    talk = scripted({"calls": [{"name": "status", "arguments": broken}]}, {"text": "Never mind."})
+    talk = scripted({"calls": [{"name": "study_status", "arguments": broken}]}, {"text": "Never mind."})
     assert talk.say("how is it?").endswith("Never mind.")
     assert talk.conversation.pending is None
 
@@ -209,7 +211,7 @@ def test_every_call_is_in_the_log_with_its_cost(scripted, desk, monkeypatch):
     assert "Hello." in call["reply"]
     assert "[human]\nhi" in call["text"]
     assert talk.conversation.memory.tokens_used == 120
-    assert "120 LLM tokens" in talk.do("budget")
+    assert "120 LLM tokens" in talk.do("study_budget")
 
 
 def test_the_cap_on_tokens_ends_the_llm_not_the_conversation(scripted):
@@ -261,7 +263,7 @@ def test_a_vllm_server_of_ours_reads_tool_calls(desk, tmp_path, monkeypatch):
     [start] = environment.starts
     assert start["argv"][start["argv"].index("--tool-call-parser") + 1] == "hermes"
     assert "--enable-auto-tool-choice" in start["argv"]
-    assert talk.tools == [("status", False)]
+    assert talk.tools == [("study_status", False)]
     assert start["environ"]["VLLM_API_KEY"] not in str([dict(call) for call in desk.store.llm_calls()])
 
 

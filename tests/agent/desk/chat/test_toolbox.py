@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from agent.desk.chat.compact import compact, quoted, short
 from agent.desk.chat.exchange import Exchange, Memory
-from agent.desk.chat.toolbox import TOOLS, call_tool
+from agent.desk.chat.results import compact
+from agent.desk.chat.toolbox import Toolbox
+from agent.desk.tools import VERBS
+from agent.request.markup import quoted, short
 
 MAX_CHARACTERS = 4000
 """About a thousand tokens."""
@@ -15,7 +17,7 @@ MAX_CHARACTERS = 4000
 @pytest.fixture
 def exchange(desk):
     """A turn in which the person has asked for everything."""
-    made = Exchange(desk, Memory(), "say")
+    made = Exchange(desk, Toolbox(), Memory(), "say")
     made.permits = lambda action, study: True
     return made
 
@@ -23,21 +25,21 @@ def exchange(desk):
 CALLS = [
     ("profile_data", {"data": "tickets.csv"}),
     ("plan_study", {"request": "classify tickets.csv, 3 trials"}),
-    ("status", {}),
-    ("status", {"every": True}),
-    ("events", {}),
-    ("events", {"limit": 20}),
-    ("explain", {"parameter": "learning_rate"}),
-    ("explain", {"trial": 1}),
-    ("compare", {}),
-    ("budget", {}),
+    ("study_status", {}),
+    ("list_studies", {}),
+    ("study_events", {}),
+    ("study_events", {"limit": 20}),
+    ("explain_trial", {"parameter": "learning_rate"}),
+    ("explain_trial", {"trial": 1}),
+    ("compare_trials", {}),
+    ("study_budget", {}),
 ]
 
 
 @pytest.mark.parametrize(("name", "given"), CALLS)
 def test_results_are_small_json(exchange, finished, name, given):
     """Within about a thousand tokens, and no row of the data."""
-    told = call_tool(exchange, name, given)
+    told = exchange.tools.call(exchange, name, given)
     text = json.dumps(told.result, allow_nan=False)
     assert told.ok
     assert len(text) < MAX_CHARACTERS
@@ -46,38 +48,39 @@ def test_results_are_small_json(exchange, finished, name, given):
 
 
 def test_every_tool_is_described_for_a_model():
-    """Name, purpose, every argument."""
-    assert len({tool.name for tool in TOOLS}) == len(TOOLS) == 13
-    for tool in TOOLS:
+    """Name, purpose, every argument; each verb is one."""
+    tools = Toolbox().tools
+    assert [tool.name for tool in tools] == [verb.name for verb in VERBS]
+    for tool in tools:
         assert len(tool.description) > 30
         schema = tool.takes.model_json_schema()
         assert schema["additionalProperties"] is False
-    assert "only asks" in next(t.description for t in TOOLS if t.name == "start_study")
+    assert "only asks" in next(t.description for t in tools if t.name == "start_study")
 
 
 @pytest.mark.parametrize(
     ("name", "given", "code"),
     [
-        ("no_such_tool", {}, "no_tool"),
-        ("status", {"study": "99"}, "not_found"),
-        ("status", {"nothing": 1}, "bad_arguments"),
-        ("explain", {"trial": -1}, "bad_arguments"),
-        ("explain", {"trial": 99}, "not_found"),
-        ("explain", {"parameter": "moon_phase"}, "bad_input"),
+        ("no_such_tool", {}, "not_found"),
+        ("study_status", {"study": "99"}, "not_found"),
+        ("study_status", {"nothing": 1}, "bad_input"),
+        ("explain_trial", {"trial": -1}, "bad_input"),
+        ("explain_trial", {"trial": 99}, "not_found"),
+        ("explain_trial", {"parameter": "moon_phase"}, "bad_input"),
         ("profile_data", {"data": "nothing.csv"}, "missing_file"),
         ("profile_data", {"data": "../../etc/passwd"}, "unsafe_path"),
-        ("profile_data", {"data": "x" * 2000}, "bad_arguments"),
+        ("profile_data", {"data": "x" * 2000}, "bad_input"),
         ("plan_study", {}, "bad_input"),
         ("plan_study", {"request": "cancel study 1"}, "not_a_job"),
         ("start_study", {"plan_hash": "0" * 64}, "bad_input"),
-        ("generate", {"prompt": ""}, "bad_arguments"),
-        ("export", {"out": "/tmp/elsewhere"}, "not_said"),
-        ("compare", {"left": 0, "right": 77}, "not_found"),
+        ("ask_model", {"prompt": ""}, "bad_input"),
+        ("export_study", {"out": "/tmp/elsewhere"}, "not_said"),
+        ("compare_trials", {"left": 0, "right": 77}, "not_found"),
     ],
 )
 def test_failures_are_results(exchange, finished, name, given, code):
     """With a code, a message and mostly a hint; never an exception."""
-    told = call_tool(exchange, name, given)
+    told = exchange.tools.call(exchange, name, given)
     assert (told.ok, told.result["code"]) == (False, code)
     assert told.result["message"]
 

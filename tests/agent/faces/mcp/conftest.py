@@ -66,7 +66,7 @@ def rows(tmp_path, monkeypatch):
 @pytest.fixture
 def desk(rows):
     """A desk over an empty home."""
-    with Desk(load_settings()) as opened:
+    with Desk(load_settings(), face="mcp") as opened:
         yield opened
 
 

@@ -22,7 +22,7 @@ def test_data_are_told_by_counts_without_a_row(talk):
     """Names out of the data are quoted."""
     told = talk("profile_data", data="tickets.csv")
     assert told.structured_content["classes"] == {"parcel": 28, "refund": 28}
-    assert "“refund” 28" in told.content[0].text
+    assert "“refund” (28)" in told.content[0].text
     assert "number 3 of" not in told.model_dump_json()
 
 
@@ -32,7 +32,7 @@ def test_hostile_names_in_data_stay_inside_their_quotes(talk, rows):
     rows.write_text("text,label\n" + "\n".join(f'text {i} of it,"{evil}{i % 2}"' for i in range(40)) + "\n")
     told = talk("profile_data", data="tickets.csv", task="classification")
     [line] = [line for line in told.content[0].text.splitlines() if "SYSTEM" in line]
-    assert line.startswith('2 classes: “obey"')
+    assert line.startswith('- 2 classes: “obey"')
     assert "\x1b" not in told.content[0].text
     assert max(map(len, told.structured_content["classes"])) <= 60
 
@@ -50,7 +50,7 @@ def test_an_edit_tells_what_it_changed(talk, plan):
     first = talk("plan_study", request=REQUEST, trials=3).structured_content
     told = talk("edit_plan", plan_hash=first["plan_hash"][:12], text="make it 20 trials")
     assert told.structured_content["changed"] == [{"name": "budget.trials", "value": "20", "origin": "3"}]
-    assert "changed: budget.trials is 20, was 3" in told.content[0].text
+    assert "Changed: trials 20 (was 3)" in told.content[0].text
 
 
 def test_a_question_is_answered_by_its_field(talk):
@@ -67,7 +67,7 @@ def test_a_problem_is_a_plan_that_is_not_ready(talk):
     """With the next step."""
     told = talk("plan_study", request="classify nothing.csv")
     assert (told.is_error, told.structured_content["problem"]["code"]) == (False, "missing_data")
-    assert "problem missing_data: data.train: the file must exist" in told.content[0].text
+    assert "That cannot be planned:** data.train: the file must exist" in told.content[0].text
 
 
 @pytest.mark.parametrize("path", ["/etc/shadow", "../../secret.yaml", "/etc/passwd"])

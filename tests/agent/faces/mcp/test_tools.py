@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from agent.faces.mcp import looking
-from agent.faces.mcp.server import TOOLS, DeskServer
+from agent.desk.tools import VERBS
+from agent.faces.mcp.served import Ctx
+from agent.faces.mcp.server import DeskServer
 from agent.faces.mcp.work import Work
 
 SPEND = {"start_study", "resume_study"}
-CHANGE = SPEND | {"pause_study", "cancel_study"}
+CHANGE = SPEND | {"pause_study", "cancel_study", "export_study"}
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def tools(talk):
 
 def test_every_tool_says_what_it_does_to_the_world(tools):
     """All four hints are set; only what starts, stops or goes on with a study is no mere look."""
-    assert len(tools) == len(TOOLS)
+    assert list(tools) == [verb.name for verb in VERBS]
     for name, tool in tools.items():
         hints = tool.annotations
         assert hints.read_only_hint == (name not in CHANGE), name
@@ -34,13 +35,13 @@ def test_every_tool_says_what_it_does_to_the_world(tools):
         assert ("SPENDS GPU OR CPU HOURS" in tool.description) == (name in SPEND), name
 
 
-def test_no_tool_takes_a_secret_or_a_place_to_write_or_delete(tools):
-    """The arguments are these and no others."""
+def test_no_tool_takes_a_secret_or_deletes(tools):
+    """The arguments are these and no others; `out` is a new directory, confined as every path is."""
     names = {name for tool in tools.values() for name in tool.input_schema["properties"]}
     assert names == {
         *("request", "data", "task", "trials", "seconds", "answers", "plan_hash", "text", "idempotency_key"),
         *("study", "trial", "left", "right", "after", "limit", "progress", "timeout_seconds", "prompt"),
-        "max_new_tokens",
+        *("max_new_tokens", "parameter", "metric", "max_rows", "out", "merge"),
     }
 
 
@@ -49,7 +50,7 @@ def test_results_have_schemas_and_arguments_are_closed(tools):
     for name, tool in tools.items():
         assert tool.input_schema["additionalProperties"] is False, name
         assert tool.output_schema["type"] == "object", name
-        if name not in ("profile_data", "plan_study", "edit_plan", "list_studies", "study_budget"):
+        if name not in ("profile_data", "plan_study", "edit_plan", "show_plan", "list_studies", "study_budget"):
             assert "budget" in tool.output_schema["required"], name
 
 
@@ -71,6 +72,8 @@ def test_the_list_of_tools_fits_a_context(tools):
         ("study_status", {"study": 7}, {"code": "not_found", "param": "study"}),
         ("study_status", {}, {"code": "bad_input", "param": "study"}),
         ("cancel_study", {"study": "1; DROP TABLE studies"}, {"code": "not_found", "param": "study"}),
+        ("cancel_study", {}, {"code": "bad_input", "param": "study"}),
+        ("cancel_study", {"study": None}, {"code": "bad_input", "param": "study"}),
         ("delete_study", {"study": "1"}, {"code": "not_found", "param": "name"}),
     ],
 )
@@ -89,7 +92,7 @@ def test_what_nobody_expected_tells_nothing_of_itself(desk, talk, caplog):
     secret = "a secret of the process"
     server = DeskServer(desk, Work())
 
-    def broken(ctx: looking.Ctx) -> str:
+    def broken(ctx: Ctx) -> str:
         raise RuntimeError(secret)
 
     server.add_tool(broken)

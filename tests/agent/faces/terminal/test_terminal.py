@@ -62,7 +62,7 @@ def test_a_plan_is_shown_whole_and_approved(typed, desk):
     """Its frame fits 80 columns; the prompt asks; after the yes the study is watched."""
     shown = typed(REQUEST, "y")
     assert max(len(line) for line in shown.splitlines()) <= 80
-    for part in ("waits for you", "Estimate", "learning_rate", "Search", "study 1 is approved", "watching 1"):
+    for part in ("waits for you", "takes", "learning_rate", "searched", "study 1 is approved", "watching 1"):
         assert part in shown
     assert typed.reader.asked == [False, True, False]
     assert len(desk.studies()) == 1
@@ -74,16 +74,16 @@ def test_an_edit_is_shown_in_short(typed):
     """What changed, and not the whole plan again; /plan has that."""
     shown = typed(REQUEST, "use rank 4 instead")
     second = shown[shown.rindex("waits for you") :]
-    assert "lora_rank  4" in second
-    assert "Search" not in second
-    assert "Search" in typed("/plan", conversation=typed.session.conversation)
+    assert "lora rank 4" in second
+    assert "searched" not in second
+    assert "searched" in typed("/plan", conversation=typed.session.conversation)
 
 
 def test_no_edit_and_commands_at_the_approval(typed, desk):
     """Each does what it says."""
     shown = typed(REQUEST, "edit", "/edit make it 2 trials", "n", "/approve", "/no")
     assert "Say what to change" in shown
-    assert "budget.trials  2  was 3" in shown
+    assert "Changed: trials 2 (was 3)" in shown
     assert "Not started" in shown
     assert shown.count("none waits for approval") == 2
     assert desk.studies() == []
@@ -121,7 +121,7 @@ def test_commands_show_a_finished_study(typed, finished):
     shown = typed(
         "/status", "/explain 1 lora_rank", "/compare 1 2", "/budget", "/events", "/report", "/studies", "/why 2"
     )
-    for part in ("Study 1 is done", "lora_rank is", "test accuracy", "trial 1", "LLM tokens", "report written"):
+    for part in ("Study 1 is done", "lora_rank is", "accuracy on", "trial 1", "LLM tokens", "report is written"):
         assert part in shown
     assert "✗" not in shown
 
@@ -199,7 +199,7 @@ def test_a_study_that_is_over_shows_its_result_when_watched(desk, finished):
     out, said = io.StringIO(), []
     assert follow(desk, finished, Console(file=out, width=80, color_system=None), said.append) is True
     assert "study 1 is done" in out.getvalue()
-    assert "test accuracy" in out.getvalue()
+    assert "accuracy on" in out.getvalue()
 
 
 def test_looking_away_touches_nothing(desk, lab):
@@ -227,16 +227,17 @@ def test_looking_away_touches_nothing(desk, lab):
     [
         ("/status", {}),
         ("/status #3", {"study": "3"}),
-        ("/studies", {"every": True}),
+        ("/studies", {}),
         ("/explain", {}),
         ("/explain 4", {"trial": 4}),
         ("/explain learning_rate", {"parameter": "learning_rate"}),
         ("/why 4 lora_rank", {"trial": 4, "parameter": "lora_rank"}),
         ("/compare 1 2", {"left": 1, "right": 2}),
         ("/compare", {}),
-        ("/pause 3", {"study": "3", "pause": True}),
+        ("/pause 3", {"study": "3"}),
         ("/export out --merge", {"out": "out", "merge": True}),
         ('/export "my dir"', {"out": "my dir"}),
+        ("/list_trials 3 5", {"study": "3", "after": 5}),
     ],
 )
 def test_what_commands_take(line, arguments):
@@ -340,7 +341,7 @@ def test_slash_commands_work_in_a_pipe(desk, capsys):
     """Approval, edits, tools; what is for the terminal only says what to call instead, and the next line is read."""
     said = speak(Conversation(desk), [REQUEST, "/edit make it 2 trials", "/plan"], yes=False, as_json=False)
     assert said == 3
-    assert "budget.trials" in capsys.readouterr().out
+    assert "Changed: trials 2" in capsys.readouterr().out
     lines = [REQUEST, "/no", "/no", "/nonsense", "/report", "/follow 1", "/help", "/studies"]
     assert speak(Conversation(desk), lines, yes=False, as_json=False) == 0
     shown = capsys.readouterr()

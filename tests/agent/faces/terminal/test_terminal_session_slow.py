@@ -147,11 +147,11 @@ def test_with_an_llm_behind_a_server(place, tmp_path):
         )
     ]
     steps += [
-        {"calls": [{"name": "explain", "arguments": {"study": "1", "parameter": "learning_rate"}}]},
+        {"calls": [{"name": "explain_trial", "arguments": {"study": "1", "parameter": "learning_rate"}}]},
         {"text": "It runs with 0.0005, the default, which is where every search begins."},
-        {"calls": [{"name": "cancel", "arguments": {"study": "1"}}]},
+        {"calls": [{"name": "cancel_study", "arguments": {"study": "1"}}]},
         {"text": "It is $state_words."},
-        {"calls": [{"name": "resume", "arguments": {"study": "1"}}]},
+        {"calls": [{"name": "resume_study", "arguments": {"study": "1"}}]},
         {"text": "It is $state_words again."},
     ]
     reader = [

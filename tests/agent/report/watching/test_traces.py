@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from agent.llm import gen_ai, traces
 from agent.llm.messages import TransportError
 from agent.llm.planner import Planner
-from agent.llm.scripted import ScriptedChat
 from agent.settings import Telemetry
 from prompts import render
+from tests.fakes.scripted_chat import ScriptedChat
 
 trace_sdk = pytest.importorskip("opentelemetry.sdk.trace.export", reason="pip install 'tunewright[otel]'")
 

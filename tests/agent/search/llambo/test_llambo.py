@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from agent.llm.calls import LlmCaps, LlmEvent
 from agent.llm.messages import Decoding, JsonSchema, Message, Reply, TransportError
 from agent.llm.planner import Planner
-from agent.llm.scripted import ScriptedChat
 from agent.search.fresh import known_keys
 from agent.search.llambo.proposer import LLAMBO_MODES, POOL, Llambo
 from agent.search.llambo.scale import Scale, expected_improvement
@@ -20,6 +19,7 @@ from agent.search.llm.task_card import TaskCard
 from agent.search.proposer import Proposer
 from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, spaces, trial
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.space import Space
 from trainers.spec import Direction, Metric, Task
 

@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 from agent.llm.messages import Decoding, JsonSchema, Message, Reply
-from agent.llm.scripted import ScriptedChat
 from agent.search.llm.grid import words_of
 from evals.search_bench.problem import Problem
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.space import Space
 from trainers.spec import Config
 

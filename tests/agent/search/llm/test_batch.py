@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from agent.llm.messages import ChatModel, Decoding, JsonSchema, Message, Reply, TransportError
 from agent.llm.open import LlmCall, LlmCaps, LlmEvent, Planner, Price
-from agent.llm.scripted import ScriptedChat
 from agent.run.budget import Ledger, llm_reservation
 from agent.search.hybrid import build_proposer
 from agent.search.llm.batch import REUSED_FOR_TRIALS, LlmBatch
@@ -25,6 +24,7 @@ from agent.search.llm.task_card import TaskCard
 from agent.search.space_edits import SpaceEdit, SuggestsEdits
 from agent.study.nouns import History, Proposal
 from tests.agent.search.spaces import TYPICAL, history, spaces
+from tests.fakes.scripted_chat import ScriptedChat
 from trainers.space import FloatParameter, Space
 from trainers.spec import Direction, Metric, Task
 
@@ -434,7 +434,7 @@ def test_25_trials_take_at_most_25000_tokens(name: str, background: bool) -> Non
         asked_at += [over] * (chat.n_asked > before)
     bench.batch.close()
     used = sum(call.prompt_tokens + call.completion_tokens for call in bench.calls)
-    assert used == bench.planner.tokens_used
+    assert used == bench.planner.ledger.tokens_used
     assert 5000 < used <= 25_000
     assert len(bench.calls) == chat.n_asked
     if "broken" not in name and "times out" not in name:
@@ -581,10 +581,10 @@ def test_a_kill_between_call_and_collection_costs_its_reservation(store: Any, la
         assert store.llm_calls(study.study_id) == []
         again = Chat(lambda i: Reply(reply(PICK), 900, 300))
         planner = opened(again)
-        assert planner.tokens_used == lost
+        assert planner.ledger.tokens_used == lost
         batch = LlmBatch(TYPICAL, CARD, planner, background=True, past=store.llm_calls(study.study_id))
         assert len(batch.propose(history(TYPICAL, "c"), 5, 0)) == 1
-    assert store.llm_spending(study.study_id)[0] == lost + 1200 == planner.tokens_used
+    assert store.llm_spending(study.study_id)[0] == lost + 1200 == planner.ledger.tokens_used
     assert Ledger(store, study.study_id).spending().llm_tokens_used == lost + 1200
 
 
@@ -626,6 +626,6 @@ def test_any_reply_costs_at_most_its_share(candidates: Any, priors: Any, edits: 
     assert not keys & {TYPICAL.key(t.config) for t in history(TYPICAL, "cfr").trials}
     assert all(p.why.isprintable() and not set(p.why) & set("<>[]&") for p in proposals)
     assert all(e.message.isprintable() for e in bench.events if e.kind == "rejected")
-    assert bench.planner.tokens_used <= 25_000
+    assert bench.planner.ledger.tokens_used <= 25_000
     config = TYPICAL.default()
     assert all(-10 < beliefs.log_density(TYPICAL, config) < 50 for beliefs in bench.batch.beliefs)

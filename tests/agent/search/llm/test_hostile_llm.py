@@ -46,7 +46,7 @@ def searched(name: str, llm: str | None, seed: int, trials: int) -> tuple[Run, i
         batch = LlmBatch(problem.space, TaskCard(direction=problem.direction, trials=trials), planner)
     method = Proposing(Hybrid(problem.space, llm=batch, incontext=False), problem, seed)
     key = RunKey(problem=name, method="m", seed=seed, start=1, trials=trials, version="1", data="d")
-    return run(problem, method, key), 0 if planner is None else planner.tokens_used
+    return run(problem, method, key), 0 if planner is None else planner.ledger.tokens_used
 
 
 def mean_regret(llm: str | None, names: Sequence[str] = PROBLEMS, n_seeds: int = 3, trials: int = TRIALS) -> float:

@@ -1,0 +1,520 @@
+"""The verbs, each once: name, arguments, result, what it does to the world. Every face takes them from here.
+
+A verb is a function of the desk and its arguments; its docstring is what people and models read. What a conversation
+remembers, whom a face asks for approval and how a result is shown are the faces' own business.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from agent.desk.cards import (
+    BudgetStanding,
+    Comparison,
+    DataCard,
+    DataSummary,
+    EventPage,
+    ModelAnswer,
+    ParameterView,
+    PlanCard,
+    ReportCard,
+    StartedStudy,
+    StudyCard,
+    StudyLine,
+    StudyList,
+    TrialExplanation,
+    TrialPage,
+    Tried,
+    WaitedStudy,
+)
+from agent.desk.desk import Desk
+from agent.desk.plans import plan_card
+from agent.errors import InputError
+from agent.request.draft import Overrides
+from agent.request.plan_rows import searched_rows
+from agent.request.spec_file import is_spec_file
+from agent.study.journal import MAX_SEQ
+from agent.study.nouns import EventKind
+from tools.evaluate import Evaluation
+from tools.export import Exported
+from tools.paths import confined
+from trainers.spec import Closed, Metric, Task
+
+
+class Effect(StrEnum):
+    """What a verb does to the world."""
+
+    LOOKS = "looks"
+    LOOKS_OUTSIDE = "looks outside"  # data and models may come from the hub, words may go to a hosted planner
+    WRITES = "writes"  # a new directory
+    SPENDS = "spends"  # hours of this machine, tokens of a planner
+    HALTS = "halts"  # a study, which can go on at any time
+    STOPS = "stops"  # a study, for good unless somebody resumes it
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb. The order of the fields of `arguments` is that of positional arguments."""
+
+    name: str
+    title: str
+    arguments: type[Closed]
+    card: type[BaseModel]
+    effect: Effect
+    run: Callable[[Desk, Any], BaseModel]
+    doing: str = ""
+    """What it is at, in words, where it may take longer than a moment."""
+
+    @property
+    def doc(self) -> str:
+        """What it does, on one line: the docstring of its function."""
+        return " ".join((self.run.__doc__ or "").split())
+
+    @property
+    def about_a_study(self) -> bool:
+        """Whether it takes a study, None standing for the latest."""
+        return "study" in self.arguments.model_fields
+
+    def validated(self, arguments: Mapping[str, Any], model: type[Closed] | None = None) -> Any:
+        """`arguments` as its model, or as another one. Raises InputError that names the first which is wrong."""
+        model = model or self.arguments
+        fields = ", ".join(model.model_fields)
+        for name in arguments:
+            if name not in model.model_fields:
+                raise InputError(name, f"{self.name} takes no such argument.", f"It takes: {fields}.")
+        try:
+            return model.model_validate(dict(arguments))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "arguments"
+            raise InputError(where, f"{first['msg']}.", f"{self.name} takes: {fields}.") from error
+
+
+# -- arguments -------------------------------------------------------------------------------------------------
+
+
+def _text(value: Any) -> Any:
+    """Ids are digits, and models write them as numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40)]
+Study = Annotated[StudyId | None, Field(description="a study's id, such as 3; without one the latest")]
+Trial = Annotated[int | None, Field(ge=0)]
+Words = Annotated[str, Field(min_length=1, max_length=20_000)]
+Source = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class ProfileData(Closed):
+    """Arguments of `profile_data`."""
+
+    data: Source = Field(description="path of a file (csv, tsv, jsonl, json, parquet), or id of a data set of the hub")
+    task: Task | None = Field(None, description="what it is for, where that cannot be told from its columns")
+
+
+class PlanRequest(Closed):
+    """A request, and answers to the questions that it left open."""
+
+    request: Words = Field(description="the job in the person's own words, or the path of a spec file")
+    answers: Annotated[dict[str, str], Field(max_length=20)] | None = Field(
+        None, description="answers to the questions of an earlier reply, by their field"
+    )
+
+
+class PlanStudy(PlanRequest):
+    """Arguments of `plan_study`."""
+
+    data: Source | None = Field(None, description="training data: a file or a hub id, if the request names none")
+    trials: int | None = Field(None, description="how many configurations to try")
+    seconds: float | None = Field(None, description="wall time of the whole study")
+
+
+class PlanHash(Closed):
+    """A plan that was made here."""
+
+    plan_hash: str = Field(
+        max_length=80, description="of a plan that was made here; its first 8 characters or more will do"
+    )
+
+
+class EditPlan(PlanHash):
+    """Arguments of `edit_plan`."""
+
+    text: Words = Field(description='such as "use rank 32 instead"')
+
+
+class StartStudy(PlanHash):
+    """Arguments of `start_study`."""
+
+    idempotency_key: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="the same key always stands for the same study; give a new one to run the same plan once more",
+    )
+
+
+class ListStudies(Closed):
+    """Arguments of `list_studies`."""
+
+    limit: int = Field(10, ge=1, le=100)
+
+
+class OfStudy(Closed):
+    """The study that is meant."""
+
+    study: Study = None
+
+
+class StudyEvents(OfStudy):
+    """Arguments of `study_events`."""
+
+    after: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_SEQ,
+        description="the `after` of the page before, 0 from the beginning; without it the latest events",
+    )
+    limit: int = Field(30, ge=1, le=200)
+    progress: bool = Field(False, description="also the training steps, about one event a second")
+
+
+class ListTrials(OfStudy):
+    """Arguments of `list_trials`."""
+
+    after: int = Field(-1, ge=-1, description="only trials with a higher number")
+    limit: int = Field(20, ge=1, le=100)
+
+
+class ExplainTrial(OfStudy):
+    """Arguments of `explain_trial`."""
+
+    trial: Trial = Field(None, description="a trial's number; without one the best trial")
+    parameter: str | None = Field(
+        None, max_length=100, description="hyperparameter that is asked about, such as learning_rate"
+    )
+
+
+class CompareTrials(OfStudy):
+    """Arguments of `compare_trials`."""
+
+    left: Trial = Field(None, description="a trial's number; without one the best")
+    right: Trial = Field(None, description="a trial's number; without one the default configuration")
+
+
+class WaitStudy(OfStudy):
+    """Arguments of `wait_study`."""
+
+    timeout_seconds: float = Field(30.0, gt=0, le=50.0)
+
+
+class EvaluateModel(OfStudy):
+    """Arguments of `evaluate_model`."""
+
+    data: Source = Field(description="labelled data: a file or a hub id")
+    metric: Metric | None = Field(None, description="without one the usual one of its task")
+    max_rows: int | None = Field(None, ge=1, description="only the first rows")
+
+
+class AskModel(OfStudy):
+    """Arguments of `ask_model`."""
+
+    prompt: Words = Field(description="what the tuned model is to answer or classify")
+    max_new_tokens: int = Field(128, ge=1, le=1024)
+
+
+class ExportStudy(OfStudy):
+    """Arguments of `export_study`."""
+
+    out: str | None = Field(None, max_length=1000, description="a new directory; without one the usual one")
+    merge: bool = Field(False, description="a full model instead of an adapter")
+
+
+# -- before a study --------------------------------------------------------------------------------------------
+
+CLASSES = 24
+NAME_CHARACTERS = 60
+
+
+def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
+    """What a data set holds, by counts: rows, columns, classes, splits, token lengths. No rows are shown.
+
+    Use it before planning, to name the right columns.
+    """
+    card = _profile(desk, given)
+    largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES]
+    return DataSummary(
+        **card.model_dump(exclude={"classes", "columns"}),
+        columns=tuple(name[:NAME_CHARACTERS] for name in card.columns[:CLASSES]),
+        classes={name[:NAME_CHARACTERS]: rows for name, rows in largest},
+        n_classes=len(card.classes),
+    )
+
+
+def _profile(desk: Desk, given: ProfileData) -> DataCard:
+    """Read as the task that is named or that the columns tell; else as the first that they allow."""
+    problems: list[InputError] = []
+    for task in [given.task] if given.task is not None else [None, *Task]:
+        try:
+            return desk.profile_data(given.data, task)
+        except InputError as error:
+            problems.append(error)
+            if error.param != "task":
+                break
+    raise problems[0]
+
+
+def plan_study(desk: Desk, given: PlanStudy) -> PlanCard:
+    """Plan a fine-tuning study from a request in plain language. Spends nothing and starts nothing.
+
+    Give the person's own words; what they did not say is a default, marked as one. The reply tells what was understood,
+    what will be searched, and time and memory it will take. If it asks questions, ask the person and call again with
+    `answers`. Show the plan to the person: its plan_hash is what start_study takes.
+    """
+    if is_spec_file(given.request):
+        confined("request", given.request.strip(), desk.settings.roots)
+    flags = Overrides(data=given.data, trials=given.trials, seconds=given.seconds)
+    if given.answers:
+        return desk.answer(given.request, given.answers, flags).card
+    return desk.plan(given.request, flags).card
+
+
+def edit_plan(desk: Desk, given: EditPlan) -> PlanCard:
+    """Plan again with a change in words, such as "20 trials" or "use rank 32 instead". Starts nothing.
+
+    The result is another plan with another hash; `changed` tells what differs. The first one can still be started.
+    """
+    return desk.edit_plan(given.plan_hash, given.text).card
+
+
+def show_plan(desk: Desk, given: PlanHash) -> PlanCard:
+    """A plan that was made before, once more."""
+    return plan_card(desk.store.kept_plan(given.plan_hash).plan)
+
+
+def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
+    """Start an approved plan. SPENDS GPU OR CPU HOURS of this machine, and LLM tokens where a planner LLM is used.
+
+    Only call it after the person has seen the plan and agreed: giving its hash is the approval. Returns at once; the
+    study is queued and runs on by itself, also when this client or server ends. Follow it with wait_study or
+    study_events. Calling again with the same hash gives the same study and starts nothing (another idempotency_key
+    would run the plan once more).
+    """
+    already = started_before(desk, given)
+    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
+    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, given, plan_hash))), already=already)
+
+
+def started_before(desk: Desk, given: StartStudy) -> bool:
+    """Whether such a call has started its study before, so that another one starts nothing."""
+    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
+    return desk.store.submission(key=_key(desk, given, plan_hash)) is not None
+
+
+def _key(desk: Desk, given: StartStudy, plan_hash: str) -> str:
+    return given.idempotency_key or f"{desk.face}:{plan_hash}"
+
+
+# -- looking ---------------------------------------------------------------------------------------------------
+
+WITHOUT_PROGRESS = tuple(kind for kind in EventKind if kind is not EventKind.PROGRESS)
+CURVE_POINTS = 12
+MAX_TRIED = 6
+
+
+def list_studies(desk: Desk, given: ListStudies) -> StudyList:
+    """The studies of this machine, newest first, each in a line: state, best score, budget, verdict."""
+    cards = desk.studies(given.limit + 1)
+    return StudyList(studies=tuple(map(StudyLine.of, cards[: given.limit])), more=len(cards) > given.limit)
+
+
+def study_status(desk: Desk, given: OfStudy) -> StudyCard:
+    """Where a study stands now: trials, best against the default, what runs, time left, the result once it is done."""
+    return desk.status(given.study)
+
+
+def study_events(desk: Desk, given: StudyEvents) -> EventPage:
+    """What happened in a study, in order: trials proposed, finished, failed, new bests, the end.
+
+    Poll it with the `after` of the page before; `over` says that nothing more comes by itself.
+    """
+    study, kinds = desk.study(given.study).study_id, () if given.progress else WITHOUT_PROGRESS
+    after = given.after
+    if after is None:
+        everything = desk.store.events(study, kinds=kinds)
+        after = everything[-given.limit - 1].seq if len(everything) > given.limit else 0
+    return desk.events(study, after, given.limit, kinds)
+
+
+def list_trials(desk: Desk, given: ListTrials) -> TrialPage:
+    """The trials of a study by number: configuration, validation score, who proposed it, how it ended."""
+    study = desk.study(given.study)
+    everything = desk.trials(study.study_id)
+    later = [trial for trial in everything if trial.trial > given.after]
+    page = tuple(later[: given.limit])
+    return TrialPage(
+        study=study.study_id,
+        metric=study.spec.objective.metric,
+        direction=study.spec.objective.direction,
+        default=everything[0].config if everything else {},
+        trials=page,
+        after=page[-1].trial if page else given.after,
+        more=len(later) > given.limit,
+    )
+
+
+def explain_trial(desk: Desk, given: ExplainTrial) -> TrialExplanation:
+    """Why a trial has its configuration: who proposed it and why, what was predicted, how it turned out.
+
+    With `parameter` also where its value of that hyperparameter stands among what was searched and tried.
+    """
+    study, trial = desk.study(given.study).study_id, given.trial
+    if trial is None and (trials := desk.trials(study)) and all(t.score is None for t in trials):
+        trial = trials[-1].trial  # there is no best one yet
+    card = desk.explain(study, trial)
+    step = -(-len(card.curve) // CURVE_POINTS) or 1
+    card = card.model_copy(update={"curve": card.curve[::-1][::step][::-1]})  # the last point is among them
+    parameter = _parameter(desk, card.study, card.config, given.parameter) if given.parameter else None
+    return TrialExplanation(**dict(card), parameter=parameter)
+
+
+def _parameter(desk: Desk, study_id: str, config: Mapping[str, Any], name: str) -> ParameterView:
+    study = desk.study(study_id)
+    ranges = {row[0]: row[2] for row in searched_rows(study.plan)}
+    if name not in config and name not in ranges:
+        raise InputError("parameter", f"{name!r} is no hyperparameter of this trial.", f"It has: {', '.join(config)}.")
+    trials = [t for t in desk.trials(study_id) if name in t.config and t.phase == "search"]
+    sign = -1 if study.spec.objective.direction == "maximize" else 1
+    trials.sort(key=lambda t: (t.score is None, sign * (t.score or 0.0)))
+    return ParameterView(
+        name=name,
+        value=config.get(name),
+        default=study.plan.space.default().get(name) if study.plan.space else None,
+        searched=ranges.get(name, "fixed, not searched"),
+        tried=tuple(Tried(trial=t.trial, value=t.config[name], score=t.score) for t in trials[:MAX_TRIED]),
+    )
+
+
+def compare_trials(desk: Desk, given: CompareTrials) -> Comparison:
+    """Two configurations beside each other. Without numbers: is the best better than the default? On test rows once
+    the study is done, with interval and verdict; `basis` says what the scores are."""
+    return desk.compare(given.study, given.left, given.right)
+
+
+def study_budget(desk: Desk, given: OfStudy) -> BudgetStanding:
+    """What a study may spend and has spent: trials, time, LLM tokens and dollars."""
+    card = desk.status(given.study)
+    budget = desk.budget(card.study)
+    return BudgetStanding(**dict(budget), state_words=card.state_words, seconds_left_p50=card.seconds_left_p50)
+
+
+def study_report(desk: Desk, given: OfStudy) -> ReportCard:
+    """What a finished study found: verdict, test scores with intervals, best configuration, where the adapter is.
+
+    A study that is not done has none yet.
+    """
+    return desk.report_card(given.study)
+
+
+def wait_study(desk: Desk, given: WaitStudy) -> WaitedStudy:
+    """Wait until a study is over, 50 seconds at most. "Still running" is a normal answer: call again.
+
+    Waiting costs nothing and stopping to wait stops nothing.
+    """
+    card = desk.wait(given.study, given.timeout_seconds)
+    return WaitedStudy(**dict(card), still_running=not card.over)
+
+
+# -- control ---------------------------------------------------------------------------------------------------
+
+
+def pause_study(desk: Desk, given: OfStudy) -> StudyCard:
+    """Stop a study but keep its place in the queue until resume_study. Finished trials are kept."""
+    return desk.pause(given.study)
+
+
+def cancel_study(desk: Desk, given: OfStudy) -> StudyCard:
+    """Stop a study and take it off the queue. What is finished is kept, and resume_study goes on from there."""
+    return desk.cancel(given.study)
+
+
+def resume_study(desk: Desk, given: OfStudy) -> StudyCard:
+    """Go on with a paused, cancelled or failed study. SPENDS GPU OR CPU HOURS, up to the budget of its approved plan.
+
+    Finished trials are not run again. Returns at once.
+    """
+    return desk.resume(given.study)
+
+
+# -- the model -------------------------------------------------------------------------------------------------
+
+ANSWER_CHARACTERS = 3000
+SHOWN_CLASSES = 10
+
+
+def evaluate_model(desk: Desk, given: EvaluateModel) -> Evaluation:
+    """Score a finished study's model on labelled data, with an interval. Takes up to minutes."""
+    return desk.evaluate(given.study, given.data, given.metric, given.max_rows)
+
+
+def ask_model(desk: Desk, given: AskModel) -> ModelAnswer:
+    """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds."""
+    study = desk.study(given.study).study_id
+    answer = desk.generate(study, given.prompt, given.max_new_tokens)
+    top = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
+    shares = {name[:NAME_CHARACTERS]: share for name, share in top}
+    return ModelAnswer(study=study, text=answer.text[:ANSWER_CHARACTERS], probabilities=shares)
+
+
+def export_study(desk: Desk, given: ExportStudy) -> Exported:
+    """Copy a finished study's adapter to a new directory, or merge it into a full model."""
+    return desk.export(given.study, Path(given.out) if given.out else None, given.merge)
+
+
+def verb_of(run: Callable[[Desk, Any], BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
+    """The verb that a function is: by its name, and by the annotations of `given` and of its result."""
+    hints = get_type_hints(run)
+    return Verb(run.__name__, title, hints["given"], hints["return"], effect, run, doing)
+
+
+VERBS = (
+    verb_of(profile_data, "Look at a data set", Effect.LOOKS_OUTSIDE, "reading the data"),
+    verb_of(plan_study, "Plan a study", Effect.LOOKS_OUTSIDE, "planning"),
+    verb_of(edit_plan, "Change a plan", Effect.LOOKS_OUTSIDE, "planning"),
+    verb_of(show_plan, "Show a plan", Effect.LOOKS),
+    verb_of(start_study, "Start a study (spends compute)", Effect.SPENDS, "preparing the data"),
+    verb_of(list_studies, "List studies", Effect.LOOKS),
+    verb_of(study_status, "Status of a study", Effect.LOOKS),
+    verb_of(study_events, "Events of a study", Effect.LOOKS),
+    verb_of(list_trials, "Trials of a study", Effect.LOOKS),
+    verb_of(explain_trial, "Explain a trial", Effect.LOOKS),
+    verb_of(compare_trials, "Compare two trials", Effect.LOOKS),
+    verb_of(study_budget, "Budget of a study", Effect.LOOKS),
+    verb_of(study_report, "Report of a study", Effect.LOOKS),
+    verb_of(wait_study, "Wait for a study", Effect.LOOKS, "waiting"),
+    verb_of(pause_study, "Pause a study", Effect.HALTS),
+    verb_of(cancel_study, "Cancel a study", Effect.STOPS),
+    verb_of(resume_study, "Resume a study (spends compute)", Effect.SPENDS),
+    verb_of(evaluate_model, "Score a tuned model", Effect.LOOKS_OUTSIDE, "scoring the model"),
+    verb_of(ask_model, "Ask a tuned model", Effect.LOOKS, "loading the model"),
+    verb_of(export_study, "Export a tuned model", Effect.WRITES, "writing the model"),
+)
+
+
+def verb(name: str, verbs: Sequence[Verb] = VERBS) -> Verb:
+    """The verb of this name. Raises InputError (`not_found`) where there is none."""
+    for candidate in verbs:
+        if candidate.name == name:
+            return candidate
+    names = ", ".join(candidate.name for candidate in verbs)
+    raise InputError("name", f"there is no verb {name[:40]!r}.", f"There are: {names}.", code="not_found")
+
+
+def call(desk: Desk, name: str, arguments: Mapping[str, Any], verbs: Sequence[Verb] = VERBS) -> BaseModel:
+    """Carry out the verb `name`. Raises InputError that names the argument which is wrong, and what the verb raises."""
+    chosen = verb(name, verbs)
+    return chosen.run(desk, chosen.validated(arguments))
