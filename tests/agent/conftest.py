@@ -1,6 +1,7 @@
 """Fixtures for everything that decides."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,41 @@ def store(tmp_path):
 
     with Store.open(tmp_path / "tunewright.db") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def preference_plan(tmp_path_factory):
+    """A ready preference plan with quoted, inferred and default values."""
+    from agent.request.draft import Draft, DraftSpec, Quote
+    from agent.request.resolve import resolve
+    from agent.settings import Settings
+
+    here = tmp_path_factory.mktemp("work")
+    words = ["parcel", "late", "card", "charged", "twice", "app", "crash"]
+    rows = [
+        {
+            "prompt": f"why {i} {words[i % 7]}",
+            "chosen": f"because of {i * 37} {words[i % 5]}",
+            "rejected": f"no {i * 91} idea",
+        }
+        for i in range(120)
+    ]
+    (here / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    spec = {
+        "task": "preference",
+        "base_model": "embedded:tiny-causal",
+        "data": {"train": "pairs.jsonl"},
+        "search": {"beta": {"low": 0.01, "high": 0.2}},
+    }
+    quotes = {
+        "task": "dpo",
+        "data.train": "pairs.jsonl",
+        "search.beta": "beta 0.01 to 0.2",
+        "base_model": "tiny-causal",
+    }
+    read = Draft(
+        spec=DraftSpec.model_validate(spec),
+        quotes=tuple(Quote(field=field, quote=quote) for field, quote in quotes.items()),
+        ignored=("and make it rain",),
+    )
+    return resolve("dpo on pairs.jsonl", read, Settings(home=here / ".home", roots=(here,))).plan

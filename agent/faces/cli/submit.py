@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from agent.desk.cards import PlanCard, StudyCard
+from agent.desk.event_words import event_sentence
 from agent.desk.planning import SHORTEST_PREFIX, Approval
-from agent.desk.words import event_sentence, plan_text
+from agent.desk.words import plan_text
 from agent.errors import NeedsAnswer
 from agent.faces.cli.client import NoServer, ServerClient
 from agent.faces.cli.run import code_of

@@ -1,59 +1,19 @@
-"""Plans for machines and for people."""
+"""Plans for machines, and their rows for people."""
 
-import io
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.console import Console
 
-from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal
+from agent.request.draft import Refusal
 from agent.request.notes import interval_half_width
-from agent.request.plan import Plan, PlanError
-from agent.request.plan_rows import duration, plan_json, print_plan, row_of
-from agent.request.resolve import resolve
-from agent.settings import Settings
+from agent.request.plan import Plan
+from agent.request.plan_rows import plan_json, row_of
 
 
-def printed(plan, width=80):
-    console = Console(width=width, file=io.StringIO(), force_terminal=False, highlight=False)
-    print_plan(plan, console)
-    return console.file.getvalue()
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
+@pytest.fixture
+def plan(preference_plan):
     """A ready preference plan with quoted, inferred and default values."""
-    here = tmp_path_factory.mktemp("work")
-    words = ["parcel", "late", "card", "charged", "twice", "app", "crash"]
-    rows = [
-        {
-            "prompt": f"why {i} {words[i % 7]}",
-            "chosen": f"because of {i * 37} {words[i % 5]}",
-            "rejected": f"no {i * 91} idea",
-        }
-        for i in range(120)
-    ]
-    (here / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    spec = {
-        "task": "preference",
-        "base_model": "embedded:tiny-causal",
-        "data": {"train": "pairs.jsonl"},
-        "search": {"beta": {"low": 0.01, "high": 0.2}},
-    }
-    quotes = {
-        "task": "dpo",
-        "data.train": "pairs.jsonl",
-        "search.beta": "beta 0.01 to 0.2",
-        "base_model": "tiny-causal",
-    }
-    read = Draft(
-        spec=DraftSpec.model_validate(spec),
-        quotes=tuple(Quote(field=field, quote=quote) for field, quote in quotes.items()),
-        ignored=("and make it rain",),
-    )
-    return resolve("dpo on pairs.jsonl", read, Settings(home=here / ".home", roots=(here,))).plan
+    return preference_plan
 
 
 def test_json_has_the_documented_keys(plan):
@@ -81,52 +41,9 @@ def test_a_plan_survives_json(plan):
     assert again.plan_hash == plan.plan_hash
 
 
-def test_text_shows_words_origins_and_hash(plan):
-    """What was understood is beside the words it came from; defaults say why; the hash is what approval binds to."""
-    text = printed(plan)
-    for part in ("“dpo”", "“beta 0.01 to 0.2”", "default: ", "beta", "test (sealed)", plan.plan_hash[:12]):
-        assert part in " ".join(text.split())
-    assert "and make it rain" in text
-    assert max(map(len, text.splitlines())) <= 80
-    assert len(text.splitlines()) < 60
-
-
-def test_open_points_are_printed_with_the_next_step(plan):
-    """Questions with their proposal, an error with its hint; no approval is offered."""
-    open_plan = plan.model_copy(
-        update={
-            "questions": (Question(field="data.columns.label", question="Which column?", suggestion="topic"),),
-            "error": PlanError(code="bad_value", param="seed", message="must be 0 or more, got -1.", hint="Use 0."),
-        }
-    )
-    text = " ".join(printed(open_plan).split())
-    assert "Which column? suggestion: topic" in text
-    assert "seed: must be 0 or more, got -1. → Use 0." in text
-    assert "--approve" not in text
-
-
 def test_a_list_without_members_is_not_shown(plan):
     """No comma stands for trade-offs that nobody asked for."""
     assert not row_of(plan, "objective", ("objective.metric", "objective.tradeoffs"))[1].endswith(", ")
-
-
-@given(text=st.text(max_size=300))
-def test_any_words_of_the_user_can_be_printed(plan, text):
-    """Quotes and notes are the user's text: square brackets stay, what would steer a terminal does not."""
-    odd = plan.model_copy(update={"notes": (text, "[bold]\x1b[2J"), "ignored": (text,)})
-    shown = printed(odd)
-    assert "Ready" in shown
-    assert "[bold]" in shown
-    assert "\x1b" not in shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "under a second"), (59, "59 s"), (600, "10 min"), (3 * 3600, "3.0 h"), (3 * 86400, "3.0 days")],
-)
-def test_durations_are_short(seconds, text):
-    """One unit, at most two digits of use."""
-    assert duration(seconds) == text
 
 
 def test_interval_of_a_share_shrinks_with_rows():

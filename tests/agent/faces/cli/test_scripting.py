@@ -88,7 +88,7 @@ def test_compare_names_both_sides_and_what_the_scores_are(done):
     assert told("compare", "1")["basis"].startswith("test rows")
     assert told("compare", "1", "2", "1")["left_name"] == "trial 2"
     code, text = command("compare", "1")
-    assert (code, "verdict" in text) == (0, True)
+    assert (code, "Basis: test rows" in text) == (0, True)
 
 
 def test_events_after_a_cursor_are_those_that_follow(done):
