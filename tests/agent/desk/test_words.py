@@ -20,7 +20,8 @@ from agent.settings import Settings
 from agent.study.nouns import EventKind, StudyEvent
 
 PARTS = {
-    "Line", "OpenQuestion", "Scored", "Running", "Change", "LlmCallCard", "TrialCard", "StudyLine", "ParameterView", "Tried",
+    "Line", "OpenQuestion", "Scored", "Running", "Change", "LlmCallCard", "TrialCard", "StudyLine",
+    "ParameterView", "Tried",
 }  # fmt: skip
 """Models that are part of a card, or that have words only as a list."""
 
