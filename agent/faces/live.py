@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agent.desk.words import event_sentence, trial_number
+from agent.desk.event_words import event_sentence, trial_number
 from agent.report.wording import number
 from agent.request.markup import duration, scalar
 from agent.study.nouns import EventKind, Phase, Study, StudyEvent

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agent.request.draft import Provenance
-from agent.request.markup import duration as duration
-from agent.request.markup import plain, quoted, scalar, short
+from agent.request.markup import duration, plain, quoted, scalar, short
 from agent.request.plan import Plan
 from tools.data.data_profile import DataProfile
 from trainers.dotted import flat

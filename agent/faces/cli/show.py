@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from agent.desk.cards import StudyCard
 from agent.desk.desk import MAX_EVENTS, Desk
 from agent.desk.dispatch import dispatcher_pid, is_worked_off
-from agent.desk.words import event_sentence, studies_text, study_text, trials_text, words_of
+from agent.desk.event_words import event_sentence
+from agent.desk.words import studies_text, study_text, trials_text, words_of
 from agent.errors import InputError
 from agent.faces.console import console, print_words
 from agent.report.terminal import print_report

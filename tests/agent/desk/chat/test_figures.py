@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.desk.chat.figures import Known, figures_in
-from agent.request.plan_rows import duration
+from agent.request.markup import duration
 
 RESULT = {
     "study": "1",
