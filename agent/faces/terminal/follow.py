@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.text import Text
 
 from agent.desk.desk import Desk
 from agent.desk.words import study_text
 from agent.faces.live import LiveView
+from agent.report.terminal import TerminalMarkdown
 
 
 def follow(desk: Desk, study_id: str, console: Console, say: Callable[[str], None]) -> bool:
@@ -22,7 +22,7 @@ def follow(desk: Desk, study_id: str, console: Console, say: Callable[[str], Non
     console.print(
         Text.assemble(("● ", "green" if card.result else "yellow"), f"study {study_id} is {card.state_words}")
     )
-    console.print(Markdown(study_text(card)))
+    console.print(TerminalMarkdown(study_text(card)))
     return True
 
 

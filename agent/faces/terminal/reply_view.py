@@ -2,7 +2,6 @@
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markdown import Markdown
 from rich.panel import Panel
 from rich.spinner import Spinner
 from rich.text import Text
@@ -19,6 +18,7 @@ from agent.desk.chat.happenings import (
     TurnOver,
 )
 from agent.desk.words import HASH_SHOWN, plan_text, understood_text
+from agent.report.terminal import TerminalMarkdown
 from agent.request.markup import short
 
 ARGUMENT_CHARACTERS = 28
@@ -30,7 +30,7 @@ def plan_panel(card: PlanCard, asks: bool = False, brief: bool = False) -> Panel
     if title is not None and asks:
         title.append(" waits for you")
     return Panel(
-        Markdown(understood_text(card) if brief else plan_text(card)),
+        TerminalMarkdown(understood_text(card) if brief else plan_text(card)),
         title=title or Text("plan, not ready", style="bold yellow"),
         title_align="left",
         border_style="yellow" if asks or title is None else "dim",
@@ -86,13 +86,13 @@ class ReplyView:
     def _growing(self) -> RenderableType:
         line = Text.assemble((f"{self._doing} …", "dim"))
         self._spinner.update(text=line)
-        return Group(Markdown(self._text), self._spinner) if self._text.strip() else self._spinner
+        return Group(TerminalMarkdown(self._text), self._spinner) if self._text.strip() else self._spinner
 
     def _settle(self) -> None:
         """What was said is complete: print it for good."""
         text, self._text = self._text.strip(), ""
         if text:
-            self._print(Markdown(text))
+            self._print(TerminalMarkdown(text))
             self._printed = True
 
     def _withdraw(self, happening: Retracted) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +18,7 @@ from agent.faces.terminal.follow import follow
 from agent.faces.terminal.prompt_reader import unechoed
 from agent.faces.terminal.reply_view import ReplyView, plan_panel
 from agent.faces.terminal.slash import COMMANDS, Slash, arguments_of, is_command, parsed, words_of_edit
-from agent.report.terminal import print_report
+from agent.report.terminal import TerminalMarkdown, print_report
 
 SHOWN_CONVERSATIONS = 15
 SHOWN_TURNS = 6
@@ -110,7 +109,7 @@ class Session:
             getattr(self, f"_{command.name}")(rest)
 
     def _help(self, rest: str) -> None:
-        self._console.print(Markdown(ABILITIES))
+        self._console.print(TerminalMarkdown(ABILITIES))
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
         table.add_column(style="cyan", no_wrap=True)
         table.add_column(overflow="fold")
@@ -198,7 +197,7 @@ class Session:
             if turn.role == "user":
                 self._console.print(Text.assemble(("› ", "bold cyan"), turn.text))
             else:
-                self._console.print(Markdown(turn.text))
+                self._console.print(TerminalMarkdown(turn.text))
         plan = self.conversation.pending
         if plan is not None:
             self._show_plan(plan, asks=True)

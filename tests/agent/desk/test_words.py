@@ -19,9 +19,9 @@ from agent.report.terminal import TerminalMarkdown
 from agent.settings import Settings
 from agent.study.nouns import EventKind, StudyEvent
 
-PARTS = {
-    "Line", "OpenQuestion", "Scored", "Running", "Change", "LlmCallCard", "TrialCard", "StudyLine", "ParameterView", "Tried",
-}  # fmt: skip
+PARTS = frozenset(
+    "Line OpenQuestion Scored Running Change LlmCallCard TrialCard StudyLine ParameterView Tried".split()  # noqa: SIM905
+)
 """Models that are part of a card, or that have words only as a list."""
 
 
