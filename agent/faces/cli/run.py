@@ -9,7 +9,7 @@ import click
 
 from agent.desk.desk import Desk
 from agent.desk.plans import plan_card
-from agent.desk.words import exported_text, plan_text, study_text
+from agent.desk.words import plan_text, study_text
 from agent.errors import ObserverGone
 from agent.faces.cli.show import show_report
 from agent.faces.console import console, print_words
@@ -33,7 +33,7 @@ from pathlib import Path
 from agent.desk.cards import StudyCard
 from agent.desk.planning import Approval, Job, approve, command_of, create_study
 from agent.errors import InputError
-from agent.faces.cli.show import looking, show_explanation, show_status
+from agent.faces.cli.show import looking, show_card, show_explanation, show_status
 from agent.run.carry_out import merge_if_asked, open_study_planner, run_stored_study, stopped_by_signals
 
 
@@ -128,11 +128,7 @@ def export_study(study: str, out: Path | None, merge: bool, settings: Settings, 
 
     with looking(settings) as desk:
         adapter = desk.adapter_of(study)
-    exported = export(adapter, out or Path(f"tunewright-{study}"), merge=merge)
-    if as_json:
-        click.echo(exported.model_dump_json())
-    else:
-        print_words(exported_text(exported))
+    show_card(export(adapter, out or Path(f"tunewright-{study}"), merge=merge), as_json)
 
 
 def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
