@@ -3,10 +3,7 @@
 import tempfile
 from pathlib import Path
 
-import click
 from pydantic import Field
-from rich.console import Console
-from rich.markup import escape
 
 from evals.judge import evaluate
 from evals.spec import EvalResult, EvalSpec
@@ -71,20 +68,6 @@ def evaluate_adapter(
         seconds=result.seconds,
         others=result.others,
     )
-
-
-def print_evaluation(evaluation: Evaluation, console: Console, as_json: bool) -> None:
-    """One line and the further metrics, or one JSON object."""
-    if as_json:
-        click.echo(evaluation.model_dump_json())
-        return
-    low, high = evaluation.ci95
-    console.print(
-        f"[bold]{evaluation.metric} {evaluation.score:.4f}[/] (95 % interval {low:.4f} to {high:.4f}) "
-        f"on {evaluation.n_rows} rows of {escape(evaluation.data)}, {evaluation.seconds:.1f} s"
-    )
-    for name, value in evaluation.others.items():
-        console.print(f"  {name} {value:.4f}", style="dim")
 
 
 def _indexed(rows: list[Row], labels: tuple[str, ...]) -> list[Row]:

@@ -230,10 +230,10 @@ def compare(study: str, left: int | None, right: int | None, as_json: bool) -> N
 )
 def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None, as_json: bool) -> None:
     """Score a saved adapter on labelled data."""
-    from tools.evaluate import evaluate_adapter, print_evaluation
+    from agent.faces.cli.show import show_card
+    from tools.evaluate import evaluate_adapter
 
-    scored = evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots)
-    print_evaluation(scored, console(), as_json)
+    show_card(evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots), as_json)
 
 
 @command(

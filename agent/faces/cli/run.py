@@ -11,10 +11,10 @@ from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
 from agent.desk.planning import Approval, Job, approve
 from agent.desk.plans import plan_card
-from agent.desk.words import exported_text, plan_text, study_text
+from agent.desk.words import plan_text, study_text
 from agent.errors import InputError
 from agent.faces.cli.follow import code_of, follow, follow_loosely
-from agent.faces.cli.show import looking, show_explanation, show_status
+from agent.faces.cli.show import looking, show_card, show_explanation, show_status
 from agent.faces.console import console, print_words
 from agent.request.answer import answered
 from agent.request.draft import Draft
@@ -86,7 +86,7 @@ def queue_job(job: Job, approval: Approval, key: str | None, as_json: bool, wait
         if wait:
             return follow_loosely(desk, card.study, as_json)
     hint = f"`tunewright wait {card.study}` waits for it, `tunewright events {card.study} -f` follows it."
-    show_card(card, as_json, hint)
+    show_progress(card, as_json, hint)
     return 0
 
 
@@ -99,7 +99,7 @@ def resume_study(study: str | None, settings: Settings, as_json: bool, detach: b
             card = desk.resume(stopped.study_id)
         if not detach:
             return follow(desk, stopped.study_id, as_json, after=last_event)
-    show_card(card, as_json, f"`tunewright wait {card.study}` waits for it.")
+    show_progress(card, as_json, f"`tunewright wait {card.study}` waits for it.")
     return 0
 
 
@@ -154,7 +154,7 @@ def wait_for(study: str | None, timeout: float | None, settings: Settings, as_js
         except KeyboardInterrupt:
             click.echo(f"not waiting any more; study {study_id} goes on", err=True)
             raise
-    show_card(card, as_json, "" if card.over else "It goes on; wait again, or look at `tunewright status`.")
+    show_progress(card, as_json, "" if card.over else "It goes on; wait again, or look at `tunewright status`.")
     return code_of(card)
 
 
@@ -162,7 +162,7 @@ def pause_study(study: str | None, settings: Settings, as_json: bool) -> None:
     """Stop a study; it keeps its place in the queue."""
     with Desk(settings) as desk:
         card = desk.pause(study)
-    show_card(card, as_json, f"`tunewright resume {card.study} --detach` goes on.")
+    show_progress(card, as_json, f"`tunewright resume {card.study} --detach` goes on.")
 
 
 def cancel_study(study: str | None, settings: Settings, as_json: bool) -> None:
@@ -173,10 +173,10 @@ def cancel_study(study: str | None, settings: Settings, as_json: bool) -> None:
         hint = f"`tunewright resume {card.study}` goes on."
     else:
         hint = f"Process {card.running_pid} was asked to stop; `tunewright resume {card.study}` goes on later."
-    show_card(card, as_json, hint)
+    show_progress(card, as_json, hint)
 
 
-def show_card(card: StudyCard, as_json: bool, hint: str) -> None:
+def show_progress(card: StudyCard, as_json: bool, hint: str) -> None:
     """The card, or the study in words and what can be done next."""
     if as_json:
         click.echo(card.model_dump_json())
@@ -193,11 +193,7 @@ def export_study(study: str, out: Path | None, merge: bool, settings: Settings, 
     """Copy or merge the adapter of a study that is done."""
     with looking(settings) as desk:
         adapter = desk.adapter_of(study)
-    exported = export(adapter, out or Path(f"tunewright-{study}"), merge=merge)
-    if as_json:
-        click.echo(exported.model_dump_json())
-    else:
-        print_words(exported_text(exported))
+    show_card(export(adapter, out or Path(f"tunewright-{study}"), merge=merge), as_json)
 
 
 def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:

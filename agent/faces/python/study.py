@@ -17,6 +17,7 @@ from agent.faces.python.frames import data_name, trials_frame
 from agent.faces.python.notebook import card_html
 from agent.report.build import trial_row
 from agent.report.model import Report, Result
+from agent.report.wording import number
 from agent.study.nouns import Phase, StudyEvent
 from tools.evaluate import Evaluation
 from tools.export import Exported
@@ -47,7 +48,7 @@ class StudyHandle:
 
     def __repr__(self) -> str:
         card = self.status()
-        best = f", best {card.metric} {card.best.score:.4f}" if card.best else ""
+        best = f", best {card.metric} {number(card.best.score)}" if card.best else ""
         return f"<study {self.id}: {card.state_words}, {card.trials_over} of {card.trials_limit} trials{best}>"
 
     def _repr_html_(self) -> str:

@@ -15,6 +15,7 @@ from prompt_toolkit.styles import Style
 
 from agent.desk.desk import Desk
 from agent.faces.terminal.slash import COMMANDS
+from agent.report.wording import number
 
 HISTORY_FILE = "chat_history"
 MODELS = ("embedded", "openai:", "anthropic:", "vllm:", "http://127.0.0.1:8000/v1#")
@@ -52,7 +53,7 @@ def standing(desk: Desk) -> str:
     if not going:
         return " no study runs"
     card = going[0]
-    best = f" · best {card.metric} {card.best.score:.4f}" if card.best else ""
+    best = f" · best {card.metric} {number(card.best.score)}" if card.best else ""
     more = f" · {len(going) - 1} waiting" if len(going) > 1 else ""
     return f" study {card.study}: {card.state_words} · {card.trials_over}/{card.trials_limit} trials{best}{more}"
 

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.fakes.scripted_chat import ScriptedChat
 from pydantic import BaseModel
 
 from agent.errors import ObserverGone
