@@ -97,9 +97,13 @@ def blended(history: History, costs: Sequence[Tradeoff], weights: Sequence[float
     complete = history.complete
     if not complete:
         return history.model_copy(update={"direction": Direction.MAXIMIZE})
-    losses = [_quality_losses(complete, history.direction), *(_cost_losses(complete, cost) for cost in costs)]
+    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    losses = [
+        relative_losses([sign * (t.score or 0.0) for t in complete]),
+        *(_cost_losses(complete, cost) for cost in costs),
+    ]
     scores = {
-        trial.trial_id: 1.0 - _chebyshev(values, weights) / (1.0 + AUGMENTATION)
+        trial.trial_id: 1.0 - chebyshev(values, weights) / (1.0 + AUGMENTATION)
         for trial, values in zip(complete, zip(*losses, strict=True), strict=True)
     }
     trials = tuple(
@@ -108,15 +112,16 @@ def blended(history: History, costs: Sequence[Tradeoff], weights: Sequence[float
     return History(direction=Direction.MAXIMIZE, trials=trials)
 
 
-def _chebyshev(losses: Sequence[float], weights: Sequence[float]) -> float:
+def chebyshev(losses: Sequence[float], weights: Sequence[float]) -> float:
+    """Losses as one: the augmented Chebyshev function, 0 where nothing is lost."""
     weighted = [loss * weight for loss, weight in zip(losses, weights, strict=True)]
     return max(weighted) + AUGMENTATION * sum(weighted)
 
 
-def _quality_losses(trials: Sequence[Trial], direction: Direction) -> list[float]:
-    """0 for the best score to 1 for the worst; a diverged trial does not make all others equal."""
-    sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
-    scores = clipped([sign * (t.score or 0.0) for t in trials])
+def relative_losses(gains: Sequence[float]) -> list[float]:
+    """0 for the best of scores of which larger is better, to 1 for the worst; a diverged trial does not make all
+    others equal."""
+    scores = clipped(gains)
     best, span = max(scores), max(scores) - min(scores)
     return [(best - score) / span if span > 0.0 else 0.0 for score in scores]
 

@@ -9,6 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from agent.search.for_optuna.foreign_space import LARGEST, ForeignSpace
+from agent.search.tradeoff import chebyshev, relative_losses
 from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from trainers.spec import Direction, FailureReason
 
@@ -19,11 +20,6 @@ MAX_TRIALS = 120
 """Longer histories are cut to the best `KEPT_BEST`, the running and the latest: a proposal takes seconds beyond."""
 
 KEPT_BEST = 40
-CHEBYSHEV_SUM = 0.05
-"""Weight of the sum in the augmented Chebyshev scalarisation (ParEGO, Knowles 2006)."""
-
-OUTLIER = 3.0
-"""Objective values worse than the median by more than this times (median - best) are brought there."""
 
 _STATES = {
     optuna.trial.TrialState.COMPLETE: TrialState.COMPLETE,
@@ -83,22 +79,10 @@ def _scores(complete: Sequence[FrozenTrial], signs: Sequence[float], rng: Random
             kept[trial.number] = [min(gain, LARGEST) for gain in gains]
     if len(signs) == 1:
         return {number: signs[0] * gain for number, (gain,) in kept.items()}
-    losses = [_in_shares(column) for column in zip(*kept.values(), strict=True)]
+    losses = [relative_losses(column) for column in zip(*kept.values(), strict=True)]
     raw = [rng.expovariate(1.0) for _ in signs]
     weights = [w / sum(raw) for w in raw]
-    scores = {}
-    for i, number in enumerate(kept):
-        parts = [weight * column[i] for weight, column in zip(weights, losses, strict=True)]
-        scores[number] = -(max(parts) + CHEBYSHEV_SUM * sum(parts))
-    return scores
-
-
-def _in_shares(gains: Sequence[float]) -> list[float]:
-    """Losses in [0, 1], 0 the best, of values of which larger is better."""
-    ordered = sorted(gains)
-    best, median = ordered[-1], ordered[len(ordered) // 2]
-    worst = max(ordered[0], median - OUTLIER * (best - median)) if best > median else ordered[0]
-    return [(best - max(gain, worst)) / ((best - worst) or 1.0) for gain in gains]
+    return {number: -chebyshev([column[i] for column in losses], weights) for i, number in enumerate(kept)}
 
 
 def _thinned(trials: list[Trial], sign: float) -> list[Trial]:
