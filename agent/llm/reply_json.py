@@ -57,6 +57,12 @@ def _inlined(node: Any, definitions: Mapping[str, Any]) -> Any:
     return shape
 
 
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON schema of an object with just these properties, all of them required, as strict decoders want it."""
+    names = list(properties)
+    return {"type": "object", "properties": dict(properties), "required": names, "additionalProperties": False}
+
+
 def readable(error: ValueError) -> str:
     """What is wrong with a reply, short enough to show to the model that wrote it."""
     if not isinstance(error, ValidationError):

@@ -69,22 +69,6 @@ class Feasibility:
         fails = at_random + (OUTSIDE + (INSIDE - OUTSIDE) * inside) @ region
         return np.asarray(1.0 - fails)
 
-    def describe(self) -> str | None:
-        """The failures in words and numbers; None while nothing has failed."""
-        if not self._failed.any() or not len(self._bounds):
-            return None
-        best = self._bounds[int(self._weights[len(RANDOM_RATES) :].argmax())]
-        inside = _inside(self._x, best[None])[:, 0] > 0.5
-        n_failed, n = int((inside & self._failed).sum()), int(inside.sum())
-        if n == 0 or n_failed < n / 2:
-            return f"{int(self._failed.sum())} of {len(self._failed)} trials failed, in no clear region"
-        words = []
-        for column, (low, high) in zip(self._columns, best.reshape(-1, 2), strict=True):
-            if low > 0.0 or high < 1.0:
-                side, edge = ("above", low) if low > 0.0 else ("below", high)
-                words.append(f"{column.name} {side} {edge:.0%} of its range")
-        return f"{n_failed} of {n} trials failed with {' and '.join(words)}"
-
     def _posterior(self, prior: Array) -> Array:
         """Weights of the random rates, then of the regions."""
         failed = self._failed.astype(np.float64)

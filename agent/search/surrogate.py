@@ -1,7 +1,6 @@
 """A Gaussian process over the scores so far: what a configuration is expected to reach, and how sure that is.
 
-It serves predictions for the record and ranks candidates that come from elsewhere (the planner LLM); where to look
-next is Optuna's business.
+It serves predictions for the record; where to look next is Optuna's business.
 """
 
 import warnings
@@ -9,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.search.fresh import is_ordinal, unit
-from agent.search.stop import expected_improvement
 from agent.study.nouns import History
 from trainers.space import CategoricalParameter, Space, is_fixed
 from trainers.spec import Config, Direction
@@ -29,18 +27,12 @@ class Surrogate:
         self._sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
         points = [(c, self._sign * y) for c, y in history.imputed() if not space.problems(c)]
         scores = clipped([y for _, y in points])
-        self._best = max(scores)
         self._model = _fitted([encoded(space, c) for c, _ in points], scores)
 
     def predict(self, config: Config) -> tuple[float, float]:
         """Mean and standard deviation of the score, in its own units."""
         mean, sd = self._predict(config)
         return self._sign * mean, sd
-
-    def expected_improvement(self, config: Config) -> float:
-        """Expected gain over the best score so far, in units of the score (0 or more)."""
-        mean, sd = self._predict(config)
-        return expected_improvement(mean, sd, self._best, maximize=True)
 
     def _predict(self, config: Config) -> tuple[float, float]:
         mean, sd = self._model.predict([encoded(self._space, config)], return_std=True)

@@ -49,7 +49,7 @@ _SCALES: dict[str, tuple[float, ...]] = {
     **dict.fromkeys(("", "x", "pp", "st", "nd", "rd", "th"), (1.0,)),
 }
 """What a unit may multiply its number by."""
-_ONLY_ATTACHED = ("m", "d", "b", "x", "pp", "st", "nd", "rd", "th")
+_ONLY_ATTACHED = {"m", "d", "b", "x", "pp", "st", "nd", "rd", "th"}
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,9 @@ def _figure(chunk: str, start: int, text: str) -> tuple[Figure | None, int]:
     """The figure that begins at `start`, None for a name; and where the text goes on."""
     end = start + len(chunk)
     if (match := _NUMBER.fullmatch(chunk)) is not None:
-        unit = (match["unit"] or "").lower()
-        after = None if unit else _NEXT_WORD.match(text, end)
-        if after is not None and (word := after["unit"].lower()) in _SCALES and word not in _ONLY_ATTACHED:
-            unit, end = word, after.end()
+        unit, after = "", None if match["unit"] else _NEXT_WORD.match(text, end)
+        if after is not None and after["unit"].lower() in {*_SCALES} - _ONLY_ATTACHED:
+            unit, end = after["unit"], after.end()
         number = _number(match, unit)
         if number is None:
             return None, end  # 3D, 2FA, 12abc: a name
@@ -116,15 +115,15 @@ def _figure(chunk: str, start: int, text: str) -> tuple[Figure | None, int]:
     if _MOMENT.fullmatch(chunk):
         return Figure(chunk, ()), end
     parts = [part for part in re.split(rf"[/:,]|(?<=[\d%]){_SIGN}(?=[\d.$€£])", chunk) if part]
-    matches = [_NUMBER.fullmatch(part) for part in parts]
-    numbers = [None if match is None else _number(match, (match["unit"] or "").lower()) for match in matches]
-    if len(parts) == 1 or None in numbers:
+    numbers = [number for part in parts if (match := _NUMBER.fullmatch(part)) and (number := _number(match))]
+    if len(parts) == 1 or len(numbers) < len(parts):
         return None, end
-    return Figure(chunk, (tuple(number for number in numbers if number), *_decimal_comma(chunk))), end
+    return Figure(chunk, (tuple(numbers), *_decimal_comma(chunk))), end
 
 
-def _number(match: re.Match[str], unit: str) -> Number | None:
-    """The number with its unit; None where the letters behind it make it a name."""
+def _number(match: re.Match[str], unit: str = "") -> Number | None:
+    """The number with the unit behind it, else `unit`; None where the letters behind it make it a name."""
+    unit = (match["unit"] or unit).lower()
     digits = re.sub(rf"[,'{_THIN}]", "", match["digits"])
     exponent = int((match["exponent"] or "0").replace("−", "-"))
     value = float(f"{digits}e{exponent}")

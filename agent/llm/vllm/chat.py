@@ -57,23 +57,15 @@ class VllmChat:
 
 def bounded(schema: JsonSchema) -> dict[str, Any]:
     """`schema` with `MAX_ITEMS` on lists and `MAX_CHARACTERS` on strings where it sets no limit of its own."""
-    return {key: _bounded(value) for key, value in _limits(schema).items()}
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    limits: dict[str, Any] = {"maxItems": MAX_ITEMS} if "array" in kinds else {}
+    if "string" in kinds and not {"enum", "const", "pattern", "format"} & set(schema):
+        limits["maxLength"] = MAX_CHARACTERS
+    return {**limits, **{key: _bounded(value) for key, value in schema.items()}}
 
 
 def _bounded(node: Any) -> Any:
     if isinstance(node, list):
         return [_bounded(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return bounded(node)
-
-
-def _limits(node: JsonSchema) -> dict[str, Any]:
-    kind = node.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    limits: dict[str, Any] = {}
-    if "array" in kinds:
-        limits["maxItems"] = MAX_ITEMS
-    if "string" in kinds and not {"enum", "const", "pattern", "format"} & set(node):
-        limits["maxLength"] = MAX_CHARACTERS
-    return {**limits, **node}
+    return bounded(node) if isinstance(node, dict) else node

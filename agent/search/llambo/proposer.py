@@ -31,10 +31,11 @@ from agent.search.llambo.replies import (
     ratings_schema,
     table,
 )
-from agent.search.llambo.scale import Scale, expected_improvement, spread_of_quantiles
+from agent.search.llambo.scale import BEST_GRADE, Scale, spread_of_quantiles
 from agent.search.llm.grid import Grid, fixed_card
 from agent.search.llm.task_card import TaskCard
-from agent.search.llm.text import card_lines, safe_line
+from agent.search.llm.text import card_lines
+from agent.search.stop import expected_improvement
 from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
 from trainers.space import Space
@@ -151,7 +152,7 @@ class Llambo:
                 "predicted_mean": scale.score(mean),
                 "predicted_sd": abs(scale.score(mean + sd) - scale.score(mean - sd)) / 2.0,
             }
-            found.append((expected_improvement(mean, sd), self._told(proposal, told)))
+            found.append((expected_improvement(mean, sd, BEST_GRADE, maximize=True), self._told(proposal, told)))
         return self._best_first(found, len(pool))
 
     def _rated(self, history: History, scale: Scale, pool: list[Proposal]) -> list[Proposal]:
@@ -202,27 +203,16 @@ class Llambo:
 
     def _usable(self, reply: Candidates, history: History) -> list[Proposal]:
         """The new configurations of a reply; what cannot be used or is known is counted in an event."""
-        taken, problems, repeats = known_keys(self._space, history), list[str](), 0
-        found: list[Proposal] = []
-        for candidate in reply.candidates[: 2 * N_CANDIDATES]:
-            try:
-                config = self._grid.config({k: v for k, v in candidate.items() if k != "why"})
-            except ValueError as error:
-                problems.append(safe_line(str(error)))
-                continue
-            if self._space.key(config) in taken:
-                repeats += 1
-                continue
-            taken.add(self._space.key(config))
-            proposal = Proposal(config=config, source=self.name, why=safe_line(str(candidate.get("why") or "")))
-            found.append(self._told(proposal, {}))
+        candidates, call_id = reply.candidates[: 2 * N_CANDIDATES], self._planner.last_call_id
+        usable = self._grid.usable(candidates, known_keys(self._space, history), self.name, call_id)
+        repeats, problems = len(usable.repeated), usable.problems
         if repeats:
             message = f"{self.name} repeated {repeats} known configurations."
             self._planner.note(LlmEvent(kind="votes", message=message, count=repeats))
         if problems:
             message = f"{len(problems)} candidates of {self.name} cannot be used, the first: {problems[0]}."
             self._planner.note(LlmEvent(kind="rejected", message=message, count=len(problems)))
-        return found if found else self._fail(f"{self.name} gave no new configuration that can be used.")
+        return usable.proposals or self._fail(f"{self.name} gave no new configuration that can be used.")
 
     def _best_first(self, found: list[tuple[float, Proposal]], asked: int) -> list[Proposal]:
         if len(found) < asked:

@@ -74,13 +74,6 @@ class Scale:
         return min(max(BEST_GRADE + (value - self._best) / self._step, 0.0), LAST_GRADE)
 
 
-def expected_improvement(mean: float, sd: float, best: float = BEST_GRADE) -> float:
-    """Expected gain over `best` under a normal distribution, in the units of the mean."""
-    z = (mean - best) / sd
-    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    return sd * (z * 0.5 * math.erfc(-z / math.sqrt(2.0)) + density)
-
-
 def spread_of_quantiles(low: float, high: float, floor: float) -> float:
     """Standard deviation of a normal distribution with these 10 % and 90 % points, at least `floor`."""
     return max(abs(high - low) / 2.563, floor)

@@ -246,32 +246,16 @@ class LlmBatch:
         beliefs = self._believed(reply, problems)
         if beliefs:
             self._beliefs = [*self._beliefs, Beliefs(beliefs=beliefs, after_trials=over)][-MAX_BELIEFS:]
-        taken, votes = known_keys(self._space, history), 0
-        self._batch = []
-        for candidate in reply.candidates[: 2 * N_HIGH]:
-            try:
-                config = self._grid.config({k: v for k, v in candidate.items() if k != "why"})
-            except ValueError as error:
-                problems.append(safe_line(str(error)))
-                continue
-            key = self._space.key(config)
-            if key in taken:
-                votes += 1
-                self._votes[key] += not again
-                continue
-            taken.add(key)
-            self._batch.append(
-                Proposal(
-                    config=config,
-                    source=self.name,
-                    why=safe_line(str(candidate.get("why") or "")),
-                    llm_call_id=self._planner.last_call_id if call_id is None else call_id,
-                )
-            )
+        call_id = self._planner.last_call_id if call_id is None else call_id
+        candidates = reply.candidates[: 2 * N_HIGH]
+        usable = self._grid.usable(candidates, known_keys(self._space, history), self.name, call_id)
+        self._batch = usable.proposals
+        problems += usable.problems
         edits = edits_of(self._space, reply.edits or (), problems)
         if not again:
+            self._votes.update(usable.repeated)
             self._edits += [edit for edit in edits if edit not in self._edits]
-            self._report(problems, votes)
+            self._report(problems, len(usable.repeated))
 
     def _believed(self, reply: CandidateBatch, problems: list[str]) -> tuple[Belief, ...]:
         beliefs: list[Belief] = []

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agent.llm.reply_json import object_schema
 from agent.search.llm.text import safe_line
 from agent.search.space_edits import SpaceEdit
 from trainers.space import CategoricalParameter, Space
@@ -31,8 +32,7 @@ def edits_schema(names: Sequence[str], max_why: int) -> dict[str, Any]:
         "low": {"type": ["number", "null"]},
         "high": {"type": ["number", "null"]},
     }
-    item = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
-    return {"type": "array", "items": item, "maxItems": MAX_ASKED}
+    return {"type": "array", "items": object_schema(properties), "maxItems": MAX_ASKED}
 
 
 def edits_of(space: Space, asked: Sequence[Mapping[str, Scalar | None]], problems: list[str]) -> tuple[SpaceEdit, ...]:

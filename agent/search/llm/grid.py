@@ -4,13 +4,17 @@ Float ranges are poorly enforced by grammar back-ends; lists are not. Ranges bec
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent.llm.messages import JsonSchema
+from agent.llm.reply_json import object_schema
 from agent.search.fresh import completed, is_ordinal
 from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
 from agent.search.llm.edits import bounded, edits_schema
+from agent.search.llm.text import safe_line
+from agent.study.nouns import Proposal
 from prompts.history import number_text
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed
 from trainers.spec import Config, Scalar
@@ -18,6 +22,15 @@ from trainers.spec import Config, Scalar
 LEVELS = 32
 MAX_WHY = 120
 """Characters of a reason; the one free text in a reply, so the one place where a small model can ramble."""
+
+
+@dataclass
+class Usable:
+    """What of a reply's candidates can be tried; the keys of known configurations, and why others cannot be used."""
+
+    proposals: list[Proposal] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 class Grid:
@@ -55,17 +68,17 @@ class Grid:
             nullable = name in self._space.conditions
             values: list[str | None] = [*words, None] if nullable else list(words)
             properties[name] = {"type": ["string", "null"] if nullable else "string", "enum": values}
-        candidates = {"type": "array", "items": _object(properties), "maxItems": n_high}
+        candidates = {"type": "array", "items": object_schema(properties), "maxItems": n_high}
         if not priors:
-            return {"title": "Candidates", **_object({"candidates": candidates})}
-        beliefs = _object({name: self._prior(words) for name, words in self._words.items()})
+            return {"title": "Candidates", **object_schema({"candidates": candidates})}
+        beliefs = object_schema({name: self._prior(words) for name, words in self._words.items()})
         reply: dict[str, Any] = {"priors": beliefs, "candidates": candidates}
         if names := bounded(self._space):
             reply["edits"] = edits_schema(names, MAX_WHY)
-        return {"title": "Candidates", **_object(reply)}
+        return {"title": "Candidates", **object_schema(reply)}
 
     def _prior(self, words: Mapping[str, Scalar]) -> dict[str, Any]:
-        return _object(
+        return object_schema(
             {
                 "median": {"type": "string", "enum": _few(list(words))},
                 "spread": {"type": "string", "enum": list(SPREADS)},
@@ -83,6 +96,26 @@ class Grid:
         median = self._value(name, said["median"])  # type: ignore[arg-type]  # not None, as was just checked
         spread, confidence = spread_of(said.get("spread")), confidence_of(said.get("confidence"))
         return Belief(parameter=name, median=median, spread=spread, confidence=confidence)
+
+    def usable(
+        self, candidates: Sequence[Mapping[str, Scalar | None]], taken: set[str], source: str, call_id: int | None
+    ) -> Usable:
+        """Proposals of the candidates of call `call_id`, each configuration once and none whose key is in `taken`."""
+        usable, seen = Usable(), set(taken)
+        for candidate in candidates:
+            try:
+                config = self.config({k: v for k, v in candidate.items() if k != "why"})
+            except ValueError as error:
+                usable.problems.append(safe_line(str(error)))
+                continue
+            key = self._space.key(config)
+            if key in seen:
+                usable.repeated.append(key)
+                continue
+            seen.add(key)
+            why = safe_line(str(candidate.get("why") or ""))
+            usable.proposals.append(Proposal(config=config, source=source, why=why, llm_call_id=call_id))
+        return usable
 
     def config(self, values: Mapping[str, Scalar | None]) -> Config:
         """The canonical configuration that a candidate means.
@@ -150,15 +183,6 @@ def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
         raise ValueError(f"{name} must be {describe(parameter)}, got {number:g}")
     clipped = min(max(number, low), high)
     return round(clipped) if isinstance(parameter, IntParameter) else clipped
-
-
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def fixed_card(space: Space) -> list[tuple[str, str]]:

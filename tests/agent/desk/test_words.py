@@ -19,9 +19,10 @@ from agent.report.terminal import TerminalMarkdown
 from agent.settings import Settings
 from agent.study.nouns import EventKind, StudyEvent
 
-PARTS = frozenset(
-    "Line OpenQuestion Scored Running Change LlmCallCard TrialCard StudyLine ParameterView Tried".split()  # noqa: SIM905
-)
+PARTS = {
+    "Line", "OpenQuestion", "Scored", "Running", "Change", "LlmCallCard", "TrialCard", "StudyLine",
+    "ParameterView", "Tried",
+}  # fmt: skip
 """Models that are part of a card, or that have words only as a list."""
 
 

@@ -62,17 +62,9 @@ def test_nothing_is_avoided_while_nothing_has_failed() -> None:
     """No failure, no region."""
     found = Feasibility(SPACE, past(20, lambda config: False))
     assert found.probabilities([SPACE.default()])[0] > 0.95
-    assert found.describe() is None
 
 
 def test_failures_for_outside_reasons_are_no_evidence() -> None:
     """A full disk says nothing of the learning rate."""
     found = Feasibility(SPACE, past(20, high_rate, reason=FailureReason.DISK))
     assert found.probabilities([SPACE.default()])[0] > 0.95
-
-
-def test_the_region_is_told_in_words() -> None:
-    """Name, side and place of the boundary."""
-    told = Feasibility(SPACE, past(25, high_rate)).describe()
-    assert told is not None
-    assert "learning_rate above" in told

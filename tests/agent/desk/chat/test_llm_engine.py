@@ -214,6 +214,15 @@ def test_every_call_is_in_the_log_with_its_cost(scripted, desk, monkeypatch):
     assert "120 LLM tokens" in talk.do("study_budget")
 
 
+def test_a_reply_that_was_withdrawn_is_paid_for(scripted, desk, finished):
+    """What came of it counts, beside the reply that took its place."""
+    talk = scripted({"text": "It scored 0.99."}, {"text": "I do not know."})
+    talk.say("how is it?")
+    tokens = [call["prompt_tokens"] + call["completion_tokens"] for call in desk.store.llm_calls()]
+    assert len(tokens) == 2
+    assert talk.conversation.memory.tokens_used == sum(tokens) > 0
+
+
 def test_the_cap_on_tokens_ends_the_llm_not_the_conversation(scripted):
     """Nothing is sent any more; the rules go on."""
     talk = scripted({"text": "Hello."}, kind=Thrifty)
