@@ -82,7 +82,7 @@ def test_an_llm_call_has_the_conventional_names(exported):
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-9",
         "gen_ai.request.max_tokens": 8192,
-        "traces.prompt.name": "repair+json_only",
+        "gen_ai.prompt.name": "repair+json_only",
         "gen_ai.output.type": "json",
         "gen_ai.usage.output_tokens": 2,
     }
