@@ -29,7 +29,7 @@ from agent.desk.cards import (
 )
 from agent.desk.child import in_child
 from agent.desk.dispatch import ensure_dispatcher
-from agent.desk.planning import Job, command_of, create_study
+from agent.desk.planning import Job, command_of
 from agent.desk.plans import plan_card
 from agent.errors import InputError, NeedsAnswer, StoreConflict
 from agent.llm import traces
@@ -41,7 +41,7 @@ from agent.request.answer import answered, with_flags
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides
 from agent.request.plan import Plan
 from agent.request.resolve import Resolved, resolve
-from agent.run.carry_out import open_study_planner
+from agent.run.carry_out import open_study_planner, prepared_data, take_data
 from agent.settings import Settings
 from agent.study.desk_rows import StoredPlan, Submission
 from agent.study.lock import owner_pid
@@ -49,6 +49,7 @@ from agent.study.nouns import EventKind, Study, StudyEvent, StudyState, report_d
 from agent.study.rows import now
 from agent.study.store import Store
 from tools.data.columns import Undecided
+from tools.data.prepare_data import prepare
 from tools.data.profile_data import profile
 from tools.evaluate import Evaluation
 from tools.export import Exported
@@ -107,18 +108,28 @@ class Desk:
 
         Also the ids of the LLM calls it took. Raises InputError and PlannerFailed.
         """
-        job = Job(text, self._with(llm), NO_OVERRIDES)
+        return self._read(Job(text, self._with(llm), previous=previous))
+
+    def _read(self, job: Job) -> tuple[Draft, tuple[int, ...]]:
         try:
-            draft = job.read(None if previous is None else text, previous)
+            draft = job.read()
         finally:
             calls = tuple(self.store.log_llm_call(call) for call in job.calls)
         return draft, calls
 
-    def plan(self, request: str, overrides: Overrides = NO_OVERRIDES, llm: str | None = None) -> Planned:
-        """Plan a request from nothing. Changes nothing but caches; a ready plan is kept for its approval."""
-        with self._planning:
-            draft, calls = self.read(request, llm=llm)
-            return self._planned(request, draft, overrides, llm, calls)
+    def plan(
+        self,
+        request: str,
+        overrides: Overrides = NO_OVERRIDES,
+        llm: str | None = None,
+        answers: Mapping[str, str] | None = None,
+    ) -> Planned:
+        """Plan a request from nothing. Changes nothing but caches; a ready plan is kept for its approval.
+
+        `answers`: to its open questions, by the field each is about. Raises InputError for one that the field cannot
+        have.
+        """
+        return self._plan(Job(request, self._with(llm), overrides), answers, edited=bool(answers))
 
     def edit(
         self,
@@ -134,28 +145,15 @@ class Desk:
 
         An override holds unless the edit says something else about the same thing.
         """
-        with self._planning:
-            draft, calls = self.read(text, with_flags(previous, overrides), llm)
-            joined = f"{request.rstrip()}; {text.strip()}"
-            return self._planned(joined, draft, NO_OVERRIDES, llm, calls, before=before, edited=True)
+        job = Job(text, self._with(llm), previous=with_flags(previous, overrides), earlier=request)
+        return self._plan(job, before=before)
 
     def edit_plan(self, plan_hash: str, text: str) -> Planned:
         """`edit` of a plan that was made here, by its hash. Raises InputError for an unknown hash."""
-        kept = self.store.kept_plan(plan_hash)
-        return self.edit(kept.request, kept.draft, text, before=kept.plan, overrides=kept.overrides, llm=kept.llm)
-
-    def answer(
-        self, request: str, answers: Mapping[str, str], overrides: Overrides = NO_OVERRIDES, llm: str | None = None
-    ) -> Planned:
-        """Plan a request whose open questions are answered, by the field each is about.
-
-        Raises InputError for an answer that the field cannot have.
-        """
-        with self._planning:
-            draft, calls = self.read(request, llm=llm)
-            for field, reply in answers.items():
-                draft = answered(draft, field, reply)
-            return self._planned(request, draft, overrides, llm, calls, edited=True)
+        stored = self.store.kept_plan(plan_hash)
+        return self.edit(
+            stored.request, stored.draft, text, before=stored.plan, overrides=stored.overrides, llm=stored.llm
+        )
 
     def plan_copy(
         self, study: str, text: str = "", overrides: Overrides = NO_OVERRIDES, llm: str | None = None
@@ -166,15 +164,17 @@ class Desk:
         The planner is the study's unless `llm` names one.
         """
         source = self.study(study)
-        settings = self._with(llm or source.plan.llm)
+        job = Job(text, self._with(llm or source.plan.llm), overrides, copies=source)
+        return self._plan(job, before=source.plan)
+
+    def _plan(
+        self, job: Job, answers: Mapping[str, str] | None = None, before: Plan | None = None, edited: bool = True
+    ) -> Planned:
         with self._planning:
-            job = Job(text, settings, overrides, copies=source)
-            try:
-                draft = job.read()
-            finally:
-                calls = tuple(self.store.log_llm_call(call) for call in job.calls)
-            plan = job.plan(draft).plan
-            return self.keep(plan, draft, overrides, settings.llm, calls, before=source.plan, edited=True)
+            draft, calls = self._read(job)
+            for field, reply in (answers or {}).items():
+                draft = answered(draft, field, reply)
+            return self.keep(job, draft, job.plan(draft).plan, calls, before=before, edited=edited)
 
     def plan_draft(
         self,
@@ -193,54 +193,43 @@ class Desk:
         `calls`: the LLM calls that it took; `edited`: the words of `request` alone do not give it;
         `learning_rate_multiplier`: fixes the learning rate at so many times the default of its task and model.
         """
+        job = Job(request, self._with(llm), overrides)
         with self._planning:
             if learning_rate_multiplier is not None:
-                space = resolve(request, draft, self._with(llm), overrides).plan.space
+                space = job.plan(draft).plan.space
                 if space is not None:  # else something is open, and the plan says what
                     rate = f"{float(space.default()['learning_rate']) * learning_rate_multiplier:.6g}"
                     quote = f"learning_rate_multiplier {learning_rate_multiplier:g}"
                     draft = answered(draft, "search.learning_rate", rate, quote)
-            return self._planned(request, draft, overrides, llm, calls, before=before, edited=edited)
-
-    def _planned(
-        self,
-        request: str,
-        draft: Draft,
-        overrides: Overrides,
-        llm: str | None,
-        calls: tuple[int, ...],
-        before: Plan | None = None,
-        edited: bool = False,
-    ) -> Planned:
-        settings = self._with(llm)
-        plan = resolve(request, draft, settings, overrides).plan
-        return self.keep(plan, draft, overrides, settings.llm, calls, before=before, edited=edited)
+            return self.keep(job, draft, job.plan(draft).plan, calls, before=before, edited=edited)
 
     def keep(
         self,
-        plan: Plan,
+        job: Job,
         draft: Draft,
-        overrides: Overrides,
-        llm: str,
+        plan: Plan,
         calls: tuple[int, ...] = (),
         *,
         before: Plan | None = None,
         edited: bool = False,
     ) -> Planned:
-        """Keep a plan, if it is ready, for its approval. `edited`: its words alone do not give its draft."""
+        """Keep a plan, if it is ready, for its approval.
+
+        `before`: the plan that it is an edit of; `edited`: its words alone do not give its draft.
+        """
         if plan.ready:
-            kept = StoredPlan(
+            stored = StoredPlan(
                 plan_hash=plan.plan_hash,
                 at=now(),
                 request=plan.request,
-                llm=llm,
+                llm=job.settings.llm,
                 draft=draft,
-                overrides=overrides,
+                overrides=job.flags,
                 plan=plan,
                 llm_call_ids=calls,
                 edited=edited,
             )
-            self.store.keep_plan(kept)
+            self.store.keep_plan(stored)
             self._approvals.waits(plan)
         return Planned(card=plan_card(plan, before), plan=plan, draft=draft)
 
@@ -263,46 +252,47 @@ class Desk:
         ask twice: the same key gives the same study. Raises
         InputError for an unknown hash, StoreConflict for a key that stands for another plan.
         """
-        kept = self.store.kept_plan(plan_hash)
-        if (found := self._already(key, kept.plan_hash)) is not None:
-            return self.status(found.study_id)
-        settings = self._with(kept.llm)
+        stored = self.store.kept_plan(plan_hash)
+        if (earlier := self._submitted(key, stored.plan_hash)) is not None:
+            return self.status(earlier.study_id)
+        settings = self._with(stored.llm)
         if resolved is None:
             with self._planning:
-                resolved = resolve(kept.request, kept.draft, settings, kept.overrides)
-        if resolved.plan.plan_hash != kept.plan_hash:
+                resolved = resolve(stored.request, stored.draft, settings, stored.overrides)
+        if resolved.plan.plan_hash != stored.plan_hash or resolved.profiled is None:
             raise NeedsAnswer(
-                f"plan {kept.plan_hash[:12]} cannot be carried out any more: data, model or machine have changed since "
-                "it was made. Plan again and look at what differs."
+                f"plan {stored.plan_hash[:12]} cannot be carried out any more: data, model or machine have changed "
+                "since it was made. Plan again and look at what differs."
             )
         open_study_planner(resolved.plan)  # a missing key or price is told before there is a study
         require_watchers(settings)
-        self._approvals.started(kept.plan_hash)
+        self._approvals.started(stored.plan_hash)
+        prepare(resolved.profiled, prepared_data(resolved.plan, settings))
         command = "tunewright run --from-study {study} --yes"
-        if not kept.edited:
-            command = command_of(kept.request, kept.overrides, kept.llm)
-
-        def also(study_id: str) -> None:
-            self.store.give_llm_calls(study_id, kept.llm_call_ids)
-            self.store.record_submission(study_id, face or self.face, kept.plan_hash, key, job)
-            self.store.enqueue(study_id)
-
+        if not stored.edited:
+            command = command_of(stored.request, stored.overrides, stored.llm)
         try:
-            study_id = create_study(resolved, settings, self.store, command, also)
+            with self.store.tx():
+                study = self.store.create_study(resolved.plan, command=command)
+                self.store.give_llm_calls(study.study_id, stored.llm_call_ids)
+                self.store.record_submission(study.study_id, face or self.face, stored.plan_hash, key, job)
+                self.store.enqueue(study.study_id)
         except StoreConflict:
-            if (found := self._already(key, kept.plan_hash)) is None:
+            if (earlier := self._submitted(key, stored.plan_hash)) is None:
                 raise
-            study_id = found.study_id  # the same key came twice at once
+            return self.status(earlier.study_id)  # the same key came twice at once
+        take_data(study, settings)
         ensure_dispatcher(self.settings.home)
-        return self.status(study_id)
+        return self.status(study.study_id)
 
-    def _already(self, key: str | None, plan_hash: str) -> Submission | None:
-        found = self.store.submission(key=key) if key is not None else None
-        if found is not None and found.plan_hash != plan_hash:
+    def _submitted(self, key: str | None, plan_hash: str) -> Submission | None:
+        """What was started with `key` before. Raises StoreConflict where that is another plan."""
+        earlier = self.store.submission(key=key) if key is not None else None
+        if earlier is not None and earlier.plan_hash != plan_hash:
             raise StoreConflict(
-                f"the idempotency key {key!r} stands for study {found.study_id}, another plan. Use a new key."
+                f"the idempotency key {key!r} stands for study {earlier.study_id}, another plan. Use a new key."
             )
-        return found
+        return earlier
 
     # -- looking -----------------------------------------------------------------------------------------------
 

@@ -278,9 +278,7 @@ def plan_study(desk: Desk, given: PlanStudy) -> PlanCard:
     if is_spec_file(given.request):
         confined("request", given.request.strip(), desk.settings.roots)
     flags = Overrides(data=given.data, trials=given.trials, seconds=given.seconds)
-    if given.answers:
-        return desk.answer(given.request, given.answers, flags).card
-    return desk.plan(given.request, flags).card
+    return desk.plan(given.request, flags, answers=given.answers).card
 
 
 def edit_plan(desk: Desk, given: EditPlan) -> PlanCard:

@@ -57,10 +57,10 @@ def test_an_edit_changes_what_a_flag_said(desk, edit, trials):
 def test_answers_settle_the_questions_of_a_plan(desk):
     """By the field each question is about; a field that there is not is refused."""
     asked = desk.plan("classify the tickets").card.questions[0]
-    assert desk.answer("classify the tickets", {asked.field: asked.suggestion}).card.ready
+    assert desk.plan("classify the tickets", answers={asked.field: asked.suggestion}).card.ready
     for field in ("data.nothing", "nothing.at.all", ""):
         with pytest.raises(InputError, match="no field of a spec"):
-            desk.answer("classify the tickets", {field: "x"})
+            desk.plan("classify the tickets", answers={field: "x"})
 
 
 def test_flags_beside_the_request_count_as_the_users_words(desk):
