@@ -20,7 +20,6 @@ from agent.desk.cards import (
     DataCard,
     EventPage,
     Explanation,
-    Line,
     LlmCallCard,
     PlanCard,
     ReportCard,
@@ -49,6 +48,7 @@ from agent.study.nouns import EventKind, Study, StudyEvent, StudyState, report_d
 from agent.study.rows import now
 from agent.study.store import Store
 from tools.data.columns import Undecided
+from tools.data.data_profile import DataProfile
 from tools.data.prepare_data import prepare
 from tools.data.profile_data import profile
 from tools.evaluate import Evaluation
@@ -398,10 +398,23 @@ class Desk:
         return found
 
     def profile_data(self, data: str, task: Task | None = None) -> DataCard:
-        """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used."""
+        """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used.
 
+        It is read as `task`; without one as the task that its columns tell, else as the first that they allow.
+        """
+        problems: list[InputError] = []
+        for candidate in [task] if task is not None else [None, *Task]:
+            try:
+                return DataCard.of(data, self._profile(data, candidate))
+            except InputError as error:
+                problems.append(error)
+                if error.param != "task":
+                    break
+        raise problems[0]
+
+    def _profile(self, data: str, task: Task | None) -> DataProfile:
         try:
-            found = profile(
+            return profile(
                 Data(train=data),
                 task,
                 roots=self.settings.roots,
@@ -411,32 +424,9 @@ class Desk:
                 constraints=Constraints(),
                 seed=0,
             ).profile
-        except Undecided as open_question:
-            hint = f"Suggestion: {open_question.suggestion}" if open_question.suggestion else "Say which."
-            raise InputError(open_question.field, open_question.question, hint) from open_question
-        source, splits, lengths = found.sources[0], found.splits, found.lengths
-        return DataCard(
-            data=data,
-            task=found.task,
-            rows=source.n_rows,
-            format=source.format,
-            sha256=source.sha256,
-            columns=source.columns,
-            used_columns=tuple(
-                Line(name=role, value=column, origin=found.column_evidence.get(role, ""))
-                for role, column in found.columns
-                if column is not None
-            ),
-            classes=found.label_counts,
-            train=splits.train,
-            validation=splits.validation,
-            test=splits.test,
-            duplicates_removed=found.duplicates.removed_from_train,
-            tokens_p50=lengths.p50,
-            tokens_p99=lengths.p99,
-            tokens_max=lengths.max,
-            notes=found.notes,
-        )
+        except Undecided as question:
+            hint = f"Suggestion: {question.suggestion}" if question.suggestion else "Say which."
+            raise InputError(question.field, question.question, hint) from question
 
     # -- control -----------------------------------------------------------------------------------------------
 

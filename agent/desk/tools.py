@@ -13,10 +13,10 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from agent.desk.cards import (
+    NAME_CHARACTERS,
     BudgetStanding,
     Comparison,
     DataCard,
-    DataSummary,
     EventPage,
     ModelAnswer,
     ParameterView,
@@ -236,65 +236,42 @@ class ExportStudy(OfStudy):
 
 # -- before a study --------------------------------------------------------------------------------------------
 
-CLASSES = 24
-NAME_CHARACTERS = 60
 
-
-def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
+def profile_data(desk: Desk, form: ProfileData) -> DataCard:
     """What a data set holds, by counts: rows, columns, classes, splits, token lengths. No rows are shown.
 
     Use it before planning, to name the right columns.
     """
-    card = _profile(desk, given)
-    largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES]
-    return DataSummary(
-        **card.model_dump(exclude={"classes", "columns"}),
-        columns=tuple(name[:NAME_CHARACTERS] for name in card.columns[:CLASSES]),
-        classes={name[:NAME_CHARACTERS]: rows for name, rows in largest},
-        n_classes=len(card.classes),
-    )
+    return desk.profile_data(form.data, form.task)
 
 
-def _profile(desk: Desk, given: ProfileData) -> DataCard:
-    """Read as the task that is named or that the columns tell; else as the first that they allow."""
-    problems: list[InputError] = []
-    for task in [given.task] if given.task is not None else [None, *Task]:
-        try:
-            return desk.profile_data(given.data, task)
-        except InputError as error:
-            problems.append(error)
-            if error.param != "task":
-                break
-    raise problems[0]
-
-
-def plan_study(desk: Desk, given: PlanStudy) -> PlanCard:
+def plan_study(desk: Desk, form: PlanStudy) -> PlanCard:
     """Plan a fine-tuning study from a request in plain language. Spends nothing and starts nothing.
 
     Give the person's own words; what they did not say is a default, marked as one. The reply tells what was understood,
     what will be searched, and time and memory it will take. If it asks questions, ask the person and call again with
     `answers`. Show the plan to the person: its plan_hash is what start_study takes.
     """
-    if is_spec_file(given.request):
-        confined("request", given.request.strip(), desk.settings.roots)
-    flags = Overrides(data=given.data, trials=given.trials, seconds=given.seconds)
-    return desk.plan(given.request, flags, answers=given.answers).card
+    if is_spec_file(form.request):
+        confined("request", form.request.strip(), desk.settings.roots)
+    flags = Overrides(data=form.data, trials=form.trials, seconds=form.seconds)
+    return desk.plan(form.request, flags, answers=form.answers).card
 
 
-def edit_plan(desk: Desk, given: EditPlan) -> PlanCard:
+def edit_plan(desk: Desk, form: EditPlan) -> PlanCard:
     """Plan again with a change in words, such as "20 trials" or "use rank 32 instead". Starts nothing.
 
     The result is another plan with another hash; `changed` tells what differs. The first one can still be started.
     """
-    return desk.edit_plan(given.plan_hash, given.text).card
+    return desk.edit_plan(form.plan_hash, form.text).card
 
 
-def show_plan(desk: Desk, given: PlanHash) -> PlanCard:
+def show_plan(desk: Desk, form: PlanHash) -> PlanCard:
     """A plan that was made before, once more."""
-    return plan_card(desk.store.kept_plan(given.plan_hash).plan)
+    return plan_card(desk.store.kept_plan(form.plan_hash).plan)
 
 
-def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
+def start_study(desk: Desk, form: StartStudy) -> StartedStudy:
     """Start an approved plan. SPENDS GPU OR CPU HOURS of this machine, and LLM tokens where a planner LLM is used.
 
     Only call it after the person has seen the plan and agreed: giving its hash is the approval. Returns at once; the
@@ -302,19 +279,19 @@ def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
     study_events. Calling again with the same hash gives the same study and starts nothing (another idempotency_key
     would run the plan once more).
     """
-    already = started_before(desk, given)
-    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, given, plan_hash))), already=already)
+    already = started_before(desk, form)
+    plan_hash = desk.store.kept_plan(form.plan_hash).plan_hash
+    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, form, plan_hash))), already=already)
 
 
-def started_before(desk: Desk, given: StartStudy) -> bool:
+def started_before(desk: Desk, form: StartStudy) -> bool:
     """Whether such a call has started its study before, so that another one starts nothing."""
-    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    return desk.store.submission(key=_key(desk, given, plan_hash)) is not None
+    plan_hash = desk.store.kept_plan(form.plan_hash).plan_hash
+    return desk.store.submission(key=_key(desk, form, plan_hash)) is not None
 
 
-def _key(desk: Desk, given: StartStudy, plan_hash: str) -> str:
-    return given.idempotency_key or f"{desk.face}:{plan_hash}"
+def _key(desk: Desk, form: StartStudy, plan_hash: str) -> str:
+    return form.idempotency_key or f"{desk.face}:{plan_hash}"
 
 
 # -- looking ---------------------------------------------------------------------------------------------------
@@ -324,59 +301,59 @@ CURVE_POINTS = 12
 MAX_TRIED = 6
 
 
-def list_studies(desk: Desk, given: ListStudies) -> StudyList:
+def list_studies(desk: Desk, form: ListStudies) -> StudyList:
     """The studies of this machine, newest first, each in a line: state, best score, budget, verdict."""
-    cards = desk.studies(given.limit + 1)
-    return StudyList(studies=tuple(map(StudyLine.of, cards[: given.limit])), more=len(cards) > given.limit)
+    cards = desk.studies(form.limit + 1)
+    return StudyList(studies=tuple(map(StudyLine.of, cards[: form.limit])), more=len(cards) > form.limit)
 
 
-def study_status(desk: Desk, given: OfStudy) -> StudyCard:
+def study_status(desk: Desk, form: OfStudy) -> StudyCard:
     """Where a study stands now: trials, best against the default, what runs, time left, the result once it is done."""
-    return desk.status(given.study)
+    return desk.status(form.study)
 
 
-def study_events(desk: Desk, given: StudyEvents) -> EventPage:
+def study_events(desk: Desk, form: StudyEvents) -> EventPage:
     """What happened in a study, in order: trials proposed, finished, failed, new bests, the end.
 
     Poll it with the `after` of the page before; `over` says that nothing more comes by itself.
     """
-    study, kinds = desk.study(given.study).study_id, () if given.progress else WITHOUT_PROGRESS
-    after = given.after
+    study, kinds = desk.study(form.study).study_id, () if form.progress else WITHOUT_PROGRESS
+    after = form.after
     if after is None:
         everything = desk.store.events(study, kinds=kinds)
-        after = everything[-given.limit - 1].seq if len(everything) > given.limit else 0
-    return desk.events(study, after, given.limit, kinds)
+        after = everything[-form.limit - 1].seq if len(everything) > form.limit else 0
+    return desk.events(study, after, form.limit, kinds)
 
 
-def list_trials(desk: Desk, given: ListTrials) -> TrialPage:
+def list_trials(desk: Desk, form: ListTrials) -> TrialPage:
     """The trials of a study by number: configuration, validation score, who proposed it, how it ended."""
-    study = desk.study(given.study)
+    study = desk.study(form.study)
     everything = desk.trials(study.study_id)
-    later = [trial for trial in everything if trial.trial > given.after]
-    page = tuple(later[: given.limit])
+    later = [trial for trial in everything if trial.trial > form.after]
+    page = tuple(later[: form.limit])
     return TrialPage(
         study=study.study_id,
         metric=study.spec.objective.metric,
         direction=study.spec.objective.direction,
         default=everything[0].config if everything else {},
         trials=page,
-        after=page[-1].trial if page else given.after,
-        more=len(later) > given.limit,
+        after=page[-1].trial if page else form.after,
+        more=len(later) > form.limit,
     )
 
 
-def explain_trial(desk: Desk, given: ExplainTrial) -> TrialExplanation:
+def explain_trial(desk: Desk, form: ExplainTrial) -> TrialExplanation:
     """Why a trial has its configuration: who proposed it and why, what was predicted, how it turned out.
 
     With `parameter` also where its value of that hyperparameter stands among what was searched and tried.
     """
-    study, trial = desk.study(given.study).study_id, given.trial
+    study, trial = desk.study(form.study).study_id, form.trial
     if trial is None and (trials := desk.trials(study)) and all(t.score is None for t in trials):
         trial = trials[-1].trial  # there is no best one yet
     card = desk.explain(study, trial)
     step = -(-len(card.curve) // CURVE_POINTS) or 1
     card = card.model_copy(update={"curve": card.curve[::-1][::step][::-1]})  # the last point is among them
-    parameter = _parameter(desk, card.study, card.config, given.parameter) if given.parameter else None
+    parameter = _parameter(desk, card.study, card.config, form.parameter) if form.parameter else None
     return TrialExplanation(**dict(card), parameter=parameter)
 
 
@@ -397,55 +374,55 @@ def _parameter(desk: Desk, study_id: str, config: Mapping[str, Any], name: str) 
     )
 
 
-def compare_trials(desk: Desk, given: CompareTrials) -> Comparison:
+def compare_trials(desk: Desk, form: CompareTrials) -> Comparison:
     """Two configurations beside each other. Without numbers: is the best better than the default? On test rows once
     the study is done, with interval and verdict; `basis` says what the scores are."""
-    return desk.compare(given.study, given.left, given.right)
+    return desk.compare(form.study, form.left, form.right)
 
 
-def study_budget(desk: Desk, given: OfStudy) -> BudgetStanding:
+def study_budget(desk: Desk, form: OfStudy) -> BudgetStanding:
     """What a study may spend and has spent: trials, time, LLM tokens and dollars."""
-    card = desk.status(given.study)
+    card = desk.status(form.study)
     budget = desk.budget(card.study)
     return BudgetStanding(**dict(budget), state_words=card.state_words, seconds_left_p50=card.seconds_left_p50)
 
 
-def study_report(desk: Desk, given: OfStudy) -> ReportCard:
+def study_report(desk: Desk, form: OfStudy) -> ReportCard:
     """What a finished study found: verdict, test scores with intervals, best configuration, where the adapter is.
 
     A study that is not done has none yet.
     """
-    return desk.report_card(given.study)
+    return desk.report_card(form.study)
 
 
-def wait_study(desk: Desk, given: WaitStudy) -> WaitedStudy:
+def wait_study(desk: Desk, form: WaitStudy) -> WaitedStudy:
     """Wait until a study is over, 50 seconds at most. "Still running" is a normal answer: call again.
 
     Waiting costs nothing and stopping to wait stops nothing.
     """
-    card = desk.wait(given.study, given.timeout_seconds)
+    card = desk.wait(form.study, form.timeout_seconds)
     return WaitedStudy(**dict(card), still_running=not card.over)
 
 
 # -- control ---------------------------------------------------------------------------------------------------
 
 
-def pause_study(desk: Desk, given: OfStudy) -> StudyCard:
+def pause_study(desk: Desk, form: OfStudy) -> StudyCard:
     """Stop a study but keep its place in the queue until resume_study. Finished trials are kept."""
-    return desk.pause(given.study)
+    return desk.pause(form.study)
 
 
-def cancel_study(desk: Desk, given: OfStudy) -> StudyCard:
+def cancel_study(desk: Desk, form: OfStudy) -> StudyCard:
     """Stop a study and take it off the queue. What is finished is kept, and resume_study goes on from there."""
-    return desk.cancel(given.study)
+    return desk.cancel(form.study)
 
 
-def resume_study(desk: Desk, given: OfStudy) -> StudyCard:
+def resume_study(desk: Desk, form: OfStudy) -> StudyCard:
     """Go on with a paused, cancelled or failed study. SPENDS GPU OR CPU HOURS, up to the budget of its approved plan.
 
     Finished trials are not run again. Returns at once.
     """
-    return desk.resume(given.study)
+    return desk.resume(form.study)
 
 
 # -- the model -------------------------------------------------------------------------------------------------
@@ -454,29 +431,29 @@ ANSWER_CHARACTERS = 3000
 SHOWN_CLASSES = 10
 
 
-def evaluate_model(desk: Desk, given: EvaluateModel) -> Evaluation:
+def evaluate_model(desk: Desk, form: EvaluateModel) -> Evaluation:
     """Score a finished study's model on labelled data, with an interval. Takes up to minutes."""
-    return desk.evaluate(given.study, given.data, given.metric, given.max_rows)
+    return desk.evaluate(form.study, form.data, form.metric, form.max_rows)
 
 
-def ask_model(desk: Desk, given: AskModel) -> ModelAnswer:
+def ask_model(desk: Desk, form: AskModel) -> ModelAnswer:
     """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds."""
-    study = desk.study(given.study).study_id
-    answer = desk.generate(study, given.prompt, given.max_new_tokens)
+    study = desk.study(form.study).study_id
+    answer = desk.generate(study, form.prompt, form.max_new_tokens)
     top = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
     shares = {name[:NAME_CHARACTERS]: share for name, share in top}
     return ModelAnswer(study=study, text=answer.text[:ANSWER_CHARACTERS], probabilities=shares)
 
 
-def export_study(desk: Desk, given: ExportStudy) -> Exported:
+def export_study(desk: Desk, form: ExportStudy) -> Exported:
     """Copy a finished study's adapter to a new directory, or merge it into a full model."""
-    return desk.export(given.study, Path(given.out) if given.out else None, given.merge)
+    return desk.export(form.study, Path(form.out) if form.out else None, form.merge)
 
 
 def verb_of(run: Callable[[Desk, Any], BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
-    """The verb that a function is: by its name, and by the annotations of `given` and of its result."""
-    hints = get_type_hints(run)
-    return Verb(run.__name__, title, hints["given"], hints["return"], effect, run, doing)
+    """The verb that a function is: by its name, and by the annotations of its second argument and of its result."""
+    _, arguments, card = get_type_hints(run).values()
+    return Verb(run.__name__, title, arguments, card, effect, run, doing)
 
 
 VERBS = (
@@ -514,5 +491,5 @@ def verb(name: str, verbs: Sequence[Verb] = VERBS) -> Verb:
 
 def call(desk: Desk, name: str, arguments: Mapping[str, Any], verbs: Sequence[Verb] = VERBS) -> BaseModel:
     """Carry out the verb `name`. Raises InputError that names the argument which is wrong, and what the verb raises."""
-    chosen = verb(name, verbs)
-    return chosen.run(desk, chosen.validated(arguments))
+    called = verb(name, verbs)
+    return called.run(desk, called.validated(arguments))

@@ -15,7 +15,6 @@ from agent.desk.cards import (
     Change,
     Comparison,
     DataCard,
-    DataSummary,
     EventPage,
     Explanation,
     Line,
@@ -81,8 +80,7 @@ def data_text(card: DataCard) -> str:
 def _classes(card: DataCard) -> str:
     largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES_SHOWN]
     names = ", ".join(f"{quoted(label, 30)} ({count:,})" for label, count in largest)
-    of_all = card.n_classes if isinstance(card, DataSummary) else len(card.classes)
-    return f"{of_all} classes: {names}{', …' if of_all > len(largest) else ''}" if largest else ""
+    return f"{card.n_classes} classes: {names}{', …' if card.n_classes > len(largest) else ''}" if largest else ""
 
 
 @words_of.register

@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
+from agent.desk.chat.toolbox import carry_out, tools_of
 from agent.llm import traces
 from agent.llm.background import Stopped
 from agent.llm.calls import Ledger, LlmCall, Ticket
@@ -65,7 +66,7 @@ class ChatAgent:
         self._put: Callable[[Raw], None] = lambda raw: None
         self._tools = [
             {"name": tool.name, "description": tool.description, "parameters": tool.takes.model_json_schema()}
-            for tool in exchange.tools.tools
+            for tool in tools_of(exchange.verbs)
         ]
 
     def run(self, put: Callable[[Raw], None]) -> None:
@@ -145,7 +146,7 @@ class ChatAgent:
             result = {"code": "too_many_calls", "message": "no more tool calls in this turn.", "hint": "Answer now."}
             return ToolDone(call_id=call_id, name=name, ok=False, summary=result["message"], result=result, seconds=0.0)
         self._put(ToolStarted(call_id=call_id, name=name, arguments=arguments))
-        done = self._exchange.carry_out(call_id, name, arguments)
+        done = carry_out(self._exchange, call_id, name, arguments)
         self._put(done)
         return done
 

@@ -59,31 +59,31 @@ class Override:
     run: Callable[[Exchange, Any], BaseModel]
 
 
-def plan_study(exchange: Exchange, given: PlanRequest) -> PlanCard:
+def plan_study(exchange: Exchange, form: PlanRequest) -> PlanCard:
     """Plan a fine-tuning study from the person's own words, letter by letter. Spends nothing and starts nothing.
 
     To answer an open question of the current plan, give the answer in `answers` by the question's field, and the
     person's words as `request`.
     """
     draft = exchange.memory.draft
-    if given.answers and draft is not None:
+    if form.answers and draft is not None:
         changed = draft
-        for field, reply in given.answers.items():
+        for field, reply in form.answers.items():
             changed = answered(changed, field, reply.strip())
-        return _planned(exchange, "; ".join(given.answers.values()), changed, (), draft)
-    if _stands(exchange)[0] is not None and not names_a_job(read_request(given.request)):
-        return edit_plan(exchange, ChangePlan(text=given.request))
-    return _planned(exchange, given.request, *exchange.desk.read(given.request, None, exchange.memory.llm), None)
+        return _planned(exchange, "; ".join(form.answers.values()), changed, (), draft)
+    if _stands(exchange)[0] is not None and not names_a_job(read_request(form.request)):
+        return edit_plan(exchange, ChangePlan(text=form.request))
+    return _planned(exchange, form.request, *exchange.desk.read(form.request, None, exchange.memory.llm), None)
 
 
-def edit_plan(exchange: Exchange, given: ChangePlan) -> PlanCard:
+def edit_plan(exchange: Exchange, form: ChangePlan) -> PlanCard:
     """Change the current plan, or the one of the study that the conversation is about, in the person's own words.
 
     Spends nothing and starts nothing.
     """
     previous = _stands(exchange)[0]
-    draft, calls = exchange.desk.read(given.text, previous, exchange.memory.llm)
-    return _planned(exchange, given.text, draft, calls, previous)
+    draft, calls = exchange.desk.read(form.text, previous, exchange.memory.llm)
+    return _planned(exchange, form.text, draft, calls, previous)
 
 
 def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...], previous: Draft | None) -> PlanCard:
@@ -108,14 +108,14 @@ def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...
     return planned.card
 
 
-def show_plan(exchange: Exchange, given: CurrentPlan) -> PlanCard:
+def show_plan(exchange: Exchange, form: CurrentPlan) -> PlanCard:
     """The current plan of this conversation, ready or not."""
     if exchange.memory.plan is None:
         raise InputError("plan", "there is no plan yet.", 'Say what to do, such as "classify tickets.csv".')
     return exchange.memory.plan
 
 
-def start_study(exchange: Exchange, given: PlanHash) -> Asked:
+def start_study(exchange: Exchange, form: PlanHash) -> Asked:
     """Put the current plan up for the person's approval. It only asks: nothing starts before the person has said yes,
     and your turn ends with the call. Takes the hash that plan_study told.
     """
@@ -124,9 +124,9 @@ def start_study(exchange: Exchange, given: PlanHash) -> Asked:
         raise InputError(
             "plan_hash", "there is no plan that is ready to start.", "Plan it first, and settle what is open."
         )
-    hash_given = given.plan_hash.removeprefix("sha256:").lower()
+    hash_given = form.plan_hash.removeprefix("sha256:").lower()
     if len(hash_given) < 8 or not plan.plan_hash.startswith(hash_given):
-        rule = f"{short(given.plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
+        rule = f"{short(form.plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
         raise InputError("plan_hash", rule, "Show the current plan to the person first.", code="unknown_plan")
     exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
     exchange.asked = ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)

@@ -44,29 +44,29 @@ def names_the_start(text: str) -> bool:
 
 
 class Kind(StrEnum):
-    """What somebody may want of a conversation."""
+    """What somebody may want of a conversation; where one verb fulfils it, by the name of the verb."""
 
     HELP = "help"
     GREETING = "greeting"
     THANKS = "thanks"
-    PROFILE = "profile"  # what is in this file?
+    PROFILE = "profile_data"
     SHOW_PLAN = "show_plan"
     JOB = "job"  # a new job
     EDIT = "edit"  # a change of the current plan
     ANSWER = "answer"  # to the plan's first open question
     START = "start"  # the plan that is ready
-    STATUS = "status"
-    STUDIES = "studies"  # all of them
-    EVENTS = "events"
-    EXPLAIN = "explain"
-    COMPARE = "compare"
-    CANCEL = "cancel"
-    PAUSE = "pause"
-    RESUME = "resume"
-    EVALUATE = "evaluate"
-    GENERATE = "generate"
-    EXPORT = "export"
-    BUDGET = "budget"
+    STATUS = "study_status"
+    STUDIES = "list_studies"
+    EVENTS = "study_events"
+    EXPLAIN = "explain_trial"
+    COMPARE = "compare_trials"
+    CANCEL = "cancel_study"
+    PAUSE = "pause_study"
+    RESUME = "resume_study"
+    EVALUATE = "evaluate_model"
+    GENERATE = "ask_model"
+    EXPORT = "export_study"
+    BUDGET = "study_budget"
     UNSUPPORTED = "unsupported"  # a job that tunewright does not do
     NOTHING = "nothing"  # not understood
 

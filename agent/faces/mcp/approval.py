@@ -22,8 +22,8 @@ class Confirmation(BaseModel):
 
 def confirmed(plan_hash: str, idempotency_key: str | None, ctx: Ctx) -> Confirmation | Elicit[Confirmation]:
     """Asks the person, if their client can, and only once. Raises InputError for an unknown hash."""
-    desk, given = desk_of(ctx), StartStudy(plan_hash=plan_hash, idempotency_key=idempotency_key)
-    if started_before(desk, given) or not _shows_forms(ctx):
+    desk, form = desk_of(ctx), StartStudy(plan_hash=plan_hash, idempotency_key=idempotency_key)
+    if started_before(desk, form) or not _shows_forms(ctx):
         return Confirmation(start=True)
     card = plan_card(desk.store.kept_plan(plan_hash).plan)
     takes = f" It takes about {duration(card.seconds_p50)}." if card.seconds_p50 is not None else ""

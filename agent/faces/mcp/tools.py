@@ -83,37 +83,37 @@ def reply_of(verb: Verb) -> type[BaseModel]:
 
 
 async def _called(ctx: Ctx, verb: Verb, reply: type[BaseModel], arguments: dict[str, Any]) -> CallToolResult:
-    desk, given = desk_of(ctx), verb.arguments(**arguments)
+    desk, form = desk_of(ctx), verb.arguments(**arguments)
     if verb.about_a_study:
         study = await anyio.to_thread.run_sync(desk.study, arguments["study"])
-        given = given.model_copy(update={"study": study.study_id})
-    card = await _carried_out(ctx, verb, given)
+        form = form.model_copy(update={"study": study.study_id})
+    card = await _carried_out(ctx, verb, form)
     more: dict[str, Any] = {"resources": tuple(report_uris(card.study))} if isinstance(card, ReportCard) else {}
     if "budget" in reply.model_fields:
-        study_id = getattr(card, "study", None) or getattr(given, "study", None)
+        study_id = getattr(card, "study", None) or getattr(form, "study", None)
         more["budget"] = await anyio.to_thread.run_sync(desk.budget, study_id)
     return tool_result(card, reply(**dict(card), **more), more.get("budget"))
 
 
-async def _carried_out(ctx: Ctx, verb: Verb, given: Any) -> BaseModel:
+async def _carried_out(ctx: Ctx, verb: Verb, form: Any) -> BaseModel:
     """The verb's card; a long call is joined by asking again. Raises StillWorking and what the verb raises."""
-    if isinstance(given, WaitStudy):
-        return await _waited(ctx, given)
-    run = partial(verb.run, desk_of(ctx), given)
+    if isinstance(form, WaitStudy):
+        return await _waited(ctx, form)
+    run = partial(verb.run, desk_of(ctx), form)
     if not verb.doing:
         return await anyio.to_thread.run_sync(run)
-    key = (verb.name, given.model_dump_json())
+    key = (verb.name, form.model_dump_json())
     return await ctx.request_context.lifespan_context.work.done(key, run, verb.doing, teller(ctx))
 
 
-async def _waited(ctx: Ctx, given: WaitStudy) -> WaitedStudy:
+async def _waited(ctx: Ctx, form: WaitStudy) -> WaitedStudy:
     """Waits in short looks, so that a client that gave up is not waited for and one that listens is told."""
     desk, tell, began = desk_of(ctx), teller(ctx), time.monotonic()
     while True:
-        look = min(LOOK_SECONDS, max(0.0, given.timeout_seconds - (time.monotonic() - began)))
-        card = await anyio.to_thread.run_sync(partial(desk.wait, given.study, look), abandon_on_cancel=True)
+        look = min(LOOK_SECONDS, max(0.0, form.timeout_seconds - (time.monotonic() - began)))
+        card = await anyio.to_thread.run_sync(partial(desk.wait, form.study, look), abandon_on_cancel=True)
         seconds = time.monotonic() - began
-        if card.over or seconds >= given.timeout_seconds:
+        if card.over or seconds >= form.timeout_seconds:
             return WaitedStudy(**dict(card), still_running=not card.over)
         await tell(seconds, f"study {card.study} {card.state_words}, {card.trials_over} of {card.trials_limit} trials")
 
