@@ -15,7 +15,8 @@ from agent.desk.cards import PlanCard
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ApprovalAsked
 from agent.desk.chat.wishes import names_a_job
-from agent.desk.tools import PlanHash, PlanRequest, Words
+from agent.desk.planning import SHORTEST_PREFIX
+from agent.desk.tools import Answers, PlanHash, Request, Words
 from agent.desk.words import HASH_SHOWN, words_of
 from agent.errors import InputError
 from agent.request.answer import answered
@@ -27,6 +28,19 @@ from agent.request.read import read_request
 from trainers.spec import Closed, Intent
 
 JOBS = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
+
+
+class PlanRequest(Closed):
+    """Arguments of `plan_study`: what else may be asked for is in the words."""
+
+    request: Request
+    answers: Answers = None
+
+
+class StartPlan(Closed):
+    """Arguments of `start_study`."""
+
+    plan_hash: PlanHash
 
 
 class ChangePlan(Closed):
@@ -115,7 +129,7 @@ def show_plan(exchange: Exchange, form: CurrentPlan) -> PlanCard:
     return exchange.memory.plan
 
 
-def start_study(exchange: Exchange, form: PlanHash) -> Asked:
+def start_study(exchange: Exchange, form: StartPlan) -> Asked:
     """Put the current plan up for the person's approval. It only asks: nothing starts before the person has said yes,
     and your turn ends with the call. Takes the hash that plan_study told.
     """
@@ -124,8 +138,8 @@ def start_study(exchange: Exchange, form: PlanHash) -> Asked:
         raise InputError(
             "plan_hash", "there is no plan that is ready to start.", "Plan it first, and settle what is open."
         )
-    hash_given = form.plan_hash.removeprefix("sha256:").lower()
-    if len(hash_given) < 8 or not plan.plan_hash.startswith(hash_given):
+    prefix = form.plan_hash.removeprefix("sha256:").lower()
+    if len(prefix) < SHORTEST_PREFIX or not plan.plan_hash.startswith(prefix):
         rule = f"{short(form.plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
         raise InputError("plan_hash", rule, "Show the current plan to the person first.", code="unknown_plan")
     exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
@@ -137,7 +151,7 @@ PLANNING = {
     "plan_study": Override(PlanRequest, plan_study),
     "edit_plan": Override(ChangePlan, edit_plan),
     "show_plan": Override(CurrentPlan, show_plan),
-    "start_study": Override(PlanHash, start_study),
+    "start_study": Override(StartPlan, start_study),
 }
 
 

@@ -12,7 +12,7 @@ from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import Happening, ToolDone, ToolStarted
 from agent.desk.chat.planning import PLANNING, Override
 from agent.desk.chat.results import ToolResult, result_of
-from agent.desk.tools import Effect, OfStudy, Verb, verb
+from agent.desk.tools import Effect, Study, Verb, verb
 from agent.desk.tools import study_budget as budget_of_study
 from agent.desk.words import words_of
 from agent.errors import InputError, TunewrightError
@@ -23,6 +23,12 @@ from trainers.spec import Closed
 MAX_CHAT_TOKENS = 400_000
 """Prompt and reply tokens of one conversation's own LLM calls, all turns together."""
 LOOKS = (Effect.LOOKS, Effect.LOOKS_OUTSIDE)
+
+
+class OfStudy(Closed):
+    """Arguments of `study_budget`."""
+
+    study: Study = None
 
 
 class Spending(Closed):
@@ -47,7 +53,7 @@ def study_budget(exchange: Exchange, form: OfStudy) -> Spending:
     memory = exchange.memory
     study = None
     if form.study is not None or exchange.desk.store.studies():
-        study = budget_of_study(exchange.desk, OfStudy(study=exchange.study(form.study)))
+        study = budget_of_study(exchange.desk, exchange.study(form.study))
     return Spending(
         study=study,
         llm_tokens_used=memory.tokens_used,

@@ -11,7 +11,7 @@ from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent, T
 from pydantic import BaseModel, Field, create_model
 
 from agent.desk.cards import BudgetCard, PlanCard, ReportCard, StartedStudy, StudyCard, WaitedStudy
-from agent.desk.tools import Effect, StudyId, Verb, WaitStudy
+from agent.desk.tools import Effect, StudyId, Verb
 from agent.desk.words import budget_text, words_of
 from agent.faces.mcp.approval import Approval, require_yes
 from agent.faces.mcp.resources import report_uris
@@ -97,8 +97,8 @@ async def _called(ctx: Ctx, verb: Verb, reply: type[BaseModel], arguments: dict[
 
 async def _carried_out(ctx: Ctx, verb: Verb, form: Any) -> BaseModel:
     """The verb's card; a long call is joined by asking again. Raises StillWorking and what the verb raises."""
-    if isinstance(form, WaitStudy):
-        return await _waited(ctx, form)
+    if verb.name == "wait_study":
+        return await _waited(ctx, form.study, form.timeout_seconds)
     run = partial(verb.run, desk_of(ctx), form)
     if not verb.doing:
         return await anyio.to_thread.run_sync(run)
@@ -106,14 +106,14 @@ async def _carried_out(ctx: Ctx, verb: Verb, form: Any) -> BaseModel:
     return await ctx.request_context.lifespan_context.work.done(key, run, verb.doing, teller(ctx))
 
 
-async def _waited(ctx: Ctx, form: WaitStudy) -> WaitedStudy:
+async def _waited(ctx: Ctx, study: str, timeout_seconds: float) -> WaitedStudy:
     """Waits in short looks, so that a client that gave up is not waited for and one that listens is told."""
     desk, tell, began = desk_of(ctx), teller(ctx), time.monotonic()
     while True:
-        look = min(LOOK_SECONDS, max(0.0, form.timeout_seconds - (time.monotonic() - began)))
-        card = await anyio.to_thread.run_sync(partial(desk.wait, form.study, look), abandon_on_cancel=True)
+        look = min(LOOK_SECONDS, max(0.0, timeout_seconds - (time.monotonic() - began)))
+        card = await anyio.to_thread.run_sync(partial(desk.wait, study, look), abandon_on_cancel=True)
         seconds = time.monotonic() - began
-        if card.over or seconds >= form.timeout_seconds:
+        if card.over or seconds >= timeout_seconds:
             return WaitedStudy(**dict(card), still_running=not card.over)
         await tell(seconds, f"study {card.study} {card.state_words}, {card.trials_over} of {card.trials_limit} trials")
 
