@@ -29,8 +29,7 @@ from agent.desk.cards import (
     TrialExplanation,
     TrialPage,
 )
-from agent.desk.event_words import event_sentence as event_sentence
-from agent.desk.event_words import trial_number as trial_number
+from agent.desk.event_words import event_sentence
 from agent.report.model import Result
 from agent.report.wording import config_line, number, signed, span
 from agent.request.markup import code, duration, escaped, quoted, scalar, table

@@ -39,19 +39,13 @@ def parse_llm(spelling: str) -> LlmName:
         return LlmName(kind="embedded", spelling=text)
     if text.startswith(("http://", "https://")):
         return _endpoint(text)
-    found = _PROVIDER_MODEL.fullmatch(text)
-    if found is None:
+    match = _PROVIDER_MODEL.fullmatch(text)
+    if match is None:
         raise InputError("llm", f"must be one of {SPELLINGS}, got {spelling!r}.", "Correct --llm or TUNEWRIGHT_LLM.")
-    provider, model = found.groups()
-    if provider == "openai":
-        return LlmName(kind="openai", model=model, provider=provider, spelling=text)
-    if provider == "anthropic":
-        return LlmName(kind="anthropic", model=model, provider=provider, spelling=text)
-    if provider == "hf":
-        return LlmName(kind="hf", model=model, spelling=text)
-    if provider == "vllm":
-        return LlmName(kind="vllm", model=model, spelling=text)
-    return LlmName(kind="langchain", model=model, provider=provider.replace("-", "_"), spelling=text)
+    provider, model = match.groups()
+    kind = provider if provider in ("openai", "anthropic", "hf", "vllm") else "langchain"
+    about = {"kind": kind, "model": model, "provider": provider.replace("-", "_"), "spelling": text}
+    return LlmName.model_validate(about)
 
 
 def _own_network(host: str) -> bool:

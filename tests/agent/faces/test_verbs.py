@@ -1,4 +1,9 @@
-"""Every verb is in every face, and so is one that a program adds: one list is all there is."""
+"""Every verb is in every face, and so is one that a program adds: one list is all there is.
+
+For the routes of HTTP the same is in `http/test_verbs.py`.
+"""
+
+import json
 
 import anyio
 import pytest
@@ -12,6 +17,7 @@ from agent.desk.desk import Desk
 from agent.desk.tools import VERBS, Effect, verb_of
 from agent.desk.words import words_of
 from agent.errors import InputError
+from agent.faces.cli.call import call_verb, list_verbs
 from agent.faces.mcp.server import DeskServer
 from agent.faces.mcp.work import Work
 from agent.settings import load_settings
@@ -114,3 +120,13 @@ def test_without_it_the_verb_is_not_there(desk):
     happened = list(Conversation(desk).do("greet", name="Ada"))
     [done] = [h for h in happened if h.kind == "tool_done"]
     assert (done.ok, Problem.model_validate(done.result).code) == (False, "not_found")
+
+
+def test_every_verb_is_called_from_the_command_line(desk, capsys):
+    """`tunewright call` lists it with its arguments, and shows its words or its card."""
+    list_verbs(as_json=True, verbs=WITH_TOY)
+    entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [entry["name"] for entry in entries] == [verb.name for verb in WITH_TOY]
+    for as_json in (False, True):
+        call_verb("greet", ["name=Ada"], desk.settings, as_json, WITH_TOY)
+    assert capsys.readouterr().out.split("\n")[0].strip() == "Hello Ada of embedded"

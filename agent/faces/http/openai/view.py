@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agent.desk.cards import StudyCard, TrialCard
-from agent.desk.words import event_sentence, trial_number
+from agent.desk.event_words import event_sentence, trial_number
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import (
     AUTO,

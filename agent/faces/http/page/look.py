@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from agent.desk.cards import Line, PlanCard, StudyCard, TrialCard
+from agent.desk.event_words import event_sentence, trial_number
 from agent.desk.study_cards import changes
-from agent.desk.words import event_sentence, trial_number
 from agent.faces.http.page.reading import clock, count, words
 from agent.report.wording import number
 from agent.request.markup import duration

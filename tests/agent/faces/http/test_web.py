@@ -168,7 +168,8 @@ class Watched:
         return self.page.locator(".point .mark").count()
 
     def fits(self) -> None:
-        """Nothing is wider than the window."""
+        """Nothing is wider than the window, once the styles are there."""
+        self.page.wait_for_load_state()
         script = "() => [document.scrollingElement.scrollWidth, document.documentElement.clientWidth]"
         wide, window = self.page.evaluate(script)
         assert wide <= window, f"{wide} px of content in {window} px at {self.page.url}"
