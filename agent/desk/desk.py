@@ -326,20 +326,13 @@ class Desk:
         """What happened after the event numbered `after`, of `kinds` if any; at most `limit` (1 to 500) at once."""
         if not 1 <= limit <= MAX_EVENTS:
             raise InputError("limit", f"must be between 1 and {MAX_EVENTS}, got {limit}.", "Ask for fewer.")
-        found = self.study(study)
-        over = self.status(found.study_id).over
-        latest = self.store.last_seq(found.study_id)  # before reading: what comes meanwhile is not skipped
-        events = self.store.events(found.study_id, after, limit=limit + 1, kinds=kinds)
-        more = len(events) > limit
-        page = tuple(events[:limit])
+        study_id = self.study(study).study_id
+        over = self.status(study_id).over
+        latest = self.store.last_seq(study_id)  # before reading: what comes meanwhile is not skipped
+        events = self.store.events(study_id, after, limit=limit + 1, kinds=kinds)
+        more, page = len(events) > limit, tuple(events[:limit])
         last = page[-1].seq if page else after
-        return EventPage(
-            study=found.study_id,
-            events=page,
-            after=last if more else max(last, latest),
-            more=more,
-            over=over,
-        )
+        return EventPage(study=study_id, events=page, after=last if more else max(last, latest), more=more, over=over)
 
     def trials(self, study: str | None = None) -> list[TrialCard]:
         """The trials of a study, by number."""
@@ -384,18 +377,18 @@ class Desk:
         )
 
     def _done(self, study: str | None) -> Study:
-        found = self.study(study)
-        if found.state is not StudyState.DONE:
-            why = f" ({found.error})" if found.error else ""
-            card = self.status(found.study_id)
-            again = f" If it fails again, start anew: {found.command}" if found.error and found.command else ""
-            raise InputError(
-                "study",
-                f"study {found.study_id} is {card.state_words}, not done{why}.",
-                f"Resume it: `tunewright resume {found.study_id}`.{again}" if card.over else "Wait for it.",
-                code="not_done",
-            )
-        return found
+        subject = self.study(study)
+        if subject.state is StudyState.DONE:
+            return subject
+        card = self.status(subject.study_id)
+        why = f" ({subject.error})" if subject.error else ""
+        again = f" If it fails again, start anew: {subject.command}" if subject.error and subject.command else ""
+        raise InputError(
+            "study",
+            f"study {subject.study_id} is {card.state_words}, not done{why}.",
+            f"Resume it: `tunewright resume {subject.study_id}`.{again}" if card.over else "Wait for it.",
+            code="not_done",
+        )
 
     def profile_data(self, data: str, task: Task | None = None) -> DataCard:
         """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used.
@@ -432,37 +425,35 @@ class Desk:
 
     def cancel(self, study: str | None = None) -> StudyCard:
         """Stop a study; what is finished stays, and `resume` goes on. Raises InputError for one that is done."""
-        found = self.study(study)
-        if found.state is StudyState.DONE:
-            self.store.dequeue(found.study_id)
-        self.store.request_cancel(found.study_id)
-        self.store.dequeue(found.study_id)
-        return self.status(found.study_id)
+        study_id = self.study(study).study_id
+        self.store.dequeue(study_id)
+        self.store.request_cancel(study_id)
+        return self.status(study_id)
 
     def pause(self, study: str | None = None) -> StudyCard:
         """Stop a study but keep its place in the queue until `resume`."""
-        found = self._unfinished(study)
-        taken_up = any(e.study_id == found.study_id and e.starts > 0 for e in self.store.queue())
+        subject = self._unfinished(study)
+        starting = any(e.study_id == subject.study_id and e.starts > 0 for e in self.store.queue())
         with self.store.tx():
-            self.store.enqueue(found.study_id)
-            self.store.pause(found.study_id)
-        if taken_up or owner_pid(found.directory) is not None:  # one that is just starting finds the request
-            self.store.request_cancel(found.study_id)
-        return self.status(found.study_id)
+            self.store.enqueue(subject.study_id)
+            self.store.pause(subject.study_id)
+        if starting or owner_pid(subject.directory) is not None:  # one that is just starting finds the request
+            self.store.request_cancel(subject.study_id)
+        return self.status(subject.study_id)
 
     def resume(self, study: str | None = None) -> StudyCard:
         """Queue a stopped study again; finished trials are not run again. Returns at once."""
-        found = self._unfinished(study)
-        self.store.withdraw_cancel(found.study_id)
-        self.store.enqueue(found.study_id)
+        study_id = self._unfinished(study).study_id
+        self.store.withdraw_cancel(study_id)
+        self.store.enqueue(study_id)
         ensure_dispatcher(self.settings.home)
-        return self.status(found.study_id)
+        return self.status(study_id)
 
     def _unfinished(self, study: str | None) -> Study:
-        found = self.study(study)
-        if found.state is StudyState.DONE:
-            raise InputError("study", f"study {found.study_id} is done.", "Look at its report, or start a new one.")
-        return found
+        subject = self.study(study)
+        if subject.state is StudyState.DONE:
+            raise InputError("study", f"study {subject.study_id} is done.", "Look at its report, or start a new one.")
+        return subject
 
     def wait(self, study: str | None = None, timeout: float | None = None) -> StudyCard:
         """The study when it is over, or as it stands after `timeout` seconds (`over` says which)."""
@@ -512,16 +503,13 @@ class Desk:
     ) -> Evaluation:
         """Score a finished study's model on labelled data, in a process of its own."""
         options = [*(("--metric", metric) if metric else ()), *(("--max-rows", str(max_rows)) if max_rows else ())]
-        told = in_child(
-            self.settings.home, "evaluate", *options, "--", str(self.adapter_of(study)), data, seconds=3600.0
-        )
-        return Evaluation.model_validate(told)
+        arguments = (*options, "--", str(self.adapter_of(study)), data)
+        return Evaluation.model_validate(in_child(self.settings.home, "evaluate", *arguments, seconds=3600.0))
 
     def export(self, study: str | None = None, out: Path | None = None, merge: bool = False) -> Exported:
         """Copy a finished study's adapter to a new directory, or merge it into the base model there."""
         done = self._done(study)
         target = confined("out", str(out or f"tunewright-{done.study_id}"), self.settings.roots)
         options = ("--out", str(target), *(("--merge",) if merge else ()))
-        return Exported.model_validate(
-            in_child(self.settings.home, "export", *options, "--", done.study_id, seconds=3600.0)
-        )
+        arguments = (*options, "--", done.study_id)
+        return Exported.model_validate(in_child(self.settings.home, "export", *arguments, seconds=3600.0))

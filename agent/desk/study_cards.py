@@ -29,6 +29,7 @@ from agent.study.nouns import (
     TrialState,
     report_directory,
 )
+from agent.study.rows import Row
 from agent.study.store import Store
 from trainers.spec import Config
 
@@ -132,14 +133,9 @@ def _in_queue(study: Study, store: Store, pid: int | None) -> tuple[int | None, 
 
 def _running(trial: Trial, store: Store) -> Running:
     event = store.last_progress(trial.study_id, trial.trial_id)
-    told = event.data if event else {}
-    return Running(
-        trial=trial.number,
-        phase=trial.phase,
-        step=told.get("step", 0),
-        total_steps=told.get("total_steps", 0),
-        loss=told.get("loss"),
-    )
+    progress = event.data if event else {}
+    measured = {name: progress[name] for name in ("step", "total_steps", "loss") if name in progress}
+    return Running(trial=trial.number, phase=trial.phase, **measured)
 
 
 def trial_card(trial: Trial) -> TrialCard:
@@ -168,12 +164,12 @@ def trial_of(store: Store, study: Study, number: int | None) -> Trial:
             raise InputError("trial", f"study {study.study_id} has no complete trial yet.", "Name a trial.")
         return best
     trials = store.trials(study.study_id)
-    found = next((t for t in trials if t.number == number), None)
-    if found is None:
-        last = f"0 to {trials[-1].number}" if trials else "none"
-        rule = f"study {study.study_id} has no trial {number}; there are: {last}."
-        raise InputError("trial", rule, "Name one of them.", code="not_found")
-    return found
+    for trial in trials:
+        if trial.number == number:
+            return trial
+    numbers = f"0 to {trials[-1].number}" if trials else "none"
+    rule = f"study {study.study_id} has no trial {number}; there are: {numbers}."
+    raise InputError("trial", rule, "Name one of them.", code="not_found")
 
 
 def _handed_back(store: Store, study: Study) -> Trial | None:
@@ -189,7 +185,7 @@ def explanation(store: Store, study: Study, number: int | None) -> Explanation:
     """Where a trial's configuration came from and how it turned out."""
     trial = trial_of(store, study, number)
     default = next(iter(store.trials(study.study_id)), trial)
-    call = next((c for c in store.llm_calls(study.study_id) if c["id"] == trial.proposal.llm_call_id), None)
+    call = _call_of(store, trial)
     curve = store.curves(study.study_id).get(trial.trial_id, ())
     proposal = trial.proposal
     return Explanation(
@@ -229,12 +225,15 @@ def outcome_words(trial: Trial) -> str:
 
 def llm_call_card(store: Store, study: Study, number: int) -> LlmCallCard | None:
     """The LLM call behind a trial, whole; None where no LLM proposed it."""
-    wanted = trial_of(store, study, number).proposal.llm_call_id
-    call = next((c for c in store.llm_calls(study.study_id) if c["id"] == wanted), None)
+    call = _call_of(store, trial_of(store, study, number))
     if call is None:
         return None
     fields = {name: call[name] for name in LlmCallCard.model_fields if name != "call"}
     return LlmCallCard.model_validate({"call": call["id"], **fields})
+
+
+def _call_of(store: Store, trial: Trial) -> Row | None:
+    return next((c for c in store.llm_calls(trial.study_id) if c["id"] == trial.proposal.llm_call_id), None)
 
 
 def changes(left: Config, right: Config) -> tuple[Change, ...]:

@@ -62,19 +62,19 @@ class Conversation:
             parse_llm(llm)
         if conversation_id is None:
             conversation_id = desk.store.start_conversation("", llm or desk.settings.llm)
-        elif conversation_id not in {row.conversation_id for row in desk.store.conversations()}:
-            raise InputError(
-                "conversation", f"there is no conversation {conversation_id!r}.", "List them, or start a new one."
-            )
-        self.conversation_id = conversation_id
+        llms = {row.conversation_id: row.llm for row in desk.store.conversations()}
+        if conversation_id not in llms:
+            rule = f"there is no conversation {conversation_id!r}."
+            raise InputError("conversation", rule, "List them, or start a new one.")
+        self.conversation_id, self._first_llm = conversation_id, llms[conversation_id]
         self._llm, self._verbs = llm, tuple(verbs)
-        self._engines: dict[str, Engine] = {}
+        self._engines: dict[str, Engine] = {"embedded": answer_by_rules}
         self._arguments: dict[str, dict[str, Any]] = {}
 
     @property
     def memory(self) -> Memory:
         """What the conversation remembers now."""
-        memory = remembered(self.turns(), self._first_llm())
+        memory = remembered(self.turns(), self._first_llm)
         return memory if self._llm is None else memory.model_copy(update={"llm": self._llm})
 
     @property
@@ -135,10 +135,6 @@ class Conversation:
         exchange.permits = lambda action, study: True
         result = yield from use(exchange, tool, **arguments)
         yield Said(text=reply_to(result.card))
-
-    def _first_llm(self) -> str:
-        rows = self.desk.store.conversations()
-        return next(row.llm for row in rows if row.conversation_id == self.conversation_id)
 
     def _waiting(self, plan_hash: str) -> str:
         waiting = self.memory.waiting
@@ -228,8 +224,4 @@ class Conversation:
 
     def _engine(self, llm: str) -> Engine:
         """Who answers: rules for `embedded`, else a LangChain agent, which is opened once."""
-        if llm == "embedded":
-            return answer_by_rules
-        if llm not in self._engines:
-            self._engines[llm] = LlmEngine()
-        return self._engines[llm]
+        return self._engines.setdefault(llm, LlmEngine())
