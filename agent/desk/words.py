@@ -53,10 +53,10 @@ def words_of(card: BaseModel) -> str:
 @words_of.register
 def problem_text(card: Problem) -> str:
     """Why something cannot be done, and the next step."""
-    named = card.param and card.param not in ("request", "study", "trial")
+    param = f"{card.param}: " if card.param and card.param not in ("request", "study", "trial") else ""
     stop = "" if card.message.rstrip().endswith((".", "?", "!")) else "."
-    parts = [f"{card.param}: " if named else "", card.message, stop, f" {card.hint}" if card.hint else ""]
-    return escaped("".join(parts), 600)
+    hint = f" {card.hint}" if card.hint else ""
+    return escaped(f"{param}{card.message}{stop}{hint}", 600)
 
 
 @words_of.register
@@ -117,8 +117,8 @@ def plan_summary(card: PlanCard) -> str:
 
 
 def _question(field: str, question: str, suggestion: str | None) -> str:
-    asked = f"{escaped(question, 400)} ({escaped(field)})"
-    return f"{asked} Suggestion: {escaped(quoted(suggestion, 100))}; say yes to take it." if suggestion else asked
+    words = f"{escaped(question, 400)} ({escaped(field)})"
+    return f"{words} Suggestion: {escaped(quoted(suggestion, 100))}; say yes to take it." if suggestion else words
 
 
 def _change(line: Line) -> str:
@@ -419,5 +419,5 @@ def _bullets(parts: Iterable[str]) -> str:
 
 def _rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table, or nothing where it has no row."""
-    found = [tuple(row) for row in rows]
-    return table(header, found) if found else ""
+    cells = [tuple(row) for row in rows]
+    return table(header, cells) if cells else ""

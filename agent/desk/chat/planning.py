@@ -175,20 +175,20 @@ def _before(exchange: Exchange) -> Plan | None:
     return exchange.desk.study(memory.study).plan if memory.study else None
 
 
-def attributed(draft: Draft, previous: Draft | None, said: tuple[str, ...]) -> Draft:
+def attributed(draft: Draft, previous: Draft | None, utterances: tuple[str, ...]) -> Draft:
     """`draft` with only the person's own words as quotes.
 
     An LLM words the request it passes on. What it put in by itself is not the person's: such a value becomes an
     inferred one, which the plan shows as the LLM's.
     """
-    known = {(q.field, q.quote) for q in previous.quotes} if previous is not None else set()
-    spoken = _plain(" ".join(said))
-    foreign = [q for q in draft.quotes if (q.field, q.quote) not in known and _plain(q.quote) not in spoken]
+    earlier = {(q.field, q.quote) for q in previous.quotes} if previous is not None else set()
+    speech = _plain(" ".join(utterances))
+    foreign = [q for q in draft.quotes if (q.field, q.quote) not in earlier and _plain(q.quote) not in speech]
     if not foreign:
         return draft
     reasons = {q.field: f"put forward in the chat by the LLM: {short(q.quote, 80)!r}" for q in foreign}
-    kept = tuple(q for q in draft.quotes if q not in foreign)
-    return draft.model_copy(update={"quotes": kept, "inferred": {**draft.inferred, **reasons}})
+    quotes = tuple(q for q in draft.quotes if q not in foreign)
+    return draft.model_copy(update={"quotes": quotes, "inferred": {**draft.inferred, **reasons}})
 
 
 def _plain(text: str) -> str:

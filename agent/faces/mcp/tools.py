@@ -1,9 +1,9 @@
 """Each verb as a tool: its card for programs with what the study has spent, the same in words for a model to read."""
 
-import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -47,31 +47,28 @@ def as_function(verb: Verb) -> Callable[..., Any]:
             require_yes(arguments.pop("approval"))
         return await _called(ctx, verb, reply, arguments)
 
-    parameters = {"ctx": (Ctx, inspect.Parameter.empty), **_parameters(verb)}
+    parameters = [_parameter("ctx", Ctx), *_parameters(verb)]
     if verb.name == "start_study":
-        parameters["approval"] = (Approval, inspect.Parameter.empty)
+        parameters.append(_parameter("approval", Approval))
     returns = Annotated[CallToolResult, reply]
     call.__name__ = verb.name
-    call.__annotations__ = {name: annotation for name, (annotation, _) in parameters.items()} | {"return": returns}
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in parameters.items()
-        ],
-        return_annotation=returns,
-    )
+    call.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
+    call.__signature__ = Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
     return call
 
 
-def _parameters(verb: Verb) -> dict[str, tuple[Any, Any]]:
-    """Name to annotation and default. Who changes a study must name it: the latest may be somebody else's."""
-    parameters: dict[str, tuple[Any, Any]] = {}
+def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _parameters(verb: Verb) -> Iterator[Parameter]:
+    """One an argument. Who changes a study must name it: the latest may be somebody else's."""
     for name, field in verb.arguments.model_fields.items():
-        default = inspect.Parameter.empty if field.is_required() else field.default
-        parameters[name] = (Annotated[field.annotation, field], default)
-    if verb.about_a_study and verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
-        parameters["study"] = (Annotated[StudyId, Field(description="its id, such as 3")], inspect.Parameter.empty)
-    return parameters
+        if name == "study" and verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
+            yield _parameter(name, Annotated[StudyId, Field(description="its id, such as 3")])
+        else:
+            default = Parameter.empty if field.is_required() else field.default
+            yield _parameter(name, Annotated[field.annotation, field], default)
 
 
 def reply_of(verb: Verb) -> type[BaseModel]:
