@@ -4,6 +4,7 @@ from pydantic import Field
 
 from agent.errors import InputError, TunewrightError
 from agent.report.model import Result
+from agent.request.draft import Question
 from agent.study.nouns import Phase, StudyEvent, StudyState, TrialState
 from tools.data.data_profile import DataProfile
 from tools.generate import Answer
@@ -16,14 +17,6 @@ class Line(Closed):
     name: str
     value: str
     origin: str = ""
-
-
-class OpenQuestion(Closed):
-    """Something only the user can decide."""
-
-    field: str
-    question: str
-    suggestion: str | None = None
 
 
 class Problem(Closed):
@@ -64,7 +57,7 @@ class PlanCard(Closed):
     llm_tokens: int | None = Field(None, description="at most, for the planner LLM")
     llm_usd: float | None = None
     device: str = "cpu"
-    questions: tuple[OpenQuestion, ...] = ()
+    questions: tuple[Question, ...] = ()
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
     not_obeyed: tuple[str, ...] = Field((), description="parts of the request that were not understood or not obeyed")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
+from agent.desk.cards import Line, PlanCard, Problem
 from agent.request.plan import Plan
 from agent.request.plan_rows import data_rows, searched_rows, understood_rows
 from agent.study.nouns import Study
@@ -32,9 +32,7 @@ def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
         llm_tokens=estimate.llm_tokens or None,
         llm_usd=estimate.llm_usd,
         device=plan.device,
-        questions=tuple(
-            OpenQuestion(field=q.field, question=q.question, suggestion=q.suggestion) for q in plan.questions
-        ),
+        questions=plan.questions,
         problem=_problem(plan),
         notes=plan.notes,
         not_obeyed=plan.ignored,

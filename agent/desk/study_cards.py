@@ -12,7 +12,7 @@ from agent.desk.cards import (
     TrialCard,
 )
 from agent.errors import InputError
-from agent.report.model import Report, Side
+from agent.report.model import Report
 from agent.report.write import read_report, result_of_study
 from agent.request.markup import scalar
 from agent.run.rungs import curve_digest, run_length
@@ -275,7 +275,7 @@ def comparison(store: Store, study: Study, left: int | None, right: int | None) 
     names = (f"trial {ours.number}", f"trial {theirs.number}" if theirs.number else "the default")
     scores = [(store.history(study.study_id).mean_score(t.config), t.score) for t in (ours, theirs)]
     first, second = (mean if mean is not None else single for mean, single in scores)
-    difference = None if first is None or second is None else first - second
+    difference = _difference(first, second)
     return Comparison(
         study=study.study_id,
         metric=study.spec.objective.metric,
@@ -313,7 +313,7 @@ def _tested(study: Study, report: Report) -> Comparison:
         right_name="the default",
         left=report.best.test_score,
         right=report.default.test_score,
-        difference=_minus(report.best, report.default),
+        difference=_difference(report.best.test_score, report.default.test_score),
         basis=f"test rows nobody had seen, {len(report.best.test_scores)} seeds each",
         ci95=gain.ci95 if gain else None,
         p_value=gain.p_value if gain else None,
@@ -322,7 +322,5 @@ def _tested(study: Study, report: Report) -> Comparison:
     )
 
 
-def _minus(left: Side, right: Side) -> float | None:
-    if left.test_score is None or right.test_score is None:
-        return None
-    return left.test_score - right.test_score
+def _difference(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left - right

@@ -8,7 +8,7 @@ remembers, whom a face asks for approval and how a result is shown are the faces
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import wraps
+from functools import cache, wraps
 from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -408,22 +408,27 @@ def export_study(
     return desk.export(study, Path(out) if out else None, merge)
 
 
-def verb_of(function: Callable[..., BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
-    """The verb that a function is: by its name, by its parameters after the desk, and by the card it gives."""
+@cache
+def arguments_of(function: Callable[..., BaseModel]) -> type[Closed]:
+    """The model of a function's parameters after the first, with their annotations and defaults."""
     hints, (_, *parameters) = get_type_hints(function, include_extras=True), signature(function).parameters.values()
     fields: dict[str, Any] = {
         p.name: (hints[p.name], ... if p.default is Parameter.empty else p.default) for p in parameters
     }
     name = function.__name__
-    arguments = create_model(
-        name.title().replace("_", ""), __base__=Closed, __doc__=f"Arguments of `{name}`.", **fields
-    )
+    title = name.title().replace("_", "")
+    return create_model(title, __base__=Closed, __doc__=f"Arguments of `{name}`.", **fields)
+
+
+def verb_of(function: Callable[..., BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
+    """The verb that a function is: by its name, by its parameters after the desk, and by the card it gives."""
 
     @wraps(function)
     def run(desk: Desk, form: Closed) -> BaseModel:
         return function(desk, **dict(form))
 
-    return Verb(name, title, arguments, hints["return"], effect, run, doing)
+    card = get_type_hints(function)["return"]
+    return Verb(function.__name__, title, arguments_of(function), card, effect, run, doing)
 
 
 VERBS = (

@@ -89,7 +89,7 @@ class ChatAgent:
 
     def _reply(self) -> Any:
         """One reply of the model, streamed and paid for."""
-        text = "\n\n".join(_transcript(message) for message in self._messages)
+        text = "\n\n".join(f"[{message.type}]\n{_reply_text(message)}" for message in self._messages)
         more = sum(len(json.dumps(tool)) for tool in self._tools)
         ticket = self._ledger.begin([self._prompt], text, self._opened.max_reply_tokens, more)
         self._put(Token(""))  # raises where nobody listens any more
@@ -160,11 +160,6 @@ def _repaired(reply: Any) -> Any:
         )
     reply.invalid_tool_calls.clear()
     return reply
-
-
-def _transcript(message: Any) -> str:
-    """A message as it is kept: its role, its text, its tool calls."""
-    return f"[{message.type}]\n{_reply_text(message)}"
 
 
 def _reply_text(message: Any) -> str:

@@ -6,17 +6,16 @@ LLM put in is marked as the LLM's, and `start_study` starts nothing.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from agent.desk.cards import PlanCard
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ApprovalAsked
 from agent.desk.chat.wishes import names_a_job
 from agent.desk.planning import SHORTEST_PREFIX
-from agent.desk.tools import Answers, PlanHash, Request, Words
+from agent.desk.tools import Answers, PlanHash, Request, Words, says
 from agent.desk.words import HASH_SHOWN, words_of
 from agent.errors import InputError
 from agent.request.answer import answered
@@ -27,30 +26,8 @@ from agent.request.plan import Plan
 from agent.request.read import read_request
 from trainers.spec import Closed, Intent
 
+ChangeInWords = Annotated[Words, says('the change in the person\'s own words, such as "use rank 32 instead"')]
 JOBS = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
-
-
-class PlanRequest(Closed):
-    """Arguments of `plan_study`: what else may be asked for is in the words."""
-
-    request: Request
-    answers: Answers = None
-
-
-class StartPlan(Closed):
-    """Arguments of `start_study`."""
-
-    plan_hash: PlanHash
-
-
-class ChangePlan(Closed):
-    """Arguments of `edit_plan`: in a conversation there is one plan to change."""
-
-    text: Words = Field(description='the change in the person\'s own words, such as "use rank 32 instead"')
-
-
-class CurrentPlan(Closed):
-    """Arguments of `show_plan`: in a conversation there is one plan to show."""
 
 
 class Asked(Closed):
@@ -65,39 +42,31 @@ def _(card: Asked) -> str:
     return f"Plan `{card.plan_hash}` waits for your yes, no or change."
 
 
-@dataclass(frozen=True)
-class Override:
-    """What a verb is in a conversation; its docstring is what the LLM reads."""
-
-    arguments: type[Closed]
-    run: Callable[[Exchange, Any], BaseModel]
-
-
-def plan_study(exchange: Exchange, form: PlanRequest) -> PlanCard:
+def plan_study(exchange: Exchange, request: Request, answers: Answers = None) -> PlanCard:
     """Plan a fine-tuning study from the person's own words, letter by letter. Spends nothing and starts nothing.
 
     To answer an open question of the current plan, give the answer in `answers` by the question's field, and the
     person's words as `request`.
     """
     draft = exchange.memory.draft
-    if form.answers and draft is not None:
+    if answers and draft is not None:
         changed = draft
-        for field, reply in form.answers.items():
+        for field, reply in answers.items():
             changed = answered(changed, field, reply.strip())
-        return _planned(exchange, "; ".join(form.answers.values()), changed, (), draft)
-    if _stands(exchange)[0] is not None and not names_a_job(read_request(form.request)):
-        return edit_plan(exchange, ChangePlan(text=form.request))
-    return _planned(exchange, form.request, *exchange.desk.read(form.request, None, exchange.memory.llm), None)
+        return _planned(exchange, "; ".join(answers.values()), changed, (), draft)
+    if _stands(exchange)[0] is not None and not names_a_job(read_request(request)):
+        return edit_plan(exchange, request)
+    return _planned(exchange, request, *exchange.desk.read(request, None, exchange.memory.llm), None)
 
 
-def edit_plan(exchange: Exchange, form: ChangePlan) -> PlanCard:
+def edit_plan(exchange: Exchange, text: ChangeInWords) -> PlanCard:
     """Change the current plan, or the one of the study that the conversation is about, in the person's own words.
 
     Spends nothing and starts nothing.
     """
     previous = _stands(exchange)[0]
-    draft, calls = exchange.desk.read(form.text, previous, exchange.memory.llm)
-    return _planned(exchange, form.text, draft, calls, previous)
+    draft, calls = exchange.desk.read(text, previous, exchange.memory.llm)
+    return _planned(exchange, text, draft, calls, previous)
 
 
 def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...], previous: Draft | None) -> PlanCard:
@@ -122,14 +91,14 @@ def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...
     return planned.card
 
 
-def show_plan(exchange: Exchange, form: CurrentPlan) -> PlanCard:
+def show_plan(exchange: Exchange) -> PlanCard:
     """The current plan of this conversation, ready or not."""
     if exchange.memory.plan is None:
         raise InputError("plan", "there is no plan yet.", 'Say what to do, such as "classify tickets.csv".')
     return exchange.memory.plan
 
 
-def start_study(exchange: Exchange, form: StartPlan) -> Asked:
+def start_study(exchange: Exchange, plan_hash: PlanHash) -> Asked:
     """Put the current plan up for the person's approval. It only asks: nothing starts before the person has said yes,
     and your turn ends with the call. Takes the hash that plan_study told.
     """
@@ -138,21 +107,16 @@ def start_study(exchange: Exchange, form: StartPlan) -> Asked:
         raise InputError(
             "plan_hash", "there is no plan that is ready to start.", "Plan it first, and settle what is open."
         )
-    prefix = form.plan_hash.removeprefix("sha256:").lower()
+    prefix = plan_hash.removeprefix("sha256:").lower()
     if len(prefix) < SHORTEST_PREFIX or not plan.plan_hash.startswith(prefix):
-        rule = f"{short(form.plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
+        rule = f"{short(plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
         raise InputError("plan_hash", rule, "Show the current plan to the person first.", code="unknown_plan")
     exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
     exchange.asked = ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
     return Asked(plan_hash=plan.plan_hash[:HASH_SHOWN])
 
 
-PLANNING = {
-    "plan_study": Override(PlanRequest, plan_study),
-    "edit_plan": Override(ChangePlan, edit_plan),
-    "show_plan": Override(CurrentPlan, show_plan),
-    "start_study": Override(StartPlan, start_study),
-}
+PLANNING: tuple[Callable[..., BaseModel], ...] = (plan_study, edit_plan, show_plan, start_study)
 
 
 def _stands(exchange: Exchange) -> tuple[Draft | None, str]:

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from agent.desk.cards import BudgetStanding, Problem
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import Happening, ToolDone, ToolStarted
-from agent.desk.chat.planning import PLANNING, Override
+from agent.desk.chat.planning import PLANNING
 from agent.desk.chat.results import ToolResult, result_of
-from agent.desk.tools import Effect, Study, Verb, verb
+from agent.desk.tools import Effect, Study, Verb, arguments_of, verb
 from agent.desk.tools import study_budget as budget_of_study
 from agent.desk.words import words_of
 from agent.errors import InputError, TunewrightError
@@ -23,12 +23,6 @@ from trainers.spec import Closed
 MAX_CHAT_TOKENS = 400_000
 """Prompt and reply tokens of one conversation's own LLM calls, all turns together."""
 LOOKS = (Effect.LOOKS, Effect.LOOKS_OUTSIDE)
-
-
-class OfStudy(Closed):
-    """Arguments of `study_budget`."""
-
-    study: Study = None
 
 
 class Spending(Closed):
@@ -48,21 +42,21 @@ def _(card: Spending) -> str:
     return study + chat
 
 
-def study_budget(exchange: Exchange, form: OfStudy) -> Spending:
+def study_budget(exchange: Exchange, study: Study = None) -> Spending:
     """What a study has spent and may spend: trials, time, LLM tokens and dollars; and this conversation's tokens."""
-    memory = exchange.memory
-    study = None
-    if form.study is not None or exchange.desk.store.studies():
-        study = budget_of_study(exchange.desk, exchange.study(form.study))
+    memory, budget = exchange.memory, None
+    if study is not None or exchange.desk.store.studies():
+        budget = budget_of_study(exchange.desk, exchange.study(study))
     return Spending(
-        study=study,
+        study=budget,
         llm_tokens_used=memory.tokens_used,
         llm_tokens_limit=None if memory.llm == "embedded" else MAX_CHAT_TOKENS,
         llm_usd_used=memory.usd_used,
     )
 
 
-OVERRIDES = PLANNING | {"study_budget": Override(OfStudy, study_budget)}
+OVERRIDES = {function.__name__: function for function in (*PLANNING, study_budget)}
+"""What a verb is in a conversation, by its name; the docstring is what the LLM reads."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ def tools_of(verbs: Sequence[Verb]) -> tuple[Tool, ...]:
 def _tool(called: Verb) -> Tool:
     override = OVERRIDES.get(called.name)
     if override is not None:
-        return Tool(called.name, " ".join((override.run.__doc__ or "").split()), override.arguments)
+        return Tool(called.name, " ".join((override.__doc__ or "").split()), arguments_of(override))
     condition = "" if called.effect in LOOKS else " Works only if the person asked for it."
     return Tool(called.name, called.doc + condition, called.arguments)
 
@@ -126,7 +120,7 @@ def call_tool(exchange: Exchange, name: str, arguments: dict[str, Any]) -> ToolR
 def _card(exchange: Exchange, name: str, arguments: dict[str, Any]) -> BaseModel:
     called, override = verb(name, exchange.verbs), OVERRIDES.get(name)
     if override is not None:
-        return override.run(exchange, called.validated(arguments, override.arguments))
+        return override(exchange, **dict(called.validated(arguments, arguments_of(override))))
     form = called.validated(arguments)
     if called.about_a_study:
         form = form.model_copy(update={"study": exchange.study(form.study)})

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
-from agent.errors import TunewrightError
+from agent.errors import Busy, TunewrightError
 
 PATIENCE_SECONDS = 30.0
 """Clients give a call up after a minute or less; one that gave up earlier can ask again as well."""
@@ -26,13 +26,6 @@ class StillWorking(TunewrightError):
     """The call takes longer than a client waits; the very same call later gets its result."""
 
     code = "still_working"
-    retryable = True
-
-
-class Busy(TunewrightError):
-    """Too much is being worked on at once."""
-
-    code = "busy"
     retryable = True
 
 

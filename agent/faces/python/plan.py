@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from agent.desk.cards import OpenQuestion, PlanCard, Problem
+from agent.desk.cards import PlanCard, Problem
 from agent.desk.desk import Desk, Planned
 from agent.desk.words import HASH_SHOWN, plan_text
 from agent.errors import InputError, NeedsAnswer
@@ -14,7 +14,7 @@ from agent.faces.python.notebook import card_html
 from agent.faces.python.study import StudyHandle
 from agent.report.terminal import TerminalMarkdown
 from agent.request.answer import answered
-from agent.request.draft import Overrides
+from agent.request.draft import Overrides, Question
 from agent.request.markup import duration
 from agent.request.plan import Plan
 from trainers.spec import Intent
@@ -51,7 +51,7 @@ class PlanHandle:
         return self.card.plan_hash
 
     @property
-    def questions(self) -> tuple[OpenQuestion, ...]:
+    def questions(self) -> tuple[Question, ...]:
         """What only you can decide; `answer` each."""
         return self.card.questions
 
