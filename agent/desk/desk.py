@@ -68,6 +68,7 @@ class Planned:
     card: PlanCard
     plan: Plan
     draft: Draft
+    overrides: Overrides
 
 
 class Desk:
@@ -131,29 +132,17 @@ class Desk:
         """
         return self._plan(Job(request, self._with(llm), overrides), answers, edited=bool(answers))
 
-    def edit(
-        self,
-        request: str,
-        previous: Draft,
-        text: str,
-        *,
-        before: Plan | None = None,
-        overrides: Overrides = NO_OVERRIDES,
-        llm: str | None = None,
-    ) -> Planned:
-        """Plan again after an edit in words ("use rank 32 instead"); `request` is what was said before it.
+    def edit(self, previous: Planned | StoredPlan, text: str) -> Planned:
+        """Plan again after an edit in words ("use rank 32 instead").
 
         An override holds unless the edit says something else about the same thing.
         """
-        job = Job(text, self._with(llm), previous=with_flags(previous, overrides), earlier=request)
-        return self._plan(job, before=before)
+        before, draft = previous.plan, with_flags(previous.draft, previous.overrides)
+        return self._plan(Job(text, self._with(before.llm), previous=draft, earlier=before.request), before=before)
 
     def edit_plan(self, plan_hash: str, text: str) -> Planned:
         """`edit` of a plan that was made here, by its hash. Raises InputError for an unknown hash."""
-        stored = self.store.kept_plan(plan_hash)
-        return self.edit(
-            stored.request, stored.draft, text, before=stored.plan, overrides=stored.overrides, llm=stored.llm
-        )
+        return self.edit(self.store.kept_plan(plan_hash), text)
 
     def plan_copy(
         self, study: str, text: str = "", overrides: Overrides = NO_OVERRIDES, llm: str | None = None
@@ -231,7 +220,7 @@ class Desk:
             )
             self.store.keep_plan(stored)
             self._approvals.waits(plan)
-        return Planned(card=plan_card(plan, before), plan=plan, draft=draft)
+        return Planned(plan_card(plan, before), plan, draft, job.flags)
 
     def _with(self, llm: str | None) -> Settings:
         return self.settings if llm is None else self.settings.model_copy(update={"llm": llm})

@@ -14,7 +14,7 @@ from agent.faces.python.notebook import card_html
 from agent.faces.python.study import StudyHandle
 from agent.report.terminal import TerminalMarkdown
 from agent.request.answer import answered
-from agent.request.draft import Overrides, Question
+from agent.request.draft import Question
 from agent.request.markup import duration
 from agent.request.plan import Plan
 from trainers.spec import Intent
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class PlanHandle:
     """One plan; it never changes, an edit or an answer gives another one. Nothing is spent before `start`."""
 
-    def __init__(self, desk: Desk, planned: Planned, overrides: Overrides) -> None:
+    def __init__(self, desk: Desk, planned: Planned) -> None:
         """Use `Tunewright.plan`."""
-        self._desk, self._planned, self._overrides = desk, planned, overrides
+        self._desk, self._planned = desk, planned
 
     @property
     def card(self) -> PlanCard:
@@ -62,19 +62,17 @@ class PlanHandle:
 
     def edit(self, text: str) -> "PlanHandle":
         """The plan after an edit in words: "use rank 32", "make it 20 trials", "on other.csv"."""
-        before, draft = self.plan, self._planned.draft
-        llm = before.llm
-        planned = self._desk.edit(before.request, draft, text, before=before, overrides=self._overrides, llm=llm)
-        return PlanHandle(self._desk, planned, Overrides())
+        return PlanHandle(self._desk, self._desk.edit(self._planned, text))
 
     def answer(self, field: str, value: Any) -> "PlanHandle":
         """The plan with the question about `field` answered. Raises InputError for a value it cannot have."""
         reply = value if isinstance(value, str) else json.dumps(value)
         draft = answered(self._planned.draft, field, reply)
+        overrides = self._planned.overrides
         planned = self._desk.plan_draft(
-            self.plan.request, draft, before=self.plan, overrides=self._overrides, llm=self.plan.llm
+            self.plan.request, draft, before=self.plan, overrides=overrides, llm=self.plan.llm
         )
-        return PlanHandle(self._desk, planned, self._overrides)
+        return PlanHandle(self._desk, planned)
 
     def start(self, key: str | None = None) -> "StudyHandle":
         """Approve this very plan and queue its study; returns at once. See `Tunewright.start`."""
