@@ -106,6 +106,12 @@ def command_of(request: str, flags: Overrides, llm: str) -> str:
     return shlex.join(["tunewright", "run", request, *typed, "--yes"])
 
 
+def is_hash_of(plan_hash: str, prefix: str) -> bool:
+    """Whether `prefix` stands for the plan with this hash: 8 characters of it or more."""
+    start = prefix.removeprefix("sha256:").lower()
+    return len(start) >= SHORTEST_PREFIX and plan_hash.startswith(start)
+
+
 class Approval(Closed):
     """How a plan may be approved: beforehand (`yes`), by its hash, or by asking in a terminal."""
 
@@ -117,11 +123,10 @@ class Approval(Closed):
 def approve(plan: Plan, approval: Approval) -> None:
     """Raises NeedsAnswer unless the plan is approved; an approval by hash must match this very plan."""
     if approval.plan_hash is not None:
-        prefix = approval.plan_hash.removeprefix("sha256:")
-        if len(prefix) < SHORTEST_PREFIX or not plan.plan_hash.startswith(prefix):
+        if not is_hash_of(plan.plan_hash, approval.plan_hash):
             raise NeedsAnswer(
-                f"the approved hash {prefix} is not that of this plan ({plan.plan_hash[:12]}). Something changed: "
-                "look at the plan again."
+                f"the approved hash {approval.plan_hash} is not that of this plan ({plan.plan_hash[:12]}). "
+                "Something changed: look at the plan again."
             )
     elif not approval.yes:
         if not approval.interactive:

@@ -26,7 +26,7 @@ from agent.desk.chat.rules import answer_by_rules
 from agent.desk.chat.toolbox import use
 from agent.desk.chat.wishes import is_no, is_yes, names_the_start
 from agent.desk.desk import Desk
-from agent.desk.planning import SHORTEST_PREFIX
+from agent.desk.planning import is_hash_of
 from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError, require_readable
 from agent.llm.calls import redacted, secrets_of
@@ -138,8 +138,7 @@ class Conversation:
 
     def _waiting(self, plan_hash: str) -> str:
         waiting = self.memory.waiting
-        prefix = plan_hash.removeprefix("sha256:").lower()
-        if waiting is None or len(prefix) < SHORTEST_PREFIX or not waiting.startswith(prefix):
+        if waiting is None or not is_hash_of(waiting, plan_hash):
             state = f"plan {waiting[:12]} waits" if waiting else "no plan waits"
             raise InputError("plan_hash", f"{state} for approval, not {plan_hash!r}.", "Look at the plan again.")
         return waiting

@@ -14,7 +14,7 @@ from agent.desk.cards import PlanCard
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ApprovalAsked
 from agent.desk.chat.wishes import names_a_job
-from agent.desk.planning import SHORTEST_PREFIX
+from agent.desk.planning import is_hash_of
 from agent.desk.tools import Answers, PlanHash, Request, Words, says
 from agent.desk.words import HASH_SHOWN, words_of
 from agent.errors import InputError
@@ -107,8 +107,7 @@ def start_study(exchange: Exchange, plan_hash: PlanHash) -> Asked:
         raise InputError(
             "plan_hash", "there is no plan that is ready to start.", "Plan it first, and settle what is open."
         )
-    prefix = plan_hash.removeprefix("sha256:").lower()
-    if len(prefix) < SHORTEST_PREFIX or not plan.plan_hash.startswith(prefix):
+    if not is_hash_of(plan.plan_hash, plan_hash):
         rule = f"{short(plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
         raise InputError("plan_hash", rule, "Show the current plan to the person first.", code="unknown_plan")
     exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
