@@ -55,12 +55,12 @@ class ChatAgent:
     """
 
     def __init__(
-        self, opened: LangChainModel, exchange: Exchange, ledger: Ledger, prompt: Rendered, messages: Sequence[Any]
+        self, model: LangChainModel, exchange: Exchange, ledger: Ledger, prompt: Rendered, messages: Sequence[Any]
     ) -> None:
         """`prompt`: the system message; `messages`: what follows it, as LangChain takes it, the person's last."""
         from langchain_core.messages import convert_to_messages
 
-        self._opened, self._exchange, self._ledger, self._prompt = opened, exchange, ledger, prompt
+        self._opened, self._exchange, self._ledger, self._prompt = model, exchange, ledger, prompt
         self._messages = convert_to_messages([("system", prompt.text), *messages])
         self._calls = 0
         self._put: Callable[[Raw], None] = lambda raw: None

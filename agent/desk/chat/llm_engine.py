@@ -99,15 +99,15 @@ class LlmEngine:
             yield Said(text=f"{problem.message} {problem.hint}")
 
     def _cap_problem(self, exchange: Exchange) -> Problem:
-        used = f"{exchange.memory.tokens_used:,} of {self._max_tokens:,} LLM tokens"
-        message = f"This conversation has used {used}, which leaves no room for another reply."
+        spending = f"{exchange.memory.tokens_used:,} of {self._max_tokens:,} LLM tokens"
+        message = f"This conversation has used {spending}, which leaves no room for another reply."
         return Problem(code=LlmCapReached.code, message=message, hint=f"A new one starts from nothing. {BY_RULES}")
 
-    def _answered(self, exchange: Exchange, opened: LangChainModel) -> Iterator[Happening]:
+    def _answered(self, exchange: Exchange, model: LangChainModel) -> Iterator[Happening]:
         state, memory = _state(exchange), exchange.memory
         caps = LlmCaps(tokens=self._max_tokens, tokens_used=memory.tokens_used, usd_used=memory.usd_used)
-        ledger = Ledger(opened.name.spelling, caps, opened.price, opened.secrets)
-        agent = ChatAgent(opened, exchange, ledger, render("chat_system", **state), _history(exchange))
+        ledger = Ledger(model.name.spelling, caps, model.price, model.secrets)
+        agent = ChatAgent(model, exchange, ledger, render("chat_system", **state), _history(exchange))
         for _ in range(ATTEMPTS):
             reply = Reply(exchange, state, ledger, self._stall_seconds)
             unknown = yield from reply.relay(agent)
@@ -179,22 +179,22 @@ def asked_for(exchange: Exchange) -> Callable[[str, str | None], bool]:
     """What the person's own words, read by rules, allow in this turn: an action on the study that they mean."""
     wish = wish_of(exchange.text, standing_of(exchange))
     studies = exchange.desk.store.studies()
-    meant = wish.study or exchange.memory.study or (studies[-1].study_id if studies else None)
+    subject = wish.study or exchange.memory.study or (studies[-1].study_id if studies else None)
     spoken = study_in(exchange.text.lower()) if wish.kind is not Kind.GENERATE else None
     if any(study.study_id == spoken for study in studies):  # a model that looks elsewhere does not change it
         exchange.remember(study=spoken)
-    return lambda action, study: action == wish.kind and study == meant
+    return lambda action, study: action == wish.kind and study == subject
 
 
 def _state(exchange: Exchange) -> dict[str, Any]:
     memory = exchange.memory
     plan = memory.plan
-    opened = ""
+    gap = ""
     if plan is not None and plan.plan_hash is None:
-        opened = f"open question {quoted(plan.questions[0].question, 200)}" if plan.questions else "it cannot be done"
+        gap = f"open question {quoted(plan.questions[0].question, 200)}" if plan.questions else "it cannot be done"
     return {
         "plan_hash": plan.plan_hash[:12] if plan is not None and plan.plan_hash else None,
-        "plan_open": opened,
+        "plan_open": gap,
         "waiting": memory.waiting is not None,
         "started": memory.started,
         "study": memory.study,
@@ -231,9 +231,9 @@ def _instead(exchange: Exchange, opening: str = "") -> Iterator[Happening]:
     yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(card) for card in cards)]))
 
 
-def _trouble(error: LlmError | TimeoutError | TunewrightError, opened: LangChainModel) -> Problem:
+def _trouble(error: LlmError | TimeoutError | TunewrightError, model: LangChainModel) -> Problem:
     """What went wrong with the LLM, and what to do."""
-    who, reason = opened.name.spelling, redacted(short(str(error), 400), opened.secrets)
+    who, reason = model.name.spelling, redacted(short(str(error), 400), model.secrets)
     if isinstance(error, TunewrightError):
         return Problem(code=error.code, message=str(error), hint=BY_RULES)
     if isinstance(error, (TimeoutError, TransportError)):

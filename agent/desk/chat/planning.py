@@ -48,12 +48,12 @@ def plan_study(exchange: Exchange, request: Request, answers: Answers = None) ->
     To answer an open question of the current plan, give the answer in `answers` by the question's field, and the
     person's words as `request`.
     """
-    draft = exchange.memory.draft
-    if answers and draft is not None:
-        changed = draft
+    before = exchange.memory.draft
+    if answers and before is not None:
+        draft = before
         for field, reply in answers.items():
-            changed = answered(changed, field, reply.strip())
-        return _planned(exchange, "; ".join(answers.values()), changed, (), draft)
+            draft = answered(draft, field, reply.strip())
+        return _planned(exchange, "; ".join(answers.values()), draft, (), before)
     if _stands(exchange)[0] is not None and not names_a_job(read_request(request)):
         return edit_plan(exchange, request)
     return _planned(exchange, request, *exchange.desk.read(request, None, exchange.memory.llm), None)
