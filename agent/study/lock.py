@@ -44,8 +44,11 @@ def owner_pid(directory: Path) -> int | None:
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        pid = _written_pid(handle)
-        return int(pid) if pid.isdigit() else 0
+        for wait_seconds in (0.0, 0.01, 0.1):  # the holder writes its number a moment after it has the lock
+            time.sleep(wait_seconds)
+            if (pid := _written_pid(handle)).isdigit():
+                return int(pid)
+        return 0
     finally:
         os.close(handle)
     return None
