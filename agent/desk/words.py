@@ -33,13 +33,13 @@ from agent.desk.event_words import event_sentence
 from agent.report.model import Result
 from agent.report.wording import config_line, number, signed, span
 from agent.request.markup import code, duration, escaped, quoted, scalar, table
+from agent.request.plan_rows import HASH_SHOWN
 from agent.study.nouns import Phase, StudyEvent, TrialState
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
 from trainers.spec import Config
 
-HASH_SHOWN = 12
 CLASSES_SHOWN = 12
 NOTES_SHOWN = 6
 

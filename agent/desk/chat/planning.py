@@ -16,13 +16,14 @@ from agent.desk.chat.happenings import ApprovalAsked
 from agent.desk.chat.wishes import names_a_job
 from agent.desk.planning import is_hash_of
 from agent.desk.tools import Answers, PlanHash, Request, Words, says
-from agent.desk.words import HASH_SHOWN, words_of
+from agent.desk.words import words_of
 from agent.errors import InputError
 from agent.request.answer import answered
 from agent.request.copied import copied
 from agent.request.draft import Draft
 from agent.request.markup import short
 from agent.request.plan import Plan
+from agent.request.plan_rows import HASH_SHOWN
 from agent.request.read import read_request
 from trainers.spec import Closed, Intent
 

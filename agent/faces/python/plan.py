@@ -8,7 +8,7 @@ from rich.console import Console
 
 from agent.desk.cards import PlanCard, Problem
 from agent.desk.desk import Desk, Planned
-from agent.desk.words import HASH_SHOWN, plan_text
+from agent.desk.words import plan_text
 from agent.errors import InputError, NeedsAnswer
 from agent.faces.python.notebook import card_html
 from agent.faces.python.study import StudyHandle
@@ -17,6 +17,7 @@ from agent.request.answer import answered
 from agent.request.draft import Question
 from agent.request.markup import duration
 from agent.request.plan import Plan
+from agent.request.plan_rows import HASH_SHOWN
 from trainers.spec import Intent
 
 if TYPE_CHECKING:
