@@ -53,6 +53,13 @@ class StudyFailed(TunewrightError):
     code = "study_failed"
 
 
+class Busy(TunewrightError):
+    """More of a kind was asked for at once than is done at once."""
+
+    code = "busy"
+    retryable = True
+
+
 class StoreConflict(TunewrightError):
     """A write was refused because the row has moved on (another owner, a later attempt)."""
 

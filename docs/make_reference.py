@@ -87,7 +87,7 @@ def states() -> list[str]:
 def answers() -> list[str]:
     """What the verbs answer."""
     found = [m for m in vars(cards).values() if inspect.isclass(m) and issubclass(m, BaseModel)]
-    own = [m for m in found if m.__module__ == cards.__name__]
+    own = [m for m in found if m.__module__ in (cards.__name__, cards.Question.__module__)]
     lines = ["## Answers", "", "The same models in the chat, over HTTP and MCP, and in Python.", "", *model_tables(own)]
     return [*lines, "## report.json", "", *model_tables(_below(Report))]
 

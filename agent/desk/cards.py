@@ -4,7 +4,9 @@ from pydantic import Field
 
 from agent.errors import InputError, TunewrightError
 from agent.report.model import Result
+from agent.request.draft import Question
 from agent.study.nouns import Phase, StudyEvent, StudyState, TrialState
+from tools.data.data_profile import DataProfile
 from tools.generate import Answer
 from trainers.spec import Closed, Config, CurvePoint, Direction, FailureReason, Scalar
 
@@ -15,14 +17,6 @@ class Line(Closed):
     name: str
     value: str
     origin: str = ""
-
-
-class OpenQuestion(Closed):
-    """Something only the user can decide."""
-
-    field: str
-    question: str
-    suggestion: str | None = None
 
 
 class Problem(Closed):
@@ -63,7 +57,7 @@ class PlanCard(Closed):
     llm_tokens: int | None = Field(None, description="at most, for the planner LLM")
     llm_usd: float | None = None
     device: str = "cpu"
-    questions: tuple[OpenQuestion, ...] = ()
+    questions: tuple[Question, ...] = ()
     problem: Problem | None = None
     notes: tuple[str, ...] = ()
     not_obeyed: tuple[str, ...] = Field((), description="parts of the request that were not understood or not obeyed")
@@ -304,8 +298,12 @@ class BudgetStanding(BudgetCard):
     seconds_left_p50: float | None = Field(None, description="expected, from the plan; None when over")
 
 
+CLASSES = 24
+NAME_CHARACTERS = 60
+
+
 class DataCard(Closed):
-    """What a data set is, by counts."""
+    """What a data set is, by counts; of many classes the largest."""
 
     data: str
     task: str
@@ -323,12 +321,36 @@ class DataCard(Closed):
     tokens_p99: int
     tokens_max: int
     notes: tuple[str, ...] = ()
-
-
-class DataSummary(DataCard):
-    """What a data set is, by counts; of many classes the largest."""
-
     n_classes: int
+
+    @classmethod
+    def of(cls, data: str, profile: DataProfile) -> "DataCard":
+        """The profile of `data`; long names cut short."""
+        source, splits, lengths = profile.sources[0], profile.splits, profile.lengths
+        largest = sorted(profile.label_counts.items(), key=lambda item: -item[1])[:CLASSES]
+        return cls(
+            data=data,
+            task=profile.task,
+            rows=source.n_rows,
+            format=source.format,
+            sha256=source.sha256,
+            columns=tuple(name[:NAME_CHARACTERS] for name in source.columns[:CLASSES]),
+            used_columns=tuple(
+                Line(name=role, value=column, origin=profile.column_evidence.get(role, ""))
+                for role, column in profile.columns
+                if column is not None
+            ),
+            classes={name[:NAME_CHARACTERS]: rows for name, rows in largest},
+            train=splits.train,
+            validation=splits.validation,
+            test=splits.test,
+            duplicates_removed=profile.duplicates.removed_from_train,
+            tokens_p50=lengths.p50,
+            tokens_p99=lengths.p99,
+            tokens_max=lengths.max,
+            notes=profile.notes,
+            n_classes=len(profile.label_counts),
+        )
 
 
 class TrialCard(Closed):

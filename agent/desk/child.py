@@ -24,12 +24,12 @@ def in_child(home: Path, verb: str, *arguments: str, seconds: float = 300.0) -> 
     except subprocess.TimeoutExpired as error:
         raise TunewrightError(f"{verb} took longer than {seconds:g} s and was stopped.") from error
     try:
-        told = json.loads(done.stdout.strip().splitlines()[-1])
+        reply = json.loads(done.stdout.strip().splitlines()[-1])
     except (IndexError, ValueError) as error:
-        words = done.stderr.strip().splitlines()
-        raise TunewrightError(f"{verb} failed: {words[-1] if words else 'no output'}") from error
-    if isinstance(told, dict) and (problem := told.get("error")):
+        lines = done.stderr.strip().splitlines()
+        raise TunewrightError(f"{verb} failed: {lines[-1] if lines else 'no output'}") from error
+    if isinstance(reply, dict) and (problem := reply.get("error")):
         if problem.get("param"):
             raise InputError(problem["param"], problem["message"], problem.get("hint") or "", problem["code"])
         raise TunewrightError(problem["message"])
-    return told
+    return reply

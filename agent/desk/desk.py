@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from agent.desk import study_cards
@@ -20,7 +19,6 @@ from agent.desk.cards import (
     DataCard,
     EventPage,
     Explanation,
-    Line,
     LlmCallCard,
     PlanCard,
     ReportCard,
@@ -29,7 +27,7 @@ from agent.desk.cards import (
 )
 from agent.desk.child import in_child
 from agent.desk.dispatch import ensure_dispatcher
-from agent.desk.planning import Job, command_of, create_study
+from agent.desk.planning import Job, command_of
 from agent.desk.plans import plan_card
 from agent.errors import InputError, NeedsAnswer, StoreConflict
 from agent.llm import traces
@@ -41,7 +39,7 @@ from agent.request.answer import answered, with_flags
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides
 from agent.request.plan import Plan
 from agent.request.resolve import Resolved, resolve
-from agent.run.carry_out import open_study_planner
+from agent.run.carry_out import open_study_planner, prepared_data, take_data
 from agent.settings import Settings
 from agent.study.desk_rows import StoredPlan, Submission
 from agent.study.lock import owner_pid
@@ -49,6 +47,8 @@ from agent.study.nouns import EventKind, Study, StudyEvent, StudyState, report_d
 from agent.study.rows import now
 from agent.study.store import Store
 from tools.data.columns import Undecided
+from tools.data.data_profile import DataProfile
+from tools.data.prepare_data import prepare
 from tools.data.profile_data import profile
 from tools.evaluate import Evaluation
 from tools.export import Exported
@@ -67,6 +67,7 @@ class Planned:
     card: PlanCard
     plan: Plan
     draft: Draft
+    overrides: Overrides
 
 
 class Desk:
@@ -95,9 +96,7 @@ class Desk:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # -- plans -------------------------------------------------------------------------------------------------
@@ -107,55 +106,40 @@ class Desk:
 
         Also the ids of the LLM calls it took. Raises InputError and PlannerFailed.
         """
-        job = Job(text, self._with(llm), NO_OVERRIDES)
+        return self._read(Job(text, self._with(llm), previous=previous))
+
+    def _read(self, job: Job) -> tuple[Draft, tuple[int, ...]]:
         try:
-            draft = job.read(None if previous is None else text, previous)
+            draft = job.read()
         finally:
             calls = tuple(self.store.log_llm_call(call) for call in job.calls)
         return draft, calls
 
-    def plan(self, request: str, overrides: Overrides = NO_OVERRIDES, llm: str | None = None) -> Planned:
-        """Plan a request from nothing. Changes nothing but caches; a ready plan is kept for its approval."""
-        with self._planning:
-            draft, calls = self.read(request, llm=llm)
-            return self._planned(request, draft, overrides, llm, calls)
-
-    def edit(
+    def plan(
         self,
         request: str,
-        previous: Draft,
-        text: str,
-        *,
-        before: Plan | None = None,
         overrides: Overrides = NO_OVERRIDES,
         llm: str | None = None,
+        answers: Mapping[str, str] | None = None,
     ) -> Planned:
-        """Plan again after an edit in words ("use rank 32 instead"); `request` is what was said before it.
+        """Plan a request from nothing. Changes nothing but caches; a ready plan is kept for its approval.
+
+        `answers`: to its open questions, by the field each is about. Raises InputError for one that the field cannot
+        have.
+        """
+        return self._plan(Job(request, self._with(llm), overrides), answers, edited=bool(answers))
+
+    def edit(self, previous: Planned | StoredPlan, text: str) -> Planned:
+        """Plan again after an edit in words ("use rank 32 instead").
 
         An override holds unless the edit says something else about the same thing.
         """
-        with self._planning:
-            draft, calls = self.read(text, with_flags(previous, overrides), llm)
-            joined = f"{request.rstrip()}; {text.strip()}"
-            return self._planned(joined, draft, NO_OVERRIDES, llm, calls, before=before, edited=True)
+        before, draft = previous.plan, with_flags(previous.draft, previous.overrides)
+        return self._plan(Job(text, self._with(before.llm), previous=draft, earlier=before.request), before=before)
 
     def edit_plan(self, plan_hash: str, text: str) -> Planned:
         """`edit` of a plan that was made here, by its hash. Raises InputError for an unknown hash."""
-        kept = self.store.kept_plan(plan_hash)
-        return self.edit(kept.request, kept.draft, text, before=kept.plan, overrides=kept.overrides, llm=kept.llm)
-
-    def answer(
-        self, request: str, answers: Mapping[str, str], overrides: Overrides = NO_OVERRIDES, llm: str | None = None
-    ) -> Planned:
-        """Plan a request whose open questions are answered, by the field each is about.
-
-        Raises InputError for an answer that the field cannot have.
-        """
-        with self._planning:
-            draft, calls = self.read(request, llm=llm)
-            for field, reply in answers.items():
-                draft = answered(draft, field, reply)
-            return self._planned(request, draft, overrides, llm, calls, edited=True)
+        return self.edit(self.store.kept_plan(plan_hash), text)
 
     def plan_copy(
         self, study: str, text: str = "", overrides: Overrides = NO_OVERRIDES, llm: str | None = None
@@ -166,15 +150,17 @@ class Desk:
         The planner is the study's unless `llm` names one.
         """
         source = self.study(study)
-        settings = self._with(llm or source.plan.llm)
+        job = Job(text, self._with(llm or source.plan.llm), overrides, copies=source)
+        return self._plan(job, before=source.plan)
+
+    def _plan(
+        self, job: Job, answers: Mapping[str, str] | None = None, before: Plan | None = None, edited: bool = True
+    ) -> Planned:
         with self._planning:
-            job = Job(text, settings, overrides, copies=source)
-            try:
-                draft = job.read()
-            finally:
-                calls = tuple(self.store.log_llm_call(call) for call in job.calls)
-            plan = job.plan(draft).plan
-            return self.keep(plan, draft, overrides, settings.llm, calls, before=source.plan, edited=True)
+            draft, calls = self._read(job)
+            for field, reply in (answers or {}).items():
+                draft = answered(draft, field, reply)
+            return self.keep(job, draft, job.plan(draft).plan, calls, before=before, edited=edited)
 
     def plan_draft(
         self,
@@ -193,56 +179,45 @@ class Desk:
         `calls`: the LLM calls that it took; `edited`: the words of `request` alone do not give it;
         `learning_rate_multiplier`: fixes the learning rate at so many times the default of its task and model.
         """
+        job = Job(request, self._with(llm), overrides)
         with self._planning:
             if learning_rate_multiplier is not None:
-                space = resolve(request, draft, self._with(llm), overrides).plan.space
+                space = job.plan(draft).plan.space
                 if space is not None:  # else something is open, and the plan says what
                     rate = f"{float(space.default()['learning_rate']) * learning_rate_multiplier:.6g}"
                     quote = f"learning_rate_multiplier {learning_rate_multiplier:g}"
                     draft = answered(draft, "search.learning_rate", rate, quote)
-            return self._planned(request, draft, overrides, llm, calls, before=before, edited=edited)
-
-    def _planned(
-        self,
-        request: str,
-        draft: Draft,
-        overrides: Overrides,
-        llm: str | None,
-        calls: tuple[int, ...],
-        before: Plan | None = None,
-        edited: bool = False,
-    ) -> Planned:
-        settings = self._with(llm)
-        plan = resolve(request, draft, settings, overrides).plan
-        return self.keep(plan, draft, overrides, settings.llm, calls, before=before, edited=edited)
+            return self.keep(job, draft, job.plan(draft).plan, calls, before=before, edited=edited)
 
     def keep(
         self,
-        plan: Plan,
+        job: Job,
         draft: Draft,
-        overrides: Overrides,
-        llm: str,
+        plan: Plan,
         calls: tuple[int, ...] = (),
         *,
         before: Plan | None = None,
         edited: bool = False,
     ) -> Planned:
-        """Keep a plan, if it is ready, for its approval. `edited`: its words alone do not give its draft."""
+        """Keep a plan, if it is ready, for its approval.
+
+        `before`: the plan that it is an edit of; `edited`: its words alone do not give its draft.
+        """
         if plan.ready:
-            kept = StoredPlan(
+            stored = StoredPlan(
                 plan_hash=plan.plan_hash,
                 at=now(),
                 request=plan.request,
-                llm=llm,
+                llm=job.settings.llm,
                 draft=draft,
-                overrides=overrides,
+                overrides=job.flags,
                 plan=plan,
                 llm_call_ids=calls,
                 edited=edited,
             )
-            self.store.keep_plan(kept)
+            self.store.keep_plan(stored)
             self._approvals.waits(plan)
-        return Planned(card=plan_card(plan, before), plan=plan, draft=draft)
+        return Planned(plan_card(plan, before), plan, draft, job.flags)
 
     def _with(self, llm: str | None) -> Settings:
         return self.settings if llm is None else self.settings.model_copy(update={"llm": llm})
@@ -263,46 +238,47 @@ class Desk:
         ask twice: the same key gives the same study. Raises
         InputError for an unknown hash, StoreConflict for a key that stands for another plan.
         """
-        kept = self.store.kept_plan(plan_hash)
-        if (found := self._already(key, kept.plan_hash)) is not None:
-            return self.status(found.study_id)
-        settings = self._with(kept.llm)
+        stored = self.store.kept_plan(plan_hash)
+        if (earlier := self._submitted(key, stored.plan_hash)) is not None:
+            return self.status(earlier.study_id)
+        settings = self._with(stored.llm)
         if resolved is None:
             with self._planning:
-                resolved = resolve(kept.request, kept.draft, settings, kept.overrides)
-        if resolved.plan.plan_hash != kept.plan_hash:
+                resolved = resolve(stored.request, stored.draft, settings, stored.overrides)
+        if resolved.plan.plan_hash != stored.plan_hash or resolved.profiled is None:
             raise NeedsAnswer(
-                f"plan {kept.plan_hash[:12]} cannot be carried out any more: data, model or machine have changed since "
-                "it was made. Plan again and look at what differs."
+                f"plan {stored.plan_hash[:12]} cannot be carried out any more: data, model or machine have changed "
+                "since it was made. Plan again and look at what differs."
             )
         open_study_planner(resolved.plan)  # a missing key or price is told before there is a study
         require_watchers(settings)
-        self._approvals.started(kept.plan_hash)
+        self._approvals.started(stored.plan_hash)
+        prepare(resolved.profiled, prepared_data(resolved.plan, settings))
         command = "tunewright run --from-study {study} --yes"
-        if not kept.edited:
-            command = command_of(kept.request, kept.overrides, kept.llm)
-
-        def also(study_id: str) -> None:
-            self.store.give_llm_calls(study_id, kept.llm_call_ids)
-            self.store.record_submission(study_id, face or self.face, kept.plan_hash, key, job)
-            self.store.enqueue(study_id)
-
+        if not stored.edited:
+            command = command_of(stored.request, stored.overrides, stored.llm)
         try:
-            study_id = create_study(resolved, settings, self.store, command, also)
+            with self.store.tx():
+                study = self.store.create_study(resolved.plan, command=command)
+                self.store.give_llm_calls(study.study_id, stored.llm_call_ids)
+                self.store.record_submission(study.study_id, face or self.face, stored.plan_hash, key, job)
+                self.store.enqueue(study.study_id)
         except StoreConflict:
-            if (found := self._already(key, kept.plan_hash)) is None:
+            if (earlier := self._submitted(key, stored.plan_hash)) is None:
                 raise
-            study_id = found.study_id  # the same key came twice at once
+            return self.status(earlier.study_id)  # the same key came twice at once
+        take_data(study, settings)
         ensure_dispatcher(self.settings.home)
-        return self.status(study_id)
+        return self.status(study.study_id)
 
-    def _already(self, key: str | None, plan_hash: str) -> Submission | None:
-        found = self.store.submission(key=key) if key is not None else None
-        if found is not None and found.plan_hash != plan_hash:
+    def _submitted(self, key: str | None, plan_hash: str) -> Submission | None:
+        """What was started with `key` before. Raises StoreConflict where that is another plan."""
+        earlier = self.store.submission(key=key) if key is not None else None
+        if earlier is not None and earlier.plan_hash != plan_hash:
             raise StoreConflict(
-                f"the idempotency key {key!r} stands for study {found.study_id}, another plan. Use a new key."
+                f"the idempotency key {key!r} stands for study {earlier.study_id}, another plan. Use a new key."
             )
-        return found
+        return earlier
 
     # -- looking -----------------------------------------------------------------------------------------------
 
@@ -336,20 +312,13 @@ class Desk:
         """What happened after the event numbered `after`, of `kinds` if any; at most `limit` (1 to 500) at once."""
         if not 1 <= limit <= MAX_EVENTS:
             raise InputError("limit", f"must be between 1 and {MAX_EVENTS}, got {limit}.", "Ask for fewer.")
-        found = self.study(study)
-        over = self.status(found.study_id).over
-        latest = self.store.last_seq(found.study_id)  # before reading: what comes meanwhile is not skipped
-        events = self.store.events(found.study_id, after, limit=limit + 1, kinds=kinds)
-        more = len(events) > limit
-        page = tuple(events[:limit])
+        study_id = self.study(study).study_id
+        over = self.status(study_id).over
+        latest = self.store.last_seq(study_id)  # before reading: what comes meanwhile is not skipped
+        events = self.store.events(study_id, after, limit=limit + 1, kinds=kinds)
+        more, page = len(events) > limit, tuple(events[:limit])
         last = page[-1].seq if page else after
-        return EventPage(
-            study=found.study_id,
-            events=page,
-            after=last if more else max(last, latest),
-            more=more,
-            over=over,
-        )
+        return EventPage(study=study_id, events=page, after=last if more else max(last, latest), more=more, over=over)
 
     def trials(self, study: str | None = None) -> list[TrialCard]:
         """The trials of a study, by number."""
@@ -394,24 +363,37 @@ class Desk:
         )
 
     def _done(self, study: str | None) -> Study:
-        found = self.study(study)
-        if found.state is not StudyState.DONE:
-            why = f" ({found.error})" if found.error else ""
-            card = self.status(found.study_id)
-            again = f" If it fails again, start anew: {found.command}" if found.error and found.command else ""
-            raise InputError(
-                "study",
-                f"study {found.study_id} is {card.state_words}, not done{why}.",
-                f"Resume it: `tunewright resume {found.study_id}`.{again}" if card.over else "Wait for it.",
-                code="not_done",
-            )
-        return found
+        subject = self.study(study)
+        if subject.state is StudyState.DONE:
+            return subject
+        card = self.status(subject.study_id)
+        why = f" ({subject.error})" if subject.error else ""
+        again = f" If it fails again, start anew: {subject.command}" if subject.error and subject.command else ""
+        raise InputError(
+            "study",
+            f"study {subject.study_id} is {card.state_words}, not done{why}.",
+            f"Resume it: `tunewright resume {subject.study_id}`.{again}" if card.over else "Wait for it.",
+            code="not_done",
+        )
 
     def profile_data(self, data: str, task: Task | None = None) -> DataCard:
-        """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used."""
+        """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used.
 
+        It is read as `task`; without one as the task that its columns tell, else as the first that they allow.
+        """
+        problems: list[InputError] = []
+        for candidate in [task] if task is not None else [None, *Task]:
+            try:
+                return DataCard.of(data, self._profile(data, candidate))
+            except InputError as error:
+                problems.append(error)
+                if error.param != "task":
+                    break
+        raise problems[0]
+
+    def _profile(self, data: str, task: Task | None) -> DataProfile:
         try:
-            found = profile(
+            return profile(
                 Data(train=data),
                 task,
                 roots=self.settings.roots,
@@ -421,68 +403,43 @@ class Desk:
                 constraints=Constraints(),
                 seed=0,
             ).profile
-        except Undecided as open_question:
-            hint = f"Suggestion: {open_question.suggestion}" if open_question.suggestion else "Say which."
-            raise InputError(open_question.field, open_question.question, hint) from open_question
-        source, splits, lengths = found.sources[0], found.splits, found.lengths
-        return DataCard(
-            data=data,
-            task=found.task,
-            rows=source.n_rows,
-            format=source.format,
-            sha256=source.sha256,
-            columns=source.columns,
-            used_columns=tuple(
-                Line(name=role, value=column, origin=found.column_evidence.get(role, ""))
-                for role, column in found.columns
-                if column is not None
-            ),
-            classes=found.label_counts,
-            train=splits.train,
-            validation=splits.validation,
-            test=splits.test,
-            duplicates_removed=found.duplicates.removed_from_train,
-            tokens_p50=lengths.p50,
-            tokens_p99=lengths.p99,
-            tokens_max=lengths.max,
-            notes=found.notes,
-        )
+        except Undecided as question:
+            hint = f"Suggestion: {question.suggestion}" if question.suggestion else "Say which."
+            raise InputError(question.field, question.question, hint) from question
 
     # -- control -----------------------------------------------------------------------------------------------
 
     def cancel(self, study: str | None = None) -> StudyCard:
         """Stop a study; what is finished stays, and `resume` goes on. Raises InputError for one that is done."""
-        found = self.study(study)
-        if found.state is StudyState.DONE:
-            self.store.dequeue(found.study_id)
-        self.store.request_cancel(found.study_id)
-        self.store.dequeue(found.study_id)
-        return self.status(found.study_id)
+        study_id = self.study(study).study_id
+        self.store.dequeue(study_id)
+        self.store.request_cancel(study_id)
+        return self.status(study_id)
 
     def pause(self, study: str | None = None) -> StudyCard:
         """Stop a study but keep its place in the queue until `resume`."""
-        found = self._unfinished(study)
-        taken_up = any(e.study_id == found.study_id and e.starts > 0 for e in self.store.queue())
+        subject = self._unfinished(study)
+        starting = any(e.study_id == subject.study_id and e.starts > 0 for e in self.store.queue())
         with self.store.tx():
-            self.store.enqueue(found.study_id)
-            self.store.pause(found.study_id)
-        if taken_up or owner_pid(found.directory) is not None:  # one that is just starting finds the request
-            self.store.request_cancel(found.study_id)
-        return self.status(found.study_id)
+            self.store.enqueue(subject.study_id)
+            self.store.pause(subject.study_id)
+        if starting or owner_pid(subject.directory) is not None:  # one that is just starting finds the request
+            self.store.request_cancel(subject.study_id)
+        return self.status(subject.study_id)
 
     def resume(self, study: str | None = None) -> StudyCard:
         """Queue a stopped study again; finished trials are not run again. Returns at once."""
-        found = self._unfinished(study)
-        self.store.withdraw_cancel(found.study_id)
-        self.store.enqueue(found.study_id)
+        study_id = self._unfinished(study).study_id
+        self.store.withdraw_cancel(study_id)
+        self.store.enqueue(study_id)
         ensure_dispatcher(self.settings.home)
-        return self.status(found.study_id)
+        return self.status(study_id)
 
     def _unfinished(self, study: str | None) -> Study:
-        found = self.study(study)
-        if found.state is StudyState.DONE:
-            raise InputError("study", f"study {found.study_id} is done.", "Look at its report, or start a new one.")
-        return found
+        subject = self.study(study)
+        if subject.state is StudyState.DONE:
+            raise InputError("study", f"study {subject.study_id} is done.", "Look at its report, or start a new one.")
+        return subject
 
     def wait(self, study: str | None = None, timeout: float | None = None) -> StudyCard:
         """The study when it is over, or as it stands after `timeout` seconds (`over` says which)."""
@@ -532,16 +489,13 @@ class Desk:
     ) -> Evaluation:
         """Score a finished study's model on labelled data, in a process of its own."""
         options = [*(("--metric", metric) if metric else ()), *(("--max-rows", str(max_rows)) if max_rows else ())]
-        told = in_child(
-            self.settings.home, "evaluate", *options, "--", str(self.adapter_of(study)), data, seconds=3600.0
-        )
-        return Evaluation.model_validate(told)
+        arguments = (*options, "--", str(self.adapter_of(study)), data)
+        return Evaluation.model_validate(in_child(self.settings.home, "evaluate", *arguments, seconds=3600.0))
 
     def export(self, study: str | None = None, out: Path | None = None, merge: bool = False) -> Exported:
         """Copy a finished study's adapter to a new directory, or merge it into the base model there."""
         done = self._done(study)
         target = confined("out", str(out or f"tunewright-{done.study_id}"), self.settings.roots)
         options = ("--out", str(target), *(("--merge",) if merge else ()))
-        return Exported.model_validate(
-            in_child(self.settings.home, "export", *options, "--", done.study_id, seconds=3600.0)
-        )
+        arguments = (*options, "--", done.study_id)
+        return Exported.model_validate(in_child(self.settings.home, "export", *arguments, seconds=3600.0))

@@ -83,7 +83,6 @@ def _alive(path: Path) -> bool:
 
 def work_off(home: Path) -> None:
     """Run queued studies until there are none; returns at once where another process does so already."""
-
     with Store.open(home / "tunewright.db") as store:
         while any(not entry.paused for entry in store.queue()):
             try:
@@ -118,7 +117,6 @@ def _work_on(study_id: str, store: Store, home: Path) -> None:
 
 def _carry_out(study: Study, store: Store, home: Path) -> None:
     """One study to its end; whatever goes wrong in it is written down and does not stop the queue."""
-
     while (pid := owner_pid(study.directory)) is not None:
         _tell(f"study {study.study_id}: process {pid} runs it; waiting")
         time.sleep(1.0)
@@ -135,7 +133,6 @@ def _carry_out(study: Study, store: Store, home: Path) -> None:
 
 def _fail(study_id: str, store: Store, error: str) -> None:
     """Write down that a study failed without a process that watched it, and tell the webhook."""
-
     store.set_state(study_id, StudyState.FAILED, error)
     with suppress(InputError):  # a config file with a mistake may be what it failed for
         tell_ended(load_settings().watching.webhook, store.study(study_id), store)

@@ -66,6 +66,6 @@ def _score(event: StudyEvent) -> str:
 
 
 def _losses(event: StudyEvent) -> str:
-    named = (("loss", "training loss"), ("eval_loss", "validation loss"))
-    losses = [f"{name}={event.data[key]:.4f}" for key, name in named if isinstance(event.data.get(key), float)]
+    names = (("loss", "training loss"), ("eval_loss", "validation loss"))
+    losses = [f"{name}={event.data[key]:.4f}" for key, name in names if isinstance(event.data.get(key), float)]
     return f": {', '.join(losses)}" if losses else ""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.desk.cards import Line, OpenQuestion, PlanCard, Problem
+from agent.desk.cards import Line, PlanCard, Problem
 from agent.request.plan import Plan
 from agent.request.plan_rows import data_rows, searched_rows, understood_rows
 from agent.study.nouns import Study
@@ -11,7 +11,7 @@ from trainers.dotted import flat
 
 def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
     """`plan` in short; with `previous`, also what differs from it."""
-    found = plan.estimate
+    estimate = plan.estimate
     return PlanCard(
         plan_hash=plan.plan_hash if plan.ready else None,
         ready=plan.ready,
@@ -23,18 +23,16 @@ def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
             for name, default, values, quote in searched_rows(plan)
         ),
         trials=plan.spec.budget.trials,
-        seconds_p50=found.seconds_p50,
-        seconds_p90=found.seconds_p90,
-        seconds_per_trial=found.seconds_per_trial,
-        basis=found.basis,
-        peak_memory_mb=found.peak_memory_mb,
-        adapter_mb=found.adapter_mb,
-        llm_tokens=found.llm_tokens or None,
-        llm_usd=found.llm_usd,
+        seconds_p50=estimate.seconds_p50,
+        seconds_p90=estimate.seconds_p90,
+        seconds_per_trial=estimate.seconds_per_trial,
+        basis=estimate.basis,
+        peak_memory_mb=estimate.peak_memory_mb,
+        adapter_mb=estimate.adapter_mb,
+        llm_tokens=estimate.llm_tokens or None,
+        llm_usd=estimate.llm_usd,
         device=plan.device,
-        questions=tuple(
-            OpenQuestion(field=q.field, question=q.question, suggestion=q.suggestion) for q in plan.questions
-        ),
+        questions=plan.questions,
         problem=_problem(plan),
         notes=plan.notes,
         not_obeyed=plan.ignored,
@@ -62,17 +60,17 @@ def _changed(plan: Plan, previous: Plan) -> tuple[Line, ...]:
 
 
 def _leaves(plan: Plan) -> dict[str, str]:
-    return {name: _shown(value) for name, value in flat(plan.spec.model_dump(mode="json")).items() if value != []}
+    return {name: _value_words(value) for name, value in flat(plan.spec.model_dump(mode="json")).items() if value != []}
 
 
-def _shown(value: Any) -> str:
+def _value_words(value: Any) -> str:
     if isinstance(value, dict):
         values = {k: v for k, v in value.items() if v is not None}
         if set(values) == {"low", "high"}:
             return f"{values['low']:g} to {values['high']:g}"
-        return ", ".join(f"{k} {_shown(v)}" for k, v in values.items())
+        return ", ".join(f"{k} {_value_words(v)}" for k, v in values.items())
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(_value_words, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -80,15 +78,15 @@ def with_copy_note(plan: Plan, study: Study) -> Plan:
     """`plan`, made from a copy of `study`'s, with a note that says what differs between the two."""
     if not plan.ready:
         return plan
-    told = f"Copied from study {study.study_id}: the very same plan."
+    note = f"Copied from study {study.study_id}: the very same plan."
     if plan.plan_hash != study.plan_hash:
         fields = [f"{line.name} is {line.value}, was {line.origin}" for line in _changed(plan, study.plan)]
-        differs = [*fields, *_found_otherwise(plan, study.plan)] or ["something differs"]
-        told = f"Copied from study {study.study_id}; {'; '.join(differs)}."
-    return plan.model_copy(update={"notes": (told, *plan.notes)})
+        differs = [*fields, *_circumstances(plan, study.plan)] or ["something differs"]
+        note = f"Copied from study {study.study_id}; {'; '.join(differs)}."
+    return plan.model_copy(update={"notes": (note, *plan.notes)})
 
 
-def _found_otherwise(plan: Plan, previous: Plan) -> list[str]:
+def _circumstances(plan: Plan, previous: Plan) -> list[str]:
     """What differs without anybody having asked for it."""
     pairs = (
         ("the rows of the data", plan.data and plan.data.splits, previous.data and previous.data.splits),
@@ -97,5 +95,5 @@ def _found_otherwise(plan: Plan, previous: Plan) -> list[str]:
         ("the machine", (plan.device, plan.precision), (previous.device, previous.precision)),
         ("the planner", plan.llm, previous.llm),
     )
-    found = [name for name, now, before in pairs if now != before]
-    return [f"different: {', '.join(found)}"] if found else []
+    names = [name for name, now, before in pairs if now != before]
+    return [f"different: {', '.join(names)}"] if names else []

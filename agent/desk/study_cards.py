@@ -12,7 +12,7 @@ from agent.desk.cards import (
     TrialCard,
 )
 from agent.errors import InputError
-from agent.report.model import Report, Side
+from agent.report.model import Report
 from agent.report.write import read_report, result_of_study
 from agent.request.markup import scalar
 from agent.run.rungs import curve_digest, run_length
@@ -29,6 +29,7 @@ from agent.study.nouns import (
     TrialState,
     report_directory,
 )
+from agent.study.rows import Row
 from agent.study.store import Store
 from trainers.spec import Config
 
@@ -132,14 +133,9 @@ def _in_queue(study: Study, store: Store, pid: int | None) -> tuple[int | None, 
 
 def _running(trial: Trial, store: Store) -> Running:
     event = store.last_progress(trial.study_id, trial.trial_id)
-    told = event.data if event else {}
-    return Running(
-        trial=trial.number,
-        phase=trial.phase,
-        step=told.get("step", 0),
-        total_steps=told.get("total_steps", 0),
-        loss=told.get("loss"),
-    )
+    progress = event.data if event else {}
+    measured = {name: progress[name] for name in ("step", "total_steps", "loss") if name in progress}
+    return Running(trial=trial.number, phase=trial.phase, **measured)
 
 
 def trial_card(trial: Trial) -> TrialCard:
@@ -168,12 +164,12 @@ def trial_of(store: Store, study: Study, number: int | None) -> Trial:
             raise InputError("trial", f"study {study.study_id} has no complete trial yet.", "Name a trial.")
         return best
     trials = store.trials(study.study_id)
-    found = next((t for t in trials if t.number == number), None)
-    if found is None:
-        last = f"0 to {trials[-1].number}" if trials else "none"
-        rule = f"study {study.study_id} has no trial {number}; there are: {last}."
-        raise InputError("trial", rule, "Name one of them.", code="not_found")
-    return found
+    for trial in trials:
+        if trial.number == number:
+            return trial
+    numbers = f"0 to {trials[-1].number}" if trials else "none"
+    rule = f"study {study.study_id} has no trial {number}; there are: {numbers}."
+    raise InputError("trial", rule, "Name one of them.", code="not_found")
 
 
 def _handed_back(store: Store, study: Study) -> Trial | None:
@@ -189,7 +185,7 @@ def explanation(store: Store, study: Study, number: int | None) -> Explanation:
     """Where a trial's configuration came from and how it turned out."""
     trial = trial_of(store, study, number)
     default = next(iter(store.trials(study.study_id)), trial)
-    call = next((c for c in store.llm_calls(study.study_id) if c["id"] == trial.proposal.llm_call_id), None)
+    call = _call_of(store, trial)
     curve = store.curves(study.study_id).get(trial.trial_id, ())
     proposal = trial.proposal
     return Explanation(
@@ -229,12 +225,15 @@ def outcome_words(trial: Trial) -> str:
 
 def llm_call_card(store: Store, study: Study, number: int) -> LlmCallCard | None:
     """The LLM call behind a trial, whole; None where no LLM proposed it."""
-    wanted = trial_of(store, study, number).proposal.llm_call_id
-    call = next((c for c in store.llm_calls(study.study_id) if c["id"] == wanted), None)
+    call = _call_of(store, trial_of(store, study, number))
     if call is None:
         return None
     fields = {name: call[name] for name in LlmCallCard.model_fields if name != "call"}
     return LlmCallCard.model_validate({"call": call["id"], **fields})
+
+
+def _call_of(store: Store, trial: Trial) -> Row | None:
+    return next((c for c in store.llm_calls(trial.study_id) if c["id"] == trial.proposal.llm_call_id), None)
 
 
 def changes(left: Config, right: Config) -> tuple[Change, ...]:
@@ -276,7 +275,7 @@ def comparison(store: Store, study: Study, left: int | None, right: int | None) 
     names = (f"trial {ours.number}", f"trial {theirs.number}" if theirs.number else "the default")
     scores = [(store.history(study.study_id).mean_score(t.config), t.score) for t in (ours, theirs)]
     first, second = (mean if mean is not None else single for mean, single in scores)
-    difference = None if first is None or second is None else first - second
+    difference = _difference(first, second)
     return Comparison(
         study=study.study_id,
         metric=study.spec.objective.metric,
@@ -314,7 +313,7 @@ def _tested(study: Study, report: Report) -> Comparison:
         right_name="the default",
         left=report.best.test_score,
         right=report.default.test_score,
-        difference=_minus(report.best, report.default),
+        difference=_difference(report.best.test_score, report.default.test_score),
         basis=f"test rows nobody had seen, {len(report.best.test_scores)} seeds each",
         ci95=gain.ci95 if gain else None,
         p_value=gain.p_value if gain else None,
@@ -323,7 +322,5 @@ def _tested(study: Study, report: Report) -> Comparison:
     )
 
 
-def _minus(left: Side, right: Side) -> float | None:
-    if left.test_score is None or right.test_score is None:
-        return None
-    return left.test_score - right.test_score
+def _difference(left: float | None, right: float | None) -> float | None:
+    return None if left is None or right is None else left - right

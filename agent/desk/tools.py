@@ -1,22 +1,25 @@
 """The verbs, each once: name, arguments, result, what it does to the world. Every face takes them from here.
 
-A verb is a function of the desk and its arguments; its docstring is what people and models read. What a conversation
+A verb is a function of the desk and its arguments, whose annotations are their only description; its docstring is what
+people and models read. What a conversation
 remembers, whom a face asks for approval and how a result is shown are the faces' own business.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache, wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, create_model
 
 from agent.desk.cards import (
+    NAME_CHARACTERS,
     BudgetStanding,
     Comparison,
     DataCard,
-    DataSummary,
     EventPage,
     ModelAnswer,
     ParameterView,
@@ -66,6 +69,7 @@ class Verb:
     card: type[BaseModel]
     effect: Effect
     run: Callable[[Desk, Any], BaseModel]
+    """Takes the desk and its `arguments`."""
     doing: str = ""
     """What it is at, in words, where it may take longer than a moment."""
 
@@ -106,197 +110,81 @@ StudyId = Annotated[str, BeforeValidator(_text), Field(max_length=40)]
 Study = Annotated[StudyId | None, Field(description="a study's id, such as 3; without one the latest")]
 Trial = Annotated[int | None, Field(ge=0)]
 Words = Annotated[str, Field(min_length=1, max_length=20_000)]
-Source = Annotated[str, Field(min_length=1, max_length=1000)]
-
-
-class ProfileData(Closed):
-    """Arguments of `profile_data`."""
-
-    data: Source = Field(description="path of a file (csv, tsv, jsonl, json, parquet), or id of a data set of the hub")
-    task: Task | None = Field(None, description="what it is for, where that cannot be told from its columns")
-
-
-class PlanRequest(Closed):
-    """A request, and answers to the questions that it left open."""
-
-    request: Words = Field(description="the job in the person's own words, or the path of a spec file")
-    answers: Annotated[dict[str, str], Field(max_length=20)] | None = Field(
-        None, description="answers to the questions of an earlier reply, by their field"
-    )
-
-
-class PlanStudy(PlanRequest):
-    """Arguments of `plan_study`."""
-
-    data: Source | None = Field(None, description="training data: a file or a hub id, if the request names none")
-    trials: int | None = Field(None, description="how many configurations to try")
-    seconds: float | None = Field(None, description="wall time of the whole study")
-
-
-class PlanHash(Closed):
-    """A plan that was made here."""
-
-    plan_hash: str = Field(
-        max_length=80, description="of a plan that was made here; its first 8 characters or more will do"
-    )
-
-
-class EditPlan(PlanHash):
-    """Arguments of `edit_plan`."""
-
-    text: Words = Field(description='such as "use rank 32 instead"')
-
-
-class StartStudy(PlanHash):
-    """Arguments of `start_study`."""
-
-    idempotency_key: str | None = Field(
-        None,
+Request = Annotated[Words, Field(description="the job in the person's own words, or the path of a spec file")]
+Answers = Annotated[
+    Annotated[dict[str, str], Field(max_length=20)] | None,
+    Field(description="answers to the questions of an earlier reply, by their field"),
+]
+PlanHash = Annotated[
+    str, Field(max_length=80, description="of a plan that was made here; its first 8 characters or more will do")
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Field(
         min_length=1,
         max_length=200,
         description="the same key always stands for the same study; give a new one to run the same plan once more",
-    )
+    ),
+]
+Source = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class ListStudies(Closed):
-    """Arguments of `list_studies`."""
-
-    limit: int = Field(10, ge=1, le=100)
-
-
-class OfStudy(Closed):
-    """The study that is meant."""
-
-    study: Study = None
-
-
-class StudyEvents(OfStudy):
-    """Arguments of `study_events`."""
-
-    after: int | None = Field(
-        None,
-        ge=0,
-        le=MAX_SEQ,
-        description="the `after` of the page before, 0 from the beginning; without it the latest events",
-    )
-    limit: int = Field(30, ge=1, le=200)
-    progress: bool = Field(False, description="also the training steps, about one event a second")
-
-
-class ListTrials(OfStudy):
-    """Arguments of `list_trials`."""
-
-    after: int = Field(-1, ge=-1, description="only trials with a higher number")
-    limit: int = Field(20, ge=1, le=100)
-
-
-class ExplainTrial(OfStudy):
-    """Arguments of `explain_trial`."""
-
-    trial: Trial = Field(None, description="a trial's number; without one the best trial")
-    parameter: str | None = Field(
-        None, max_length=100, description="hyperparameter that is asked about, such as learning_rate"
-    )
-
-
-class CompareTrials(OfStudy):
-    """Arguments of `compare_trials`."""
-
-    left: Trial = Field(None, description="a trial's number; without one the best")
-    right: Trial = Field(None, description="a trial's number; without one the default configuration")
-
-
-class WaitStudy(OfStudy):
-    """Arguments of `wait_study`."""
-
-    timeout_seconds: float = Field(30.0, gt=0, le=50.0)
-
-
-class EvaluateModel(OfStudy):
-    """Arguments of `evaluate_model`."""
-
-    data: Source = Field(description="labelled data: a file or a hub id")
-    metric: Metric | None = Field(None, description="without one the usual one of its task")
-    max_rows: int | None = Field(None, ge=1, description="only the first rows")
-
-
-class AskModel(OfStudy):
-    """Arguments of `ask_model`."""
-
-    prompt: Words = Field(description="what the tuned model is to answer or classify")
-    max_new_tokens: int = Field(128, ge=1, le=1024)
-
-
-class ExportStudy(OfStudy):
-    """Arguments of `export_study`."""
-
-    out: str | None = Field(None, max_length=1000, description="a new directory; without one the usual one")
-    merge: bool = Field(False, description="a full model instead of an adapter")
+def says(what: str) -> Any:
+    """What an argument is, for those who call a verb."""
+    return Field(description=what)
 
 
 # -- before a study --------------------------------------------------------------------------------------------
 
-CLASSES = 24
-NAME_CHARACTERS = 60
 
-
-def profile_data(desk: Desk, given: ProfileData) -> DataSummary:
+def profile_data(
+    desk: Desk,
+    data: Annotated[Source, says("path of a file (csv, tsv, jsonl, json, parquet), or id of a data set of the hub")],
+    task: Annotated[Task | None, says("what it is for, where that cannot be told from its columns")] = None,
+) -> DataCard:
     """What a data set holds, by counts: rows, columns, classes, splits, token lengths. No rows are shown.
 
     Use it before planning, to name the right columns.
     """
-    card = _profile(desk, given)
-    largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES]
-    return DataSummary(
-        **card.model_dump(exclude={"classes", "columns"}),
-        columns=tuple(name[:NAME_CHARACTERS] for name in card.columns[:CLASSES]),
-        classes={name[:NAME_CHARACTERS]: rows for name, rows in largest},
-        n_classes=len(card.classes),
-    )
+    return desk.profile_data(data, task)
 
 
-def _profile(desk: Desk, given: ProfileData) -> DataCard:
-    """Read as the task that is named or that the columns tell; else as the first that they allow."""
-    problems: list[InputError] = []
-    for task in [given.task] if given.task is not None else [None, *Task]:
-        try:
-            return desk.profile_data(given.data, task)
-        except InputError as error:
-            problems.append(error)
-            if error.param != "task":
-                break
-    raise problems[0]
-
-
-def plan_study(desk: Desk, given: PlanStudy) -> PlanCard:
+def plan_study(
+    desk: Desk,
+    request: Request,
+    answers: Answers = None,
+    data: Annotated[Source | None, says("training data: a file or a hub id, if the request names none")] = None,
+    trials: Annotated[int | None, says("how many configurations to try")] = None,
+    seconds: Annotated[float | None, says("wall time of the whole study")] = None,
+) -> PlanCard:
     """Plan a fine-tuning study from a request in plain language. Spends nothing and starts nothing.
 
     Give the person's own words; what they did not say is a default, marked as one. The reply tells what was understood,
     what will be searched, and time and memory it will take. If it asks questions, ask the person and call again with
     `answers`. Show the plan to the person: its plan_hash is what start_study takes.
     """
-    if is_spec_file(given.request):
-        confined("request", given.request.strip(), desk.settings.roots)
-    flags = Overrides(data=given.data, trials=given.trials, seconds=given.seconds)
-    if given.answers:
-        return desk.answer(given.request, given.answers, flags).card
-    return desk.plan(given.request, flags).card
+    if is_spec_file(request):
+        confined("request", request.strip(), desk.settings.roots)
+    flags = Overrides(data=data, trials=trials, seconds=seconds)
+    return desk.plan(request, flags, answers=answers).card
 
 
-def edit_plan(desk: Desk, given: EditPlan) -> PlanCard:
+def edit_plan(
+    desk: Desk, plan_hash: PlanHash, text: Annotated[Words, says('such as "use rank 32 instead"')]
+) -> PlanCard:
     """Plan again with a change in words, such as "20 trials" or "use rank 32 instead". Starts nothing.
 
     The result is another plan with another hash; `changed` tells what differs. The first one can still be started.
     """
-    return desk.edit_plan(given.plan_hash, given.text).card
+    return desk.edit_plan(plan_hash, text).card
 
 
-def show_plan(desk: Desk, given: PlanHash) -> PlanCard:
+def show_plan(desk: Desk, plan_hash: PlanHash) -> PlanCard:
     """A plan that was made before, once more."""
-    return plan_card(desk.store.kept_plan(given.plan_hash).plan)
+    return plan_card(desk.store.kept_plan(plan_hash).plan)
 
 
-def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
+def start_study(desk: Desk, plan_hash: PlanHash, idempotency_key: IdempotencyKey = None) -> StartedStudy:
     """Start an approved plan. SPENDS GPU OR CPU HOURS of this machine, and LLM tokens where a planner LLM is used.
 
     Only call it after the person has seen the plan and agreed: giving its hash is the approval. Returns at once; the
@@ -304,19 +192,18 @@ def start_study(desk: Desk, given: StartStudy) -> StartedStudy:
     study_events. Calling again with the same hash gives the same study and starts nothing (another idempotency_key
     would run the plan once more).
     """
-    already = started_before(desk, given)
-    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    return StartedStudy(**dict(desk.start(plan_hash, key=_key(desk, given, plan_hash))), already=already)
+    already = started_before(desk, plan_hash, idempotency_key)
+    card = desk.start(plan_hash, key=_key(desk, plan_hash, idempotency_key))
+    return StartedStudy(**dict(card), already=already)
 
 
-def started_before(desk: Desk, given: StartStudy) -> bool:
+def started_before(desk: Desk, plan_hash: str, idempotency_key: str | None) -> bool:
     """Whether such a call has started its study before, so that another one starts nothing."""
-    plan_hash = desk.store.kept_plan(given.plan_hash).plan_hash
-    return desk.store.submission(key=_key(desk, given, plan_hash)) is not None
+    return desk.store.submission(key=_key(desk, plan_hash, idempotency_key)) is not None
 
 
-def _key(desk: Desk, given: StartStudy, plan_hash: str) -> str:
-    return given.idempotency_key or f"{desk.face}:{plan_hash}"
+def _key(desk: Desk, plan_hash: str, idempotency_key: str | None) -> str:
+    return idempotency_key or f"{desk.face}:{desk.store.kept_plan(plan_hash).plan_hash}"
 
 
 # -- looking ---------------------------------------------------------------------------------------------------
@@ -326,60 +213,81 @@ CURVE_POINTS = 12
 MAX_TRIED = 6
 
 
-def list_studies(desk: Desk, given: ListStudies) -> StudyList:
+def list_studies(desk: Desk, limit: Annotated[int, Field(ge=1, le=100)] = 10) -> StudyList:
     """The studies of this machine, newest first, each in a line: state, best score, budget, verdict."""
-    cards = desk.studies(given.limit + 1)
-    return StudyList(studies=tuple(map(StudyLine.of, cards[: given.limit])), more=len(cards) > given.limit)
+    cards = desk.studies(limit + 1)
+    return StudyList(studies=tuple(map(StudyLine.of, cards[:limit])), more=len(cards) > limit)
 
 
-def study_status(desk: Desk, given: OfStudy) -> StudyCard:
+def study_status(desk: Desk, study: Study = None) -> StudyCard:
     """Where a study stands now: trials, best against the default, what runs, time left, the result once it is done."""
-    return desk.status(given.study)
+    return desk.status(study)
 
 
-def study_events(desk: Desk, given: StudyEvents) -> EventPage:
+def study_events(
+    desk: Desk,
+    study: Study = None,
+    after: Annotated[
+        int | None,
+        Field(ge=0, le=MAX_SEQ),
+        says("the `after` of the page before, 0 from the beginning; without it the latest events"),
+    ] = None,
+    limit: Annotated[int, Field(ge=1, le=200)] = 30,
+    progress: Annotated[bool, says("also the training steps, about one event a second")] = False,
+) -> EventPage:
     """What happened in a study, in order: trials proposed, finished, failed, new bests, the end.
 
     Poll it with the `after` of the page before; `over` says that nothing more comes by itself.
     """
-    study, kinds = desk.study(given.study).study_id, () if given.progress else WITHOUT_PROGRESS
-    after = given.after
+    study_id, kinds = desk.study(study).study_id, () if progress else WITHOUT_PROGRESS
     if after is None:
-        everything = desk.store.events(study, kinds=kinds)
-        after = everything[-given.limit - 1].seq if len(everything) > given.limit else 0
-    return desk.events(study, after, given.limit, kinds)
+        everything = desk.store.events(study_id, kinds=kinds)
+        after = everything[-limit - 1].seq if len(everything) > limit else 0
+    return desk.events(study_id, after, limit, kinds)
 
 
-def list_trials(desk: Desk, given: ListTrials) -> TrialPage:
+def list_trials(
+    desk: Desk,
+    study: Study = None,
+    after: Annotated[int, Field(ge=-1), says("only trials with a higher number")] = -1,
+    limit: Annotated[int, Field(ge=1, le=100)] = 20,
+) -> TrialPage:
     """The trials of a study by number: configuration, validation score, who proposed it, how it ended."""
-    study = desk.study(given.study)
-    everything = desk.trials(study.study_id)
-    later = [trial for trial in everything if trial.trial > given.after]
-    page = tuple(later[: given.limit])
+    subject = desk.study(study)
+    everything = desk.trials(subject.study_id)
+    later = [trial for trial in everything if trial.trial > after]
+    page = tuple(later[:limit])
     return TrialPage(
-        study=study.study_id,
-        metric=study.spec.objective.metric,
-        direction=study.spec.objective.direction,
+        study=subject.study_id,
+        metric=subject.spec.objective.metric,
+        direction=subject.spec.objective.direction,
         default=everything[0].config if everything else {},
         trials=page,
-        after=page[-1].trial if page else given.after,
-        more=len(later) > given.limit,
+        after=page[-1].trial if page else after,
+        more=len(later) > limit,
     )
 
 
-def explain_trial(desk: Desk, given: ExplainTrial) -> TrialExplanation:
+def explain_trial(
+    desk: Desk,
+    study: Study = None,
+    trial: Annotated[Trial, says("a trial's number; without one the best trial")] = None,
+    parameter: Annotated[
+        str | None, Field(max_length=100), says("hyperparameter that is asked about, such as learning_rate")
+    ] = None,
+) -> TrialExplanation:
     """Why a trial has its configuration: who proposed it and why, what was predicted, how it turned out.
 
     With `parameter` also where its value of that hyperparameter stands among what was searched and tried.
     """
-    study, trial = desk.study(given.study).study_id, given.trial
-    if trial is None and (trials := desk.trials(study)) and all(t.score is None for t in trials):
+    study_id = desk.study(study).study_id
+    if trial is None and (trials := desk.trials(study_id)) and all(t.score is None for t in trials):
         trial = trials[-1].trial  # there is no best one yet
-    card = desk.explain(study, trial)
+    card = desk.explain(study_id, trial)
     step = -(-len(card.curve) // CURVE_POINTS) or 1
     card = card.model_copy(update={"curve": card.curve[::-1][::step][::-1]})  # the last point is among them
-    parameter = _parameter(desk, card.study, card.config, given.parameter) if given.parameter else None
-    return TrialExplanation(**dict(card), parameter=parameter)
+    view = _parameter(desk, card.study, card.config, parameter) if parameter else None
+    return TrialExplanation(**dict(card), parameter=view)
 
 
 def _parameter(desk: Desk, study_id: str, config: Mapping[str, Any], name: str) -> ParameterView:
@@ -399,55 +307,62 @@ def _parameter(desk: Desk, study_id: str, config: Mapping[str, Any], name: str) 
     )
 
 
-def compare_trials(desk: Desk, given: CompareTrials) -> Comparison:
+def compare_trials(
+    desk: Desk,
+    study: Study = None,
+    left: Annotated[Trial, says("a trial's number; without one the best")] = None,
+    right: Annotated[Trial, says("a trial's number; without one the default configuration")] = None,
+) -> Comparison:
     """Two configurations beside each other. Without numbers: is the best better than the default? On test rows once
     the study is done, with interval and verdict; `basis` says what the scores are."""
-    return desk.compare(given.study, given.left, given.right)
+    return desk.compare(study, left, right)
 
 
-def study_budget(desk: Desk, given: OfStudy) -> BudgetStanding:
+def study_budget(desk: Desk, study: Study = None) -> BudgetStanding:
     """What a study may spend and has spent: trials, time, LLM tokens and dollars."""
-    card = desk.status(given.study)
+    card = desk.status(study)
     budget = desk.budget(card.study)
     return BudgetStanding(**dict(budget), state_words=card.state_words, seconds_left_p50=card.seconds_left_p50)
 
 
-def study_report(desk: Desk, given: OfStudy) -> ReportCard:
+def study_report(desk: Desk, study: Study = None) -> ReportCard:
     """What a finished study found: verdict, test scores with intervals, best configuration, where the adapter is.
 
     A study that is not done has none yet.
     """
-    return desk.report_card(given.study)
+    return desk.report_card(study)
 
 
-def wait_study(desk: Desk, given: WaitStudy) -> WaitedStudy:
+def wait_study(
+    desk: Desk, study: Study = None, timeout_seconds: Annotated[float, Field(gt=0, le=50.0)] = 30.0
+) -> WaitedStudy:
     """Wait until a study is over, 50 seconds at most. "Still running" is a normal answer: call again.
 
     Waiting costs nothing and stopping to wait stops nothing.
     """
-    card = desk.wait(given.study, given.timeout_seconds)
+    card = desk.wait(study, timeout_seconds)
     return WaitedStudy(**dict(card), still_running=not card.over)
 
 
 # -- control ---------------------------------------------------------------------------------------------------
 
 
-def pause_study(desk: Desk, given: OfStudy) -> StudyCard:
+def pause_study(desk: Desk, study: Study = None) -> StudyCard:
     """Stop a study but keep its place in the queue until resume_study. Finished trials are kept."""
-    return desk.pause(given.study)
+    return desk.pause(study)
 
 
-def cancel_study(desk: Desk, given: OfStudy) -> StudyCard:
+def cancel_study(desk: Desk, study: Study = None) -> StudyCard:
     """Stop a study and take it off the queue. What is finished is kept, and resume_study goes on from there."""
-    return desk.cancel(given.study)
+    return desk.cancel(study)
 
 
-def resume_study(desk: Desk, given: OfStudy) -> StudyCard:
+def resume_study(desk: Desk, study: Study = None) -> StudyCard:
     """Go on with a paused, cancelled or failed study. SPENDS GPU OR CPU HOURS, up to the budget of its approved plan.
 
     Finished trials are not run again. Returns at once.
     """
-    return desk.resume(given.study)
+    return desk.resume(study)
 
 
 # -- the model -------------------------------------------------------------------------------------------------
@@ -456,29 +371,64 @@ ANSWER_CHARACTERS = 3000
 SHOWN_CLASSES = 10
 
 
-def evaluate_model(desk: Desk, given: EvaluateModel) -> Evaluation:
+def evaluate_model(
+    desk: Desk,
+    *,
+    study: Study = None,
+    data: Annotated[Source, says("labelled data: a file or a hub id")],
+    metric: Annotated[Metric | None, says("without one the usual one of its task")] = None,
+    max_rows: Annotated[int | None, Field(ge=1), says("only the first rows")] = None,
+) -> Evaluation:
     """Score a finished study's model on labelled data, with an interval. Takes up to minutes."""
-    return desk.evaluate(given.study, given.data, given.metric, given.max_rows)
+    return desk.evaluate(study, data, metric, max_rows)
 
 
-def ask_model(desk: Desk, given: AskModel) -> ModelAnswer:
+def ask_model(
+    desk: Desk,
+    *,
+    study: Study = None,
+    prompt: Annotated[Words, says("what the tuned model is to answer or classify")],
+    max_new_tokens: Annotated[int, Field(ge=1, le=1024)] = 128,
+) -> ModelAnswer:
     """Ask the model that a finished study tuned: its text, or class probabilities. Takes about ten seconds."""
-    study = desk.study(given.study).study_id
-    answer = desk.generate(study, given.prompt, given.max_new_tokens)
+    study_id = desk.study(study).study_id
+    answer = desk.generate(study_id, prompt, max_new_tokens)
     top = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:SHOWN_CLASSES]
     shares = {name[:NAME_CHARACTERS]: share for name, share in top}
-    return ModelAnswer(study=study, text=answer.text[:ANSWER_CHARACTERS], probabilities=shares)
+    return ModelAnswer(study=study_id, text=answer.text[:ANSWER_CHARACTERS], probabilities=shares)
 
 
-def export_study(desk: Desk, given: ExportStudy) -> Exported:
+def export_study(
+    desk: Desk,
+    study: Study = None,
+    out: Annotated[str | None, Field(max_length=1000), says("a new directory; without one the usual one")] = None,
+    merge: Annotated[bool, says("a full model instead of an adapter")] = False,
+) -> Exported:
     """Copy a finished study's adapter to a new directory, or merge it into a full model."""
-    return desk.export(given.study, Path(given.out) if given.out else None, given.merge)
+    return desk.export(study, Path(out) if out else None, merge)
 
 
-def verb_of(run: Callable[[Desk, Any], BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
-    """The verb that a function is: by its name, and by the annotations of `given` and of its result."""
-    hints = get_type_hints(run)
-    return Verb(run.__name__, title, hints["given"], hints["return"], effect, run, doing)
+@cache
+def arguments_of(function: Callable[..., BaseModel]) -> type[Closed]:
+    """The model of a function's parameters after the first, with their annotations and defaults."""
+    hints, (_, *parameters) = get_type_hints(function, include_extras=True), signature(function).parameters.values()
+    fields: dict[str, Any] = {
+        p.name: (hints[p.name], ... if p.default is Parameter.empty else p.default) for p in parameters
+    }
+    name = function.__name__
+    title = name.title().replace("_", "")
+    return create_model(title, __base__=Closed, __doc__=f"Arguments of `{name}`.", **fields)
+
+
+def verb_of(function: Callable[..., BaseModel], title: str, effect: Effect, doing: str = "") -> Verb:
+    """The verb that a function is: by its name, by its parameters after the desk, and by the card it gives."""
+
+    @wraps(function)
+    def run(desk: Desk, form: Closed) -> BaseModel:
+        return function(desk, **dict(form))
+
+    card = get_type_hints(function)["return"]
+    return Verb(function.__name__, title, arguments_of(function), card, effect, run, doing)
 
 
 VERBS = (
@@ -516,5 +466,5 @@ def verb(name: str, verbs: Sequence[Verb] = VERBS) -> Verb:
 
 def call(desk: Desk, name: str, arguments: Mapping[str, Any], verbs: Sequence[Verb] = VERBS) -> BaseModel:
     """Carry out the verb `name`. Raises InputError that names the argument which is wrong, and what the verb raises."""
-    chosen = verb(name, verbs)
-    return chosen.run(desk, chosen.validated(arguments))
+    called = verb(name, verbs)
+    return called.run(desk, called.validated(arguments))

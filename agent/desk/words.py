@@ -15,7 +15,6 @@ from agent.desk.cards import (
     Change,
     Comparison,
     DataCard,
-    DataSummary,
     EventPage,
     Explanation,
     Line,
@@ -34,13 +33,13 @@ from agent.desk.event_words import event_sentence
 from agent.report.model import Result
 from agent.report.wording import config_line, number, signed, span
 from agent.request.markup import code, duration, escaped, quoted, scalar, table
+from agent.request.plan_rows import HASH_SHOWN
 from agent.study.nouns import Phase, StudyEvent, TrialState
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
 from trainers.spec import Config
 
-HASH_SHOWN = 12
 CLASSES_SHOWN = 12
 NOTES_SHOWN = 6
 
@@ -54,10 +53,10 @@ def words_of(card: BaseModel) -> str:
 @words_of.register
 def problem_text(card: Problem) -> str:
     """Why something cannot be done, and the next step."""
-    named = card.param and card.param not in ("request", "study", "trial")
+    param = f"{card.param}: " if card.param and card.param not in ("request", "study", "trial") else ""
     stop = "" if card.message.rstrip().endswith((".", "?", "!")) else "."
-    parts = [f"{card.param}: " if named else "", card.message, stop, f" {card.hint}" if card.hint else ""]
-    return escaped("".join(parts), 600)
+    hint = f" {card.hint}" if card.hint else ""
+    return escaped(f"{param}{card.message}{stop}{hint}", 600)
 
 
 @words_of.register
@@ -80,8 +79,7 @@ def data_text(card: DataCard) -> str:
 def _classes(card: DataCard) -> str:
     largest = sorted(card.classes.items(), key=lambda item: -item[1])[:CLASSES_SHOWN]
     names = ", ".join(f"{quoted(label, 30)} ({count:,})" for label, count in largest)
-    of_all = card.n_classes if isinstance(card, DataSummary) else len(card.classes)
-    return f"{of_all} classes: {names}{', …' if of_all > len(largest) else ''}" if largest else ""
+    return f"{card.n_classes} classes: {names}{', …' if card.n_classes > len(largest) else ''}" if largest else ""
 
 
 @words_of.register
@@ -119,8 +117,8 @@ def plan_summary(card: PlanCard) -> str:
 
 
 def _question(field: str, question: str, suggestion: str | None) -> str:
-    asked = f"{escaped(question, 400)} ({escaped(field)})"
-    return f"{asked} Suggestion: {escaped(quoted(suggestion, 100))}; say yes to take it." if suggestion else asked
+    words = f"{escaped(question, 400)} ({escaped(field)})"
+    return f"{words} Suggestion: {escaped(quoted(suggestion, 100))}; say yes to take it." if suggestion else words
 
 
 def _change(line: Line) -> str:
@@ -421,5 +419,5 @@ def _bullets(parts: Iterable[str]) -> str:
 
 def _rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table, or nothing where it has no row."""
-    found = [tuple(row) for row in rows]
-    return table(header, found) if found else ""
+    cells = [tuple(row) for row in rows]
+    return table(header, cells) if cells else ""

@@ -6,7 +6,7 @@ shown, and it is this code that starts the study, whoever answers.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from agent.desk.cards import PlanCard, Problem
 from agent.desk.chat.exchange import Exchange, Memory, remembered
@@ -22,10 +22,11 @@ from agent.desk.chat.happenings import (
 )
 from agent.desk.chat.llm_engine import LlmEngine
 from agent.desk.chat.results import compact, reply_to
-from agent.desk.chat.rules import RulesEngine
-from agent.desk.chat.toolbox import Toolbox
+from agent.desk.chat.rules import answer_by_rules
+from agent.desk.chat.toolbox import use
 from agent.desk.chat.wishes import is_no, is_yes, names_the_start
 from agent.desk.desk import Desk
+from agent.desk.planning import is_hash_of
 from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError, require_readable
 from agent.llm.calls import redacted, secrets_of
@@ -36,12 +37,8 @@ TITLE_CHARACTERS = 80
 MAX_UTTERANCE_CHARACTERS = 20_000
 
 
-class Engine(Protocol):
-    """Whatever answers what the person says."""
-
-    def answer(self, exchange: Exchange) -> Iterator[Happening]:
-        """What happens on the way to the reply, in order, the end of the turn excepted."""
-        ...
+Engine = Callable[[Exchange], Iterator[Happening]]
+"""Answers what the person says: what happens on the way to the reply, in order, the end of the turn excepted."""
 
 
 class Conversation:
@@ -65,20 +62,20 @@ class Conversation:
             parse_llm(llm)
         if conversation_id is None:
             conversation_id = desk.store.start_conversation("", llm or desk.settings.llm)
-        elif conversation_id not in {row.conversation_id for row in desk.store.conversations()}:
-            raise InputError(
-                "conversation", f"there is no conversation {conversation_id!r}.", "List them, or start a new one."
-            )
-        self.conversation_id = conversation_id
-        self._llm, self._tools = llm, Toolbox(verbs)
-        self._engines: dict[str, Engine] = {}
+        llms = {row.conversation_id: row.llm for row in desk.store.conversations()}
+        if conversation_id not in llms:
+            rule = f"there is no conversation {conversation_id!r}."
+            raise InputError("conversation", rule, "List them, or start a new one.")
+        self.conversation_id, self._first_llm = conversation_id, llms[conversation_id]
+        self._llm, self._verbs = llm, tuple(verbs)
+        self._engines: dict[str, Engine] = {"embedded": answer_by_rules}
         self._arguments: dict[str, dict[str, Any]] = {}
 
     @property
     def memory(self) -> Memory:
         """What the conversation remembers now."""
-        found = remembered(self.turns(), self._first_llm())
-        return found if self._llm is None else found.model_copy(update={"llm": self._llm})
+        memory = remembered(self.turns(), self._first_llm)
+        return memory if self._llm is None else memory.model_copy(update={"llm": self._llm})
 
     @property
     def llm(self) -> str:
@@ -112,7 +109,7 @@ class Conversation:
             rule = f"must have 1 to {MAX_UTTERANCE_CHARACTERS:,} characters, got {len(words):,}."
             raise InputError("text", rule, "Put data into a file and name the file.")
         require_readable("text", words)
-        return self._turn(words, lambda exchange: self._answered(exchange))
+        return self._turn(words, self._answered)
 
     def approve(self, plan_hash: str) -> Iterator[Happening]:
         """Start the plan that waits. Raises InputError at once where this is not its hash."""
@@ -122,12 +119,12 @@ class Conversation:
     def decline(self, plan_hash: str) -> Iterator[Happening]:
         """Do not start the plan that waits; it can be edited or put up again. Raises as `approve` does."""
         waiting = self._waiting(plan_hash)
-        return self._turn(f"No, not plan {waiting[:12]}.", lambda exchange: self._declined(exchange))
+        return self._turn(f"No, not plan {waiting[:12]}.", self._declined)
 
     def do(self, tool: str, /, **arguments: Any) -> Iterator[Happening]:
         """Call a tool on the person's own command (a slash command, a button); the reply is made by code."""
-        given = " ".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
-        return self._turn(f"/{tool} {given}".strip(), lambda exchange: self._done(exchange, tool, arguments))
+        words = " ".join(f"{name}={value}" for name, value in arguments.items() if value is not None)
+        return self._turn(f"/{tool} {words}".strip(), lambda exchange: self._done(exchange, tool, arguments))
 
     def switch(self, llm: str) -> None:
         """Have another LLM answer, or rules (`embedded`). Raises InputError for a bad spelling."""
@@ -135,21 +132,15 @@ class Conversation:
         self._llm = llm
 
     def _done(self, exchange: Exchange, tool: str, arguments: dict[str, Any]) -> Iterator[Happening]:
-
         exchange.permits = lambda action, study: True
-        result = yield from exchange.use(tool, **arguments)
+        result = yield from use(exchange, tool, **arguments)
         yield Said(text=reply_to(result.card))
-
-    def _first_llm(self) -> str:
-        rows = self.desk.store.conversations()
-        return next(row.llm for row in rows if row.conversation_id == self.conversation_id)
 
     def _waiting(self, plan_hash: str) -> str:
         waiting = self.memory.waiting
-        given = plan_hash.removeprefix("sha256:").lower()
-        if waiting is None or len(given) < 8 or not waiting.startswith(given):
-            shown = f"plan {waiting[:12]} waits" if waiting else "no plan waits"
-            raise InputError("plan_hash", f"{shown} for approval, not {plan_hash!r}.", "Look at the plan again.")
+        if waiting is None or not is_hash_of(waiting, plan_hash):
+            state = f"plan {waiting[:12]} waits" if waiting else "no plan waits"
+            raise InputError("plan_hash", f"{state} for approval, not {plan_hash!r}.", "Look at the plan again.")
         return waiting
 
     def _turn(self, words: str, answer: Callable[[Exchange], Iterator[Happening]]) -> Iterator[Happening]:
@@ -158,15 +149,15 @@ class Conversation:
         if not earlier:
             store.name_conversation(self.conversation_id, " ".join(words.split())[:TITLE_CHARACTERS])
         turn = store.add_turn(self.conversation_id, "user", words)
-        exchange = Exchange(self.desk, self._tools, memory, words, earlier, turn.turn_id)
+        exchange = Exchange(self.desk, self._verbs, memory, words, earlier, turn.turn_id)
         reply: list[str] = []
         try:
             for happening in answer(exchange):
                 self._note(happening, reply)
                 yield happening
         finally:
-            asked = exchange.asked.plan_hash if exchange.asked else None
-            data = {"memory": exchange.memory.model_dump(mode="json"), "approval": asked}
+            approval = exchange.asked.plan_hash if exchange.asked else None
+            data = {"memory": exchange.memory.model_dump(mode="json"), "approval": approval}
             store.add_turn(self.conversation_id, "assistant", "".join(reply), data)
         yield TurnOver(conversation_id=self.conversation_id, problem=exchange.problem)
 
@@ -184,10 +175,9 @@ class Conversation:
             self.desk.store.add_turn(self.conversation_id, "tool", happening.summary, data)
 
     def _answered(self, exchange: Exchange) -> Iterator[Happening]:
-
         memory, text = exchange.memory, exchange.text
         if memory.waiting is None or not (is_yes(text) or is_no(text)):
-            yield from self._engine(memory.llm).answer(exchange)
+            yield from self._engine(memory.llm)(exchange)
         elif is_no(text):
             yield from self._declined(exchange)
         elif names_the_start(text) or self._just_asked(exchange.earlier, memory.waiting):
@@ -233,11 +223,4 @@ class Conversation:
 
     def _engine(self, llm: str) -> Engine:
         """Who answers: rules for `embedded`, else a LangChain agent, which is opened once."""
-        if llm == "embedded":
-            return RulesEngine()
-        if llm not in self._engines:
-            self._engines[llm] = LlmEngine()
-        return self._engines[llm]
-
-
-__all__ = ["ApprovalAsked", "Conversation", "Engine"]
+        return self._engines.setdefault(llm, LlmEngine())

@@ -1,20 +1,18 @@
 """One turn under way: what the engine that answers it may see, use and change."""
 
 import threading
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from agent.desk.cards import PlanCard, Problem
-from agent.desk.chat.happenings import ApprovalAsked, Happening, ToolDone, ToolStarted
+from agent.desk.chat.happenings import ApprovalAsked
 from agent.desk.chat.results import ToolResult
 from agent.desk.desk import Desk
-from agent.llm import traces
+from agent.desk.tools import Verb
 from agent.request.draft import Draft
 from agent.study.desk_rows import Turn
 from trainers.spec import Closed
@@ -50,81 +48,42 @@ Permit = Callable[[str, str | None], bool]
 """Whether the person wants the action (a tool's name) on the study with this id."""
 
 
-@dataclass(frozen=True)
-class Tool:
-    """One tool as an LLM sees it."""
-
-    name: str
-    description: str
-    takes: type[Closed]
-
-
-class Tools(Protocol):
-    """What may be called in a turn."""
-
-    @property
-    def tools(self) -> tuple[Tool, ...]:
-        """All of them, with what they are for and what they take."""
-        ...
-
-    def call(self, exchange: "Exchange", name: str, arguments: dict[str, Any]) -> ToolResult:
-        """Call a tool; a failure is a result as well."""
-        ...
-
-
 class Exchange:
-    """The desk, the memory, what was said so far, and what the tools tell in this turn."""
+    """The desk and its verbs, the memory, what was said so far, and what the tools tell in this turn."""
 
     def __init__(
-        self, desk: Desk, tools: Tools, memory: Memory, text: str, earlier: Sequence[Turn] = (), turn_id: int = 0
+        self,
+        desk: Desk,
+        verbs: Sequence[Verb],
+        memory: Memory,
+        text: str,
+        earlier: Sequence[Turn] = (),
+        turn_id: int = 0,
     ) -> None:
         """`text`: what the person says now; `earlier`: the turns before."""
-        self.desk, self.tools, self.memory, self.text, self._turn_id = desk, tools, memory, text, turn_id
+        self.desk, self.verbs, self.memory, self.text, self._turn_id = desk, tuple(verbs), memory, text, turn_id
         self.earlier = tuple(earlier)
         self.said = (*(turn.text for turn in earlier if turn.role == "user"), text)
-        self.told: list[ToolResult] = []
+        self.results: list[ToolResult] = []
         self.asked: ApprovalAsked | None = None
         self.problem: Problem | None = None
         self.permits: Permit = lambda action, study: False
         self.follows = True
-        self._calls, self._one_at_a_time, self._remembering = count(1), threading.Lock(), threading.Lock()
+        self._calls, self.one_at_a_time, self._remembering = count(1), threading.Lock(), threading.Lock()
 
     def remember(self, **changes: Any) -> None:
         """Change the memory."""
         with self._remembering:
             self.memory = self.memory.model_copy(update=changes)
 
-    def study(self, named: str | None) -> str:
+    def study(self, study: str | None) -> str:
         """The id of the study named, of the one the conversation is about, or of the latest. Where tools are called on
         the person's words only (`follows`), the conversation is about it from now on. Raises InputError for none."""
-        study_id = self.desk.study(named or self.memory.study).study_id
+        study_id = self.desk.study(study or self.memory.study).study_id
         if self.follows:
             self.remember(study=study_id)
         return study_id
 
-    def use(self, name: str, /, **arguments: Any) -> Generator[Happening, None, ToolResult]:
-        """Call a tool, with what happens; what it told is this generator's value."""
-        call_id = self.new_call_id()
-        given = {key: value for key, value in arguments.items() if value is not None}
-        yield ToolStarted(call_id=call_id, name=name, arguments=given)
-        yield self.carry_out(call_id, name, given)
-        if self.asked is not None and name == "start_study":
-            yield self.asked
-        return self.told[-1]
-
     def new_call_id(self) -> str:
         """An id for a tool call, of its own in the conversation."""
         return f"call-{self._turn_id}-{next(self._calls)}"
-
-    def carry_out(self, call_id: str, name: str, arguments: dict[str, Any]) -> ToolDone:
-        """Call a tool, one at a time. A failure is a result as well: {code, message, hint}."""
-        with self._one_at_a_time, traces.tool_span(name, call_id, arguments) as span:
-            began = time.monotonic()
-            told = replace(self.tools.call(self, name, arguments), name=name)
-            self.told.append(told)
-            if not told.ok:
-                traces.failed(span, str(told.result.get("code", "failed")))
-        seconds = round(time.monotonic() - began, 3)
-        return ToolDone(
-            call_id=call_id, name=name, ok=told.ok, summary=told.summary, result=told.result, seconds=seconds
-        )

@@ -66,11 +66,11 @@ class Number:
         """What it may stand for."""
         return tuple(self.value * scale for scale in _SCALES[self.unit])
 
-    def shows(self, known: float) -> bool:
-        """Whether it is `known`, rounded to the digits it shows. A value between 0 and 1 is no whole number, nor 0."""
-        if self.signed and known != 0 and (self.value < 0) != (known < 0):
+    def shows(self, target: float) -> bool:
+        """Whether it is `target`, rounded to the digits it shows. A value between 0 and 1 is no whole number, nor 0."""
+        if self.signed and target != 0 and (self.value < 0) != (target < 0):
             return False
-        return any(_close(abs(self.value) * scale, self.step * scale, abs(known)) for scale in _SCALES[self.unit])
+        return any(_close(abs(self.value) * scale, self.step * scale, abs(target)) for scale in _SCALES[self.unit])
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,10 @@ class Known:
     @classmethod
     def of(cls, results: Iterable[Any]) -> "Known":
         """What `results` (JSON) hold; digits in keys (ci95) are known, and keys in `_mb` count megabytes."""
-        known = cls()
+        facts = cls()
         for result in results:
-            known._take(result, "")
-        return known
+            facts._take(result, "")
+        return facts
 
     def unknown(self, text: str) -> list[str]:
         """The figures of `text` that are in no result, as they are written."""
@@ -195,7 +195,7 @@ class Known:
     def _without_quoted_code(self, text: str) -> str:
         def blank(match: re.Match[str]) -> str:
             code = match["code"].strip()
-            return " " * len(match[0]) if any(code in known for known in self.texts) else match[0].replace("`", " ")
+            return " " * len(match[0]) if any(code in text for text in self.texts) else match[0].replace("`", " ")
 
         return _CODE.sub(blank, text)
 

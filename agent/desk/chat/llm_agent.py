@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ToolDone, ToolStarted
+from agent.desk.chat.toolbox import carry_out, tools_of
 from agent.llm import traces
 from agent.llm.background import Stopped
 from agent.llm.calls import Ledger, LlmCall, Ticket
@@ -54,18 +55,18 @@ class ChatAgent:
     """
 
     def __init__(
-        self, opened: LangChainModel, exchange: Exchange, ledger: Ledger, prompt: Rendered, messages: Sequence[Any]
+        self, model: LangChainModel, exchange: Exchange, ledger: Ledger, prompt: Rendered, messages: Sequence[Any]
     ) -> None:
         """`prompt`: the system message; `messages`: what follows it, as LangChain takes it, the person's last."""
         from langchain_core.messages import convert_to_messages
 
-        self._opened, self._exchange, self._ledger, self._prompt = opened, exchange, ledger, prompt
+        self._opened, self._exchange, self._ledger, self._prompt = model, exchange, ledger, prompt
         self._messages = convert_to_messages([("system", prompt.text), *messages])
         self._calls = 0
         self._put: Callable[[Raw], None] = lambda raw: None
         self._tools = [
             {"name": tool.name, "description": tool.description, "parameters": tool.takes.model_json_schema()}
-            for tool in exchange.tools.tools
+            for tool in tools_of(exchange.verbs)
         ]
 
     def run(self, put: Callable[[Raw], None]) -> None:
@@ -88,7 +89,7 @@ class ChatAgent:
 
     def _reply(self) -> Any:
         """One reply of the model, streamed and paid for."""
-        text = "\n\n".join(_transcript(message) for message in self._messages)
+        text = "\n\n".join(f"[{message.type}]\n{_reply_text(message)}" for message in self._messages)
         more = sum(len(json.dumps(tool)) for tool in self._tools)
         ticket = self._ledger.begin([self._prompt], text, self._opened.max_reply_tokens, more)
         self._put(Token(""))  # raises where nobody listens any more
@@ -145,7 +146,7 @@ class ChatAgent:
             result = {"code": "too_many_calls", "message": "no more tool calls in this turn.", "hint": "Answer now."}
             return ToolDone(call_id=call_id, name=name, ok=False, summary=result["message"], result=result, seconds=0.0)
         self._put(ToolStarted(call_id=call_id, name=name, arguments=arguments))
-        done = self._exchange.carry_out(call_id, name, arguments)
+        done = carry_out(self._exchange, call_id, name, arguments)
         self._put(done)
         return done
 
@@ -159,11 +160,6 @@ def _repaired(reply: Any) -> Any:
         )
     reply.invalid_tool_calls.clear()
     return reply
-
-
-def _transcript(message: Any) -> str:
-    """A message as it is kept: its role, its text, its tool calls."""
-    return f"[{message.type}]\n{_reply_text(message)}"
 
 
 def _reply_text(message: Any) -> str:

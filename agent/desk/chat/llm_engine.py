@@ -15,7 +15,7 @@ from agent.desk.chat.happenings import Happening, Retracted, Said, ToolDone, Too
 from agent.desk.chat.llm_agent import ChatAgent, ModelDone, Raw, Token, TooManyRounds
 from agent.desk.chat.results import reply_to
 from agent.desk.chat.rules import standing_of
-from agent.desk.chat.toolbox import MAX_CHAT_TOKENS
+from agent.desk.chat.toolbox import MAX_CHAT_TOKENS, use
 from agent.desk.chat.wishes import Kind, study_in, wish_of
 from agent.errors import TunewrightError
 from agent.llm.background import Background
@@ -68,12 +68,6 @@ HISTORY_TURNS = 12
 HISTORY_CHARACTERS = 1200
 BY_RULES = "To go on without it: /model embedded, or --llm embedded, has the rules answer."
 _AGAIN = f"Nothing is lost; say it again to try once more. {BY_RULES}"
-_ACTIONS = {
-    Kind.CANCEL: "cancel_study",
-    Kind.PAUSE: "pause_study",
-    Kind.RESUME: "resume_study",
-    Kind.EXPORT: "export_study",
-}
 
 
 class LlmEngine:
@@ -84,8 +78,8 @@ class LlmEngine:
         self._opened: LangChainModel | None = None
         self._stall_seconds, self._max_tokens = stall_seconds, max_tokens
 
-    def answer(self, exchange: Exchange) -> Iterator[Happening]:
-        """See `Engine.answer`. Whatever goes wrong with the LLM is said, and the conversation goes on."""
+    def __call__(self, exchange: Exchange) -> Iterator[Happening]:
+        """See `Engine`. Whatever goes wrong with the LLM is said, and the conversation goes on."""
         exchange.permits, exchange.follows = asked_for(exchange), False
         try:
             if self._opened is None:
@@ -105,15 +99,15 @@ class LlmEngine:
             yield Said(text=f"{problem.message} {problem.hint}")
 
     def _cap_problem(self, exchange: Exchange) -> Problem:
-        used = f"{exchange.memory.tokens_used:,} of {self._max_tokens:,} LLM tokens"
-        message = f"This conversation has used {used}, which leaves no room for another reply."
+        spending = f"{exchange.memory.tokens_used:,} of {self._max_tokens:,} LLM tokens"
+        message = f"This conversation has used {spending}, which leaves no room for another reply."
         return Problem(code=LlmCapReached.code, message=message, hint=f"A new one starts from nothing. {BY_RULES}")
 
-    def _answered(self, exchange: Exchange, opened: LangChainModel) -> Iterator[Happening]:
+    def _answered(self, exchange: Exchange, model: LangChainModel) -> Iterator[Happening]:
         state, memory = _state(exchange), exchange.memory
         caps = LlmCaps(tokens=self._max_tokens, tokens_used=memory.tokens_used, usd_used=memory.usd_used)
-        ledger = Ledger(opened.name.spelling, caps, opened.price, opened.secrets)
-        agent = ChatAgent(opened, exchange, ledger, render("chat_system", **state), _history(exchange))
+        ledger = Ledger(model.name.spelling, caps, model.price, model.secrets)
+        agent = ChatAgent(model, exchange, ledger, render("chat_system", **state), _history(exchange))
         for _ in range(ATTEMPTS):
             reply = Reply(exchange, state, ledger, self._stall_seconds)
             unknown = yield from reply.relay(agent)
@@ -172,8 +166,8 @@ class Reply:
 
     def _checked(self, sentences: list[str]) -> Generator[Happening, None, list[str]]:
         for sentence in sentences:
-            known = Known.of([*(told.result for told in self._exchange.told), self._facts])
-            if unknown := known.unknown(sentence):
+            facts = Known.of([*(result.result for result in self._exchange.results), self._facts])
+            if unknown := facts.unknown(sentence):
                 return unknown
             clean = self._clean(sentence)
             self.shown_text += clean
@@ -184,25 +178,23 @@ class Reply:
 def asked_for(exchange: Exchange) -> Callable[[str, str | None], bool]:
     """What the person's own words, read by rules, allow in this turn: an action on the study that they mean."""
     wish = wish_of(exchange.text, standing_of(exchange))
-    action = _ACTIONS.get(wish.kind)
     studies = exchange.desk.store.studies()
-    known = {study.study_id for study in studies}
-    meant = wish.study or exchange.memory.study or (studies[-1].study_id if studies else None)
+    subject = wish.study or exchange.memory.study or (studies[-1].study_id if studies else None)
     spoken = study_in(exchange.text.lower()) if wish.kind is not Kind.GENERATE else None
-    if spoken in known:  # what the person speaks of; a model that looks elsewhere does not change it
+    if any(study.study_id == spoken for study in studies):  # a model that looks elsewhere does not change it
         exchange.remember(study=spoken)
-    return lambda wanted, study: wanted == action and study == meant
+    return lambda action, study: action == wish.kind and study == subject
 
 
 def _state(exchange: Exchange) -> dict[str, Any]:
     memory = exchange.memory
     plan = memory.plan
-    opened = ""
+    gap = ""
     if plan is not None and plan.plan_hash is None:
-        opened = f"open question {quoted(plan.questions[0].question, 200)}" if plan.questions else "it cannot be done"
+        gap = f"open question {quoted(plan.questions[0].question, 200)}" if plan.questions else "it cannot be done"
     return {
         "plan_hash": plan.plan_hash[:12] if plan is not None and plan.plan_hash else None,
-        "plan_open": opened,
+        "plan_open": gap,
         "waiting": memory.waiting is not None,
         "started": memory.started,
         "study": memory.study,
@@ -221,7 +213,7 @@ def _closing(exchange: Exchange, reply: Reply) -> Iterator[Happening]:
     text = reply.shown_text
     if exchange.asked is not None:
         before = "" if not text.strip() or text.endswith("\n\n") else "\n\n"
-        plans = [told.card for told in exchange.told if isinstance(told.card, PlanCard)]
+        plans = [result.card for result in exchange.results if isinstance(result.card, PlanCard)]
         plan_text = reply_to(plans[-1]) if plans else f"Plan `{(exchange.asked.plan.plan_hash or '')[:12]}`."
         yield Said(text=f"{before}{plan_text}\n\nShall I start it? Say **yes**, **no**, or what to change.")
     elif not text.strip():
@@ -232,16 +224,16 @@ def _closing(exchange: Exchange, reply: Reply) -> Iterator[Happening]:
 
 def _instead(exchange: Exchange, opening: str = "") -> Iterator[Happening]:
     """What the tools told, in place of the LLM's words; the status where no tool was called."""
-    if not exchange.told:
-        yield from exchange.use("study_status")
-    latest = {told.name: told.card for told in exchange.told}.values()
+    if not exchange.results:
+        yield from use(exchange, "study_status")
+    latest = {result.name: result.card for result in exchange.results}.values()
     cards = [card for card in latest if not isinstance(card, Problem)] or list(latest)
     yield Said(text="\n\n".join([*([opening] if opening else []), *(reply_to(card) for card in cards)]))
 
 
-def _trouble(error: LlmError | TimeoutError | TunewrightError, opened: LangChainModel) -> Problem:
+def _trouble(error: LlmError | TimeoutError | TunewrightError, model: LangChainModel) -> Problem:
     """What went wrong with the LLM, and what to do."""
-    who, reason = opened.name.spelling, redacted(short(str(error), 400), opened.secrets)
+    who, reason = model.name.spelling, redacted(short(str(error), 400), model.secrets)
     if isinstance(error, TunewrightError):
         return Problem(code=error.code, message=str(error), hint=BY_RULES)
     if isinstance(error, (TimeoutError, TransportError)):

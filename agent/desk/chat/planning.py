@@ -6,37 +6,29 @@ LLM put in is marked as the LLM's, and `start_study` starts nothing.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from agent.desk.cards import PlanCard
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import ApprovalAsked
 from agent.desk.chat.wishes import names_a_job
-from agent.desk.tools import PlanHash, PlanRequest, Words
-from agent.desk.words import HASH_SHOWN, words_of
+from agent.desk.planning import is_hash_of
+from agent.desk.tools import Answers, PlanHash, Request, Words, says
+from agent.desk.words import words_of
 from agent.errors import InputError
 from agent.request.answer import answered
 from agent.request.copied import copied
 from agent.request.draft import Draft
 from agent.request.markup import short
 from agent.request.plan import Plan
+from agent.request.plan_rows import HASH_SHOWN
 from agent.request.read import read_request
 from trainers.spec import Closed, Intent
 
+ChangeInWords = Annotated[Words, says('the change in the person\'s own words, such as "use rank 32 instead"')]
 JOBS = (Intent.TRAIN, Intent.PLAN, Intent.UNSUPPORTED, None)
-
-
-class ChangePlan(Closed):
-    """Arguments of `edit_plan`: in a conversation there is one plan to change."""
-
-    text: Words = Field(description='the change in the person\'s own words, such as "use rank 32 instead"')
-
-
-class CurrentPlan(Closed):
-    """Arguments of `show_plan`: in a conversation there is one plan to show."""
 
 
 class Asked(Closed):
@@ -51,39 +43,31 @@ def _(card: Asked) -> str:
     return f"Plan `{card.plan_hash}` waits for your yes, no or change."
 
 
-@dataclass(frozen=True)
-class Override:
-    """What a verb is in a conversation; its docstring is what the LLM reads."""
-
-    arguments: type[Closed]
-    run: Callable[[Exchange, Any], BaseModel]
-
-
-def plan_study(exchange: Exchange, given: PlanRequest) -> PlanCard:
+def plan_study(exchange: Exchange, request: Request, answers: Answers = None) -> PlanCard:
     """Plan a fine-tuning study from the person's own words, letter by letter. Spends nothing and starts nothing.
 
     To answer an open question of the current plan, give the answer in `answers` by the question's field, and the
     person's words as `request`.
     """
-    draft = exchange.memory.draft
-    if given.answers and draft is not None:
-        changed = draft
-        for field, reply in given.answers.items():
-            changed = answered(changed, field, reply.strip())
-        return _planned(exchange, "; ".join(given.answers.values()), changed, (), draft)
-    if _stands(exchange)[0] is not None and not names_a_job(read_request(given.request)):
-        return edit_plan(exchange, ChangePlan(text=given.request))
-    return _planned(exchange, given.request, *exchange.desk.read(given.request, None, exchange.memory.llm), None)
+    before = exchange.memory.draft
+    if answers and before is not None:
+        draft = before
+        for field, reply in answers.items():
+            draft = answered(draft, field, reply.strip())
+        return _planned(exchange, "; ".join(answers.values()), draft, (), before)
+    if _stands(exchange)[0] is not None and not names_a_job(read_request(request)):
+        return edit_plan(exchange, request)
+    return _planned(exchange, request, *exchange.desk.read(request, None, exchange.memory.llm), None)
 
 
-def edit_plan(exchange: Exchange, given: ChangePlan) -> PlanCard:
+def edit_plan(exchange: Exchange, text: ChangeInWords) -> PlanCard:
     """Change the current plan, or the one of the study that the conversation is about, in the person's own words.
 
     Spends nothing and starts nothing.
     """
     previous = _stands(exchange)[0]
-    draft, calls = exchange.desk.read(given.text, previous, exchange.memory.llm)
-    return _planned(exchange, given.text, draft, calls, previous)
+    draft, calls = exchange.desk.read(text, previous, exchange.memory.llm)
+    return _planned(exchange, text, draft, calls, previous)
 
 
 def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...], previous: Draft | None) -> PlanCard:
@@ -108,14 +92,14 @@ def _planned(exchange: Exchange, words: str, draft: Draft, calls: tuple[int, ...
     return planned.card
 
 
-def show_plan(exchange: Exchange, given: CurrentPlan) -> PlanCard:
+def show_plan(exchange: Exchange) -> PlanCard:
     """The current plan of this conversation, ready or not."""
     if exchange.memory.plan is None:
         raise InputError("plan", "there is no plan yet.", 'Say what to do, such as "classify tickets.csv".')
     return exchange.memory.plan
 
 
-def start_study(exchange: Exchange, given: PlanHash) -> Asked:
+def start_study(exchange: Exchange, plan_hash: PlanHash) -> Asked:
     """Put the current plan up for the person's approval. It only asks: nothing starts before the person has said yes,
     and your turn ends with the call. Takes the hash that plan_study told.
     """
@@ -124,21 +108,15 @@ def start_study(exchange: Exchange, given: PlanHash) -> Asked:
         raise InputError(
             "plan_hash", "there is no plan that is ready to start.", "Plan it first, and settle what is open."
         )
-    hash_given = given.plan_hash.removeprefix("sha256:").lower()
-    if len(hash_given) < 8 or not plan.plan_hash.startswith(hash_given):
-        rule = f"{short(given.plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
+    if not is_hash_of(plan.plan_hash, plan_hash):
+        rule = f"{short(plan_hash, 80)!r} is not the hash of the current plan, {plan.plan_hash[:HASH_SHOWN]}."
         raise InputError("plan_hash", rule, "Show the current plan to the person first.", code="unknown_plan")
     exchange.remember(waiting=plan.plan_hash, asks=exchange.memory.asks + 1)
     exchange.asked = ApprovalAsked(plan_hash=plan.plan_hash, plan=plan)
     return Asked(plan_hash=plan.plan_hash[:HASH_SHOWN])
 
 
-PLANNING = {
-    "plan_study": Override(PlanRequest, plan_study),
-    "edit_plan": Override(ChangePlan, edit_plan),
-    "show_plan": Override(CurrentPlan, show_plan),
-    "start_study": Override(PlanHash, start_study),
-}
+PLANNING: tuple[Callable[..., BaseModel], ...] = (plan_study, edit_plan, show_plan, start_study)
 
 
 def _stands(exchange: Exchange) -> tuple[Draft | None, str]:
@@ -161,20 +139,20 @@ def _before(exchange: Exchange) -> Plan | None:
     return exchange.desk.study(memory.study).plan if memory.study else None
 
 
-def attributed(draft: Draft, previous: Draft | None, said: tuple[str, ...]) -> Draft:
+def attributed(draft: Draft, previous: Draft | None, utterances: tuple[str, ...]) -> Draft:
     """`draft` with only the person's own words as quotes.
 
     An LLM words the request it passes on. What it put in by itself is not the person's: such a value becomes an
     inferred one, which the plan shows as the LLM's.
     """
-    known = {(q.field, q.quote) for q in previous.quotes} if previous is not None else set()
-    spoken = _plain(" ".join(said))
-    foreign = [q for q in draft.quotes if (q.field, q.quote) not in known and _plain(q.quote) not in spoken]
+    earlier = {(q.field, q.quote) for q in previous.quotes} if previous is not None else set()
+    speech = _plain(" ".join(utterances))
+    foreign = [q for q in draft.quotes if (q.field, q.quote) not in earlier and _plain(q.quote) not in speech]
     if not foreign:
         return draft
     reasons = {q.field: f"put forward in the chat by the LLM: {short(q.quote, 80)!r}" for q in foreign}
-    kept = tuple(q for q in draft.quotes if q not in foreign)
-    return draft.model_copy(update={"quotes": kept, "inferred": {**draft.inferred, **reasons}})
+    quotes = tuple(q for q in draft.quotes if q not in foreign)
+    return draft.model_copy(update={"quotes": quotes, "inferred": {**draft.inferred, **reasons}})
 
 
 def _plain(text: str) -> str:

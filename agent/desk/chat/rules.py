@@ -6,6 +6,7 @@ from agent.desk.cards import PlanCard
 from agent.desk.chat.exchange import Exchange
 from agent.desk.chat.happenings import Happening, Said
 from agent.desk.chat.results import ToolResult, reply_to
+from agent.desk.chat.toolbox import use
 from agent.desk.chat.wishes import Kind, Standing, Wish, is_no, is_yes, wish_of
 
 INTRODUCTION = (
@@ -25,17 +26,14 @@ Nothing starts before you have seen the plan and said yes."""
 Steps = Generator[Happening, None, None]
 
 
-class RulesEngine:
-    """Answers by rules. The person's own words were read, so what they ask for is permitted."""
-
-    def answer(self, exchange: Exchange) -> Iterator[Happening]:
-        """See `Engine.answer`."""
-        exchange.permits = lambda action, study: True
-        wish = wish_of(exchange.text, standing_of(exchange))
-        yield from _STEPS[wish.kind](exchange, wish)
-        if not exchange.memory.introduced:
-            exchange.remember(introduced=True)
-            yield Said(text=f"\n\n{INTRODUCTION}")
+def answer_by_rules(exchange: Exchange) -> Iterator[Happening]:
+    """An `Engine`. The person's own words were read, so what they ask for is permitted."""
+    exchange.permits = lambda action, study: True
+    wish = wish_of(exchange.text, standing_of(exchange))
+    yield from _STEPS[wish.kind](exchange, wish)
+    if not exchange.memory.introduced:
+        exchange.remember(introduced=True)
+        yield Said(text=f"\n\n{INTRODUCTION}")
 
 
 def standing_of(exchange: Exchange) -> Standing:
@@ -51,14 +49,17 @@ def standing_of(exchange: Exchange) -> Standing:
     )
 
 
-def _tool(name: str, arguments: Callable[[Wish], dict[str, object]]) -> Callable[[Exchange, Wish], Steps]:
-    """A wish that one tool fulfils."""
+def _tool(arguments: Callable[[Wish], dict[str, object]]) -> Callable[[Exchange, Wish], Steps]:
+    """A wish that its verb fulfils."""
 
     def steps(exchange: Exchange, wish: Wish) -> Steps:
-        result = yield from exchange.use(name, **arguments(wish))
+        result = yield from use(exchange, wish.kind.value, **arguments(wish))
         yield Said(text=reply_to(result.card))
 
     return steps
+
+
+_of_study = _tool(lambda wish: {"study": wish.study})
 
 
 def _text(text: str) -> Callable[[Exchange, Wish], Steps]:
@@ -69,13 +70,13 @@ def _text(text: str) -> Callable[[Exchange, Wish], Steps]:
 
 
 def _job(exchange: Exchange, wish: Wish) -> Steps:
-    result = yield from exchange.use("plan_study", request=exchange.text)
+    result = yield from use(exchange, "plan_study", request=exchange.text)
     yield from _put_up(exchange, result)
 
 
 def _edit(exchange: Exchange, wish: Wish) -> Steps:
     of_study = exchange.memory.started or (exchange.memory.study if exchange.memory.draft is None else None)
-    result = yield from exchange.use("edit_plan", text=exchange.text)
+    result = yield from use(exchange, "edit_plan", text=exchange.text)
     yield from _put_up(exchange, result, of_study)
 
 
@@ -91,7 +92,7 @@ def _answer(exchange: Exchange, wish: Wish) -> Steps:
     elif is_yes(reply) or is_no(reply):
         yield Said(text=reply_to(plan))
         return
-    result = yield from exchange.use("plan_study", request=exchange.text, answers={question.field: reply})
+    result = yield from use(exchange, "plan_study", request=exchange.text, answers={question.field: reply})
     yield from _put_up(exchange, result)
 
 
@@ -101,19 +102,15 @@ def _put_up(exchange: Exchange, result: ToolResult, of_study: str | None = None)
     if not isinstance(plan, PlanCard) or plan.plan_hash is None:
         yield Said(text=reply_to(result.card))
         return
-    yield from exchange.use("start_study", plan_hash=plan.plan_hash)
+    yield from use(exchange, "start_study", plan_hash=plan.plan_hash)
     new = f" This will be a new study; study {of_study} stays as it is." if of_study else ""
     yield Said(text=f"{reply_to(result.card)}{new}\n\nShall I start it? Say **yes**, **no**, or what to change.")
 
 
-def _start(exchange: Exchange, wish: Wish) -> Steps:
-    result = yield from exchange.use("show_plan")
-    yield from _put_up(exchange, result)
-
-
 def _show_plan(exchange: Exchange, wish: Wish) -> Steps:
+    """The current plan, put up for approval unless it was started already."""
     memory = exchange.memory
-    result = yield from exchange.use("show_plan")
+    result = yield from use(exchange, "show_plan")
     plan = result.card
     if isinstance(plan, PlanCard) and plan.plan_hash is not None and memory.started is None:
         yield from _put_up(exchange, result)
@@ -125,10 +122,10 @@ def _explain(exchange: Exchange, wish: Wish) -> Steps:
     """A trial of a study; where there is only a plan yet, what the plan says about the hyperparameter."""
     plan, words = exchange.memory.plan, wish.parameter
     if exchange.memory.study is None and wish.study is None and plan is not None and words is not None:
-        yield from exchange.use("show_plan")
+        yield from use(exchange, "show_plan")
         yield Said(text=_planned(plan, words))
         return
-    result = yield from exchange.use("explain_trial", study=wish.study, trial=wish.trial, parameter=words)
+    result = yield from use(exchange, "explain_trial", study=wish.study, trial=wish.trial, parameter=words)
     yield Said(text=reply_to(result.card))
 
 
@@ -143,8 +140,7 @@ def _evaluate(exchange: Exchange, wish: Wish) -> Steps:
     if wish.data is None:
         yield Said(text='On which data? Say for instance "evaluate it on more.csv".')
         return
-    result = yield from exchange.use("evaluate_model", study=wish.study, data=wish.data)
-    yield Said(text=reply_to(result.card))
+    yield from _tool(lambda wish: {"study": wish.study, "data": wish.data})(exchange, wish)
 
 
 def _unsupported(exchange: Exchange, wish: Wish) -> Steps:
@@ -167,26 +163,20 @@ _STEPS: dict[Kind, Callable[[Exchange, Wish], Steps]] = {
     Kind.HELP: _text(ABILITIES),
     Kind.GREETING: _text(f"Hello. {ABILITIES}"),
     Kind.THANKS: _thanks,
-    Kind.PROFILE: _tool("profile_data", lambda wish: {"data": wish.data}),
+    Kind.PROFILE: _tool(lambda wish: {"data": wish.data}),
     Kind.SHOW_PLAN: _show_plan,
     Kind.JOB: _job,
     Kind.EDIT: _edit,
     Kind.ANSWER: _answer,
-    Kind.START: _start,
-    Kind.STATUS: _tool("study_status", lambda wish: {"study": wish.study}),
-    Kind.STUDIES: _tool("list_studies", lambda wish: {}),
-    Kind.EVENTS: _tool("study_events", lambda wish: {"study": wish.study, "limit": 12}),
+    Kind.START: _show_plan,
+    Kind.STUDIES: _tool(lambda wish: {}),
+    Kind.EVENTS: _tool(lambda wish: {"study": wish.study, "limit": 12}),
     Kind.EXPLAIN: _explain,
-    Kind.COMPARE: _tool("compare_trials", lambda wish: {"study": wish.study, "left": wish.trial, "right": wish.other}),
-    Kind.CANCEL: _tool("cancel_study", lambda wish: {"study": wish.study}),
-    Kind.PAUSE: _tool("pause_study", lambda wish: {"study": wish.study}),
-    Kind.RESUME: _tool("resume_study", lambda wish: {"study": wish.study}),
+    Kind.COMPARE: _tool(lambda wish: {"study": wish.study, "left": wish.trial, "right": wish.other}),
     Kind.EVALUATE: _evaluate,
-    Kind.GENERATE: _tool("ask_model", lambda wish: {"study": wish.study, "prompt": wish.text}),
-    Kind.EXPORT: _tool(
-        "export_study", lambda wish: {"study": wish.study, "out": wish.out, "merge": wish.merge or None}
-    ),
-    Kind.BUDGET: _tool("study_budget", lambda wish: {"study": wish.study}),
+    Kind.GENERATE: _tool(lambda wish: {"study": wish.study, "prompt": wish.text}),
+    Kind.EXPORT: _tool(lambda wish: {"study": wish.study, "out": wish.out, "merge": wish.merge or None}),
     Kind.UNSUPPORTED: _unsupported,
     Kind.NOTHING: _nothing,
+    **dict.fromkeys((Kind.STATUS, Kind.CANCEL, Kind.PAUSE, Kind.RESUME, Kind.BUDGET), _of_study),
 }

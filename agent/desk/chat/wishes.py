@@ -44,29 +44,29 @@ def names_the_start(text: str) -> bool:
 
 
 class Kind(StrEnum):
-    """What somebody may want of a conversation."""
+    """What somebody may want of a conversation; where one verb fulfils it, by the name of the verb."""
 
     HELP = "help"
     GREETING = "greeting"
     THANKS = "thanks"
-    PROFILE = "profile"  # what is in this file?
+    PROFILE = "profile_data"
     SHOW_PLAN = "show_plan"
     JOB = "job"  # a new job
     EDIT = "edit"  # a change of the current plan
     ANSWER = "answer"  # to the plan's first open question
     START = "start"  # the plan that is ready
-    STATUS = "status"
-    STUDIES = "studies"  # all of them
-    EVENTS = "events"
-    EXPLAIN = "explain"
-    COMPARE = "compare"
-    CANCEL = "cancel"
-    PAUSE = "pause"
-    RESUME = "resume"
-    EVALUATE = "evaluate"
-    GENERATE = "generate"
-    EXPORT = "export"
-    BUDGET = "budget"
+    STATUS = "study_status"
+    STUDIES = "list_studies"
+    EVENTS = "study_events"
+    EXPLAIN = "explain_trial"
+    COMPARE = "compare_trials"
+    CANCEL = "cancel_study"
+    PAUSE = "pause_study"
+    RESUME = "resume_study"
+    EVALUATE = "evaluate_model"
+    GENERATE = "ask_model"
+    EXPORT = "export_study"
+    BUDGET = "study_budget"
     UNSUPPORTED = "unsupported"  # a job that tunewright does not do
     NOTHING = "nothing"  # not understood
 
@@ -100,11 +100,11 @@ def wish_of(text: str, standing: Standing) -> Wish:
     low = " ".join(text.lower().replace("’", "'").split())
     if (prompt := _about_the_model(text)) is not None:
         return prompt
-    named = {"study": study_in(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
-    asked = _plain_question(low, standing)
-    if asked is not None:
-        return asked.model_copy(update={k: v for k, v in named.items() if v is not None})
-    return _by_reading(text, low, standing, named)
+    numbers = {"study": study_in(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
+    question = _plain_question(low, standing)
+    if question is not None:
+        return question.model_copy(update={k: v for k, v in numbers.items() if v is not None})
+    return _by_reading(text, low, standing, numbers)
 
 
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
@@ -184,11 +184,11 @@ _ASK = re.compile(
 
 def _about_the_model(text: str) -> Wish | None:
     """A prompt for the tuned model: "ask the model: ..."."""
-    found = _ASK.match(text)
-    if found is None:
+    match = _ASK.match(text)
+    if match is None:
         return None
-    prompt = (found["rest"] or found["quote"]).strip()
-    before = text[: found.start("rest" if found["rest"] else "quote")]
+    prompt = (match["rest"] or match["quote"]).strip()
+    before = text[: match.start("rest" if match["rest"] else "quote")]
     return Wish(kind=Kind.GENERATE, study=study_in(before.lower()), text=prompt.strip('"“”') or prompt)
 
 
@@ -207,7 +207,7 @@ _BY_INTENT = {
 }
 
 
-def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | int | None]) -> Wish:
+def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str | int | None]) -> Wish:
     """What the rules reader makes of it, alone or as an edit of the draft."""
     alone = read_request(text)
     spec, intent = alone.spec, alone.spec.intent
@@ -217,12 +217,12 @@ def _by_reading(text: str, low: str, standing: Standing, named: dict[str, str | 
     if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
     if intent in _BY_INTENT:
-        kind = Kind.EXPLAIN if intent is Intent.STATUS and named["trial"] is not None else _BY_INTENT[intent]
+        kind = Kind.EXPLAIN if intent is Intent.STATUS and numbers["trial"] is not None else _BY_INTENT[intent]
         data = spec.data.test or spec.data.validation or spec.data.train
-        return Wish.model_validate({"kind": kind, "data": data, **output, **named})
+        return Wish.model_validate({"kind": kind, "data": data, **output, **numbers})
     of_a_study = standing.started or (standing.draft is None and standing.study is not None)  # no plan is being made
     if of_a_study and {quote.field for quote in alone.quotes} <= _OUTPUT and _OUT.match(low):
-        return Wish.model_validate({"kind": Kind.EXPORT, **output, **named})
+        return Wish.model_validate({"kind": Kind.EXPORT, **output, **numbers})
     if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
     if (standing.draft is None and standing.study is None) or names_a_job(alone):
@@ -238,15 +238,12 @@ _OUT = re.compile(
 
 
 def _edit(text: str, alone: Draft, standing: Standing) -> Wish:
-    changed = standing.draft is None and alone.spec.intent is not Intent.UNSUPPORTED
+    changes = standing.draft is None and alone.spec.intent is not Intent.UNSUPPORTED
     if standing.draft is not None:
-        edit = read_request(text, previous=standing.draft)
-        changed = _content(edit) != _content(standing.draft)
-    if changed:
+        changes = _content(read_request(text, previous=standing.draft)) != _content(standing.draft)
+    if changes:
         return Wish(kind=Kind.EDIT)
-    if standing.question is not None:
-        return Wish(kind=Kind.ANSWER)
-    return Wish(kind=Kind.NOTHING, text=text)
+    return Wish(kind=Kind.ANSWER) if standing.question is not None else Wish(kind=Kind.NOTHING, text=text)
 
 
 def _content(draft: Draft) -> tuple[object, ...]:
@@ -261,28 +258,28 @@ _NOT_NEW = re.compile(r"\b(?:instead|rather|make (?:it|that)|change|switch|also|
 
 def names_a_job(draft: Draft) -> bool:
     """Whether a request stands on its own: it says what to do, and on what data."""
-    said = {quote.field for quote in draft.quotes}
+    fields = {quote.field for quote in draft.quotes}
     words = " ".join(quote.quote for quote in draft.quotes).lower()
-    verbs = "task" in said or "loss" in said or _JOB_VERBS.search(words) is not None
-    return "data.train" in said and verbs and _NOT_NEW.search(words) is None
+    verbs = "task" in fields or "loss" in fields or _JOB_VERBS.search(words) is not None
+    return "data.train" in fields and verbs and _NOT_NEW.search(words) is None
 
 
 def study_in(low: str) -> str | None:
     """The study that is spoken of, by its number; `low` in small letters."""
-    found = re.search(r"\b(?:study|studies|run|job)\s*(?:number |no\.? ?|nr\.? ?)?#?(\d+)\b", low)
-    return found[1] if found else None
+    match = re.search(r"\b(?:study|studies|run|job)\s*(?:number |no\.? ?|nr\.? ?)?#?(\d+)\b", low)
+    return match[1] if match else None
 
 
 def _trials(low: str) -> tuple[int | None, int | None]:
     """The trials named: "trial 3", "trials 3 and 4", "is trial 3 better than trial 4"."""
-    found = re.search(
+    match = re.search(
         r"\btrials?\s*#?(?P<one>\d{1,18})\b(?:[^.?!]{0,24}?\b(?:and|with|to|vs|versus|against|than|over|or)\b\.?"
         r"\s*(?:trial\s*)?#?(?P<two>\d{1,18})\b)?",
         low,
     )
-    if found is None or re.search(r"\b\d+ trials?\b", low):
+    if match is None or re.search(r"\b\d+ trials?\b", low):
         return None, None
-    return int(found["one"]), int(found["two"]) if found["two"] else None
+    return int(match["one"]), int(match["two"]) if match["two"] else None
 
 
 def parameter_in(low: str) -> str | None:
@@ -290,5 +287,5 @@ def parameter_in(low: str) -> str | None:
     for field, words in FIELD_WORDS.items():
         if field.startswith("search.") and re.search(rf"(?<!\w)(?:{words})(?!\w)", low):
             return field.removeprefix("search.")
-    found = re.search(r"\b(max_grad_norm|head_lr_ratio|simpo_gamma|label_smoothing)\b", low)
-    return found[1] if found else None
+    match = re.search(r"\b(max_grad_norm|head_lr_ratio|simpo_gamma|label_smoothing)\b", low)
+    return match[1] if match else None

@@ -110,7 +110,7 @@ def _is_about_a_study(plan: Plan) -> bool:
 def _queue(desk: Desk, job: Job, settled: "Settled", key: str | None = None) -> StudyCard:
     plan = settled.resolved.plan
     calls = tuple(desk.store.log_llm_call(call) for call in job.calls)
-    desk.keep(plan, settled.draft, job.flags, job.settings.llm, calls, edited=settled.edited)
+    desk.keep(job, settled.draft, plan, calls, edited=settled.edited)
     return desk.start(plan.plan_hash, face="cli", key=key, resolved=settled.resolved)
 
 

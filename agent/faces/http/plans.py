@@ -46,9 +46,7 @@ def plan_of(service: Service, request: str, options: PlanOptions) -> PlanCard:
     llm = service.planner(options.llm)
     check_spec_file(request, service.settings)
     with service.planning.one():
-        if options.answers:
-            return service.desk.answer(request, options.answers, flags, llm).card
-        return service.desk.plan(request, flags, llm).card
+        return service.desk.plan(request, flags, llm, options.answers).card
 
 
 def check_spec_file(request: str, settings: Settings) -> None:

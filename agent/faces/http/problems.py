@@ -12,7 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
 from agent.desk.cards import Problem
-from agent.errors import InputError, NeedsAnswer, PlannerFailed, StoreConflict, TunewrightError
+from agent.errors import Busy, InputError, NeedsAnswer, PlannerFailed, StoreConflict, TunewrightError
 from agent.study.store import StoreFull
 from trainers.spec import Closed
 
@@ -47,13 +47,6 @@ STATUS_OF_CODE = {
     "too_slow": 408,
 }
 """Input errors that are not simply 400."""
-
-
-class Busy(TunewrightError):
-    """More of a kind was asked for at once than this server does at once."""
-
-    code = "busy"
-    retryable = True
 
 
 class TurnRunning(TunewrightError):

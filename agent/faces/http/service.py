@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agent.desk.desk import Desk
-from agent.errors import InputError
+from agent.errors import Busy, InputError
 from agent.faces.http.access import Access
 from agent.faces.http.measures import Measures
-from agent.faces.http.problems import Busy
 from agent.faces.http.status import Statuses
 from agent.llm.name import parse_llm
 from agent.settings import Settings

@@ -7,7 +7,7 @@ from mcp.server.mcpserver import Elicit, Resolve
 from pydantic import BaseModel, Field
 
 from agent.desk.plans import plan_card
-from agent.desk.tools import StartStudy, started_before
+from agent.desk.tools import started_before
 from agent.desk.words import plan_text
 from agent.errors import NeedsAnswer
 from agent.faces.mcp.served import Ctx, desk_of
@@ -22,8 +22,8 @@ class Confirmation(BaseModel):
 
 def confirmed(plan_hash: str, idempotency_key: str | None, ctx: Ctx) -> Confirmation | Elicit[Confirmation]:
     """Asks the person, if their client can, and only once. Raises InputError for an unknown hash."""
-    desk, given = desk_of(ctx), StartStudy(plan_hash=plan_hash, idempotency_key=idempotency_key)
-    if started_before(desk, given) or not _shows_forms(ctx):
+    desk = desk_of(ctx)
+    if started_before(desk, plan_hash, idempotency_key) or not _shows_forms(ctx):
         return Confirmation(start=True)
     card = plan_card(desk.store.kept_plan(plan_hash).plan)
     takes = f" It takes about {duration(card.seconds_p50)}." if card.seconds_p50 is not None else ""

@@ -44,7 +44,17 @@ def serve_http(settings: Settings, serving: Serving) -> None:
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when it is done
-            uvicorn.Server(_config(app)).run(sockets=[listener])
+            config = uvicorn.Config(
+                app,
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=2,
+            )
+            uvicorn.Server(config).run(sockets=[listener])
     click.echo("The server has stopped.", err=True)
 
 
@@ -66,16 +76,3 @@ def guarded(server: DeskServer, access: Access, hosts: Hosts) -> ASGIApp:
 def _is_news(record: logging.LogRecord) -> bool:
     """Not that an event stream was cut off: stopping the server does that."""
     return "without completing response" not in record.getMessage()
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=2,
-    )

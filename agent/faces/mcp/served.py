@@ -27,8 +27,4 @@ def desk_of(ctx: Ctx) -> Desk:
 
 def teller(ctx: Ctx) -> Tell:
     """Reports progress to a client that asked for it."""
-
-    async def tell(progress: float, words: str) -> None:
-        await ctx.report_progress(progress, None, words)
-
-    return tell
+    return lambda progress, words: ctx.report_progress(progress, None, words)

@@ -84,9 +84,9 @@ class DeskServer(MCPServer[Served]):
         takes = {tool.name: list(tool.input_schema["properties"]) for tool in await super().list_tools()}
         if name not in takes:
             raise InputError("name", f"there is no tool {name!r}.", f"There are: {', '.join(takes)}.", "not_found")
-        for given in arguments:
-            if given not in takes[name]:
-                raise InputError(given, f"{name} takes no such argument.", f"It takes: {', '.join(takes[name])}.")
+        for argument in arguments:
+            if argument not in takes[name]:
+                raise InputError(argument, f"{name} takes no such argument.", f"It takes: {', '.join(takes[name])}.")
 
 
 def error_result(problem: Problem) -> CallToolResult:

@@ -1,9 +1,9 @@
 """Each verb as a tool: its card for programs with what the study has spent, the same in words for a model to read."""
 
-import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from inspect import Parameter, Signature
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -11,7 +11,7 @@ from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent, T
 from pydantic import BaseModel, Field, create_model
 
 from agent.desk.cards import BudgetCard, PlanCard, ReportCard, StartedStudy, StudyCard, WaitedStudy
-from agent.desk.tools import Effect, StudyId, Verb, WaitStudy
+from agent.desk.tools import Effect, StudyId, Verb
 from agent.desk.words import budget_text, words_of
 from agent.faces.mcp.approval import Approval, require_yes
 from agent.faces.mcp.resources import report_uris
@@ -47,31 +47,28 @@ def as_function(verb: Verb) -> Callable[..., Any]:
             require_yes(arguments.pop("approval"))
         return await _called(ctx, verb, reply, arguments)
 
-    parameters = {"ctx": (Ctx, inspect.Parameter.empty), **_parameters(verb)}
+    parameters = [_parameter("ctx", Ctx), *_parameters(verb)]
     if verb.name == "start_study":
-        parameters["approval"] = (Approval, inspect.Parameter.empty)
+        parameters.append(_parameter("approval", Approval))
     returns = Annotated[CallToolResult, reply]
     call.__name__ = verb.name
-    call.__annotations__ = {name: annotation for name, (annotation, _) in parameters.items()} | {"return": returns}
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, (annotation, default) in parameters.items()
-        ],
-        return_annotation=returns,
-    )
+    call.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": returns}
+    call.__signature__ = Signature(parameters, return_annotation=returns)  # type: ignore[attr-defined]
     return call
 
 
-def _parameters(verb: Verb) -> dict[str, tuple[Any, Any]]:
-    """Name to annotation and default. Who changes a study must name it: the latest may be somebody else's."""
-    parameters: dict[str, tuple[Any, Any]] = {}
+def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+def _parameters(verb: Verb) -> Iterator[Parameter]:
+    """One an argument. Who changes a study must name it: the latest may be somebody else's."""
     for name, field in verb.arguments.model_fields.items():
-        default = inspect.Parameter.empty if field.is_required() else field.default
-        parameters[name] = (Annotated[field.annotation, field], default)
-    if verb.about_a_study and verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
-        parameters["study"] = (Annotated[StudyId, Field(description="its id, such as 3")], inspect.Parameter.empty)
-    return parameters
+        if name == "study" and verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
+            yield _parameter(name, Annotated[StudyId, Field(description="its id, such as 3")])
+        else:
+            default = Parameter.empty if field.is_required() else field.default
+            yield _parameter(name, Annotated[field.annotation, field], default)
 
 
 def reply_of(verb: Verb) -> type[BaseModel]:
@@ -83,37 +80,37 @@ def reply_of(verb: Verb) -> type[BaseModel]:
 
 
 async def _called(ctx: Ctx, verb: Verb, reply: type[BaseModel], arguments: dict[str, Any]) -> CallToolResult:
-    desk, given = desk_of(ctx), verb.arguments(**arguments)
+    desk, form = desk_of(ctx), verb.arguments(**arguments)
     if verb.about_a_study:
         study = await anyio.to_thread.run_sync(desk.study, arguments["study"])
-        given = given.model_copy(update={"study": study.study_id})
-    card = await _carried_out(ctx, verb, given)
+        form = form.model_copy(update={"study": study.study_id})
+    card = await _carried_out(ctx, verb, form)
     more: dict[str, Any] = {"resources": tuple(report_uris(card.study))} if isinstance(card, ReportCard) else {}
     if "budget" in reply.model_fields:
-        study_id = getattr(card, "study", None) or getattr(given, "study", None)
+        study_id = getattr(card, "study", None) or getattr(form, "study", None)
         more["budget"] = await anyio.to_thread.run_sync(desk.budget, study_id)
     return tool_result(card, reply(**dict(card), **more), more.get("budget"))
 
 
-async def _carried_out(ctx: Ctx, verb: Verb, given: Any) -> BaseModel:
+async def _carried_out(ctx: Ctx, verb: Verb, form: Any) -> BaseModel:
     """The verb's card; a long call is joined by asking again. Raises StillWorking and what the verb raises."""
-    if isinstance(given, WaitStudy):
-        return await _waited(ctx, given)
-    run = partial(verb.run, desk_of(ctx), given)
+    if verb.name == "wait_study":
+        return await _waited(ctx, form.study, form.timeout_seconds)
+    run = partial(verb.run, desk_of(ctx), form)
     if not verb.doing:
         return await anyio.to_thread.run_sync(run)
-    key = (verb.name, given.model_dump_json())
+    key = (verb.name, form.model_dump_json())
     return await ctx.request_context.lifespan_context.work.done(key, run, verb.doing, teller(ctx))
 
 
-async def _waited(ctx: Ctx, given: WaitStudy) -> WaitedStudy:
+async def _waited(ctx: Ctx, study: str, timeout_seconds: float) -> WaitedStudy:
     """Waits in short looks, so that a client that gave up is not waited for and one that listens is told."""
     desk, tell, began = desk_of(ctx), teller(ctx), time.monotonic()
     while True:
-        look = min(LOOK_SECONDS, max(0.0, given.timeout_seconds - (time.monotonic() - began)))
-        card = await anyio.to_thread.run_sync(partial(desk.wait, given.study, look), abandon_on_cancel=True)
+        look = min(LOOK_SECONDS, max(0.0, timeout_seconds - (time.monotonic() - began)))
+        card = await anyio.to_thread.run_sync(partial(desk.wait, study, look), abandon_on_cancel=True)
         seconds = time.monotonic() - began
-        if card.over or seconds >= given.timeout_seconds:
+        if card.over or seconds >= timeout_seconds:
             return WaitedStudy(**dict(card), still_running=not card.over)
         await tell(seconds, f"study {card.study} {card.state_words}, {card.trials_over} of {card.trials_limit} trials")
 

@@ -1,6 +1,5 @@
 """Calls that may take longer than a client waits: they go on, and asking again gets the result."""
 
-import itertools
 import threading
 import time
 from collections.abc import Awaitable, Callable, Hashable
@@ -9,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import anyio
 
-from agent.errors import TunewrightError
+from agent.errors import Busy, TunewrightError
 
 PATIENCE_SECONDS = 30.0
 """Clients give a call up after a minute or less; one that gave up earlier can ask again as well."""
@@ -30,13 +29,6 @@ class StillWorking(TunewrightError):
     retryable = True
 
 
-class Busy(TunewrightError):
-    """Too much is being worked on at once."""
-
-    code = "busy"
-    retryable = True
-
-
 class Work:
     """Runs blocking calls in threads of their own, which neither a client that gave up nor the end of the process
     waits for. A call with the key of one that runs, or whose result nobody has got yet, is joined to it."""
@@ -49,19 +41,17 @@ class Work:
     async def done(self, key: Hashable, call: Callable[[], T], doing: str, tell: Tell) -> T:
         """The result of `call`. Raises StillWorking if it takes longer than a client waits, and Busy."""
         future = self._future(key, call)
-        began = told = time.monotonic()
-        for step in itertools.count():
-            if future.done():
-                self._forget(key, future)
-                return cast(T, future.result())
+        began, next_news = time.monotonic(), 0.0
+        while not future.done():
             seconds = time.monotonic() - began
             if seconds > self.patience_seconds:
                 raise StillWorking(f"{doing} goes on; call again with the same arguments to get the result.")
-            if step == 0 or time.monotonic() - told >= TELL_SECONDS:
-                told = time.monotonic()
+            if seconds >= next_news:
+                next_news = seconds + TELL_SECONDS
                 await tell(seconds, f"{doing}, {seconds:.0f} s")
             await anyio.sleep(POLL_SECONDS)
-        raise AssertionError
+        self._forget(key, future)
+        return cast(T, future.result())
 
     def _future(self, key: Hashable, call: Callable[[], T]) -> Future[Any]:
         with self._lock:

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from agent.desk.cards import OpenQuestion, PlanCard, Problem
+from agent.desk.cards import PlanCard, Problem
 from agent.desk.desk import Desk, Planned
-from agent.desk.words import HASH_SHOWN, plan_text
+from agent.desk.words import plan_text
 from agent.errors import InputError, NeedsAnswer
 from agent.faces.python.notebook import card_html
 from agent.faces.python.study import StudyHandle
 from agent.report.terminal import TerminalMarkdown
 from agent.request.answer import answered
-from agent.request.draft import Overrides
+from agent.request.draft import Question
 from agent.request.markup import duration
 from agent.request.plan import Plan
+from agent.request.plan_rows import HASH_SHOWN
 from trainers.spec import Intent
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 class PlanHandle:
     """One plan; it never changes, an edit or an answer gives another one. Nothing is spent before `start`."""
 
-    def __init__(self, desk: Desk, planned: Planned, overrides: Overrides) -> None:
+    def __init__(self, desk: Desk, planned: Planned) -> None:
         """Use `Tunewright.plan`."""
-        self._desk, self._planned, self._overrides = desk, planned, overrides
+        self._desk, self._planned = desk, planned
 
     @property
     def card(self) -> PlanCard:
@@ -51,7 +52,7 @@ class PlanHandle:
         return self.card.plan_hash
 
     @property
-    def questions(self) -> tuple[OpenQuestion, ...]:
+    def questions(self) -> tuple[Question, ...]:
         """What only you can decide; `answer` each."""
         return self.card.questions
 
@@ -62,19 +63,17 @@ class PlanHandle:
 
     def edit(self, text: str) -> "PlanHandle":
         """The plan after an edit in words: "use rank 32", "make it 20 trials", "on other.csv"."""
-        before, draft = self.plan, self._planned.draft
-        llm = before.llm
-        planned = self._desk.edit(before.request, draft, text, before=before, overrides=self._overrides, llm=llm)
-        return PlanHandle(self._desk, planned, Overrides())
+        return PlanHandle(self._desk, self._desk.edit(self._planned, text))
 
     def answer(self, field: str, value: Any) -> "PlanHandle":
         """The plan with the question about `field` answered. Raises InputError for a value it cannot have."""
         reply = value if isinstance(value, str) else json.dumps(value)
         draft = answered(self._planned.draft, field, reply)
+        overrides = self._planned.overrides
         planned = self._desk.plan_draft(
-            self.plan.request, draft, before=self.plan, overrides=self._overrides, llm=self.plan.llm
+            self.plan.request, draft, before=self.plan, overrides=overrides, llm=self.plan.llm
         )
-        return PlanHandle(self._desk, planned, self._overrides)
+        return PlanHandle(self._desk, planned)
 
     def start(self, key: str | None = None) -> "StudyHandle":
         """Approve this very plan and queue its study; returns at once. See `Tunewright.start`."""

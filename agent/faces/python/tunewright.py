@@ -96,7 +96,7 @@ class Tunewright:
             planned = self.desk.plan_draft(words, spec_draft(tree, "the spec"), overrides=overrides)
         else:
             planned = self.desk.plan(_words(request), overrides)
-        return PlanHandle(self.desk, planned, overrides)
+        return PlanHandle(self.desk, planned)
 
     def start(self, plan: PlanHandle | str, *, key: str | None = None) -> StudyHandle:
         """Approve a plan, or the one with this hash, and queue its study; returns at once.

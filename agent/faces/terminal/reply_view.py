@@ -17,9 +17,10 @@ from agent.desk.chat.happenings import (
     ToolStarted,
     TurnOver,
 )
-from agent.desk.words import HASH_SHOWN, plan_text, understood_text
+from agent.desk.words import plan_text, understood_text
 from agent.report.terminal import TerminalMarkdown
 from agent.request.markup import short
+from agent.request.plan_rows import HASH_SHOWN
 
 ARGUMENT_CHARACTERS = 28
 

@@ -41,7 +41,7 @@ def test_a_plan_waits_for_its_hash_and_changes_nothing(desk):
 def test_an_edit_makes_another_plan_and_says_what_changed(desk):
     """The first one can still be approved."""
     first = desk.plan(REQUEST.format("tickets.csv"))
-    second = desk.edit(first.plan.request, first.draft, "make it 20 trials", before=first.plan)
+    second = desk.edit(first, "make it 20 trials")
     assert [(c.name, c.value, c.origin) for c in second.card.changed] == [("budget.trials", "20", "3")]
     assert second.card.plan_hash != first.card.plan_hash
     assert desk.store.kept_plan(first.card.plan_hash).plan.spec.budget.trials == 3
@@ -57,10 +57,10 @@ def test_an_edit_changes_what_a_flag_said(desk, edit, trials):
 def test_answers_settle_the_questions_of_a_plan(desk):
     """By the field each question is about; a field that there is not is refused."""
     asked = desk.plan("classify the tickets").card.questions[0]
-    assert desk.answer("classify the tickets", {asked.field: asked.suggestion}).card.ready
+    assert desk.plan("classify the tickets", answers={asked.field: asked.suggestion}).card.ready
     for field in ("data.nothing", "nothing.at.all", ""):
         with pytest.raises(InputError, match="no field of a spec"):
-            desk.answer("classify the tickets", {field: "x"})
+            desk.plan("classify the tickets", answers={field: "x"})
 
 
 def test_flags_beside_the_request_count_as_the_users_words(desk):
@@ -115,7 +115,7 @@ def _nobody_works(desk):
 def test_an_edited_plan_names_a_command_that_copies_the_study(desk):
     """Its words alone would not give it again."""
     first = desk.plan(REQUEST.format("tickets.csv"))
-    second = desk.edit(first.plan.request, first.draft, "make it 2 trials")
+    second = desk.edit(first, "make it 2 trials")
     with _nobody_works(desk):
         study = desk.start(second.card.plan_hash, face="chat").study
         assert desk.study(study).command == f"tunewright run --from-study {study} --yes"

@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from agent.desk import cards, words
-from agent.desk.cards import OpenQuestion, Problem
+from agent.desk.cards import Problem
 from agent.desk.desk import Desk
 from agent.desk.event_words import event_sentence
 from agent.desk.plans import plan_card
 from agent.desk.words import plan_summary, plan_text, studies_text, study_text, trials_text, words_of
 from agent.report.html import html_of
 from agent.report.terminal import TerminalMarkdown
+from agent.request.draft import Question
 from agent.settings import Settings
 from agent.study.nouns import EventKind, StudyEvent
 
 PARTS = {
-    "Line", "OpenQuestion", "Scored", "Running", "Change", "LlmCallCard", "TrialCard", "StudyLine",
+    "Line", "Scored", "Running", "Change", "LlmCallCard", "TrialCard", "StudyLine",
     "ParameterView", "Tried",
 }  # fmt: skip
 """Models that are part of a card, or that have words only as a list."""
@@ -72,7 +73,7 @@ def test_a_plan_shows_words_origins_and_hash(card):
 def test_open_points_come_with_the_next_step(card):
     """Questions with their proposal, a problem with its hint; no hash to approve."""
     problem = Problem(code="bad_value", param="seed", message="must be 0 or more, got -1.", hint="Use 0.")
-    question = OpenQuestion(field="data.columns.label", question="Which column?", suggestion="topic")
+    question = Question(field="data.columns.label", question="Which column?", suggestion="topic")
     text = plan_summary(card.model_copy(update={"plan_hash": None, "questions": (question,), "problem": problem}))
     assert "Which column? (data.columns.label) Suggestion: “topic”" in text
     assert "seed: must be 0 or more, got -1. Use 0." in text

@@ -12,7 +12,7 @@ from mcp import Client
 from agent import Tunewright
 from agent.desk.cards import Problem
 from agent.desk.chat.conversation import Conversation
-from agent.desk.chat.toolbox import Toolbox
+from agent.desk.chat.toolbox import tools_of
 from agent.desk.desk import Desk
 from agent.desk.tools import VERBS, Effect, verb_of
 from agent.desk.words import words_of
@@ -24,21 +24,15 @@ from agent.settings import load_settings
 from trainers.spec import Closed
 
 
-class Greet(Closed):
-    """Arguments of `greet`."""
-
-    name: str
-
-
 class Greeting(Closed):
     """What `greet` gives."""
 
     greeting: str
 
 
-def greet(desk: Desk, given: Greet) -> Greeting:
+def greet(desk: Desk, name: str) -> Greeting:
     """Say hello to somebody by their name, in the words of this test."""
-    return Greeting(greeting=f"Hello {given.name} of {desk.settings.llm}")
+    return Greeting(greeting=f"Hello {name} of {desk.settings.llm}")
 
 
 @words_of.register
@@ -88,7 +82,7 @@ def test_every_verb_is_a_tool_of_the_mcp_server(mcp):
 
 def test_every_verb_is_a_tool_of_the_chat():
     """Whose arguments are those of the verb, but for the plan that a conversation has anyway."""
-    tools = {tool.name: tool for tool in Toolbox(WITH_TOY).tools}
+    tools = {tool.name: tool for tool in tools_of(WITH_TOY)}
     assert list(tools) == [verb.name for verb in WITH_TOY]
     for verb in WITH_TOY:
         assert set(tools[verb.name].takes.model_fields) <= set(verb.arguments.model_fields)

@@ -157,14 +157,15 @@ def test_a_plan_that_is_started_at_once_is_not_told(lab, receiver):
 
 def test_only_an_unattended_desk_tells_of_plans(lab, settings, receiver):
     """At a terminal somebody is looking already."""
-    from agent.request.draft import NO_OVERRIDES, Draft
+    from agent.desk.planning import Job
+    from agent.request.draft import Draft
 
     there = receiver()
     watching = settings(webhook={"url": there.url})
     for unattended in (False, True):
         with Desk(watching, unattended=unattended) as desk:
             desk._approvals._after_seconds = 0.05
-            desk.keep(lab.plan(), Draft(), NO_OVERRIDES, "embedded")
+            desk.keep(Job("", watching), Draft(), lab.plan())
             arrived(there, int(unattended), 5.0)
             time.sleep(0.2)
         assert len(there.got) == int(unattended)

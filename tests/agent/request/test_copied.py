@@ -62,7 +62,7 @@ def test_words_and_flags_edit_a_copy(desk):
     assert {c.name for c in planned.card.changed} == {"budget.trials", "search.lora_rank"}
     assert "budget.trials is 7, was 3" in planned.plan.notes[0]
     assert planned.plan.request == f"{REQUESTS[0]}; use rank 32 instead"
-    again = desk.edit(planned.plan.request, planned.draft, "make it 4 trials")
+    again = desk.edit(planned, "make it 4 trials")
     assert again.plan.spec.search.lora_rank == 32
 
 

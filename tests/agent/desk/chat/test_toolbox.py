@@ -6,7 +6,7 @@ import pytest
 
 from agent.desk.chat.exchange import Exchange, Memory
 from agent.desk.chat.results import compact
-from agent.desk.chat.toolbox import Toolbox
+from agent.desk.chat.toolbox import call_tool, tools_of
 from agent.desk.tools import VERBS
 from agent.request.markup import quoted, short
 
@@ -17,7 +17,7 @@ MAX_CHARACTERS = 4000
 @pytest.fixture
 def exchange(desk):
     """A turn in which the person has asked for everything."""
-    made = Exchange(desk, Toolbox(), Memory(), "say")
+    made = Exchange(desk, VERBS, Memory(), "say")
     made.permits = lambda action, study: True
     return made
 
@@ -39,7 +39,7 @@ CALLS = [
 @pytest.mark.parametrize(("name", "given"), CALLS)
 def test_results_are_small_json(exchange, finished, name, given):
     """Within about a thousand tokens, and no row of the data."""
-    told = exchange.tools.call(exchange, name, given)
+    told = call_tool(exchange, name, given)
     text = json.dumps(told.result, allow_nan=False)
     assert told.ok
     assert len(text) < MAX_CHARACTERS
@@ -49,7 +49,7 @@ def test_results_are_small_json(exchange, finished, name, given):
 
 def test_every_tool_is_described_for_a_model():
     """Name, purpose, every argument; each verb is one."""
-    tools = Toolbox().tools
+    tools = tools_of(VERBS)
     assert [tool.name for tool in tools] == [verb.name for verb in VERBS]
     for tool in tools:
         assert len(tool.description) > 30
@@ -80,7 +80,7 @@ def test_every_tool_is_described_for_a_model():
 )
 def test_failures_are_results(exchange, finished, name, given, code):
     """With a code, a message and mostly a hint; never an exception."""
-    told = exchange.tools.call(exchange, name, given)
+    told = call_tool(exchange, name, given)
     assert (told.ok, told.result["code"]) == (False, code)
     assert told.result["message"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
-from agent.desk.tools import VERBS, Effect, OfStudy, Verb
+from agent.desk.tools import VERBS, Effect, verb_of
 from agent.errors import InputError
 from agent.faces.cli.call import call_verb, list_verbs
 from agent.report.write import write_report
@@ -60,10 +60,10 @@ def test_what_is_wrong_is_named(name, fields, param):
 def test_a_verb_from_outside_is_called_like_ours(finished, capsys):
     """A new verb needs nothing here."""
 
-    def count_trials(desk, given):
+    def count_trials(desk: Desk, study: str | None = None) -> StudyCard:
         """Where the study stands, by another name."""
-        return desk.status(given.study)
+        return desk.status(study)
 
-    toy = Verb("count_trials", "Count", OfStudy, StudyCard, Effect.LOOKS, count_trials)
+    toy = verb_of(count_trials, "Count", Effect.LOOKS)
     call_verb("count_trials", [], load_settings(), as_json=True, verbs=(*VERBS, toy))
     assert json.loads(capsys.readouterr().out)["study"] == finished

@@ -6,8 +6,8 @@ import time
 import anyio
 import pytest
 
-from agent.errors import InputError
-from agent.faces.mcp.work import MAX_AT_ONCE, Busy, StillWorking, Work
+from agent.errors import Busy, InputError
+from agent.faces.mcp.work import MAX_AT_ONCE, StillWorking, Work
 
 
 async def quiet(progress, words):
