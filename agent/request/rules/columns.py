@@ -4,11 +4,10 @@ import re
 
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from agent.request.tasks import TASK_OF_ROLE, TASKS
 
-_NAME = r"(?:\"[^\"\n\x00]{1,60}\"|'[^'\n\x00]{1,60}'|`[^`\n\x00]{1,60}`|[^\W\d][\w-]*)"
-_QUOTED_NAME = r"(?:\"[^\"\n\x00/]{1,60}\"|'[^'\n\x00/]{1,60}'|`[^`\n\x00/]{1,60}`)"
+_PHRASES = PHRASES["columns"]
 
 
 def read_columns(reading: Reading) -> None:
@@ -52,16 +51,20 @@ def _read_side_columns(reading: Reading) -> None:
     """ "input column 'source', output column 'target'": prompt and completion, or text and label for a classifier."""
     first, last = ("text", "label") if _classifies(reading) else ("prompt", "completion")
     for side, role in (("input|source", first), ("output|target", last)):
-        if match := reading.find(rf"(?:{side}) (?:column|field)(?: is| called| named|:|=)*\s*(?P<name>{_NAME})"):
+        if match := reading.find(
+            rf"(?:{side}) (?:column|field)(?: is| called| named|:|=)*\s*(?P<name>{_PHRASES['name']})"
+        ):
             _claim(reading, role, match, "name")
 
 
 def _read_arrow(reading: Reading) -> None:
     """ "question -> answer": two columns whose names tell prompt and completion from text and label."""
-    for match in reading.find_all(rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})(?!\s*[:=])"):
+    for match in reading.find_all(
+        rf"(?P<from>{_PHRASES['name']})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_PHRASES['name']})(?!\s*[:=])"
+    ):
         source, target = _role(match["from"]), _role(match["to"])
         maps = reading.follows(r"maps? (?:the |column )*$", match)
-        in_prose = source is None or target is None or not reading.follows(_COLUMNS_COME, match)
+        in_prose = source is None or target is None or not reading.follows(_PHRASES["columns_come"], match)
         if regex(r"\bto\b").search(match.group()) and in_prose and not maps:
             continue
         known = target in ("completion", "label") or source == "prompt"
@@ -76,13 +79,9 @@ def _read_arrow(reading: Reading) -> None:
                 reading.claim("task", TASK_OF_ROLE[last], match, consume=False)
 
 
-_COLUMNS_COME = r"(?:map|from|columns?|go(?:es|ing)?|given|\()\s*$"
-"""Without such words before it "X to Y" is prose, such as "summarise questions to answers"."""
-
-
 def _read_listed(reading: Reading) -> None:
     """ "columns prompt, chosen, rejected" and "columns body and topic"."""
-    names = rf"{_NAME}(?:\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*{_NAME}){{1,4}}"
+    names = rf"{_PHRASES['name']}(?:\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*{_PHRASES['name']}){{1,4}}"
     match = reading.find(
         rf"(?:columns|fields|cols)(?: are| named| called|:|=|,| the)*\s*[(\[]?\s*(?P<after>{names})\s*[)\]]?|"
         rf"(?P<before>{names}) (?:columns|fields)"
@@ -90,7 +89,7 @@ def _read_listed(reading: Reading) -> None:
     if match is None:
         return
     start, end = match.span("after" if match["after"] else "before")
-    words = regex(_NAME).finditer(reading.text.left, start, end)
+    words = regex(_PHRASES["name"]).finditer(reading.text.left, start, end)
     listed = [m for m in words if m.group() not in ("and", "the", "a", "with", "has", "have")]
     roles = [_role(m.group()) for m in listed]
     pair = len(listed) == 2 and None in roles and set(roles) <= {None, "text", "label"}
@@ -105,7 +104,9 @@ def _read_listed(reading: Reading) -> None:
 
 def _read_predicted(reading: Reading) -> None:
     """ "predict `category` from `title`": the label, then the text."""
-    label, text = (rf"(?:the )?(?:column |field )?(?P<{r}>{_NAME})(?: column| field)?" for r in ("label", "text"))
+    label, text = (
+        rf"(?:the )?(?:column |field )?(?P<{r}>{_PHRASES['name']})(?: column| field)?" for r in ("label", "text")
+    )
     verbs = r"(?:predict|classify|infer|guess|learn)(?:ing|s)?"
     match = reading.find(rf"{verbs} {label} (?:from|given|based on|using) {text}")
     if match is None or match["text"] in WORDS.no_column or match["label"] in WORDS.no_column:
@@ -119,7 +120,7 @@ def _read_contents(reading: Reading) -> None:
     """ "the stars are in `rating`", "subject line in column subject"."""
     joint = r"(?:\s+(?:is|are|sits?|lives?|comes?|found|stored|can be found))?\s+(?:in|under|from)(?: the)?"
     where = (
-        rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_NAME})|\s+(?P<b>{_QUOTED_NAME})|"
+        rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_PHRASES['name']})|\s+(?P<b>{_PHRASES['quoted_name']})|"
         r"\s+(?P<c>[^\W\d][\w-]*) (?:column|field))"
     )
     for role, words in WORDS.column_contents.items():
@@ -139,10 +140,10 @@ def _read_role_is_name(reading: Reading) -> None:
         r"\s+(?:called|named)\s+)"
     )
     for role, words in WORDS.column_names.items():
-        matches = reading.find_all(rf"{words}{joint}(?P<name>{_NAME})(?: column| field)?")
+        matches = reading.find_all(rf"{words}{joint}(?P<name>{_PHRASES['name']})(?: column| field)?")
         match = next((m for m in matches if says_column or not _is_loose(m)), None) or reading.find(
-            rf"{words}(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|"
-            rf"(?:column|field) {words}(?: in| en|:|=)?\s+(?P<other>{_NAME})"
+            rf"{words}(?: (?:in|en))?\s+(?P<name>{_PHRASES['quoted_name']})|"
+            rf"(?:column|field) {words}(?: in| en|:|=)?\s+(?P<other>{_PHRASES['name']})"
         )
         if match:
             _claim(reading, role, match, match.lastgroup or "")
@@ -157,8 +158,8 @@ def _read_name_is_role(reading: Reading) -> None:
     """ "use topic as the label", "column body holds the text", "the `topic` column is the label"."""
     for role, words in WORDS.column_names.items():
         match = reading.find(
-            rf"(?:column|field) (?P<a>{_NAME}) (?:is|are|holds?|contains?|has|as)(?: the| our)? {words}|"
-            rf"(?P<b>{_NAME})(?: column| field)? (?:as|is|holds?|contains?)(?: the| our)? {words}(?: column)?"
+            rf"(?:column|field) (?P<a>{_PHRASES['name']}) (?:is|are|holds?|contains?|has|as)(?: the| our)? {words}|"
+            rf"(?P<b>{_PHRASES['name']})(?: column| field)? (?:as|is|holds?|contains?)(?: the| our)? {words}(?: column)?"
         )
         if match:
             _claim(reading, role, match, match.lastgroup or "")
@@ -167,6 +168,6 @@ def _read_name_is_role(reading: Reading) -> None:
 def _read_other_column(reading: Reading) -> None:
     """The one other column that a classifier's request names is its label where the text is known, or the reverse."""
     roles = {role for role in ("text", "label") if reading.has(f"data.columns.{role}")}
-    others = reading.find_all(rf"(?:is|in) (?:the )?(?:column|field)(?: called| named)? (?P<name>{_NAME})")
+    others = reading.find_all(rf"(?:is|in) (?:the )?(?:column|field)(?: called| named)? (?P<name>{_PHRASES['name']})")
     if len(roles) == 1 and len(others) == 1 and _classifies(reading):
         _claim(reading, "label" if roles == {"text"} else "text", others[0], "name")

@@ -5,23 +5,12 @@ import re
 from agent.request.rules.amounts import NUMBER, OWN_LIST, VALUE, search_value
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS, Hyperparameter
+from agent.request.rules.vocabulary import PHRASES, WORDS, Hyperparameter
 from trainers.spec import Choices
 
 HYPERPARAMETERS = WORDS.hyperparameters
 
-_CONNECTOR = (
-    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|-+>|=>|(?<=\w)-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|"
-    r"set|fixed|should|set to|fixed at|fixed to|values?|range|ranges|ranging|varying|search|searched|sweep|sweeping|"
-    r"try|trying|either|among|one of|any of|somewhere|exactly|use|de|von|di|van|da|auf|bei|log-?uniform(?:ly)?|"
-    r"uniform(?:ly)?|log-?scale|only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
-)
-_ASSIGNED = r"\s*=|[\"']?:\s*[\d\[]"
-"""A name with such signs after it has its value there, not in the number before it."""
-_ALL_LINEAR = (
-    r"all[- ]linear(?:[- ](?:layers|modules))?|(?:all|every)(?: the| of the)? linear (?:layers?|"
-    r"modules?)|target[_ ]modules?\s*[=:]?\s*all(?:[- ]linear)?"
-)
+_PHRASES = PHRASES["hyperparameters"]
 
 
 def read_hyperparameters(reading: Reading) -> None:
@@ -36,7 +25,7 @@ def read_hyperparameters(reading: Reading) -> None:
     for parameter in named:
         if names := parameter.value_first:
             joint = r"(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?"
-            for match in reading.find_all(rf"(?P<value>{OWN_LIST}|{VALUE}){joint}{names}(?!{_ASSIGNED})"):
+            for match in reading.find_all(rf"(?P<value>{OWN_LIST}|{VALUE}){joint}{names}(?!{_PHRASES['assigned']})"):
                 _claim(reading, parameter, match)
 
 
@@ -45,7 +34,7 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
     for match in reading.find_all(rf"(?P<low>{NUMBER}){less}{parameter.called}{less}(?P<high>{NUMBER})"):
         value = search_value(f"between {match['low']} and {match['high']}")
         reading.claim(f"search.{parameter.name}", value, match)
-    for match in reading.find_all(rf"{parameter.called}{_CONNECTOR}(?P<value>{VALUE})"):
+    for match in reading.find_all(rf"{parameter.called}{_PHRASES['connector']}(?P<value>{VALUE})"):
         if not reading.precedes(r"\s*(?:trials?|runs?|hours?|minutes?|gb|mb|usd|\$)(?!\w|\s*[=:])", match):
             _claim(reading, parameter, match)
 
@@ -55,7 +44,7 @@ def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
     verbs = r"\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"
     vague = [rf"{parameter.called}{verbs}{WORDS.vague}\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
     if parameter.value_first:
-        vague.append(rf"{WORDS.vague}\s*{NUMBER}[\s-]+{parameter.value_first}(?!{_ASSIGNED})")
+        vague.append(rf"{WORDS.vague}\s*{NUMBER}[\s-]+{parameter.value_first}(?!{_PHRASES['assigned']})")
     for pattern in vague:
         for match in regex(rf"(?<!\w){pattern}").finditer(reading.text.left):
             if not regex(rf"{NUMBER}\s*(?:<=?|≤)\s*$").search(reading.text.left[: match.start()]):
@@ -72,7 +61,7 @@ def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) ->
 
 
 def _read_modules(reading: Reading) -> None:
-    if match := reading.find(_ALL_LINEAR):
+    if match := reading.find(_PHRASES["all_linear"]):
         reading.claim("search.target_modules", "all-linear", match)
         return
     one, joint = rf"[\"']?{WORDS.modules}[\"']?", r"(?:\s*(?:,|and|,\s*and|&|\+|/)\s*(?:the\s+)?)"

@@ -4,15 +4,10 @@ import re
 
 from agent.request.rules.claims import NOT_WANTED, Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 
-SAVED = (
-    r"(?:it|them|everything|all|that|this|the|my|our|your|final|best|merged|tuned|trained|resulting|and|full|whole|"
-    r"results?|adapters?|model|weights|outputs?|files?|artifacts?|checkpoints?|lora|reports?|run|here)"
-)
-_BARE_MODEL = rf"{WORDS.bare_models}(?:[ -]{WORDS.model_sizes})*"
-_DATA_SET = rf"{WORDS.data_sets}(?:[-_][\w-]+)?"
-_QUOTED = r"\"[^\"\n\x00]+\"|`[^`\n\x00]+`"
+_PHRASES = PHRASES["names"]
+SAVED = _PHRASES["saved"]
 _COMMON_WORDS = ("opt", "bloom", "falcon", "granite", "electra")
 _NO_DIRECTORIES = ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx")
 
@@ -34,12 +29,12 @@ def read_bare_output(reading: Reading) -> None:
 
 def read_bare_model(reading: Reading) -> None:
     """ "with MiniLM", "the base model is gpt2"; beside a model with its organisation, only the latter."""
-    named = rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{_BARE_MODEL})"
+    named = rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{_PHRASES['bare_model']})"
     if reading.has("base_model"):
         for match in reading.find_all(named):
             reading.claim("base_model", reading.text.name(match, "name"), match.span("name"))
         return
-    models = [match for match in reading.find_all(_BARE_MODEL) if _is_model(reading, match)]
+    models = [match for match in reading.find_all(_PHRASES["bare_model"]) if _is_model(reading, match)]
     for before, match in zip([None, *models], models, strict=False):
         between = reading.text.clean[before.end() : match.start()] if before else ""
         if before is None or regex(rf"(?<!\w){WORDS.corrections}").search(between):
@@ -47,7 +42,7 @@ def read_bare_model(reading: Reading) -> None:
     called = (
         r"(?:base[- ]?model|model|backbone|checkpoint)"
         r"(?:(?: is| called| named|:|=)*\s*(?=[\"`])|(?: is| called| named|:|=)+\s*)"
-        rf"(?P<name>{_QUOTED}|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
+        rf"(?P<name>{_PHRASES['quoted']}|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
     )
     if not models and (name := reading.find(called)):
         reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))
@@ -63,11 +58,11 @@ def _is_model(reading: Reading, match: re.Match[str]) -> bool:
 def read_bare_dataset(reading: Reading) -> None:
     """ "on banking77", "the alpaca data set", "data set: my_rows"."""
     match = reading.find(
-        rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{_DATA_SET})|"
-        rf"(?P<first>{_DATA_SET}) (?:data ?set|corpus))"
+        rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{_PHRASES['data_set']})|"
+        rf"(?P<first>{_PHRASES['data_set']}) (?:data ?set|corpus))"
     ) or reading.find(
-        rf"(?:on|from|using|with)(?: the)? (?P<known>{_QUOTED}|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
-        rf"data ?set(?: is| called| named|:|=)+\s*(?P<named>{_QUOTED}|[\w-]+)"
+        rf"(?:on|from|using|with)(?: the)? (?P<known>{_PHRASES['quoted']}|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
+        rf"data ?set(?: is| called| named|:|=)+\s*(?P<named>{_PHRASES['quoted']}|[\w-]+)"
     )
     if match:
         group = match.lastgroup or 0
