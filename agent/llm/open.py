@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.llm.background import Background
-from agent.llm.calls import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, price_of, secrets_of
+from agent.llm.calls import LlmCall, LlmCaps, LlmEvent, Price, price_of, secrets_of
 from agent.llm.hf import TransformersChat
 from agent.llm.messages import (
     AccessError,
@@ -31,21 +31,6 @@ from agent.llm.vllm.server import ServerFailed, server_for
 from agent.llm.vllm.setup import SERVED_NAME
 from agent.settings import load_settings
 from trainers.errors import InputError
-
-__all__ = [
-    "SPELLINGS",
-    "LangChainModel",
-    "LlmCall",
-    "LlmCapReached",
-    "LlmCaps",
-    "LlmEvent",
-    "LlmName",
-    "Planner",
-    "Price",
-    "open_langchain",
-    "open_planner",
-    "parse_llm",
-]
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "http": "TUNEWRIGHT_API_KEY"}
 

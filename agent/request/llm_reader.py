@@ -8,10 +8,11 @@ says, paths and refusals are checked again by `agent/request/resolve.py`.
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from agent.llm.planner import Planner
-from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal, RefusalClass, Rejected
+from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal, Rejected
+from agent.request.markup import short
 from agent.request.rules.amounts import seconds_in
 from prompts import render
 from trainers.dotted import fields, flat, nested
@@ -46,13 +47,6 @@ class Claim(Closed):
     stated: bool
 
 
-class RefusalClaim(Closed):
-    """Why the request cannot be carried out."""
-
-    kind: RefusalClass = Field(alias="class")
-    message: str
-
-
 class QuestionClaim(Closed):
     """A contradiction for the user to settle."""
 
@@ -66,7 +60,7 @@ class Reading(Closed):
 
     thinking: str
     claims: tuple[Claim, ...]
-    refusal: RefusalClaim | None
+    refusal: Refusal | None
     questions: tuple[QuestionClaim, ...]
     ignored: tuple[str, ...]
 
@@ -101,10 +95,10 @@ def draft_of(reading: Reading, request: str, previous: Draft | None = None) -> D
         inferred=page.inferred,
         rejected=tuple(page.rejected),
         questions=tuple(
-            Question(field=q.field, question=_line(q.question), suggestion=q.suggestion and _line(q.suggestion))
+            Question(field=q.field, question=short(q.question), suggestion=q.suggestion and short(q.suggestion))
             for q in reading.questions[:_MAX_QUESTIONS]
         ),
-        refusal=Refusal(kind=refusal.kind, message=_line(refusal.message)) if refusal else None,
+        refusal=Refusal(kind=refusal.kind, message=short(refusal.message)) if refusal else None,
         study=study,
         trial=trial,
         ignored=(*page.ignored, *ignored),
@@ -211,8 +205,3 @@ def _plain(text: str) -> str:
     """`text` for comparison: case, runs of white space and curly quotes do not matter."""
     straight = text.translate(str.maketrans("“”‘’", "\"\"''"))
     return " ".join(straight.casefold().split())
-
-
-def _line(text: str) -> str:
-    """Prose of the model, made safe to print: one line, no control characters, at most 300 characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]

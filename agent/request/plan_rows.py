@@ -71,7 +71,7 @@ def _about(plan: Plan) -> list[tuple[str, str, str]]:
 
 def row_of(plan: Plan, label: str, fields: tuple[str, ...]) -> tuple[str, str, str] | None:
     """A row of `SPEC_ROWS`: (label, value, origin); None where it is not worth showing."""
-    values = _flat(plan)
+    values = flat(plan.spec)
     shown = [f for f in fields if _worth_showing(f, values, plan.provenance)]
     cells = [_value(f, values.get(f), plan.provenance.get(f)) for f in shown]
     if not cells:
@@ -119,11 +119,6 @@ def _origin(fields: list[str], provenance: dict[str, Provenance]) -> str:
     if not words:
         words = [f"{p.source}: {p.reason}" for p in known if p.reason][:1]
     return " · ".join(words)
-
-
-def _flat(plan: Plan) -> dict[str, Any]:
-    values = flat(plan.spec.model_dump(mode="json", exclude={"search"}))
-    return {field: value for field, value in values.items() if value != []}
 
 
 def _data_rows(data: DataProfile) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Reading a request: by rules, or by the planner LLM where one is configured. Never one in place of the other."""
 
-from agent.llm.open import Planner
+from agent.llm.planner import Planner
 from agent.request.draft import Draft
 from agent.request.llm_reader import read_by_llm
 from agent.request.rules.reader import read_by_rules

@@ -8,6 +8,7 @@ from agent.request.rules.vocabulary import PHRASES, WORDS
 from agent.request.tasks import TASK_OF_ROLE, TASKS
 
 _PHRASES = PHRASES["columns"]
+_NAME = _PHRASES["name"]
 
 
 def read_columns(reading: Reading) -> None:
@@ -51,17 +52,13 @@ def _read_side_columns(reading: Reading) -> None:
     """ "input column 'source', output column 'target'": prompt and completion, or text and label for a classifier."""
     first, last = ("text", "label") if _classifies(reading) else ("prompt", "completion")
     for side, role in (("input|source", first), ("output|target", last)):
-        if match := reading.find(
-            rf"(?:{side}) (?:column|field)(?: is| called| named|:|=)*\s*(?P<name>{_PHRASES['name']})"
-        ):
+        if match := reading.find(rf"(?:{side}) (?:column|field)(?: is| called| named|:|=)*\s*(?P<name>{_NAME})"):
             _claim(reading, role, match, "name")
 
 
 def _read_arrow(reading: Reading) -> None:
     """ "question -> answer": two columns whose names tell prompt and completion from text and label."""
-    for match in reading.find_all(
-        rf"(?P<from>{_PHRASES['name']})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_PHRASES['name']})(?!\s*[:=])"
-    ):
+    for match in reading.find_all(rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})(?!\s*[:=])"):
         source, target = _role(match["from"]), _role(match["to"])
         maps = reading.follows(r"maps? (?:the |column )*$", match)
         in_prose = source is None or target is None or not reading.follows(_PHRASES["columns_come"], match)
@@ -81,15 +78,11 @@ def _read_arrow(reading: Reading) -> None:
 
 def _read_listed(reading: Reading) -> None:
     """ "columns prompt, chosen, rejected" and "columns body and topic"."""
-    names = rf"{_PHRASES['name']}(?:\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*{_PHRASES['name']}){{1,4}}"
-    match = reading.find(
-        rf"(?:columns|fields|cols)(?: are| named| called|:|=|,| the)*\s*[(\[]?\s*(?P<after>{names})\s*[)\]]?|"
-        rf"(?P<before>{names}) (?:columns|fields)"
-    )
+    match = reading.find(_PHRASES["listed"])
     if match is None:
         return
     start, end = match.span("after" if match["after"] else "before")
-    words = regex(_PHRASES["name"]).finditer(reading.text.left, start, end)
+    words = regex(_NAME).finditer(reading.text.left, start, end)
     listed = [m for m in words if m.group() not in ("and", "the", "a", "with", "has", "have")]
     roles = [_role(m.group()) for m in listed]
     pair = len(listed) == 2 and None in roles and set(roles) <= {None, "text", "label"}
@@ -104,11 +97,7 @@ def _read_listed(reading: Reading) -> None:
 
 def _read_predicted(reading: Reading) -> None:
     """ "predict `category` from `title`": the label, then the text."""
-    label, text = (
-        rf"(?:the )?(?:column |field )?(?P<{r}>{_PHRASES['name']})(?: column| field)?" for r in ("label", "text")
-    )
-    verbs = r"(?:predict|classify|infer|guess|learn)(?:ing|s)?"
-    match = reading.find(rf"{verbs} {label} (?:from|given|based on|using) {text}")
+    match = reading.find(_PHRASES["predicted"])
     if match is None or match["text"] in WORDS.no_column or match["label"] in WORDS.no_column:
         return
     if _claim(reading, "label", match, "label", consume=False):
@@ -118,32 +107,19 @@ def _read_predicted(reading: Reading) -> None:
 
 def _read_contents(reading: Reading) -> None:
     """ "the stars are in `rating`", "subject line in column subject"."""
-    joint = r"(?:\s+(?:is|are|sits?|lives?|comes?|found|stored|can be found))?\s+(?:in|under|from)(?: the)?"
-    where = (
-        rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_PHRASES['name']})|\s+(?P<b>{_PHRASES['quoted_name']})|"
-        r"\s+(?P<c>[^\W\d][\w-]*) (?:column|field))"
-    )
     for role, words in WORDS.column_contents.items():
-        if match := reading.find(rf"{words}{joint}{where}"):
+        if match := reading.find(rf"{words}{_PHRASES['is_in_column']}"):
             _claim(reading, role, match, match.lastgroup or "")
 
 
 def _read_role_is_name(reading: Reading) -> None:
     """ "the text is in column body", "label column is topic", "text=utterance", "prompt: q"."""
     says_column = regex(r"(?<!\w)(?:col(?:umn)?s?|fields?)(?!\w)").search(reading.text.clean) is not None
-    column = r"(?:\s+(?:col(?:umn)?|field))"
-    joint = (
-        rf"(?:{column}?\s*(?:=|:)\s*(?:(?:the )?(?:column|field)\s+)?|"
-        rf"{column}?\s+(?:is|are|comes?|sits?|lives?|found|stored)(?: (?:in|from|under))?(?: the)?"
-        rf"(?: (?:first|second|third|fourth|last|final|left|right))?{column}?(?: called| named)?\s+|"
-        rf"{column}?\s+(?:in|en|em|dans|nella|nel)(?: the)?{column}?\s+|{column}(?: called| named)?\s+|"
-        r"\s+(?:called|named)\s+)"
-    )
     for role, words in WORDS.column_names.items():
-        matches = reading.find_all(rf"{words}{joint}(?P<name>{_PHRASES['name']})(?: column| field)?")
+        matches = reading.find_all(rf"{words}{_PHRASES['is']}(?P<name>{_NAME})(?: column| field)?")
         match = next((m for m in matches if says_column or not _is_loose(m)), None) or reading.find(
             rf"{words}(?: (?:in|en))?\s+(?P<name>{_PHRASES['quoted_name']})|"
-            rf"(?:column|field) {words}(?: in| en|:|=)?\s+(?P<other>{_PHRASES['name']})"
+            rf"(?:column|field) {words}(?: in| en|:|=)?\s+(?P<other>{_NAME})"
         )
         if match:
             _claim(reading, role, match, match.lastgroup or "")
@@ -158,8 +134,8 @@ def _read_name_is_role(reading: Reading) -> None:
     """ "use topic as the label", "column body holds the text", "the `topic` column is the label"."""
     for role, words in WORDS.column_names.items():
         match = reading.find(
-            rf"(?:column|field) (?P<a>{_PHRASES['name']}) (?:is|are|holds?|contains?|has|as)(?: the| our)? {words}|"
-            rf"(?P<b>{_PHRASES['name']})(?: column| field)? (?:as|is|holds?|contains?)(?: the| our)? {words}(?: column)?"
+            rf"(?:column|field) (?P<a>{_NAME}) (?:is|are|holds?|contains?|has|as)(?: the| our)? {words}|"
+            rf"(?P<b>{_NAME})(?: column| field)? (?:as|is|holds?|contains?)(?: the| our)? {words}(?: column)?"
         )
         if match:
             _claim(reading, role, match, match.lastgroup or "")
@@ -168,6 +144,6 @@ def _read_name_is_role(reading: Reading) -> None:
 def _read_other_column(reading: Reading) -> None:
     """The one other column that a classifier's request names is its label where the text is known, or the reverse."""
     roles = {role for role in ("text", "label") if reading.has(f"data.columns.{role}")}
-    others = reading.find_all(rf"(?:is|in) (?:the )?(?:column|field)(?: called| named)? (?P<name>{_PHRASES['name']})")
+    others = reading.find_all(rf"(?:is|in) (?:the )?(?:column|field)(?: called| named)? (?P<name>{_NAME})")
     if len(roles) == 1 and len(others) == 1 and _classifies(reading):
         _claim(reading, "label" if roles == {"text"} else "text", others[0], "name")

@@ -64,12 +64,7 @@ def _read_modules(reading: Reading) -> None:
     if match := reading.find(_PHRASES["all_linear"]):
         reading.claim("search.target_modules", "all-linear", match)
         return
-    one, joint = rf"[\"']?{WORDS.modules}[\"']?", r"(?:\s*(?:,|and|,\s*and|&|\+|/)\s*(?:the\s+)?)"
-    marker = (
-        r"(?:(?:target[_ ]modules?|modules|layers)\s*(?:=|:|are|is|to|on)?\s*[\[(]?\s*|"
-        r"(?:only|just)\s+(?:the\s+|on\s+)*)"
-    )
-    match = reading.find(rf"{marker}?(?P<list>{one}(?:{joint}{one})*)[\])]?(?:\s+(?:only|layers|modules|projections))*")
+    match = reading.find(_PHRASES["modules"])
     names = regex(WORDS.modules).findall(match["list"]) if match else []
     in_prose = match and len(names) == 1 and "_" not in names[0] and not match.group().startswith(("target", "modules"))
     if match and not in_prose:
@@ -77,14 +72,10 @@ def _read_modules(reading: Reading) -> None:
 
 
 def _read_scheduler(reading: Reading) -> None:
-    kind = "|".join(WORDS.schedulers.values())
-    listed = rf"(?:{kind})(?:\s*(?:,|or|and|/|,\s*or)\s*(?:{kind}))*"
-    noun = r"(?:(?:lr|learning[- ]rate)[- _])?(?:schedul(?:e|er|es|ers|ing)|decay|anneal(?:ing)?)(?:[- _]type)?"
-    joint = r"(?:\s*[=:]\s*|\s+(?:is |of |to |in |among |either )*)"
-    match = reading.find(rf"(?P<a>{listed})[- ]{noun}|{noun}{joint}[\[{{(]?(?P<b>{listed})|(?P<c>cosine)")
+    match = reading.find(_PHRASES["schedulers"])
     if match is None:
         return
-    names = regex(kind).findall(match[match.lastgroup or 0])
+    names = regex(_PHRASES["scheduler"]).findall(match[match.lastgroup or 0])
     values = tuple(
         dict.fromkeys(next(s for s, words in WORDS.schedulers.items() if regex(words).fullmatch(n)) for n in names)
     )

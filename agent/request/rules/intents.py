@@ -15,15 +15,10 @@ _TERMS = "|".join(
     (
         *(p for table in (WORDS.adapters, WORDS.losses, WORDS.metrics) for p in table.values()),
         *(kind.pattern for kind in TASKS.values()),
-        r"learning rate|rank|epochs|batch size|beta|trials?|tunewright|overfitting|columns?|formats?|files?|studies|"
-        r"fine-?tun(?:e|ing)|hyperparameters?",
+        _PHRASES["terms"],
     )
 )
-_ASKS = (
-    rf"{_PHRASES['polite']}(?P<words>(?:what(?:'s| is| are| does| do)?|which|when should|should i|is|are|does|do you|"
-    rf"can you explain|how|difference between|tell me about)\b[^\n]*?(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
-)
-
+_ASKS = rf"{_PHRASES['asks']}(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
 _ANCHORS = ("data.train", "base_model", "adapter", "loss")
 """Fields that a request about something else than tuning hardly states."""
 _DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
@@ -31,21 +26,13 @@ _DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, In
 
 def read_study(reading: Reading) -> None:
     """The study and trial that a request names; not fields of the spec."""
-    if match := reading.find(
-        r"(?:stud(?:y|ie)|job|experiment|sweep)\s*(?:number |no\.? ?|nr\.? ?|id |named |called )?[#:]?\s*"
-        r"(?P<id>\d+|[a-z]*[-_]?[a-z\d]*\d[\w-]*)"
-    ):
+    if match := reading.find(_PHRASES["study"]):
         reading.study = reading.text.name(match, "id")
         reading.text.consume(*match.span())
-    elif match := reading.find(
-        r"(?:run|status|resume|cancel|export|stop|report|explain|continue|abort|kill|show)\s+(?:of |the |number )*#?"
-        r"(?P<id>\d+)(?=\W*$|\s+(?:to|into|and|now|please|with|again)\b)"
-    ) or regex(r"#(?P<id>\d+)").search(reading.text.left):
+    elif match := reading.find(_PHRASES["study_number"]) or regex(r"#(?P<id>\d+)").search(reading.text.left):
         reading.study = match["id"]
         reading.text.consume(*match.span("id"))
-    if match := reading.find(
-        r"trial\s*(?:number |no\.? ?|nr\.? ?|#)?\s*(?P<id>\d+)(?!\s*(?:trials|hours))"
-    ) or reading.find(r"(?:the )?(?P<id>\d+)(?:st|nd|rd|th) trial"):
+    if match := reading.find(_PHRASES["trial"]) or reading.find(r"(?:the )?(?P<id>\d+)(?:st|nd|rd|th) trial"):
         reading.trial = int(match["id"])
         reading.text.consume(*match.span())
 

@@ -5,6 +5,7 @@ Each reader consumes the words it understood, so that no number is read twice. A
 """
 
 from agent.request.draft import Draft, DraftSpec, Quote
+from agent.request.limits import problem
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
 from agent.request.rules.edits import merged
@@ -17,7 +18,6 @@ from agent.request.rules.intents import (
     read_knowledge_question,
     read_study,
 )
-from agent.request.rules.limits import problem
 from agent.request.rules.locations import read_as_evaluation, read_as_export, read_locations
 from agent.request.rules.methods import read_methods, read_negations, read_task
 from agent.request.rules.objective import read_objective

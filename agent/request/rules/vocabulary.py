@@ -1,4 +1,4 @@
-"""What the rules reader knows: words, from `words.json` beside this file, and the phrases they occur in, `phrases.toml`.
+"""What the rules reader knows: words, from `words.json` beside this file, and phrases with them, from `phrases.toml`.
 
 Patterns are regular expressions over lower-case text. In `words.json` a pattern is the list of its alternatives, and
 none of them captures. Where several match, the first in the file counts.
@@ -97,5 +97,4 @@ def _alternatives(words: str | dict[str, object]) -> str:
 
 
 PHRASES = _phrases()
-"""The phrases of `phrases.toml` by section and name. A section has the name of the module that looks for its phrases, or
-says itself what its names are."""
+"""The phrases of `phrases.toml` by section (mostly the module that looks for them) and name."""
