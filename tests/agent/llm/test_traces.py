@@ -76,15 +76,15 @@ def test_an_llm_call_has_the_conventional_names(exported):
     span = exported()["chat gpt-9"]
     assert span.kind.name == "CLIENT"
     told = dict(span.attributes)
-    assert told.pop("traces.usage.input_tokens") > 0
+    assert told.pop("gen_ai.usage.input_tokens") > 0
     assert told == {
-        "traces.operation.name": "chat",
-        "traces.provider.name": "openai",
-        "traces.request.model": "gpt-9",
-        "traces.request.max_tokens": 8192,
-        "traces.prompt.name": "repair+json_only",
-        "traces.output.type": "json",
-        "traces.usage.output_tokens": 2,
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-9",
+        "gen_ai.request.max_tokens": 8192,
+        "gen_ai.prompt.name": "repair+json_only",
+        "gen_ai.output.type": "json",
+        "gen_ai.usage.output_tokens": 2,
     }
 
 
@@ -93,10 +93,10 @@ def test_content_is_told_only_where_asked_for_and_without_secrets(exported):
     exported(content=True)
     ask('{"n": 1}')
     told = exported()["chat gpt-9"].attributes
-    sent = json.loads(told["traces.input.messages"])
+    sent = json.loads(told["gen_ai.input.messages"])
     assert [message["role"] for message in sent] == ["system", "user"]
     assert "[redacted] is a secret" in sent[0]["parts"][0]["content"]
-    assert json.loads(told["traces.output.messages"])[0]["parts"][0]["content"] == '{"n": 1}'
+    assert json.loads(told["gen_ai.output.messages"])[0]["parts"][0]["content"] == '{"n": 1}'
     assert "canary-31" not in json.dumps(dict(told))
 
 
@@ -112,7 +112,7 @@ def test_every_attempt_at_a_reply_is_a_span_and_a_failed_one_says_how(exported):
     assert "canary-31" not in failed.to_json()
     assert found.attributes["server.address"] == "box"
     assert found.attributes["server.port"] == 8000
-    assert found.attributes["traces.provider.name"] == "openai_compatible"
+    assert found.attributes["gen_ai.provider.name"] == "openai_compatible"
     assert found.status.status_code is StatusCode.UNSET
 
 
@@ -136,9 +136,9 @@ def test_a_tool_call_has_the_conventional_names(exported):
         pass
     told = dict(exported()["execute_tool plan_study"].attributes)
     assert told == {
-        "traces.operation.name": "execute_tool",
-        "traces.tool.name": "plan_study",
-        "traces.tool.call.id": "call-1",
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "plan_study",
+        "gen_ai.tool.call.id": "call-1",
     }
 
 
@@ -147,7 +147,7 @@ def test_arguments_of_tools_are_told_where_asked_for(exported):
     exported(content=True)
     with traces.tool_span("plan_study", "call-1", {"request": "my words"}):
         pass
-    told = exported()["execute_tool plan_study"].attributes["traces.tool.call.arguments"]
+    told = exported()["execute_tool plan_study"].attributes["gen_ai.tool.call.arguments"]
     assert json.loads(told) == {"request": "my words"}
 
 
