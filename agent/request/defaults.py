@@ -106,37 +106,30 @@ _TOY = f"{TINY_CAUSAL} is a toy with random weights, built here: it only shows t
 
 
 def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None:
-    embedded_data = str(work.get("data.train")).startswith("stdlib:")
+    if not TRAINED[work.get("task")].language_model:
+        return _own_base(work, roots, MINILM, "small, and good at short texts")
+    if str(work.get("data.train")).startswith("stdlib:"):
+        return _own_base(work, roots, TINY_CAUSAL, "goes with the embedded data; only shows the loop")
     try:
-        if not TRAINED[work.get("task")].language_model:
-            work.default("base_model", MINILM, "small, and good at short texts")
-            return find_base_model(MINILM, roots=roots)
-        if not embedded_data:
-            base, problem = _found(DEFAULT_CAUSAL, roots)
-            if base is not None:
-                work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
-                return base
-            work.default("base_model", TINY_CAUSAL, f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop")
-        else:
-            work.default("base_model", TINY_CAUSAL, "goes with the embedded data; only shows the loop")
+        base = find_base_model(DEFAULT_CAUSAL, roots=roots)
+    except InputError as error:
+        problem = "no connection to the hub" if error.code == "hub_offline" else error.rule
+        reason = f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop"
+        return _own_base(work, roots, TINY_CAUSAL, reason)
+    work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
+    return base
+
+
+def _own_base(work: Working, roots: tuple[Path, ...], name: str, reason: str) -> BaseModelFacts | None:
+    """A model that needs no hub, or hardly; None with an error in `work` where it cannot be had either."""
+    work.default("base_model", name, reason)
+    if name == TINY_CAUSAL:
         work.notes.append(_TOY)
-        return find_base_model(TINY_CAUSAL, roots=roots)
+    try:
+        return find_base_model(name, roots=roots)
     except InputError as error:
         work.fail(error)
         return None
-
-
-def _found(name: str, roots: tuple[Path, ...]) -> tuple[BaseModelFacts | None, str]:
-    try:
-        return find_base_model(name, roots=roots), ""
-    except InputError as error:
-        return None, "no connection to the hub" if error.code == "hub_offline" else error.rule
-
-
-def choose_loss(work: Working, profiled: "Profiled | None") -> None:
-    """The loss that suits the task and its data."""
-    if (task := work.get("task")) is not None:
-        TASKS[task].choose_loss(work, profiled)
 
 
 def choose_rest(work: Working, profiled: "Profiled | None") -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
-from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
+from agent.request.defaults import choose_base, choose_metric, choose_rest, choose_task
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides, RefusalClass
 from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
 from agent.request.past import Past, read_past
 from agent.request.plan import Estimate, Plan, PlanError
+from agent.request.tasks import TASKS
 from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
@@ -91,7 +92,8 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     profiled = None if work.refusal else _profile(work, settings, base)
     if work.refusal:
         return replace(facts, base=base)
-    choose_loss(work, profiled)
+    if (task := work.get("task")) is not None:
+        TASKS[task].choose_loss(work, profiled)
     choose_rest(work, profiled)
     spec, space = _close(work, base, profiled)
     facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space if profiled else None)

@@ -33,10 +33,10 @@ class Working:
         """The value of a dotted field, or None."""
         return self.values.get(field)
 
-    def user(self, field: str, value: Any, quote: str, reason: str | None = None) -> None:
+    def user(self, field: str, value: Any, quote: str) -> None:
         """Set what the user said; it settles questions and earlier values of the same field."""
         self.values[field] = value
-        self.provenance[field] = Provenance(source="user", quote=quote, reason=reason)
+        self.provenance[field] = Provenance(source="user", quote=quote)
         self.questions = [question for question in self.questions if question.field != field]
 
     def infer(self, field: str, value: Any, reason: str) -> None:
