@@ -77,10 +77,10 @@ def check_target(work: Working) -> None:
     metric, target = work.get("objective.metric"), work.get("objective.target")
     if metric is None or target is None:
         return
-    if metric not in (Metric.PERPLEXITY, Metric.EVAL_LOSS) and not 0 <= target <= 1:
-        near = f"Did you mean {target / 100:g}?" if 2 <= target <= 100 else "Give a share such as 0.9."
-        work.reject("objective.target", f"must be between 0 and 1 for {metric}, got {target:g}.", near)
-    elif metric is Metric.PERPLEXITY and target < 1:
+    if metric is Metric.PERPLEXITY and target < 1:
         work.reject("objective.target", f"must be 1 or more for perplexity, got {target:g}.", "Give one such as 8.")
     elif metric is Metric.EVAL_LOSS and target < 0:
         work.reject("objective.target", f"must be 0 or more for eval_loss, got {target:g}.", "Give one such as 1.5.")
+    elif metric not in (Metric.PERPLEXITY, Metric.EVAL_LOSS) and not 0 <= target <= 1:
+        near = f"Did you mean {target / 100:g}?" if 2 <= target <= 100 else "Give a share such as 0.9."
+        work.reject("objective.target", f"must be between 0 and 1 for {metric}, got {target:g}.", near)

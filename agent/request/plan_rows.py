@@ -48,18 +48,15 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 def understood_rows(plan: Plan) -> list[tuple[str, str, str]]:
     """The spec as (what, value, origin): the words a value was read from, else the reason why it was chosen."""
-    rows = [] if plan.spec.intent is Intent.TRAIN else _about(plan)
+    about = (("intent", plan.spec.intent), ("study", plan.study), ("trial", plan.trial))
+    is_training = plan.spec.intent is Intent.TRAIN
+    rows = [(name, plain(str(value)), "") for name, value in about if value is not None and not is_training]
     rows += [row for label, fields in SPEC_ROWS if (row := row_of(plan, label, fields)) is not None]
     fixed = {n: p for n, p in plan.space.parameters.items() if is_fixed(p)} if plan.space else {}
     if fixed:
         values = ", ".join(f"{name} {scalar(parameter.at(0.0))}" for name, parameter in fixed.items())
         rows.append(("fixed", values, ", ".join(filter(None, (_quote_of(name, plan) for name in fixed)))))
     return rows
-
-
-def _about(plan: Plan) -> list[tuple[str, str, str]]:
-    about = (("intent", plan.spec.intent), ("study", plan.study), ("trial", plan.trial))
-    return [(name, plain(str(value)), "") for name, value in about if value is not None]
 
 
 def row_of(plan: Plan, label: str, fields: tuple[str, ...]) -> tuple[str, str, str] | None:

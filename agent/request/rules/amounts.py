@@ -35,7 +35,9 @@ def whole(value: float) -> int | float:
 def search_value(text: str, *, brackets_are_range: bool = False, percent: bool = False) -> SearchValue:
     """What a `VALUE` means: a number, a `Range`, or `Choices`. `percent`: numbers above 1 are percentages too."""
     scale = 0.01 if percent and "%" in text else 1.0
-    numbers = [_scaled(number(m.group()), scale) for m in regex(NUMBER).finditer(f" {_spaced(text)}")]
+    # the hyphen of a range is no sign of the number after it
+    spaced = regex(r"(?<=\d)\s*(?:-+>?|~|\.\.+)\s*(?=[\d.])").sub(" ", text)
+    numbers = [whole(round(number(m.group()) * scale, 12)) for m in regex(NUMBER).finditer(f" {spaced}")]
     if len(numbers) == 1:
         return numbers[0]
     bracketed = regex(_PHRASES["bracketed"]).fullmatch(text) is not None
@@ -46,12 +48,3 @@ def search_value(text: str, *, brackets_are_range: bool = False, percent: bool =
         return Range(low=float(min(numbers)), high=float(max(numbers)))
     unique: tuple[Scalar, ...] = tuple(dict.fromkeys(numbers))
     return Choices(choices=unique) if len(unique) > 1 else unique[0]
-
-
-def _spaced(text: str) -> str:
-    """Keep the hyphen of a range from being read as part of the number after it."""
-    return regex(r"(?<=\d)\s*(?:-+>?|~|\.\.+)\s*(?=[\d.])").sub(" ", text)
-
-
-def _scaled(value: float, scale: float) -> int | float:
-    return whole(round(value * scale, 12))

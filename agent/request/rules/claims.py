@@ -112,7 +112,7 @@ class Reading:
 
     def settled(self) -> dict[str, Claim]:
         """One claim per field. Where several differ and none takes the others back, the user is asked."""
-        chosen: dict[str, Claim] = {}
+        claims: dict[str, Claim] = {}
         for name in dict.fromkeys(claim.field for claim in self.claims):
             rivals: list[Claim] = []
             for claim in sorted(self.of(name), key=lambda c: c.start):
@@ -120,13 +120,13 @@ class Reading:
                     continue
                 rivals = [claim] if rivals and self._takes_back(rivals[-1], claim) else [*rivals, claim]
             if len(rivals) == 1:
-                chosen[name] = rivals[0]
+                claims[name] = rivals[0]
                 continue
             quotes = " and ".join(f'"{self.text.quote(*c.span)}"' for c in rivals[:3])
             last = rivals[-1].value
             question = f"The request says {quotes}: which value of {name} is meant?"
             self.ask(name, question, str(last.value if isinstance(last, Enum) else last))
-        return chosen
+        return claims
 
     def _takes_back(self, earlier: Claim, later: Claim) -> bool:
         clean = self.text.clean

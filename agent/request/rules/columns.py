@@ -24,12 +24,8 @@ def read_columns(reading: Reading) -> None:
 
 
 def _role(name: str) -> str | None:
-    bare = _bare(name).lower()
+    bare = name.strip("\"'`").lower()
     return next((role for role, words in WORDS.column_roles.items() if regex(words).fullmatch(bare)), None)
-
-
-def _bare(name: str) -> str:
-    return name.strip("\"'`")
 
 
 def _classifies(reading: Reading) -> bool:
@@ -64,15 +60,15 @@ def _read_arrow(reading: Reading) -> None:
         in_prose = source is None or target is None or not reading.follows(_PHRASES["columns_come"], match)
         if regex(r"\bto\b").search(match.group()) and in_prose and not maps:
             continue
-        known = target in ("completion", "label") or source == "prompt"
-        if not known and not reading.has("data.train"):
+        says_role = target in ("completion", "label") or source == "prompt"
+        if not says_role and not reading.has("data.train"):
             continue
         labels = target == "label" and source in ("text", None, "label")
         last = "label" if labels or (_classifies(reading) and target != "completion") else "completion"
         first = "text" if last == "label" else "prompt"
         if _claim(reading, first, match, "from", consume=False):
             _claim(reading, last, match, "to")
-            if known and not _classifies(reading):
+            if says_role and not _classifies(reading):
                 reading.claim("task", TASK_OF_ROLE[last], match, consume=False)
 
 

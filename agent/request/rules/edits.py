@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
+from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
 from agent.request.rules.amounts import number, seconds_in, whole
 from agent.request.rules.scope import out_of_scope
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.dotted import flat, nested
 from trainers.spec import Intent
-
-FIELD_WORDS = WORDS.field_names
-"""What people call a field when they take it back."""
 
 _PHRASES = PHRASES["edits"]
 
@@ -41,7 +38,7 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         quotes=tuple(quotes.values()),
         inferred=inferred,
         rejected=rejected,
-        questions=(*(q for q in previous.questions if q.field not in quotes), *edit.questions)[:3],
+        questions=(*(q for q in previous.questions if q.field not in quotes), *edit.questions)[:MAX_QUESTIONS],
         refusal=refusal,
         study=edit.study or previous.study,
         trial=edit.trial if edit.trial is not None else previous.trial,

@@ -8,8 +8,6 @@ from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS, Hyperparameter
 from trainers.spec import Choices
 
-HYPERPARAMETERS = WORDS.hyperparameters
-
 _PHRASES = PHRASES["hyperparameters"]
 
 
@@ -17,12 +15,12 @@ def read_hyperparameters(reading: Reading) -> None:
     """Claim search.*; each number is read once, next to its name."""
     _read_modules(reading)
     _read_scheduler(reading)
-    named = [p for p in HYPERPARAMETERS if regex(f"{p.called}|{p.value_first}").search(reading.text.left)]
-    for parameter in named:  # of the others the long patterns need not even be compiled
+    parameters = [p for p in WORDS.hyperparameters if regex(f"{p.called}|{p.value_first}").search(reading.text.left)]
+    for parameter in parameters:  # of the others the long patterns need not even be compiled
         _skip_vague(reading, parameter)
-    for parameter in named:
+    for parameter in parameters:
         _read_named(reading, parameter)
-    for parameter in named:
+    for parameter in parameters:
         if names := parameter.value_first:
             joint = r"(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?"
             for match in reading.find_all(rf"(?P<value>{OWN_LIST}|{VALUE}){joint}{names}(?!{_PHRASES['assigned']})"):

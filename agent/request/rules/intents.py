@@ -18,7 +18,7 @@ _TERMS = "|".join(
         _PHRASES["terms"],
     )
 )
-_ASKS = rf"{_PHRASES['asks']}(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
+_ASKS = rf"{_PHRASES['polite']}(?P<words>{_PHRASES['asks']}(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
 _ANCHORS = ("data.train", "base_model", "adapter", "loss")
 """Fields that a request about something else than tuning hardly states."""
 _DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
@@ -78,7 +78,10 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
     """
     tuning = _search(_PHRASES["strong_verbs"], original)
     plan = _search(_PHRASES["plan"], original)
-    out = _unsupported(reading, original, about=editing or tuning is not None or reading.has(*_ANCHORS))
+    out = out_of_scope(original)
+    if out is None and not (editing or tuning or reading.has(*_ANCHORS)):  # in one about tuning, other work counts not
+        out = _search(WORDS.other_work, original)
+    out = out or _search(WORDS.other_formats, original)
     if out is None and not reading.has("data.train") and not editing:
         out = regex(rf"{_PHRASES['polite']}(?P<words>{WORDS.other_work})(?!\w)").search(original)
     evidence = _evidence(reading, original, tuning)
@@ -99,12 +102,6 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
         f'"{reading.text.quote(*words)[:80]}" is not something tunewright does: it fine-tunes language models on text '
         "(classification, supervised fine-tuning, preference tuning). Name a text data set and one of these tasks.",
     )
-
-
-def _unsupported(reading: Reading, original: str, *, about: bool) -> re.Match[str] | None:
-    """Words for something else; where the request is about tuning, other work in it does not count."""
-    other_work = None if about else _search(WORDS.other_work, original)
-    return out_of_scope(original) or other_work or _search(WORDS.other_formats, original)
 
 
 def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> Span | None:

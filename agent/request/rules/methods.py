@@ -45,7 +45,8 @@ def read_methods(reading: Reading) -> None:
                 continue
             reading.claim("loss", loss, match)
             if loss not in (Loss.SIGMOID, Loss.HINGE) or regex("dpo|slic").search(match.group()):
-                reading.claim("task", _task_of(loss), match, consume=False)
+                task = next(task for task, terms in TERMS.items() if loss in terms.losses)
+                reading.claim("task", task, match, consume=False)
     if not reading.has("loss"):
         _reject_unknown_losses(reading)
     for adapter, words in WORDS.adapters.items():
@@ -75,17 +76,13 @@ def read_task(reading: Reading) -> None:
     """Claim the task from the words for it; a task already claimed by its columns or loss stands."""
     if reading.has("task"):
         return
-    named: list[tuple[Task, re.Match[str]]] = []
+    tasks: list[tuple[Task, re.Match[str]]] = []
     for task, kind in TASKS.items():
         if match := reading.find(kind.pattern):
-            named.append((task, match))
+            tasks.append((task, match))
             reading.text.consume(*match.span())
-    for task, match in named:
+    for task, match in tasks:
         reading.claim("task", task, match)
     for role, task in TASK_OF_ROLE.items():
-        if not named and reading.has(f"data.columns.{role}"):
+        if not tasks and reading.has(f"data.columns.{role}"):
             reading.infer("task", task, f"the request names a {role} column")
-
-
-def _task_of(loss: Loss) -> Task:
-    return next(task for task, terms in TERMS.items() if loss in terms.losses)

@@ -9,7 +9,6 @@ from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.spec import Direction, Metric
 
 _PHRASES = PHRASES["objective"]
-_BOUNDS = ("minimum of", "maximum of")
 _LEAST_PERCENTAGE = {Metric.BLEU: 2, Metric.ROUGE_L: 2}
 """Above it, a target without a sign is a percentage: 95 is 95 %, but 1.5 is a slip. BLEU and ROUGE are usually given
 from 0 to 100, where low values are plausible."""
@@ -50,8 +49,8 @@ def _keep_main(reading: Reading) -> None:
         return
     main = [c for c in claims if not _is_reported(reading, c)]
     if len(main) in (0, len(claims)):
-        wanted = [c for c in claims if reading.follows(_PHRASES["wished_metric"], c.span)]
-        main = wanted if len(wanted) == 1 else claims
+        wishes = [c for c in claims if reading.follows(_PHRASES["wished_metric"], c.span)]
+        main = wishes if len(wishes) == 1 else claims
     reading.claims = [c for c in reading.claims if c in main or c.field != "objective.metric"]
 
 
@@ -75,7 +74,7 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
     span = min(at, claim.start), max(at + len(word), claim.end)
     if word in ("best", "top") or direction is metric.direction:
         reading.claim("objective.direction", metric.direction, span, consume=False)
-    elif word.startswith(("maxim", "minim", "highest", "lowest")) and not clean.startswith(_BOUNDS, at):
+    elif regex(r"(?:max|min)im(?!um of)|highest|lowest").match(clean, at):
         better = "higher" if metric.direction is Direction.MAXIMIZE else "lower"
         question = f'The request says "{reading.text.quote(*span)}", but {metric} is better {better}. Which is meant?'
         reading.ask("objective.direction", question, str(metric.direction))

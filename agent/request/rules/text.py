@@ -69,20 +69,20 @@ def _lower(text: str) -> str:
 
 def _replacements(text: str) -> list[tuple[int, int, str]]:
     """Translations and corrected typos as (start, end, replacement), in order, never inside paths, ids or quotes."""
-    low, taken = _lower(text), bytearray(len(text))
+    low, mask = _lower(text), bytearray(len(text))
     replaced: list[tuple[int, int, str]] = []
 
     def replace(rewritten: Iterable[tuple[re.Match[str], str]]) -> None:
         for match, word in rewritten:
-            if not any(taken[match.start() : match.end()]):
+            if not any(mask[match.start() : match.end()]):
                 replaced.append((*match.span(), word))
-                taken[match.start() : match.end()] = b"\1" * len(match.group())
+                mask[match.start() : match.end()] = b"\1" * len(match.group())
 
     replace((key, f" {key[1]}") for key in regex(_PHRASES["json_key"]).finditer(text))
     replace((flag, "; ") for flag in regex(_PHRASES["flag"]).finditer(text))
     signs = len(replaced)
     for match in _literals(text):
-        taken[match.start() : match.end()] = b"\1" * len(match.group())
+        mask[match.start() : match.end()] = b"\1" * len(match.group())
     replace(_translated(low))
     if len(replaced) > signs:
         articles = rf"(?<![\w'-])(?:{'|'.join(WORDS.foreign_articles)})(?![\w'-])(?=\s)"

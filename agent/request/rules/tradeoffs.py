@@ -11,17 +11,17 @@ _REACH = 100
 
 def read_tradeoffs(reading: Reading) -> None:
     """Claim objective.tradeoffs from a word for compromises and the costs that follow in its sentence."""
-    wanted: set[Tradeoff] = set()
+    tradeoffs: set[Tradeoff] = set()
     spans: list[tuple[int, int]] = []
-    for asked in reading.find_all(_PHRASES["asks"]):
-        costs = [] if reading.follows(_PHRASES["not"], asked) else _costs_after(reading, asked.end())
+    for wish in reading.find_all(_PHRASES["asks"]):
+        costs = [] if reading.follows(_PHRASES["not"], wish) else _costs_after(reading, wish.end())
         if costs:
-            wanted |= {cost for cost, _ in costs}
-            spans += [asked.span(), *(span for _, span in costs)]
-    if not wanted:
+            tradeoffs |= {cost for cost, _ in costs}
+            spans += [wish.span(), *(span for _, span in costs)]
+    if not tradeoffs:
         return
     words = min(spans)[0], max(end for _, end in spans)
-    reading.claim("objective.tradeoffs", tuple(cost for cost in Tradeoff if cost in wanted), words, consume=False)
+    reading.claim("objective.tradeoffs", tuple(cost for cost in Tradeoff if cost in tradeoffs), words, consume=False)
     for span in spans:  # not what lies between: it may name the metric
         reading.text.consume(*span)
 
