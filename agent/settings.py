@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_dir
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _parts(url: str) -> SplitResult:
+def _url(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -61,27 +61,20 @@ def _parts(url: str) -> SplitResult:
         raise ValueError("must be a URL that begins with https:// or http://")
     if "@" in parts.netloc:
         raise ValueError("must not hold a user name or password")
-    return parts
+    return url
 
 
 def _hook(url: str) -> str:
-    parts = _parts(url)
+    parts = urlsplit(_url(url))
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ValueError("must begin with https://, unless it is on this machine (localhost, 127.0.0.1)")
     return url
 
 
 def _collector(value: object) -> object:
-    if value is None or value == "console":
-        return value
-    if not isinstance(value, str):
+    if value is not None and not isinstance(value, str):
         raise ValueError('must be the URL of an OTLP collector, or "console"')
-    return _link(value)
-
-
-def _link(url: str) -> str:
-    _parts(url)
-    return url
+    return value if value in (None, "console") else _url(str(value))
 
 
 Place = Annotated[bool | str | None, BeforeValidator(_place)]
@@ -109,7 +102,7 @@ class Webhook(Closed):
     url: Annotated[str, AfterValidator(_hook)] = Field(description="https, or http on this machine")
     events: tuple[WebhookEvent, ...] = Field(("done", "failed", "approval"), description="which notices are sent")
     allow_private: bool = Field(False, description="also deliver to addresses of the own network")
-    link: Annotated[str, AfterValidator(_link)] | None = Field(
+    link: Annotated[str, AfterValidator(_url)] | None = Field(
         None, description="where people find a study, such as https://box.example/studies/{study}; sent as `url`"
     )
 

@@ -11,7 +11,8 @@ import click
 from agent.desk.plans import with_copy_note
 from agent.errors import InputError, NeedsAnswer, require_readable
 from agent.llm import traces
-from agent.llm.open import LlmCall, open_planner
+from agent.llm.calls import LlmCall
+from agent.llm.open import open_planner
 from agent.request.copied import copied
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides
 from agent.request.plan import Plan

@@ -9,6 +9,7 @@ import contextvars
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agent.llm.calls import LlmCall, LlmEvent, Ticket
@@ -90,11 +91,11 @@ class Background(Generic[T]):
             self._queue.put(_End())
 
 
+@dataclass(frozen=True)
 class _End:
     """The work is over, well or with an error."""
 
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
+    error: BaseException | None = None
 
 
 class Asking(Generic[T]):

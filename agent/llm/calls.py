@@ -105,11 +105,8 @@ class Ledger:
     def __init__(self, model: str, caps: LlmCaps, price: Price | None, secrets: Sequence[str] = ()) -> None:
         """`secrets` stand in no record."""
         if caps.usd is not None and price is None:
-            raise InputError(
-                "budget.llm_usd",
-                "a cap in dollars needs the model's price, which is not known.",
-                "Set TUNEWRIGHT_LLM_PRICE=PROMPT/COMPLETION in dollars per million tokens, such as 2.5/10.",
-            )
+            hint = "Set TUNEWRIGHT_LLM_PRICE=PROMPT/COMPLETION in dollars per million tokens, such as 2.5/10."
+            raise InputError("budget.llm_usd", "a cap in dollars needs the model's price, which is not known.", hint)
         self._model, self._caps, self._price, self._secrets = model, caps, price, tuple(secrets)
         self._tokens_per_character = 1.0 / CHARACTERS_PER_TOKEN
         self.tokens_used, self.usd_used = caps.tokens_used, caps.usd_used
@@ -225,11 +222,8 @@ def price_of(local: bool, environ: Mapping[str, str]) -> Price | None:
         prompt, completion = (float(part) for part in text.split("/"))
         return Price(prompt=prompt, completion=completion)
     except ValueError as error:
-        raise InputError(
-            "TUNEWRIGHT_LLM_PRICE",
-            f"must be PROMPT/COMPLETION in dollars per million tokens, got {text!r}.",
-            "Write for example 2.5/10.",
-        ) from error
+        rule = f"must be PROMPT/COMPLETION in dollars per million tokens, got {text!r}."
+        raise InputError("TUNEWRIGHT_LLM_PRICE", rule, "Write for example 2.5/10.") from error
 
 
 def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -64,11 +64,8 @@ def _endpoint(text: str) -> LlmName:
     except ValueError as error:
         raise InputError("llm", f"the address must be valid: {error}.", "Write http://HOST:PORT/v1#MODEL.") from error
     if "@" in parts.netloc or parts.query:
-        raise InputError(
-            "llm",
-            "an address must not hold a user name, password or query.",
-            "Put the key into the environment variable TUNEWRIGHT_API_KEY.",
-        )
+        hint = "Put the key into the environment variable TUNEWRIGHT_API_KEY."
+        raise InputError("llm", "an address must not hold a user name, password or query.", hint)
     if not host or not model or re.search(r"\s", text):
         raise InputError("llm", f"an address must be http://HOST:PORT/v1#MODEL, got {text!r}.", "Add what is missing.")
     return LlmName(kind="http", model=model, base_url=url.rstrip("/"), spelling=text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.llm.background import Background
-from agent.llm.calls import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Price, price_of, secrets_of
+from agent.llm.calls import LlmCall, LlmCaps, LlmEvent, Price, price_of, secrets_of
 from agent.llm.hf import TransformersChat
 from agent.llm.messages import (
     AccessError,
@@ -31,21 +31,6 @@ from agent.llm.vllm.server import ServerFailed, server_for
 from agent.llm.vllm.setup import SERVED_NAME
 from agent.settings import load_settings
 from trainers.errors import InputError
-
-__all__ = [
-    "SPELLINGS",
-    "LangChainModel",
-    "LlmCall",
-    "LlmCapReached",
-    "LlmCaps",
-    "LlmEvent",
-    "LlmName",
-    "Planner",
-    "Price",
-    "open_langchain",
-    "open_planner",
-    "parse_llm",
-]
 
 KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "http": "TUNEWRIGHT_API_KEY"}
 
@@ -130,9 +115,8 @@ def open_langchain(
     """
     name = parse_llm(llm) if isinstance(llm, str) else llm
     if name.kind in ("embedded", "hf"):
-        raise InputError(
-            "llm", f"{name.spelling} cannot call tools.", "Talk with --llm embedded, or name another model."
-        )
+        hint = "Talk with --llm embedded, or name another model."
+        raise InputError("llm", f"{name.spelling} cannot call tools.", hint)
     if name.kind != "vllm":
         return _langchain(name, environ, timeout_seconds)
     server = server_for(name.model, load_settings().home, environ, tools=True)
@@ -241,7 +225,9 @@ class LangChainChat:
             raise TransportError(f"no reply within {seconds:g} s.", timed_out=True) from error
         except Exception as error:
             return self._cut_off(error)
-        return _reply(answer["raw"] if isinstance(answer, dict) else answer)
+        message = answer["raw"] if isinstance(answer, dict) else answer
+        usage = message.usage_metadata or {}
+        return Reply(message.text, usage.get("input_tokens"), usage.get("output_tokens"))
 
     def _runnable(self, schema: JsonSchema, decoding: Decoding, max_tokens: int) -> Any:
         chat = self._opened.limited(max_tokens)
@@ -291,11 +277,6 @@ def without_limits(schema: Any) -> Any:
     if isinstance(schema, Mapping):
         return {k: without_limits(v) for k, v in schema.items() if k not in LIMITS}
     return [without_limits(v) for v in schema] if isinstance(schema, list) else schema
-
-
-def _reply(message: Any) -> Reply:
-    usage = message.usage_metadata or {}
-    return Reply(message.text, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
 def _retry_after(error: Exception) -> float | None:

@@ -78,11 +78,9 @@ def require(telemetry: Telemetry) -> None:
         except ModuleNotFoundError:
             spec = None
         if spec is None:
-            raise InputError(
-                "telemetry.otlp",
-                f"the package {module.replace('.', '-')} is not installed here.",
-                "pip install 'tunewright[otel]', or take [telemetry] out of config.toml.",
-            )
+            rule = f"the package {module.replace('.', '-')} is not installed here."
+            hint = "pip install 'tunewright[otel]', or take [telemetry] out of config.toml."
+            raise InputError("telemetry.otlp", rule, hint)
 
 
 def start(telemetry: Telemetry, exporter: Any) -> None:

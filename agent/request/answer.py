@@ -1,6 +1,7 @@
 """Taking an answer to a blocking question into the draft it was asked about."""
 
 import json
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -16,15 +17,11 @@ def answered(draft: Draft, field: str, reply: str, quote: str | None = None) -> 
     """
     if field not in fields(DraftSpec):
         raise InputError(field, "is no field of a spec.", "Answer a question of the plan, by the field it is about.")
-    values = flat(draft.spec)
     try:
-        spec = DraftSpec.model_validate(nested(values | {field: _value(reply)}))
-    except ValidationError:
-        try:
-            spec = DraftSpec.model_validate(nested(values | {field: reply}))
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"]
-            raise InputError(field, f"{reply!r} is no answer: {problem}.", "Answer again.") from error
+        spec = _with(draft.spec, field, reply)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise InputError(field, f"{reply!r} is no answer: {problem}.", "Answer again.") from error
     quotes = (*(q for q in draft.quotes if q.field != field), Quote(field=field, quote=quote or reply))
     left = tuple(q for q in draft.questions if q.field != field)
     return draft.model_copy(update={"spec": spec, "quotes": quotes, "questions": left})
@@ -37,9 +34,9 @@ def with_flags(draft: Draft, overrides: Overrides) -> Draft:
     return draft
 
 
-def _value(reply: str) -> object:
-    """A number, a JSON value, or the text itself."""
-    try:
-        return json.loads(reply)
-    except json.JSONDecodeError:
-        return reply.strip()
+def _with(spec: DraftSpec, field: str, reply: str) -> DraftSpec:
+    """`spec` with `field` set to the JSON value that the reply is, else to its text. Raises pydantic's error."""
+    values = flat(spec)
+    with suppress(ValueError):
+        return DraftSpec.model_validate(nested(values | {field: json.loads(reply)}))
+    return DraftSpec.model_validate(nested(values | {field: reply.strip()}))

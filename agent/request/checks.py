@@ -1,53 +1,32 @@
 """Rules that a request's values must keep whatever the data: each break is an error with rule, value and next step."""
 
-from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+from agent.request.limits import LIMITS
 from agent.request.working import Working
 from tools.machine import Machine
 from tools.paths import confined
 from trainers.errors import InputError
 from trainers.spec import TERMS, Adapter, Metric
 
-MAX_TRIALS = 10_000
-SHARES = frozenset(
-    {
-        Metric.ACCURACY,
-        Metric.F1_MACRO,
-        Metric.F1_WEIGHTED,
-        Metric.EXACT_MATCH,
-        Metric.ROUGE_L,
-        Metric.BLEU,
-        Metric.REWARD_ACCURACY,
-        Metric.WIN_RATE,
-    }
-)
-"""Metrics between 0 and 1 (`evals/metrics.py`)."""
-
-_NUMBERS: tuple[tuple[str, Callable[[float], bool], str, str], ...] = (
-    ("budget.trials", lambda v: 1 <= v <= MAX_TRIALS, f"between 1 and {MAX_TRIALS:,}", "Give a number such as 12."),
-    ("budget.seconds", lambda v: 0 < v < float("inf"), "above 0", "Give a time such as 30 minutes."),
-    ("budget.llm_usd", lambda v: 0 <= v < float("inf"), "0 or more", "Give an amount such as $2."),
-    ("budget.parallel_trials", lambda v: 1 <= v <= 1024, "between 1 and 1,024", "Give a number such as 1."),
-    ("seed", lambda v: 0 <= v < 2**31, "between 0 and 2,147,483,647", "Give a number such as 0."),
-)
-
 
 def check_numbers(work: Working) -> None:
-    """Budget and seed must lie in their ranges."""
-    for field, holds, rule, hint in _NUMBERS:
-        value = work.get(field)
-        if value is not None and not holds(value):
-            work.reject(field, f"must be {rule}, got {value if isinstance(value, int) else f'{value:g}'}.", hint)
+    """Budget and seed must lie in their ranges; constraints and hyperparameters are checked where they are used."""
+    for field, limit in LIMITS.items():
+        value = work.get(field) if field.startswith(("budget.", "seed")) else None
+        if value is not None and not limit.holds(value):
+            got = value if isinstance(value, int) else f"{value:g}"
+            work.reject(field, f"{limit.rule}, got {got}.", limit.hint)
 
 
 def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
     """The output directory must lie inside the roots, no file in its way; data paths are checked on reading."""
-    given = work.get("output.dir")
-    if given is None:
+    name = work.get("output.dir")
+    if name is None:
         return
     try:
-        path = confined("output.dir", given, roots)
+        path = confined("output.dir", name, roots)
     except InputError as error:
         work.fail(error)
         return
@@ -68,7 +47,7 @@ def check_method(work: Working, machine: Machine) -> None:
     if machine.device != "cuda":
         rule = f"qlora needs a CUDA GPU, and this machine has {machine.summary}."
         work.lack("adapter", rule, "Use lora, or plan on a machine with one.")
-    elif not _installed("bitsandbytes"):
+    elif find_spec("bitsandbytes") is None:
         rule = "qlora needs the package bitsandbytes, which is not installed."
         work.lack("adapter", rule, "Install tunewright[qlora], or use lora.")
 
@@ -98,16 +77,10 @@ def check_target(work: Working) -> None:
     metric, target = work.get("objective.metric"), work.get("objective.target")
     if metric is None or target is None:
         return
-    if metric in SHARES and not 0 <= target <= 1:
-        near = f"Did you mean {target / 100:g}?" if 2 <= target <= 100 else "Give a share such as 0.9."
-        work.reject("objective.target", f"must be between 0 and 1 for {metric}, got {target:g}.", near)
-    elif metric is Metric.PERPLEXITY and target < 1:
+    if metric is Metric.PERPLEXITY and target < 1:
         work.reject("objective.target", f"must be 1 or more for perplexity, got {target:g}.", "Give one such as 8.")
     elif metric is Metric.EVAL_LOSS and target < 0:
         work.reject("objective.target", f"must be 0 or more for eval_loss, got {target:g}.", "Give one such as 1.5.")
-
-
-def _installed(package: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(package) is not None
+    elif metric not in (Metric.PERPLEXITY, Metric.EVAL_LOSS) and not 0 <= target <= 1:
+        near = f"Did you mean {target / 100:g}?" if 2 <= target <= 100 else "Give a share such as 0.9."
+        work.reject("objective.target", f"must be between 0 and 1 for {metric}, got {target:g}.", near)

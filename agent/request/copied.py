@@ -29,21 +29,21 @@ def copied(plan: Plan, study_id: str, cwd: Path | None) -> Draft:
     values = flat(plan.spec)
     quotes: list[Quote] = []
     inferred = {"intent": origin}
-    kept: dict[str, Any] = {"intent": Intent.TRAIN}
+    copies: dict[str, Any] = {"intent": Intent.TRAIN}
     for field, value in values.items():
-        known = plan.provenance.get(field)
-        if field in ("intent", "output.dir") or known is None or known.source == "default":
+        provenance = plan.provenance.get(field)
+        if field in ("intent", "output.dir") or provenance is None or provenance.source == "default":
             continue
-        if known.source == "inferred":
+        if provenance.source == "inferred":
             if field.startswith(_FOUND_AGAIN):
                 continue
             inferred[field] = origin
         else:
             quotes.append(Quote(field=field, quote=origin))
-        kept[field] = _from_here(value, cwd) if field in _NAMES_A_PATH else value
+        copies[field] = _from_here(value, cwd) if field in _NAMES_A_PATH else value
     left_out = values.get("output.dir")
     return Draft(
-        spec=DraftSpec.model_validate(nested(kept)),
+        spec=DraftSpec.model_validate(nested(copies)),
         quotes=tuple(quotes),
         inferred=inferred,
         ignored=() if left_out is None else (f"the output directory {left_out} of study {study_id}",),

@@ -1,7 +1,6 @@
 """What is used where the request says nothing, each with its reason."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.request.tasks import TASKS
 from agent.request.working import Working
@@ -13,9 +12,6 @@ from trainers.embedded import MINILM, TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.spec import TERMS, Adapter, Columns
 from trainers.tasks import TASKS as TRAINED
-
-if TYPE_CHECKING:
-    from tools.data.profile_data import Profiled
 
 DEFAULT_TRIALS = 12
 DEFAULT_CAUSAL = "Qwen/Qwen3-0.6B"
@@ -40,14 +36,13 @@ def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
         return
     if work.get("task") is not None:
         return
-    given = Columns.model_validate({role: work.get(f"data.columns.{role}") for role in Columns.model_fields})
+    columns = Columns.model_validate({role: work.get(f"data.columns.{role}") for role in Columns.model_fields})
     try:
-        detected = detect_columns(load_table(name, "data.train", roots, seed=work.get("seed") or 0), None, given)
+        detected = detect_columns(load_table(name, "data.train", roots, seed=work.get("seed") or 0), None, columns)
         work.infer("task", detected.task, detected.evidence.get("task", "from the data's columns"))
     except Undecided as undecided:
         work.ask(undecided.field, undecided.question, undecided.suggestion)
     except InputError as error:
-        error.code = "missing_data" if error.code == "missing_file" else error.code
         work.fail(error)
 
 
@@ -80,20 +75,20 @@ def choose_metric(work: Working) -> None:
 
 def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None:
     """The base model that is named or, by task, the default one; None with an error in `work` where it has none."""
-    named, task = work.get("base_model"), work.get("task")
-    if named is None and task is None:
+    name, task = work.get("base_model"), work.get("task")
+    if name is None and task is None:
         return None
-    if named is None:
+    if name is None:
         return _default_base(work, roots)
     try:
-        base = find_base_model(named, roots=roots)
+        base = find_base_model(name, roots=roots)
     except InputError as error:
         work.fail(error)
         return None
-    if base.name != named:
+    if base.name != name:
         provenance = work.provenance["base_model"]
         work.values["base_model"] = base.name
-        work.provenance["base_model"] = provenance.model_copy(update={"reason": f"{named} is short for {base.name}"})
+        work.provenance["base_model"] = provenance.model_copy(update={"reason": f"{name} is short for {base.name}"})
     if base.model_type in NOT_CAUSAL and task is not None and TRAINED[task].language_model:
         rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
         work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")
@@ -106,40 +101,33 @@ _TOY = f"{TINY_CAUSAL} is a toy with random weights, built here: it only shows t
 
 
 def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None:
-    embedded_data = str(work.get("data.train")).startswith("stdlib:")
+    if not TRAINED[work.get("task")].language_model:
+        return _own_base(work, roots, MINILM, "small, and good at short texts")
+    if str(work.get("data.train")).startswith("stdlib:"):
+        return _own_base(work, roots, TINY_CAUSAL, "goes with the embedded data; only shows the loop")
     try:
-        if not TRAINED[work.get("task")].language_model:
-            work.default("base_model", MINILM, "small, and good at short texts")
-            return find_base_model(MINILM, roots=roots)
-        if not embedded_data:
-            base, problem = _found(DEFAULT_CAUSAL, roots)
-            if base is not None:
-                work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
-                return base
-            work.default("base_model", TINY_CAUSAL, f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop")
-        else:
-            work.default("base_model", TINY_CAUSAL, "goes with the embedded data; only shows the loop")
+        base = find_base_model(DEFAULT_CAUSAL, roots=roots)
+    except InputError as error:
+        problem = "no connection to the hub" if error.code == "hub_offline" else error.rule
+        reason = f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop"
+        return _own_base(work, roots, TINY_CAUSAL, reason)
+    work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
+    return base
+
+
+def _own_base(work: Working, roots: tuple[Path, ...], name: str, reason: str) -> BaseModelFacts | None:
+    """A model that needs no hub, or hardly; None with an error in `work` where it cannot be had either."""
+    work.default("base_model", name, reason)
+    if name == TINY_CAUSAL:
         work.notes.append(_TOY)
-        return find_base_model(TINY_CAUSAL, roots=roots)
+    try:
+        return find_base_model(name, roots=roots)
     except InputError as error:
         work.fail(error)
         return None
 
 
-def _found(name: str, roots: tuple[Path, ...]) -> tuple[BaseModelFacts | None, str]:
-    try:
-        return find_base_model(name, roots=roots), ""
-    except InputError as error:
-        return None, "no connection to the hub" if error.code == "hub_offline" else error.rule
-
-
-def choose_loss(work: Working, profiled: "Profiled | None") -> None:
-    """The loss that suits the task and its data."""
-    if (task := work.get("task")) is not None:
-        TASKS[task].choose_loss(work, profiled)
-
-
-def choose_rest(work: Working, profiled: "Profiled | None") -> None:
+def choose_rest(work: Working) -> None:
     """Defaults that depend on little else."""
     work.default("adapter", Adapter.LORA, "small, and as good as full fine-tuning at this scale")
     work.default("budget.trials", DEFAULT_TRIALS, f"{DEFAULT_TRIALS} trials unless you say otherwise")

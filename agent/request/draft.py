@@ -23,6 +23,9 @@ from trainers.spec import (
     Tradeoffs,
 )
 
+MAX_QUESTIONS = 3
+"""More at once are not answered; the rest comes up once these are."""
+
 
 class RefusalClass(StrEnum):
     """Why a request cannot be carried out, whatever is answered."""

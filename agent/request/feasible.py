@@ -30,24 +30,23 @@ def fit_adapter_limit(work: Working, spec: TaskSpec, space: Space, base: BaseMod
         return space
     one_mb = adapter_weights(base, 1) * 4.0 / BYTES_PER_MB
     largest = math.floor(limit / one_mb) if one_mb else 2**31
-    if isinstance(rank, CategoricalParameter):
-        kept = tuple(choice for choice in rank.choices if float(choice) <= largest)
-        smallest, fits, cut = min(float(c) for c in rank.choices), bool(kept), len(kept) < len(rank.choices)
-    else:
-        smallest, fits, cut = rank.low, rank.low <= largest, largest < rank.high
-    if not fits:
+    ranks = [float(c) for c in rank.choices] if isinstance(rank, CategoricalParameter) else [rank.low, rank.high]
+    smallest = min(ranks)
+    if smallest > largest:
         rule = f"the smallest adapter of the search (rank {smallest:g}) takes about {smallest * one_mb:.1f} MB"
         advice = f"Allow {smallest * one_mb * 1.05:.1f} MB" + (f", or use rank {largest}." if largest >= 1 else ".")
         work.refuse(RefusalClass.INFEASIBLE, f"{rule}, more than max_adapter_mb {limit:g}. {advice}")
         return space
-    if not cut:
+    if max(ranks) <= largest:
         return space
     new: CategoricalParameter | IntParameter
     if isinstance(rank, CategoricalParameter):
-        new = CategoricalParameter(choices=kept, default=rank.default if rank.default in kept else kept[-1])
+        choices = tuple(choice for choice in rank.choices if float(choice) <= largest)
+        default = rank.default if rank.default in choices else choices[-1]
+        new = CategoricalParameter(choices=choices, default=default)
     else:
-        default = None if rank.default is None else min(int(rank.default), largest)
-        new = IntParameter(low=int(rank.low), high=largest, log=rank.log, default=default)
+        nearest = None if rank.default is None else min(int(rank.default), largest)
+        new = IntParameter(low=int(rank.low), high=largest, log=rank.log, default=nearest)
     work.notes.append(f"lora_rank goes up to {new.at(1.0)} only: a larger adapter would exceed {limit:g} MB.")
     return space.model_copy(update={"parameters": {**space.parameters, "lora_rank": new}})
 

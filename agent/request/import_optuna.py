@@ -32,7 +32,7 @@ def read_study(path: Path, name: str | None = None) -> Any:
     try:
         storage = _storage(path)
         names = optuna.get_all_study_names(storage)
-        study = optuna.load_study(study_name=_chosen(names, name, path), storage=storage)
+        study = optuna.load_study(study_name=_study_name(names, name, path), storage=storage)
         study.get_trials(deepcopy=False)  # while what a broken file raises is still caught
     except InputError:
         raise
@@ -59,11 +59,11 @@ def _storage(path: Path) -> Any:
     return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _chosen(names: list[str], name: str | None, path: Path) -> str:
-    known = ", ".join(sorted(names)[:10])
+def _study_name(names: list[str], name: str | None, path: Path) -> str:
+    listing = ", ".join(sorted(names)[:10])
     if name is not None and name not in names:
-        raise InputError(FIELD, f"{path} holds no study {name!r}.", f"It holds: {known or 'none'}.")
+        raise InputError(FIELD, f"{path} holds no study {name!r}.", f"It holds: {listing or 'none'}.")
     if name is None and len(names) != 1:
-        hint = f"Write {path.name}#NAME with one of: {known}." if names else "Give a file with a study in it."
+        hint = f"Write {path.name}#NAME with one of: {listing}." if names else "Give a file with a study in it."
         raise InputError(FIELD, f"{path} holds {len(names)} studies, and one is needed.", hint)
     return name or names[0]

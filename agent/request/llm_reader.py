@@ -8,10 +8,11 @@ says, paths and refusals are checked again by `agent/request/resolve.py`.
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from agent.llm.planner import Planner
-from agent.request.draft import Draft, DraftSpec, Question, Quote, Refusal, RefusalClass, Rejected
+from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Question, Quote, Refusal, Rejected
+from agent.request.markup import short
 from agent.request.rules.amounts import seconds_in
 from prompts import render
 from trainers.dotted import fields, flat, nested
@@ -25,7 +26,6 @@ _COPIED = {"base_model", "data.train", "data.validation", "data.test", "output.d
 
 _WORDS = {"intent", "task", "adapter", "loss", "objective.metric", "objective.direction"}
 _SEARCH_VALUE: TypeAdapter[SearchValue] = TypeAdapter(SearchValue)
-_MAX_QUESTIONS = 3
 
 
 def _is_field(name: str) -> str:
@@ -46,13 +46,6 @@ class Claim(Closed):
     stated: bool
 
 
-class RefusalClaim(Closed):
-    """Why the request cannot be carried out."""
-
-    kind: RefusalClass = Field(alias="class")
-    message: str
-
-
 class QuestionClaim(Closed):
     """A contradiction for the user to settle."""
 
@@ -66,7 +59,7 @@ class Reading(Closed):
 
     thinking: str
     claims: tuple[Claim, ...]
-    refusal: RefusalClaim | None
+    refusal: Refusal | None
     questions: tuple[QuestionClaim, ...]
     ignored: tuple[str, ...]
 
@@ -101,10 +94,10 @@ def draft_of(reading: Reading, request: str, previous: Draft | None = None) -> D
         inferred=page.inferred,
         rejected=tuple(page.rejected),
         questions=tuple(
-            Question(field=q.field, question=_line(q.question), suggestion=q.suggestion and _line(q.suggestion))
-            for q in reading.questions[:_MAX_QUESTIONS]
+            Question(field=q.field, question=short(q.question), suggestion=q.suggestion and short(q.suggestion))
+            for q in reading.questions[:MAX_QUESTIONS]
         ),
-        refusal=Refusal(kind=refusal.kind, message=_line(refusal.message)) if refusal else None,
+        refusal=Refusal(kind=refusal.kind, message=short(refusal.message)) if refusal else None,
         study=study,
         trial=trial,
         ignored=(*page.ignored, *ignored),
@@ -116,7 +109,7 @@ class _Page:
 
     def __init__(self, request: str, previous: Draft) -> None:
         self._request = _plain(request)
-        self._taken: set[str] = set()
+        self._claimed: set[str] = set()
         self.values = flat(previous.spec) | {"study": previous.study, "trial": previous.trial}
         self.quotes = {quote.field: quote.quote for quote in previous.quotes}
         self.inferred = dict(previous.inferred)
@@ -134,10 +127,10 @@ class _Page:
             self.ignored.append(f"{field}: the quote {claim.quote!r} is not in the request")
         elif copied and claim.value is not None and not self.has(claim.value):
             self.ignored.append(f"{field}: {claim.value!r} is not in the request")
-        elif field in self._taken:
+        elif field in self._claimed:
             self.ignored.append(f"{field}: said twice; the first reading counts, not {claim.quote!r}")
         else:
-            self._taken.add(field)
+            self._claimed.add(field)
             self._enter(claim)
 
     def _enter(self, claim: Claim) -> None:
@@ -164,21 +157,17 @@ def _value(field: str, text: str) -> Any:
     """What `text` says of a field. Raises ValueError (pydantic's ValidationError) with the rule that it breaks."""
     if field in ("study", "trial"):
         return text if field == "study" else TypeAdapter(int).validate_python(text)
-    value = _parsed(field, text)
+    value: Any = text.lower() if field in _WORDS else text
+    if field == "budget.seconds":
+        value = _seconds(text)
+    elif field.startswith("search."):
+        value = _searched(text)
+    elif field == "objective.tradeoffs":
+        value = tuple(part.strip() for part in text.lower().split("|"))
+    elif field.startswith(("budget.", "constraints.", "objective.target", "seed")):
+        value = text.strip("$ ").replace(",", "")
     DraftSpec.model_validate(nested({field: value}))
     return value
-
-
-def _parsed(field: str, text: str) -> Any:
-    if field == "budget.seconds":
-        return _seconds(text)
-    if field.startswith("search."):
-        return _searched(text)
-    if field == "objective.tradeoffs":
-        return tuple(part.strip() for part in text.lower().split("|"))
-    if field.startswith(("budget.", "constraints.", "objective.target", "seed")):
-        return text.strip("$ ").replace(",", "")
-    return text.lower() if field in _WORDS else text
 
 
 def _seconds(text: str) -> float:
@@ -211,8 +200,3 @@ def _plain(text: str) -> str:
     """`text` for comparison: case, runs of white space and curly quotes do not matter."""
     straight = text.translate(str.maketrans("“”‘’", "\"\"''"))
     return " ".join(straight.casefold().split())
-
-
-def _line(text: str) -> str:
-    """Prose of the model, made safe to print: one line, no control characters, at most 300 characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:300]

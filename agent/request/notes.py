@@ -38,8 +38,10 @@ def data_notes(
         )
     limit = spec.budget.seconds
     if limit and not trials_given and estimate.seconds_p90 is not None and estimate.seconds_p90 < limit / 2:
+        parts = max(2, round(limit / max(estimate.seconds_p90, limit / 1000)))
+        share = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}.get(parts, f"{parts}th")
         notes.append(
-            f"{spec.budget.trials} trials need about a {_share(estimate.seconds_p90 / limit)} of your time limit at "
+            f"{spec.budget.trials} trials need about a {share} of your time limit at "
             "most; say how many trials you want for a longer search."
         )
     return notes
@@ -48,8 +50,3 @@ def data_notes(
 def interval_half_width(rows: int) -> float:
     """Half the width of the 95 % normal interval of a share of 0.5 among `rows` rows: the widest there is."""
     return 1.96 * math.sqrt(0.25 / rows) if rows else 1.0
-
-
-def _share(value: float) -> str:
-    parts = max(2, round(1 / max(value, 0.001)))
-    return {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}.get(parts, f"{parts}th")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from agent.request.import_optuna import FIELD, read_study, split_source
-from agent.request.rules.hyperparameters import HYPERPARAMETERS
+from agent.request.rules.vocabulary import WORDS
 from tools.paths import confined
 from trainers.errors import InputError
 from trainers.space import Space
@@ -103,7 +103,7 @@ def canonical_name(name: str, ours: Collection[str]) -> str | None:
             return spelling
     if "device" in last:
         return None
-    for hyperparameter in HYPERPARAMETERS:
+    for hyperparameter in WORDS.hyperparameters:
         spelled = re.match(rf"(?:{hyperparameter.called})(?==)", f"{last}=", re.IGNORECASE)
         if spelled and hyperparameter.name in ours:
             return hyperparameter.name
@@ -156,7 +156,7 @@ def _best_and_latest(trials: list[PastTrial], direction: Direction) -> list[Past
         return trials
     sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
     scored = sorted((sign * t.score, i) for i, t in enumerate(trials) if t.score is not None)
-    kept = {i for _, i in scored[: MAX_PAST // 2]}
-    rest = [i for i in range(len(trials)) if i not in kept]
-    kept |= set(rest[len(rest) - (MAX_PAST - len(kept)) :])
-    return [t for i, t in enumerate(trials) if i in kept]
+    selection = {i for _, i in scored[: MAX_PAST // 2]}
+    rest = [i for i in range(len(trials)) if i not in selection]
+    selection |= set(rest[len(rest) - (MAX_PAST - len(selection)) :])
+    return [t for i, t in enumerate(trials) if i in selection]

@@ -13,8 +13,6 @@ from tools.estimate import Estimate
 from trainers.space import Space
 from trainers.spec import Closed, TaskSpec
 
-__all__ = ["Estimate", "Plan", "PlanError"]
-
 
 class PlanError(Closed):
     """The first thing that keeps the plan from being carried out and that is not a question."""

@@ -43,19 +43,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     """The plan as `--json` prints it: design.md's keys, then what they were made from. `None` means not set."""
     dumped = plan.model_dump(mode="json")
     first = ("spec", "provenance", "questions", "refusal", "error", "estimate")
-    found = ("data", "space", "past", "base", "notes", "ignored", "device", "precision")
-    rest = (*found, "study", "trial", "llm", "request")
-    return {
-        **{key: dumped[key] for key in first},
-        "plan_hash": plan.plan_hash,
-        "ready": plan.ready,
-        **{key: dumped[key] for key in rest},
-    }
+    return {key: dumped[key] for key in first} | {"plan_hash": plan.plan_hash, "ready": plan.ready} | dumped
 
 
 def understood_rows(plan: Plan) -> list[tuple[str, str, str]]:
     """The spec as (what, value, origin): the words a value was read from, else the reason why it was chosen."""
-    rows = [] if plan.spec.intent is Intent.TRAIN else _about(plan)
+    about = (("intent", plan.spec.intent), ("study", plan.study), ("trial", plan.trial))
+    is_training = plan.spec.intent is Intent.TRAIN
+    rows = [(name, plain(str(value)), "") for name, value in about if value is not None and not is_training]
     rows += [row for label, fields in SPEC_ROWS if (row := row_of(plan, label, fields)) is not None]
     fixed = {n: p for n, p in plan.space.parameters.items() if is_fixed(p)} if plan.space else {}
     if fixed:
@@ -64,70 +59,21 @@ def understood_rows(plan: Plan) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _about(plan: Plan) -> list[tuple[str, str, str]]:
-    named = (("intent", plan.spec.intent), ("study", plan.study), ("trial", plan.trial))
-    return [(name, plain(str(value)), "") for name, value in named if value is not None]
-
-
 def row_of(plan: Plan, label: str, fields: tuple[str, ...]) -> tuple[str, str, str] | None:
     """A row of `SPEC_ROWS`: (label, value, origin); None where it is not worth showing."""
-    values = _flat(plan)
-    shown = [f for f in fields if _worth_showing(f, values, plan.provenance)]
-    cells = [_value(f, values.get(f), plan.provenance.get(f)) for f in shown]
+    values = flat(plan.spec)
+    names = [f for f in fields if _worth_showing(f, values, plan.provenance)]
+    cells = [_value(f, values.get(f), plan.provenance.get(f)) for f in names]
     if not cells:
         return None
-    return label, plain(", ".join(filter(None, cells))), plain(_origin(shown, plan.provenance))
+    return label, plain(", ".join(filter(None, cells))), plain(_origin(names, plan.provenance))
 
 
 def data_rows(plan: Plan) -> list[tuple[str, str]]:
     """What the data are, as (name, text); empty where they could not be read."""
-    return [] if plan.data is None else _data_rows(plan.data)
-
-
-def searched_rows(plan: Plan) -> list[tuple[str, str, str, str]]:
-    """(hyperparameter, default, range, the words that asked for it) of what is searched."""
-    if plan.space is None:
+    data, rows = plan.data, []
+    if data is None:
         return []
-    default, parameters = plan.space.default(), plan.space.parameters
-    return [(n, scalar(default.get(n, "-")), _range(parameters[n]), _quote_of(n, plan)) for n in plan.space.free]
-
-
-def _worth_showing(field: str, values: dict[str, Any], provenance: dict[str, Provenance]) -> bool:
-    known = provenance.get(field)
-    if field not in values:
-        return known is not None  # rejected
-    return field not in QUIET_DEFAULTS or (known is not None and (known.source == "user" or bool(known.quote)))
-
-
-def _value(field: str, value: Any, known: Provenance | None) -> str:
-    """A value in words; of one that was rejected, the words it was read from."""
-    if value is None:
-        return known.quote if known and known.quote else field
-    if field.startswith("data.columns."):
-        return f"{value} ({field.rsplit('.', 1)[-1]})"
-    return _WORDS.get(field, str)(value)
-
-
-def _origin(fields: list[str], provenance: dict[str, Provenance]) -> str:
-    """Where a row's values come from: the words they were read from, else why the first of them was chosen."""
-    known = [provenance[f] for f in fields if f in provenance]
-    quotes = dict.fromkeys(p.quote for p in known if p.source == "user" and p.quote)
-    rejected = [f"{quoted(p.quote, QUOTE_CHARACTERS)} {p.reason}" for p in known if p.source != "user" and p.quote]
-    renamed = [p.reason for p in known if p.source == "user" and p.reason]
-    words = [", ".join(quoted(quote, QUOTE_CHARACTERS) for quote in quotes)] if quotes else []
-    words += rejected or renamed
-    if not words:
-        words = [f"{p.source}: {p.reason}" for p in known if p.reason][:1]
-    return " · ".join(words)
-
-
-def _flat(plan: Plan) -> dict[str, Any]:
-    values = flat(plan.spec.model_dump(mode="json", exclude={"search"}))
-    return {field: value for field, value in values.items() if value != []}
-
-
-def _data_rows(data: DataProfile) -> list[tuple[str, str]]:
-    rows = []
     for source in data.sources:
         digest = source.sha256[:HASH_SHOWN]
         rows.append(("source", f"{source.name}: {source.n_rows:,} rows, {source.format}, sha256 {digest}"))
@@ -139,6 +85,43 @@ def _data_rows(data: DataProfile) -> list[tuple[str, str]]:
     cut = f", {lengths.truncated_share:.1%} cut" if lengths.truncated_share else ""
     spread = f"half of the rows up to {lengths.p50}, 99 % up to {lengths.p99}, longest {lengths.max}"
     return [*rows, ("tokens", f"{spread}; limit {lengths.max_seq_length}{cut}")]
+
+
+def searched_rows(plan: Plan) -> list[tuple[str, str, str, str]]:
+    """(hyperparameter, default, range, the words that asked for it) of what is searched."""
+    if plan.space is None:
+        return []
+    default, parameters = plan.space.default(), plan.space.parameters
+    return [(n, scalar(default.get(n, "-")), _range(parameters[n]), _quote_of(n, plan)) for n in plan.space.free]
+
+
+def _worth_showing(field: str, values: dict[str, Any], provenance: dict[str, Provenance]) -> bool:
+    origin = provenance.get(field)
+    if field not in values:
+        return origin is not None  # rejected
+    return field not in QUIET_DEFAULTS or (origin is not None and (origin.source == "user" or bool(origin.quote)))
+
+
+def _value(field: str, value: Any, origin: Provenance | None) -> str:
+    """A value in words; of one that was rejected, the words it was read from."""
+    if value is None:
+        return origin.quote if origin and origin.quote else field
+    if field.startswith("data.columns."):
+        return f"{value} ({field.rsplit('.', 1)[-1]})"
+    return _WORDS.get(field, str)(value)
+
+
+def _origin(fields: list[str], provenance: dict[str, Provenance]) -> str:
+    """Where a row's values come from: the words they were read from, else why the first of them was chosen."""
+    origins = [provenance[f] for f in fields if f in provenance]
+    quotes = dict.fromkeys(p.quote for p in origins if p.source == "user" and p.quote)
+    rejected = [f"{quoted(p.quote, QUOTE_CHARACTERS)} {p.reason}" for p in origins if p.source != "user" and p.quote]
+    renamed = [p.reason for p in origins if p.source == "user" and p.reason]
+    words = [", ".join(quoted(quote, QUOTE_CHARACTERS) for quote in quotes)] if quotes else []
+    words += rejected or renamed
+    if not words:
+        words = [f"{p.source}: {p.reason}" for p in origins if p.reason][:1]
+    return " · ".join(words)
 
 
 def _classes(data: DataProfile) -> str:
@@ -156,8 +139,8 @@ def _range(parameter: Parameter) -> str:
 
 
 def _quote_of(name: str, plan: Plan) -> str:
-    known = plan.provenance.get(f"search.{name}")
-    return quoted(known.quote, 30) if known and known.source == "user" and known.quote else ""
+    origin = plan.provenance.get(f"search.{name}")
+    return quoted(origin.quote, 30) if origin and origin.source == "user" and origin.quote else ""
 
 
 _WORDS: dict[str, Callable[[Any], str]] = {

@@ -1,6 +1,6 @@
 """Reading a request: by rules, or by the planner LLM where one is configured. Never one in place of the other."""
 
-from agent.llm.open import Planner
+from agent.llm.planner import Planner
 from agent.request.draft import Draft
 from agent.request.llm_reader import read_by_llm
 from agent.request.rules.reader import read_by_rules
@@ -16,15 +16,9 @@ def read_request(request: str, *, planner: Planner | None = None, previous: Draf
     milliseconds by rules; one LLM call and at most two repair turns otherwise.
     """
     if not request.strip():
-        raise InputError(
-            "request",
-            "the request is empty.",
-            'Say what to train on what, such as "classify the topics in tickets.csv".',
-        )
+        hint = 'Say what to train on what, such as "classify the topics in tickets.csv".'
+        raise InputError("request", "the request is empty.", hint)
     if len(request) > MAX_REQUEST_CHARS:
-        raise InputError(
-            "request",
-            f"a request has at most {MAX_REQUEST_CHARS:,} characters, got {len(request):,}.",
-            "Put data in a file and name the file.",
-        )
+        rule = f"a request has at most {MAX_REQUEST_CHARS:,} characters, got {len(request):,}."
+        raise InputError("request", rule, "Put data in a file and name the file.")
     return read_by_rules(request, previous) if planner is None else read_by_llm(request, planner, previous)

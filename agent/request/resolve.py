@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
-from agent.request.defaults import choose_base, choose_loss, choose_metric, choose_rest, choose_task
+from agent.request.defaults import choose_base, choose_metric, choose_rest, choose_task
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides, RefusalClass
 from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
 from agent.request.past import Past, read_past
-from agent.request.plan import Estimate, Plan, PlanError
+from agent.request.plan import Plan, PlanError
+from agent.request.tasks import TASKS
 from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
 from tools.data.columns import Undecided
 from tools.data.profile_data import profile
-from tools.estimate import estimate, training_flops
+from tools.estimate import Estimate, estimate, training_flops
 from tools.machine import Machine, find_machine
 from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
@@ -31,9 +32,6 @@ from trainers.spec import Data, Intent, TaskSpec
 
 if TYPE_CHECKING:
     from tools.data.profile_data import Profiled
-
-SETTLED_ELSEWHERE = {"missing_file": "missing_data"}
-"""Error codes of the tools under the name that a plan has for them."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,9 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     profiled = None if work.refusal else _profile(work, settings, base)
     if work.refusal:
         return replace(facts, base=base)
-    choose_loss(work, profiled)
-    choose_rest(work, profiled)
+    if (task := work.get("task")) is not None:
+        TASKS[task].choose_loss(work, profiled)
+    choose_rest(work)
     spec, space = _close(work, base, profiled)
     facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space if profiled else None)
     if spec is None or space is None or base is None or profiled is None:
@@ -164,7 +163,6 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
         work.ask(open_question.field, open_question.question, open_question.suggestion)
         return None
     except InputError as error:
-        error.code = SETTLED_ELSEWHERE.get(error.code, error.code)
         work.fail(error)
         return None
     for role, column in profiled.profile.columns:
@@ -200,16 +198,15 @@ def _close(
 
 
 def _plan(request: str, draft: Draft, work: Working, settings: Settings, facts: _Facts) -> Plan:
-    complete = facts.spec is not None and not (work.questions or work.errors or work.refusal)
+    complete = None if work.questions or work.errors or work.refusal else facts.spec
     errors = sorted(work.errors, key=lambda error: not error.param.startswith("data."))
-    first, others = next(iter(errors), None), errors[1:]
     return Plan(
         request=request,
-        spec=facts.spec if complete and facts.spec is not None else work.draft_spec(),
+        spec=complete or work.draft_spec(),
         provenance=work.provenance,
         questions=tuple(work.questions),
         refusal=work.refusal,
-        error=first,
+        error=errors[0] if errors else None,
         base=facts.base,
         data=facts.profiled.profile if facts.profiled else None,
         space=facts.space,
@@ -218,7 +215,7 @@ def _plan(request: str, draft: Draft, work: Working, settings: Settings, facts: 
         precision=facts.machine.precision,
         estimate=facts.estimate,
         notes=tuple(
-            dict.fromkeys([*(f"Also to correct, {e.param}: {e.message} {e.hint}" for e in others), *work.notes])
+            dict.fromkeys([*(f"Also to correct, {e.param}: {e.message} {e.hint}" for e in errors[1:]), *work.notes])
         ),
         ignored=draft.ignored,
         study=draft.study,

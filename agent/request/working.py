@@ -2,13 +2,11 @@
 
 from typing import Any, Literal
 
-from agent.request.draft import Draft, DraftSpec, Provenance, Question, Refusal, RefusalClass
+from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Provenance, Question, Refusal, RefusalClass
 from agent.request.plan import PlanError
 from trainers.dotted import flat, nested
 from trainers.errors import InputError
 from trainers.spec import TaskSpec
-
-MAX_QUESTIONS = 3
 
 
 class Working:
@@ -33,10 +31,10 @@ class Working:
         """The value of a dotted field, or None."""
         return self.values.get(field)
 
-    def user(self, field: str, value: Any, quote: str, reason: str | None = None) -> None:
+    def user(self, field: str, value: Any, quote: str) -> None:
         """Set what the user said; it settles questions and earlier values of the same field."""
         self.values[field] = value
-        self.provenance[field] = Provenance(source="user", quote=quote, reason=reason)
+        self.provenance[field] = Provenance(source="user", quote=quote)
         self.questions = [question for question in self.questions if question.field != field]
 
     def infer(self, field: str, value: Any, reason: str) -> None:
@@ -60,7 +58,7 @@ class Working:
 
     def reject(self, field: str, rule: str, hint: str, code: str = "bad_value") -> None:
         """Take a value out of the spec and say why; the plan is not ready until it is corrected."""
-        self.errors.append(PlanError(code=code, param=field, message=rule, hint=hint))
+        self.lack(field, rule, hint, code)
         self.drop(field, rule)
 
     def lack(self, field: str, rule: str, hint: str, code: str = "not_available") -> None:
@@ -86,7 +84,8 @@ class Working:
         if error.param.startswith(("search.", "constraints.", "budget.", "objective.")):
             self.reject(error.param, error.rule, error.hint, error.code)
         else:  # data and model: what was named stays in the spec, so that it can be seen and corrected
-            self.errors.append(PlanError(code=error.code, param=error.param, message=error.rule, hint=error.hint))
+            is_data_file = error.param.startswith("data.") and error.code == "missing_file"
+            self.lack(error.param, error.rule, error.hint, "missing_data" if is_data_file else error.code)
 
     def refuse(self, kind: RefusalClass, message: str) -> None:
         """Turn the request down; the first reason stands."""

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import InputError
-from agent.llm.open import LlmCaps, Planner, open_planner
+from agent.llm.calls import LlmCaps
+from agent.llm.open import open_planner
+from agent.llm.planner import Planner
 from agent.llm.vllm.server import close_servers
 from agent.report.material import Material
 from agent.report.watching import watched

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.llm.calls import LlmCaps, LlmEvent
-from agent.llm.open import SPELLINGS, open_planner
+from agent.llm.name import SPELLINGS
+from agent.llm.open import open_planner
 from agent.llm.planner import Planner
 from agent.search.llambo.proposer import LLAMBO_MODES, Llambo
 from agent.search.llm.batch import LlmBatch

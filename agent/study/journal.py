@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from agent.errors import InputError, StoreConflict
-from agent.llm.open import LlmCall
+from agent.llm.calls import LlmCall
 from agent.study.nouns import EventKind, StudyEvent
 from agent.study.rows import Row, Rows, now
 from evals.spec import EvalResult

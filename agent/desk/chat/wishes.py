@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from agent.request.draft import Draft, RefusalClass
 from agent.request.read import read_request
-from agent.request.rules.edits import FIELD_WORDS
 from agent.request.rules.scope import out_of_scope
+from agent.request.rules.vocabulary import WORDS
 from trainers.spec import Closed, Intent
 
 _OPENING = r"\W*(?:(?:ok|okay|yes|well|sure|alright|all right|great|good|fine|perfect|please|and|then|now)[\s,.!]+)*"
@@ -284,7 +284,7 @@ def _trials(low: str) -> tuple[int | None, int | None]:
 
 def parameter_in(low: str) -> str | None:
     """The hyperparameter that is spoken of, by its name in the configuration."""
-    for field, words in FIELD_WORDS.items():
+    for field, words in WORDS.field_names.items():
         if field.startswith("search.") and re.search(rf"(?<!\w)(?:{words})(?!\w)", low):
             return field.removeprefix("search.")
     match = re.search(r"\b(max_grad_norm|head_lr_ratio|simpo_gamma|label_smoothing)\b", low)

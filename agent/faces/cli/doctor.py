@@ -14,7 +14,7 @@ from rich.table import Table
 
 from agent.errors import InputError
 from agent.llm import traces
-from agent.llm.open import parse_llm
+from agent.llm.name import parse_llm
 from agent.llm.vllm.setup import find_python
 from agent.report.trackers import require, without_login
 from agent.settings import Settings

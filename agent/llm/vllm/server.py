@@ -105,8 +105,8 @@ class VllmServer:
         text = self.log.read_bytes()[self._log_offset :].decode(errors="replace") if self.log.exists() else ""
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         telling = [line for line in lines if re.search(r"\b\w*(Error|Exception)\b: ", line)] or lines
-        shown = " | ".join(dict.fromkeys(line[-300:] for line in telling[-3:])) or "it printed nothing"
-        return f"vLLM for {self._model} {how}; its log {self.log} ends: {shown}"
+        ending = " | ".join(dict.fromkeys(line[-300:] for line in telling[-3:])) or "it printed nothing"
+        return f"vLLM for {self._model} {how}; its log {self.log} ends: {ending}"
 
     def close(self) -> None:
         """End it for good: its whole process group, politely, then by force. Interrupts a start under way."""
@@ -129,15 +129,15 @@ class VllmServer:
         self._say(f"planner: vLLM is starting for {self._model} (log: {self.log})")
 
     def _await_answer(self, port: int) -> None:
-        started = told = time.monotonic()
+        started = reported = time.monotonic()
         while (now := time.monotonic()) - started < self._start_seconds:
             if self.died():
                 raise ServerFailed(self.last_words())
             if self._answers(port):
                 self._say(f"planner: vLLM is ready after {now - started:.0f} s")
                 return
-            if now - told >= _TOLD_EVERY_SECONDS:
-                told = now
+            if now - reported >= _TOLD_EVERY_SECONDS:
+                reported = now
                 self._say(f"planner: vLLM is still starting, {now - started:.0f} s")
             if self._closing.wait(0.2):
                 raise ServerFailed(f"vLLM for {self._model} was stopped while it was starting.")
@@ -152,13 +152,13 @@ class VllmServer:
             try:
                 if client.get(f"{base}/health").status_code != 200:
                     return False
-                known = client.get(f"{base}/v1/models", headers={"Authorization": f"Bearer {self.key}"})
-                unknown = client.get(f"{base}/v1/models")
+                with_key = client.get(f"{base}/v1/models", headers={"Authorization": f"Bearer {self.key}"})
+                without_key = client.get(f"{base}/v1/models")
             except httpx.HTTPError:
                 return False
-        if unknown.status_code != 401:
-            raise ServerFailed(f"the server on port {port} answers without its key (HTTP {unknown.status_code}).")
-        return known.status_code == 200 and f'"{SERVED_NAME}"' in known.text
+        if without_key.status_code != 401:
+            raise ServerFailed(f"the server on port {port} answers without its key (HTTP {without_key.status_code}).")
+        return with_key.status_code == 200 and f'"{SERVED_NAME}"' in with_key.text
 
     def _reap(self, grace_seconds: float) -> None:
         if self._keeper is not None:

@@ -5,18 +5,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from agent.request.draft import Question, Refusal, RefusalClass, Rejected
-from agent.request.rules.amounts import NUMBER
 from agent.request.rules.text import Text, regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 
-NOT_WANTED = (
-    r"(?:instead of|rather than|in place of|not|don't use|do not use|no longer|never|except)"
-    r"(?: (?:on|the|file|with|use|using|train|training|tune|fine-tune|touch|read|classify|data|model|anything|in|"
-    r"from))*\s+[\"'`]?$"
-)
-"""Such words before a name say that it is not wanted."""
+_PHRASES = PHRASES["claims"]
+NOT_WANTED = _PHRASES["not_wanted"]
 
-_CORRECTED = rf"[\s,;.()-]*(?:{WORDS.corrections}[\s,:.-]*)+(?P<n>{NUMBER})(?!\s*[a-z%$\w])"
 
 Span = tuple[int, int]
 
@@ -114,11 +108,11 @@ class Reading:
 
     def correction(self, end: int) -> re.Match[str] | None:
         """The number "n" in whose favour one that ends there is taken back on the spot: "10 trials, no wait, 20"."""
-        return regex(_CORRECTED).match(self.text.left, end)
+        return regex(_PHRASES["corrected"]).match(self.text.left, end)
 
     def settled(self) -> dict[str, Claim]:
         """One claim per field. Where several differ and none takes the others back, the user is asked."""
-        chosen: dict[str, Claim] = {}
+        claims: dict[str, Claim] = {}
         for name in dict.fromkeys(claim.field for claim in self.claims):
             rivals: list[Claim] = []
             for claim in sorted(self.of(name), key=lambda c: c.start):
@@ -126,13 +120,13 @@ class Reading:
                     continue
                 rivals = [claim] if rivals and self._takes_back(rivals[-1], claim) else [*rivals, claim]
             if len(rivals) == 1:
-                chosen[name] = rivals[0]
+                claims[name] = rivals[0]
                 continue
             quotes = " and ".join(f'"{self.text.quote(*c.span)}"' for c in rivals[:3])
             last = rivals[-1].value
             question = f"The request says {quotes}: which value of {name} is meant?"
             self.ask(name, question, str(last.value if isinstance(last, Enum) else last))
-        return chosen
+        return claims
 
     def _takes_back(self, earlier: Claim, later: Claim) -> bool:
         clean = self.text.clean

@@ -4,11 +4,11 @@ import re
 
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from agent.request.tasks import TASK_OF_ROLE, TASKS
 
-_NAME = r"(?:\"[^\"\n\x00]{1,60}\"|'[^'\n\x00]{1,60}'|`[^`\n\x00]{1,60}`|[^\W\d][\w-]*)"
-_QUOTED_NAME = r"(?:\"[^\"\n\x00/]{1,60}\"|'[^'\n\x00/]{1,60}'|`[^`\n\x00/]{1,60}`)"
+_PHRASES = PHRASES["columns"]
+_NAME = _PHRASES["name"]
 
 
 def read_columns(reading: Reading) -> None:
@@ -24,12 +24,8 @@ def read_columns(reading: Reading) -> None:
 
 
 def _role(name: str) -> str | None:
-    bare = _bare(name).lower()
+    bare = name.strip("\"'`").lower()
     return next((role for role, words in WORDS.column_roles.items() if regex(words).fullmatch(bare)), None)
-
-
-def _bare(name: str) -> str:
-    return name.strip("\"'`")
 
 
 def _classifies(reading: Reading) -> bool:
@@ -61,32 +57,24 @@ def _read_arrow(reading: Reading) -> None:
     for match in reading.find_all(rf"(?P<from>{_NAME})\s*(?:-+>|=+>|>|\bto\b)\s*(?P<to>{_NAME})(?!\s*[:=])"):
         source, target = _role(match["from"]), _role(match["to"])
         maps = reading.follows(r"maps? (?:the |column )*$", match)
-        in_prose = source is None or target is None or not reading.follows(_COLUMNS_COME, match)
+        in_prose = source is None or target is None or not reading.follows(_PHRASES["columns_come"], match)
         if regex(r"\bto\b").search(match.group()) and in_prose and not maps:
             continue
-        known = target in ("completion", "label") or source == "prompt"
-        if not known and not reading.has("data.train"):
+        says_role = target in ("completion", "label") or source == "prompt"
+        if not says_role and not reading.has("data.train"):
             continue
         labels = target == "label" and source in ("text", None, "label")
         last = "label" if labels or (_classifies(reading) and target != "completion") else "completion"
         first = "text" if last == "label" else "prompt"
         if _claim(reading, first, match, "from", consume=False):
             _claim(reading, last, match, "to")
-            if known and not _classifies(reading):
+            if says_role and not _classifies(reading):
                 reading.claim("task", TASK_OF_ROLE[last], match, consume=False)
-
-
-_COLUMNS_COME = r"(?:map|from|columns?|go(?:es|ing)?|given|\()\s*$"
-"""Without such words before it "X to Y" is prose, such as "summarise questions to answers"."""
 
 
 def _read_listed(reading: Reading) -> None:
     """ "columns prompt, chosen, rejected" and "columns body and topic"."""
-    names = rf"{_NAME}(?:\s*(?:,\s*(?:and\b)?|\band\b|/|\+|&)\s*{_NAME}){{1,4}}"
-    match = reading.find(
-        rf"(?:columns|fields|cols)(?: are| named| called|:|=|,| the)*\s*[(\[]?\s*(?P<after>{names})\s*[)\]]?|"
-        rf"(?P<before>{names}) (?:columns|fields)"
-    )
+    match = reading.find(_PHRASES["listed"])
     if match is None:
         return
     start, end = match.span("after" if match["after"] else "before")
@@ -105,9 +93,7 @@ def _read_listed(reading: Reading) -> None:
 
 def _read_predicted(reading: Reading) -> None:
     """ "predict `category` from `title`": the label, then the text."""
-    label, text = (rf"(?:the )?(?:column |field )?(?P<{r}>{_NAME})(?: column| field)?" for r in ("label", "text"))
-    verbs = r"(?:predict|classify|infer|guess|learn)(?:ing|s)?"
-    match = reading.find(rf"{verbs} {label} (?:from|given|based on|using) {text}")
+    match = reading.find(_PHRASES["predicted"])
     if match is None or match["text"] in WORDS.no_column or match["label"] in WORDS.no_column:
         return
     if _claim(reading, "label", match, "label", consume=False):
@@ -117,31 +103,18 @@ def _read_predicted(reading: Reading) -> None:
 
 def _read_contents(reading: Reading) -> None:
     """ "the stars are in `rating`", "subject line in column subject"."""
-    joint = r"(?:\s+(?:is|are|sits?|lives?|comes?|found|stored|can be found))?\s+(?:in|under|from)(?: the)?"
-    where = (
-        rf"(?:\s+(?:col(?:umn)?|field)(?: called| named)?\s+(?P<a>{_NAME})|\s+(?P<b>{_QUOTED_NAME})|"
-        r"\s+(?P<c>[^\W\d][\w-]*) (?:column|field))"
-    )
     for role, words in WORDS.column_contents.items():
-        if match := reading.find(rf"{words}{joint}{where}"):
+        if match := reading.find(rf"{words}{_PHRASES['is_in_column']}"):
             _claim(reading, role, match, match.lastgroup or "")
 
 
 def _read_role_is_name(reading: Reading) -> None:
     """ "the text is in column body", "label column is topic", "text=utterance", "prompt: q"."""
     says_column = regex(r"(?<!\w)(?:col(?:umn)?s?|fields?)(?!\w)").search(reading.text.clean) is not None
-    column = r"(?:\s+(?:col(?:umn)?|field))"
-    joint = (
-        rf"(?:{column}?\s*(?:=|:)\s*(?:(?:the )?(?:column|field)\s+)?|"
-        rf"{column}?\s+(?:is|are|comes?|sits?|lives?|found|stored)(?: (?:in|from|under))?(?: the)?"
-        rf"(?: (?:first|second|third|fourth|last|final|left|right))?{column}?(?: called| named)?\s+|"
-        rf"{column}?\s+(?:in|en|em|dans|nella|nel)(?: the)?{column}?\s+|{column}(?: called| named)?\s+|"
-        r"\s+(?:called|named)\s+)"
-    )
     for role, words in WORDS.column_names.items():
-        matches = reading.find_all(rf"{words}{joint}(?P<name>{_NAME})(?: column| field)?")
+        matches = reading.find_all(rf"{words}{_PHRASES['is']}(?P<name>{_NAME})(?: column| field)?")
         match = next((m for m in matches if says_column or not _is_loose(m)), None) or reading.find(
-            rf"{words}(?: (?:in|en))?\s+(?P<name>{_QUOTED_NAME})|"
+            rf"{words}(?: (?:in|en))?\s+(?P<name>{_PHRASES['quoted_name']})|"
             rf"(?:column|field) {words}(?: in| en|:|=)?\s+(?P<other>{_NAME})"
         )
         if match:

@@ -2,36 +2,15 @@
 
 from typing import Any
 
-from agent.request.draft import Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
-from agent.request.rules.amounts import NUMBER, number, seconds_in, whole
+from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
+from agent.request.rules.amounts import number, seconds_in, whole
 from agent.request.rules.scope import out_of_scope
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.dotted import flat, nested
 from trainers.spec import Intent
 
-FIELD_WORDS = WORDS.field_names
-"""What people call a field when they take it back."""
-
-_DROP = (
-    r"(?:drop|remove|delete|forget(?: about)?|clear|unset|lift|no(?! (?:more|longer|less|wait))|"
-    r"without|get rid of|take (?:out|off)|ignore|skip|never mind|scrap|discard|lose|cancel|unfix|reset|"
-    r"(?:don't|do not) (?:fix|set|limit|restrict))"
-)
-_BARE = (
-    r"\W*(?:make (?:it|that)|let's say|use|say|take|ok(?:ay)?|actually|rather|better|set (?:it|that) to|yes)?[\s,:]*"
-    r"(\d+(?:\.\d+)?)\W*(?:instead|please|then)?\W*"
-)
-_FACTORS = {"double": 2, "twice": 2, "triple": 3, "quadruple": 4, "halve": 0.5, "half": 0.5}
-_SCALES = (
-    rf"(?<!\w)(?P<factor>{'|'.join(_FACTORS)})(?!\w)(?! an? (?:hour|day|minute))"
-    r"(?: (?:as (?:many|much|long)|the|number|of|my|our|that|all))* (?P<noun>[a-z][\w -]*)"
-)
-_ADDS = (
-    rf"(?<!\w)(?:(?:add|another|give (?:it|me)|allow|plus|with|run|do|use|and)\s+)*"
-    rf"(?:(?P<n>{NUMBER}) (?P<sign>more|additional|extra|fewer|less)|(?:add|another) (?P<m>{NUMBER}))"
-    r"(?: of)?(?: the)? (?P<noun>[a-z][\w-]*)"
-)
+_PHRASES = PHRASES["edits"]
 
 
 def merged(previous: Draft, request: str, edit: Draft) -> Draft:
@@ -59,7 +38,7 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         quotes=tuple(quotes.values()),
         inferred=inferred,
         rejected=rejected,
-        questions=(*(q for q in previous.questions if q.field not in quotes), *edit.questions)[:3],
+        questions=(*(q for q in previous.questions if q.field not in quotes), *edit.questions)[:MAX_QUESTIONS],
         refusal=refusal,
         study=edit.study or previous.study,
         trial=edit.trial if edit.trial is not None else previous.trial,
@@ -95,7 +74,7 @@ def _refusal(previous: Draft, edit: Draft) -> tuple[Refusal | None, tuple[Reject
 
 
 def _dropped(low: str) -> set[str]:
-    takes_back = rf"(?<!\w){_DROP}\s+(?:the |any |all |my |our |that |a )*"
+    takes_back = rf"(?<!\w){_PHRASES['drop']}\s+(?:the |any |all |my |our |that |a )*"
     unlimited = r"(?<!\w)(?:no|any) (?:limit|cap|restriction|bound)s? (?:on|for|of) (?:the )?"
     return {
         name
@@ -106,7 +85,7 @@ def _dropped(low: str) -> set[str]:
 
 def _bare_answer(previous: Draft, request: str) -> dict[str, Any]:
     """A number alone answers the only open question, if that is about a number."""
-    match = regex(_BARE).fullmatch(request)
+    match = regex(_PHRASES["bare"]).fullmatch(request)
     name = previous.questions[0].field if len(previous.questions) == 1 else ""
     numeric = name.startswith(("budget.", "search.", "seed", "constraints."))
     return {name: whole(float(match[1]))} if match and numeric else {}
@@ -116,14 +95,14 @@ def _scaled(previous: Draft, low: str) -> dict[str, Any]:
     """ "double the trials", "5 more trials": what numbers were, and by how much they change."""
     values = flat(previous.spec)
     changed: dict[str, Any] = {}
-    for match in [*regex(_SCALES).finditer(low), *regex(_ADDS).finditer(low)]:
+    for match in [*regex(_PHRASES["scales"]).finditer(low), *regex(_PHRASES["adds"]).finditer(low)]:
         noun = match["noun"].strip()
         name = next((n for n, words in WORDS.field_names.items() if regex(rf"{words}(?!\w)").match(noun)), "")
         old = values.get(name)
         if isinstance(old, bool) or not isinstance(old, int | float):
             continue
         if factor := match.groupdict().get("factor"):
-            changed[name] = whole(old * _FACTORS[factor])
+            changed[name] = whole(old * WORDS.factors[factor])
             continue
         sign = -1 if match["sign"] in ("fewer", "less") else 1
         scale = (seconds_in(noun.partition("-")[0]) or 1) if name == "budget.seconds" else 1

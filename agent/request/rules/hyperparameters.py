@@ -5,38 +5,25 @@ import re
 from agent.request.rules.amounts import NUMBER, OWN_LIST, VALUE, search_value
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS, Hyperparameter
+from agent.request.rules.vocabulary import PHRASES, WORDS, Hyperparameter
 from trainers.spec import Choices
 
-HYPERPARAMETERS = WORDS.hyperparameters
-
-_CONNECTOR = (
-    r"(?:(?<=r)(?=\d)|[\"']?\s*(?:=|:|∈|-+>|=>|(?<=\w)-(?=\d))\s*|\s+(?:(?:of|is|are|at|to|in|be|over|from the|with|"
-    r"set|fixed|should|set to|fixed at|fixed to|values?|range|ranges|ranging|varying|search|searched|sweep|sweeping|"
-    r"try|trying|either|among|one of|any of|somewhere|exactly|use|de|von|di|van|da|auf|bei|log-?uniform(?:ly)?|"
-    r"uniform(?:ly)?|log-?scale|only|just|the|must|stay|go|instead)\s+)*(?:=|:)?\s*)"
-)
-_ASSIGNED = r"\s*=|[\"']?:\s*[\d\[]"
-"""A name with such signs after it has its value there, not in the number before it."""
-_ALL_LINEAR = (
-    r"all[- ]linear(?:[- ](?:layers|modules))?|(?:all|every)(?: the| of the)? linear (?:layers?|"
-    r"modules?)|target[_ ]modules?\s*[=:]?\s*all(?:[- ]linear)?"
-)
+_PHRASES = PHRASES["hyperparameters"]
 
 
 def read_hyperparameters(reading: Reading) -> None:
     """Claim search.*; each number is read once, next to its name."""
     _read_modules(reading)
     _read_scheduler(reading)
-    named = [p for p in HYPERPARAMETERS if regex(f"{p.called}|{p.value_first}").search(reading.text.left)]
-    for parameter in named:  # of the others the long patterns need not even be compiled
+    parameters = [p for p in WORDS.hyperparameters if regex(f"{p.called}|{p.value_first}").search(reading.text.left)]
+    for parameter in parameters:  # of the others the long patterns need not even be compiled
         _skip_vague(reading, parameter)
-    for parameter in named:
+    for parameter in parameters:
         _read_named(reading, parameter)
-    for parameter in named:
+    for parameter in parameters:
         if names := parameter.value_first:
             joint = r"(?:\s+|-|(?<=%)\s*|(?<=\d)(?=ep))(?:of |as (?:the )?)?"
-            for match in reading.find_all(rf"(?P<value>{OWN_LIST}|{VALUE}){joint}{names}(?!{_ASSIGNED})"):
+            for match in reading.find_all(rf"(?P<value>{OWN_LIST}|{VALUE}){joint}{names}(?!{_PHRASES['assigned']})"):
                 _claim(reading, parameter, match)
 
 
@@ -45,7 +32,7 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
     for match in reading.find_all(rf"(?P<low>{NUMBER}){less}{parameter.called}{less}(?P<high>{NUMBER})"):
         value = search_value(f"between {match['low']} and {match['high']}")
         reading.claim(f"search.{parameter.name}", value, match)
-    for match in reading.find_all(rf"{parameter.called}{_CONNECTOR}(?P<value>{VALUE})"):
+    for match in reading.find_all(rf"{parameter.called}{_PHRASES['connector']}(?P<value>{VALUE})"):
         if not reading.precedes(r"\s*(?:trials?|runs?|hours?|minutes?|gb|mb|usd|\$)(?!\w|\s*[=:])", match):
             _claim(reading, parameter, match)
 
@@ -55,7 +42,7 @@ def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
     verbs = r"\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"
     vague = [rf"{parameter.called}{verbs}{WORDS.vague}\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
     if parameter.value_first:
-        vague.append(rf"{WORDS.vague}\s*{NUMBER}[\s-]+{parameter.value_first}(?!{_ASSIGNED})")
+        vague.append(rf"{WORDS.vague}\s*{NUMBER}[\s-]+{parameter.value_first}(?!{_PHRASES['assigned']})")
     for pattern in vague:
         for match in regex(rf"(?<!\w){pattern}").finditer(reading.text.left):
             if not regex(rf"{NUMBER}\s*(?:<=?|≤)\s*$").search(reading.text.left[: match.start()]):
@@ -72,15 +59,10 @@ def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) ->
 
 
 def _read_modules(reading: Reading) -> None:
-    if match := reading.find(_ALL_LINEAR):
+    if match := reading.find(_PHRASES["all_linear"]):
         reading.claim("search.target_modules", "all-linear", match)
         return
-    one, joint = rf"[\"']?{WORDS.modules}[\"']?", r"(?:\s*(?:,|and|,\s*and|&|\+|/)\s*(?:the\s+)?)"
-    marker = (
-        r"(?:(?:target[_ ]modules?|modules|layers)\s*(?:=|:|are|is|to|on)?\s*[\[(]?\s*|"
-        r"(?:only|just)\s+(?:the\s+|on\s+)*)"
-    )
-    match = reading.find(rf"{marker}?(?P<list>{one}(?:{joint}{one})*)[\])]?(?:\s+(?:only|layers|modules|projections))*")
+    match = reading.find(_PHRASES["modules"])
     names = regex(WORDS.modules).findall(match["list"]) if match else []
     in_prose = match and len(names) == 1 and "_" not in names[0] and not match.group().startswith(("target", "modules"))
     if match and not in_prose:
@@ -88,14 +70,10 @@ def _read_modules(reading: Reading) -> None:
 
 
 def _read_scheduler(reading: Reading) -> None:
-    kind = "|".join(WORDS.schedulers.values())
-    listed = rf"(?:{kind})(?:\s*(?:,|or|and|/|,\s*or)\s*(?:{kind}))*"
-    noun = r"(?:(?:lr|learning[- ]rate)[- _])?(?:schedul(?:e|er|es|ers|ing)|decay|anneal(?:ing)?)(?:[- _]type)?"
-    joint = r"(?:\s*[=:]\s*|\s+(?:is |of |to |in |among |either )*)"
-    match = reading.find(rf"(?P<a>{listed})[- ]{noun}|{noun}{joint}[\[{{(]?(?P<b>{listed})|(?P<c>cosine)")
+    match = reading.find(_PHRASES["schedulers"])
     if match is None:
         return
-    names = regex(kind).findall(match[match.lastgroup or 0])
+    names = regex(_PHRASES["scheduler"]).findall(match[match.lastgroup or 0])
     values = tuple(
         dict.fromkeys(next(s for s, words in WORDS.schedulers.items() if regex(words).fullmatch(n)) for n in names)
     )

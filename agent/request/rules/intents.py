@@ -6,104 +6,19 @@ from agent.request.draft import RefusalClass
 from agent.request.rules.claims import Claim, Reading, Span
 from agent.request.rules.scope import out_of_scope
 from agent.request.rules.text import CJK, regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from agent.request.tasks import TASKS
 from trainers.spec import Intent, Task
 
-_POLITE = (
-    r"^\W*(?:(?:please|pls|hey|hi|hello|ok|okay|so|now|then|and|can|could|would|will|you|i|we|want|need|to|like|'d|i'd|"
-    r"let's|lets|just|kindly|go ahead|quick(?:ly)?|question|there|thanks|me|us|tunewright)[\s,:!]+)*"
-)
-_THING = (
-    r"(?:stud(?:y|ies)|job|run|search|sweep|trial|training|experiment|it|everything|tuning|all|"
-    r"that|this|current|running|last|latest|my|the)"
-)
-_KINDS = r"(?:tasks?|models?|losses|metrics?|methods?|formats?|adapters?)"
-
-_CONTROL: dict[Intent, str] = {
-    Intent.HELP: (
-        r"(?:help(?: me)?(?: please)?\W*$|help\b(?! (?:me )?(?:to )?(?:fine|train|tune|build|class))|"
-        r"what (?:can|do) (?:you|i) |what (?:are|is) (?:you|this|tunewright)\b|how (?:do|can|should) (?:i|you|we) |"
-        rf"how does (?:this|it|tunewright)|which {_KINDS} (?:do|are|can|does)|"
-        rf"what (?:{_KINDS}|data|commands|options) (?:do|are|can|does)|usage\b|"
-        r"(?:list|show)(?: me)? (?:the |all )*(?:commands|options)|(?:hi|hello|hey|thanks|thank you)\W*$|"
-        r"explain how (?:this|you|it|tunewright)|show me (?:an example|how))"
-    ),
-    Intent.EXPLAIN: (
-        r"(?:why\b|how come\b|what made\b|explain\b|justify\b|what(?:'s| is| was) the reason\b|(?:tell|show) me why\b|"
-        r"what (?:went wrong|broke|caused|failed)\b)"
-    ),
-    Intent.RESUME: (
-        r"(?:(?:start|run|launch|begin) (?:(?:the|my|our|run|job|up) )*\x00+(?: up)? (?:again|anew|once more)\b|"
-        r"(?:start|run|launch|begin) again(?: with| on)? \x00+|"
-        r"(?:pick \x00* ?(?:it |that |the study |the run )?(?:up|back up) ?(?:again)?|resume|continue|pick up|"
-        r"carry on|restart|unpause|go on|proceed|keep going)\b(?=\W*$|\W*\x00|\W+(?:with |from |where )?(?:the )?"
-        rf"(?:\w+ )?(?:{_THING}|\x00|\#?\d+|where)))"
-    ),
-    Intent.CANCEL: (
-        r"(?:cancel|abort|kill|terminate|halt|quit|stop|end|interrupt|shut down)\b(?=\W*$|\W*\x00|"
-        rf"\W+(?:with )?(?:the )?(?:\w+ )?(?:{_THING}|\x00|\#?\d+|now))(?!\W+(?:at|when|once|after|early))"
-    ),
-    Intent.STATUS: (
-        r"(?:how(?:'s|s| is| are| far| did)\b(?! (?:the weather|it possible))|what(?:'s|s| is| are)? (?:the )?"
-        r"(?:status|progress|state|running|eta|current best|best (?:trial|score|config\w*) (?:so far|of|in))\b|"
-        rf"status\b|progress\b|is (?:{_THING}\W+)*(?:\d+ )?(?:done|finished|complete|still|running|over)|"
-        rf"are (?:{_THING} ?)*(?:we|they)? ?(?:done|finished|still)|"
-        r"(?:show|list|give|check|tell)(?: me)?(?: (?:the|all|my|on|about))* (?:status|progress|stud(?:y|ies)|trials|"
-        r"results|runs|jobs|leaderboard|best (?:trial|score))\b|which (?:trials?|stud(?:y|ies)|config\w*)\b|"
-        rf"when (?:will|is)\b|has (?:{_THING} ?)+|did (?:{_THING}\b)|any (?:news|progress|update)|"
-        r"where (?:are we|is)|how many trials|what happened|"
-        r"(?:what|which|how|did|does|compare|summari[sz]e|show|where)\b[^\x00]*\x00{5})"
-    ),
-    Intent.EVALUATE: (
-        r"(?:evaluate|eval|score|benchmark|assess|measure|test|check the (?:accuracy|quality|score)|"
-        r"how (?:good|well|accurate))\b(?=\W+(?:the |my |our |this |that |is |does )*(?:\w+ )?"
-        r"(?:adapter|model|checkpoint|lora|\x00|it\b|best|study|on\b|how|performance|quality))"
-    ),
-    Intent.EXPORT: (
-        r"(?:export|merge|package|save|download|convert|give me|get(?: me)?|hand me|send me)\b(?=\W+(?:the |my |our |"
-        r"and merge |best |final |tuned |trained |merged |winning )*(?:adapter|model|checkpoint|weights|lora|"
-        r"stud(?:y|ies)|\x00|it\b|result|\#?\d))"
-    ),
-}
-"""Requests about what exists already; they open the request, after pleasantries."""
-
-_PLAN = (
-    r"dry[- ]?run|(?:just|only) (?:plan|estimate|the plan|a plan|show (?:me )?(?:the |a )?plan)|"
-    r"plan (?:only|first|for|a|an|the|it|out|to|how|what)|^\W*(?:please )?plan\b|"
-    r"(?:show|give|make|draft|see|prepare|print|write)(?: me)? (?:the |a |me )*(?:plan|cost estimate|estimate)\b|"
-    r"what would (?:it|this|that|be|happen|you)\b[^?.]*|"
-    r"how (?:long|much|expensive|many hours)(?: \w+)? (?:would|will|does|should|is|might|could)\b|"
-    r"how (?:long|much|expensive)\b(?:[^.?!\n]|\.(?=\w)){0,60}\b(?:would|will|takes?|costs?|needs?)\b|"
-    r"intent\W{1,4}plan|how much (?:time|memory|vram|gpu|money)|estimate (?:the |how |what )?|preview\b|"
-    r"(?:do not|don't|dont|without|before) (?:actually )?(?:start(?:ing)?|run(?:ning)?|launch(?:ing)?|"
-    r"train(?:ing)? (?:yet|anything)|spend(?:ing)?|execut\w+)(?! more| longer| over)"
-    r"(?: (?:anything|it|yet|any|training))*|no training yet|(?:nothing|not) (?:to be )?(?:run|started|trained) yet|"
-    r"would (?:it|this|that) (?:fit|cost|take|work)|what (?:does|will) (?:it|this|that) (?:cost|take)|"
-    r"cost estimate|before i commit"
-)
-_STRONG_VERBS = (
-    r"(?:(?:q?lora|rslora|dora|instruction|instruct|preference|full|re)?[- ]?)?(?:fine[- ]?tun(?:e|es|ed|ing)|"
-    r"finetun(?:e|es|ed|ing)|tun(?:e|ing)|(?:re)?train(?:ing)?|ft)|"
-    r"hyper-?parameter (?:search|optimi[sz]ation|tuning|sweep)|hpo|sweep"
-)
-_MODEL_NOUN = (
-    r"(?:models?|classifiers?|adapters?|llms?|language model|chat ?bots?|assistants?|lora|network|"
-    r"weights|checkpoint|bert|encoder|detector|filter)"
-)
+_PHRASES = PHRASES["intents"]
 _TERMS = "|".join(
     (
         *(p for table in (WORDS.adapters, WORDS.losses, WORDS.metrics) for p in table.values()),
         *(kind.pattern for kind in TASKS.values()),
-        r"learning rate|rank|epochs|batch size|beta|trials?|tunewright|overfitting|columns?|formats?|files?|studies|"
-        r"fine-?tun(?:e|ing)|hyperparameters?",
+        _PHRASES["terms"],
     )
 )
-_ASKS = (
-    rf"{_POLITE}(?P<words>(?:what(?:'s| is| are| does| do)?|which|when should|should i|is|are|does|do you|"
-    rf"can you explain|how|difference between|tell me about)\b[^\n]*?(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
-)
-
+_ASKS = rf"{_PHRASES['polite']}(?P<words>{_PHRASES['asks']}(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
 _ANCHORS = ("data.train", "base_model", "adapter", "loss")
 """Fields that a request about something else than tuning hardly states."""
 _DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
@@ -111,33 +26,26 @@ _DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, In
 
 def read_study(reading: Reading) -> None:
     """The study and trial that a request names; not fields of the spec."""
-    if match := reading.find(
-        r"(?:stud(?:y|ie)|job|experiment|sweep)\s*(?:number |no\.? ?|nr\.? ?|id |named |called )?[#:]?\s*"
-        r"(?P<id>\d+|[a-z]*[-_]?[a-z\d]*\d[\w-]*)"
-    ):
+    if match := reading.find(_PHRASES["study"]):
         reading.study = reading.text.name(match, "id")
         reading.text.consume(*match.span())
-    elif match := reading.find(
-        r"(?:run|status|resume|cancel|export|stop|report|explain|continue|abort|kill|show)\s+(?:of |the |number )*#?"
-        r"(?P<id>\d+)(?=\W*$|\s+(?:to|into|and|now|please|with|again)\b)"
-    ) or regex(r"#(?P<id>\d+)").search(reading.text.left):
+    elif match := reading.find(_PHRASES["study_number"]) or regex(r"#(?P<id>\d+)").search(reading.text.left):
         reading.study = match["id"]
         reading.text.consume(*match.span("id"))
-    if match := reading.find(
-        r"trial\s*(?:number |no\.? ?|nr\.? ?|#)?\s*(?P<id>\d+)(?!\s*(?:trials|hours))"
-    ) or reading.find(r"(?:the )?(?P<id>\d+)(?:st|nd|rd|th) trial"):
+    if match := reading.find(_PHRASES["trial"]) or reading.find(r"(?:the )?(?P<id>\d+)(?:st|nd|rd|th) trial"):
         reading.trial = int(match["id"])
         reading.text.consume(*match.span())
 
 
 def read_control(reading: Reading) -> Intent | None:
     """The intent of a request about what exists already, claimed; None for all others."""
-    opening = _POLITE
+    opening = _PHRASES["polite"]
     if reading.study is not None and regex(f"[{CJK}]").search(reading.text.original):
         opening = ""  # the verb comes last
     elif reading.study is not None and not reading.has("data.train"):
-        opening = rf"(?:{_POLITE}|(?<=[,.;!]) (?:please |now |so |then |and )*)"
-    for intent, words in _CONTROL.items():
+        opening = rf"(?:{_PHRASES['polite']}|(?<=[,.;!]) (?:please |now |so |then |and )*)"
+    for name, words in PHRASES["control"].items():
+        intent = Intent(name)
         match = regex(rf"{opening}(?P<words>{words})").search(reading.text.left.rstrip())
         if match and not _is_training(reading, intent, match):
             reading.claim("intent", intent, match.span("words"), consume=False)
@@ -154,12 +62,12 @@ def _is_training(reading: Reading, intent: Intent, match: re.Match[str]) -> bool
     if intent is Intent.RESUME and match["words"].startswith(("start", "run", "launch", "begin")):
         return no_study
     if intent in (Intent.HELP, Intent.STATUS, Intent.EXPLAIN):
-        plans = no_study and regex(_PLAN).search(reading.text.clean) is not None
+        plans = no_study and regex(_PHRASES["plan"]).search(reading.text.clean) is not None
         return plans or (intent is Intent.STATUS and trains)
     if trains and no_study and intent is not Intent.EVALUATE:
         return True
     return intent in (Intent.EVALUATE, Intent.EXPORT) and (
-        regex(rf"(?<![\w-]){_STRONG_VERBS}(?![\w-])").search(rest) is not None
+        regex(rf"(?<![\w-]){_PHRASES['strong_verbs']}(?![\w-])").search(rest) is not None
     )
 
 
@@ -168,11 +76,14 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
 
     `original` is the text before other readers consumed it, with hidden orders masked.
     """
-    tuning = _search(_STRONG_VERBS, original)
-    plan = _search(_PLAN, original)
-    out = _unsupported(reading, original, about=editing or tuning is not None or reading.has(*_ANCHORS))
+    tuning = _search(_PHRASES["strong_verbs"], original)
+    plan = _search(_PHRASES["plan"], original)
+    out = out_of_scope(original)
+    if out is None and not (editing or tuning or reading.has(*_ANCHORS)):  # in one about tuning, other work counts not
+        out = _search(WORDS.other_work, original)
+    out = out or _search(WORDS.other_formats, original)
     if out is None and not reading.has("data.train") and not editing:
-        out = regex(rf"{_POLITE}(?P<words>{WORDS.other_work})(?!\w)").search(original)
+        out = regex(rf"{_PHRASES['polite']}(?P<words>{WORDS.other_work})(?!\w)").search(original)
     evidence = _evidence(reading, original, tuning)
     if editing and plan and evidence is None:
         evidence = plan.span()
@@ -193,12 +104,6 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
     )
 
 
-def _unsupported(reading: Reading, original: str, *, about: bool) -> re.Match[str] | None:
-    """Words for something else; where the request is about tuning, other work in it does not count."""
-    other_work = None if about else _search(WORDS.other_work, original)
-    return out_of_scope(original) or other_work or _search(WORDS.other_formats, original)
-
-
 def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> Span | None:
     """The words that show that a model is to be trained."""
     if tuning:
@@ -207,7 +112,7 @@ def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> 
     stated: dict[str, Claim] = {}
     for claim in reading.claims:
         stated.setdefault(claim.field, claim)
-    anchored = reading.has(*_ANCHORS) or _search(_MODEL_NOUN, original) is not None
+    anchored = reading.has(*_ANCHORS) or _search(_PHRASES["model_noun"], original) is not None
     if weak and anchored:
         return weak.span()
     for name in ("task", "loss", "adapter", "data.train", "base_model"):
@@ -228,7 +133,7 @@ def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
         asks is None
         or any(claim.field.startswith("data.") for claim in reading.claims)
         or not regex(r"\?|difference|^\W*what").search(original)
-        or regex(_PLAN).search(original)
+        or regex(_PHRASES["plan"]).search(original)
         or regex(r"(?:is|are|can|could) (?:it|you|we)\b.*\bto?\b (?:fine|train|tune)").search(original)
     ):
         return None

@@ -2,58 +2,12 @@
 
 from agent.request.draft import RefusalClass
 from agent.request.rules.claims import NOT_WANTED, Reading
-from agent.request.rules.names import SAVED, read_bare_dataset, read_bare_model, read_bare_output
+from agent.request.rules.names import read_bare_dataset, read_bare_model, read_bare_output
 from agent.request.rules.paths import Location, find_locations, is_file, is_unsafe
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 
-_SAVE = (
-    r"(?:sav(?:e|ed|ing)|writ(?:e|ten|ing)|stor(?:e|ed|ing)|put(?:ting)?|output(?:s|ting)?|dump|plac(?:e|ing)|"
-    r"export(?:ed|ing)?|keep|deliver|drop|leave|results?|artifacts?|out)"
-)
-_SAVE_ORDER = (
-    r"(?<![\w-])(?<!i )(?<!we )(?<!they )(?:save|store|write|put|export|dump|output)(?:[ _.-]?dir(?:ectory)?)?"
-    rf"(?: {SAVED})*(?:(?: (?:to|in|into|under|as|at|folder|path))+|\s*[:=])"
-)
-"""What tells this program where to write; "stored in" tells where the data are."""
-
-_SPLIT = r"(?:[ -]?(?:set|split|data|file|part))?(?: (?:it|the (?:result|model|adapter)))?"
-_IS = r"is|are|on|with|against|in|from|using|being|comes from"
-_ROLES: dict[str, str] = {
-    "output.dir": (
-        rf"(?:{_SAVE}(?![\w-])[^.;,\n]{{0,40}}?\b(?:to|in|into|under|at|as|go to|dir|directory|folder|path)|"
-        r"(?:output|results?|save)(?:[ _-]?(?:dir|directory|folder|path|to))?\s*[:=]?|"
-        rf"{_SAVE} (?:it|them|everything|the (?:adapter|model|results?)))"
-    ),
-    "data.test": (
-        rf"(?:test(?:ed|ing)?|hold[- ]?out|held[- ]out|final evaluation){_SPLIT}"
-        rf"(?: (?:{_IS}|afterwards on|at the end on))*\s*[:=]?"
-    ),
-    "data.validation": (
-        rf"(?:validat(?:e|es|ed|ing|ion)|valid|val|dev(?:elopment)?|eval(?:uate|uated|uating|uation)?){_SPLIT}"
-        rf"(?: (?:{_IS}|during training on))*\s*[:=]?"
-    ),
-    "base_model": (
-        r"(?:(?:base[- ]?|starting |start |pre-?trained |foundation )?"
-        r"(?:model|checkpoint|weights|backbone|llm|encoder)|base|start(?:ing)? (?:from|with|at)|"
-        r"initiali[sz]ed? (?:from|with)|init from|on top of|based on)"
-        r"(?: (?:is|at|in|from|called|named|should be|must be|to|under))*\s*[:=]?"
-    ),
-    "data.train": (
-        r"(?:(?:training[- ])?(?:data|dataset|examples|corpus|files?|rows|samples|pairs|set)|"
-        r"train(?:ing)?[- ](?:on|with|from|set|file|data|split)|(?<!based )(?<!top )on)"
-        r"(?: (?:is|are|in|at|from|called|named|live in|lives in|sits in|to))*\s*[:=]?"
-    ),
-}
-"""Words before a location that tell its field, in the order in which they are tried."""
-_TUNE = (
-    r"(?:tun(?:e|ing)|finetun(?:e|ing)|train(?:ing)?|adapt|teach|improve|take|use|using|with|"
-    r"qlora|dora|lora|for|of|merge|full|via|specialize|specialise|customi[sz]e|retrain|align)"
-)
-_ARTICLES = (
-    r"(?:\s+(?:the|our|my|a|an|this|local|file|files|folder|directory|hub|hf|hugging ?face|small|"
-    r"base|model|named|called|id|dataset|existing))*\s*$"
-)
+_PHRASES, _ROLES = PHRASES["locations"], PHRASES["roles"]
 
 
 def read_locations(reading: Reading) -> None:
@@ -94,12 +48,12 @@ def _role(reading: Reading, location: Location) -> str:
         "data.validation": evaluated_first,
     }
     for role, words in _ROLES.items():
-        if reading.follows(rf"(?<![\w-]){words}{_ARTICLES}", location.span) and not excluded.get(role):
+        if reading.follows(rf"(?<![\w-]){words}{_PHRASES['articles']}", location.span) and not excluded.get(role):
             return role
     is_set = regex(r"[\"'`]? +(?:data ?set|data|corpus|pairs)(?![\w/.:=-])").match(after)
     if is_data_file or is_set or _is_data(value):
         return _data_role(reading, location)
-    tuned = reading.follows(rf"(?<![\w-]){_TUNE}{_ARTICLES}", location.span)
+    tuned = reading.follows(rf"(?<![\w-]){_PHRASES['tune']}{_PHRASES['articles']}", location.span)
     if modelish or tuned or regex(r"[\"'`]? +(?:model|checkpoint)\b").match(after):
         return "base_model" if not reading.has("base_model") or modelish else "data.train"
     in_models = regex(r"(?:^|/)(?:models?|checkpoints?|weights)/").search(value)
@@ -108,7 +62,7 @@ def _role(reading: Reading, location: Location) -> str:
 
 def _data_role(reading: Reading, location: Location) -> str:
     for role in ("data.test", "data.validation"):
-        if reading.follows(rf"(?<![\w-]){_ROLES[role]}{_ARTICLES}", location.span):
+        if reading.follows(rf"(?<![\w-]){_ROLES[role]}{_PHRASES['articles']}", location.span):
             return role
     stem = regex(r"[/\\]").split(location.value)[-1].lower()
     others = reading.has("data.train") or regex(r"train\w*\.\w+").search(reading.text.clean)
@@ -123,7 +77,9 @@ def _is_data(value: str) -> bool:
 
 def _is_output_file(reading: Reading, location: Location, n_files: int) -> bool:
     """Whether a file is named as the place to write to, beside a file of data."""
-    order = regex(rf"{_SAVE_ORDER}{_ARTICLES}").search(reading.before(location.start).rstrip("\"'`"))
+    order = regex(rf"{_PHRASES['save_order']}{_PHRASES['articles']}").search(
+        reading.before(location.start).rstrip("\"'`")
+    )
     return order is not None and (reading.has("data.train") or n_files > 1)
 
 

@@ -4,27 +4,16 @@ import re
 
 from agent.request.rules.claims import NOT_WANTED, Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 
-SAVED = (
-    r"(?:it|them|everything|all|that|this|the|my|our|your|final|best|merged|tuned|trained|resulting|and|full|whole|"
-    r"results?|adapters?|model|weights|outputs?|files?|artifacts?|checkpoints?|lora|reports?|run|here)"
-)
-_BARE_MODEL = rf"{WORDS.bare_models}(?:[ -]{WORDS.model_sizes})*"
-_DATA_SET = rf"{WORDS.data_sets}(?:[-_][\w-]+)?"
-_QUOTED = r"\"[^\"\n\x00]+\"|`[^`\n\x00]+`"
+_PHRASES = PHRASES["names"]
 _COMMON_WORDS = ("opt", "bloom", "falcon", "granite", "electra")
 _NO_DIRECTORIES = ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx")
 
 
 def read_bare_output(reading: Reading) -> None:
     """ "save it to results" and "output dir: out": a directory without a slash."""
-    name = r"\"[^\"\n\x00]+\"|[\w.-]*\w"
-    match = reading.find(
-        rf"(?:save|store|write|put|export)(?: {SAVED})*(?: (?:to|in|into|under))+(?: the| a)?"
-        rf"(?: folder| directory| dir)? (?P<a>{name})(?: folder| directory| dir)?|"
-        rf"(?:output|results?)[ _-]?(?:dir(?:ectory)?|folder)\s*(?:[:=]|is|named|called)?\s*(?P<b>{name})"
-    )
+    match = reading.find(_PHRASES["bare_output"])
     if match is None or reading.has("output.dir"):
         return
     directory = reading.text.name(match, match.lastgroup or 0)
@@ -34,22 +23,16 @@ def read_bare_output(reading: Reading) -> None:
 
 def read_bare_model(reading: Reading) -> None:
     """ "with MiniLM", "the base model is gpt2"; beside a model with its organisation, only the latter."""
-    named = rf"(?:base |starting )?model(?: is| must be| should be|:|=)*\s+(?P<name>{_BARE_MODEL})"
     if reading.has("base_model"):
-        for match in reading.find_all(named):
+        for match in reading.find_all(_PHRASES["model_is"]):
             reading.claim("base_model", reading.text.name(match, "name"), match.span("name"))
         return
-    models = [match for match in reading.find_all(_BARE_MODEL) if _is_model(reading, match)]
+    models = [match for match in reading.find_all(_PHRASES["bare_model"]) if _is_model(reading, match)]
     for before, match in zip([None, *models], models, strict=False):
         between = reading.text.clean[before.end() : match.start()] if before else ""
         if before is None or regex(rf"(?<!\w){WORDS.corrections}").search(between):
             reading.claim("base_model", reading.text.name(match), match)
-    called = (
-        r"(?:base[- ]?model|model|backbone|checkpoint)"
-        r"(?:(?: is| called| named|:|=)*\s*(?=[\"`])|(?: is| called| named|:|=)+\s*)"
-        rf"(?P<name>{_QUOTED}|[a-z]+[\w.]*-[\w.-]*\w|[a-z]+\d[\w.]*)"
-    )
-    if not models and (name := reading.find(called)):
+    if not models and (name := reading.find(_PHRASES["model_called"])):
         reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))
 
 
@@ -62,13 +45,7 @@ def _is_model(reading: Reading, match: re.Match[str]) -> bool:
 
 def read_bare_dataset(reading: Reading) -> None:
     """ "on banking77", "the alpaca data set", "data set: my_rows"."""
-    match = reading.find(
-        rf"(?:(?:on|from|using|with|data|data ?set|use)(?: the)?:?\s+(?P<known>{_DATA_SET})|"
-        rf"(?P<first>{_DATA_SET}) (?:data ?set|corpus))"
-    ) or reading.find(
-        rf"(?:on|from|using|with)(?: the)? (?P<known>{_QUOTED}|[\w-]*[a-z]\w*[-_]\w+) (?:data ?set|corpus)|"
-        rf"data ?set(?: is| called| named|:|=)+\s*(?P<named>{_QUOTED}|[\w-]+)"
-    )
+    match = reading.find(_PHRASES["popular_set"]) or reading.find(_PHRASES["set_called"])
     if match:
         group = match.lastgroup or 0
         reading.claim("data.train", reading.text.name(match, group), match.span(group))

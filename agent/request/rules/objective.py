@@ -2,36 +2,13 @@
 
 import re
 
-from agent.request.rules.amounts import NUMBER, number
+from agent.request.rules.amounts import number
 from agent.request.rules.claims import Claim, Reading, Span
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.spec import Direction, Metric
 
-_UP, _DOWN = WORDS.higher, WORDS.lower
-_REPORTED = (
-    r"(?:report|also (?:report|log|track|show)|track|log|monitor|print|show|in addition|alongside|"
-    r"watch)(?:ing)?(?: me)?(?: the)?(?: also)?\s*$"
-)
-_F1 = r"f-?1(?:[- ]?score)?|f1-measure|f-score"
-_WISHED_LOSS = rf"(?:{_DOWN}|{_UP}|metric(?: is|:)?|optimi[sz]e(?: for)?|by|select on)(?: (?:the|its|on))*\s*$"
-_WISHED_METRIC = (
-    rf"(?:{_UP}|{_DOWN}|optimi[sz]e(?: for)?|metric(?: to optimi[sz]e)?(?: is|:)?|select(?:ed)? (?:on|by))"
-    r"(?: (?:the|on|validation))*\s*$"
-)
-_WISHED_TARGET = (
-    r"(?<!\w)(?:target|goal|reach|achieve|hit|stop at|at least)(?: (?:an?|the|of|validation|is|macro))*\W*$"
-)
-"""Such words before a metric make a bare number after it the target: "target accuracy 95"."""
-_PERCENT = rf"(?P<n>{NUMBER})\s*(?P<p>%|percent)?"
-_BEFORE = rf"{_PERCENT}\s*(?:(?:on|in|for|the|validation|val|dev|test|or better|of)\s+)*$"
-_AFTER = r"[\s\x00]*(?:(?:score|on|the|validation|dev|val|set|data|part|split)\s+)*"
-_BARE_TARGET = (
-    r"(?:stop(?:ping)?(?: the (?:search|study))?(?: early)?(?: (?:at|once|when|as soon as|if))"
-    r"(?: (?:it|we|the score|the metric|validation|that))*(?: (?:reach(?:es)?|hits?|gets? to|is|above|exceeds?|at))*|"
-    rf"(?:target|goal|aim)(?: (?:is|of|score|value|for|at))*\s*[=:]?)\s*{_PERCENT}(?!\s*[a-z])"
-)
-_BOUNDS = ("minimum of", "maximum of")
+_PHRASES = PHRASES["objective"]
 _LEAST_PERCENTAGE = {Metric.BLEU: 2, Metric.ROUGE_L: 2}
 """Above it, a target without a sign is a percentage: 95 is 95 %, but 1.5 is a slip. BLEU and ROUGE are usually given
 from 0 to 100, where low values are plausible."""
@@ -46,14 +23,14 @@ def read_objective(reading: Reading) -> None:
     for claim in claims:
         _read_target(reading, claim)
         _read_direction(reading, claim)
-    if not reading.has("objective.target") and (match := reading.find(_BARE_TARGET)):
+    if not reading.has("objective.target") and (match := reading.find(_PHRASES["bare_target"])):
         metric = Metric(str(claims[-1].value)) if claims else Metric.ACCURACY
         _claim_target(reading, metric, match, match.span())
 
 
 def _metrics(reading: Reading) -> list[tuple[Metric, Span]]:
     metrics: list[tuple[Metric, Span]] = []
-    for metric, words in [*WORDS.metrics.items(), (Metric.F1_MACRO, _F1)]:
+    for metric, words in [*WORDS.metrics.items(), (Metric.F1_MACRO, _PHRASES["f1"])]:
         for match in reading.find_all(words):
             if match.group() == "em" and reading.text.name(match) != "EM":
                 continue  # a common word in Portuguese
@@ -61,7 +38,7 @@ def _metrics(reading: Reading) -> list[tuple[Metric, Span]]:
             reading.text.consume(*match.span())
     if not metrics:
         losses = reading.find_all(r"loss(?:es)?")
-        metrics = [(Metric.EVAL_LOSS, m.span()) for m in losses if reading.follows(_WISHED_LOSS, m)]
+        metrics = [(Metric.EVAL_LOSS, m.span()) for m in losses if reading.follows(_PHRASES["wished_loss"], m)]
     return sorted(metrics, key=lambda item: item[1][0])
 
 
@@ -72,20 +49,20 @@ def _keep_main(reading: Reading) -> None:
         return
     main = [c for c in claims if not _is_reported(reading, c)]
     if len(main) in (0, len(claims)):
-        wanted = [c for c in claims if reading.follows(_WISHED_METRIC, c.span)]
-        main = wanted if len(wanted) == 1 else claims
+        wishes = [c for c in claims if reading.follows(_PHRASES["wished_metric"], c.span)]
+        main = wishes if len(wishes) == 1 else claims
     reading.claims = [c for c in reading.claims if c in main or c.field != "objective.metric"]
 
 
 def _is_reported(reading: Reading, claim: Claim) -> bool:
     after = reading.text.clean[claim.end : claim.end + 20]
     apart = regex(r"\s*(?:too|as well|for information|is secondary)\b").match(after)
-    return apart is not None or reading.follows(_REPORTED, claim.span)
+    return apart is not None or reading.follows(_PHRASES["reported"], claim.span)
 
 
 def _read_direction(reading: Reading, claim: Claim) -> None:
     clean, metric = reading.text.clean, Metric(str(claim.value))
-    before, wish = reading.before(claim.start, 48), rf"(?:(?P<maximize>{_UP})|(?P<minimize>{_DOWN}))"
+    before, wish = reading.before(claim.start, 48), rf"(?:(?P<maximize>{WORDS.higher})|(?P<minimize>{WORDS.lower}))"
     words, at = regex(rf"(?<![\w-]){wish}(?![\w-])[^,;]*$").search(before), claim.start - len(before)
     if words is None:
         verbs, at = r"\s*(?:is |as |should be |must be )*", claim.end
@@ -97,7 +74,7 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
     span = min(at, claim.start), max(at + len(word), claim.end)
     if word in ("best", "top") or direction is metric.direction:
         reading.claim("objective.direction", metric.direction, span, consume=False)
-    elif word.startswith(("maxim", "minim", "highest", "lowest")) and not clean.startswith(_BOUNDS, at):
+    elif regex(r"(?:max|min)im(?!um of)|highest|lowest").match(clean, at):
         better = "higher" if metric.direction is Direction.MAXIMIZE else "lower"
         question = f'The request says "{reading.text.quote(*span)}", but {metric} is better {better}. Which is meant?'
         reading.ask("objective.direction", question, str(metric.direction))
@@ -106,12 +83,14 @@ def _read_direction(reading: Reading, claim: Claim) -> None:
 def _read_target(reading: Reading, claim: Claim) -> None:
     """A number joined to the metric: "at least 0.9 accuracy", "accuracy above 90 %", "reach 85% F1"."""
     left, metric = reading.text.left, Metric(str(claim.value))
-    bare = r"\d" if reading.follows(_WISHED_TARGET, claim.span) else r"0?\.\d|\d+\s?%"
-    after = regex(rf"{_AFTER}(?:(?:\s*{WORDS.reached}\s*)+|\s+(?={bare}))\s*{_PERCENT}(?![\w])").match(left, claim.end)
+    bare = r"\d" if reading.follows(_PHRASES["wished_target"], claim.span) else r"0?\.\d|\d+\s?%"
+    after = regex(
+        rf"{_PHRASES['after']}(?:(?:\s*{WORDS.reached}\s*)+|\s+(?={bare}))\s*{_PHRASES['percent']}(?![\w])"
+    ).match(left, claim.end)
     if after and not reading.precedes(r"\s*(?:trials?|runs?|hours?|h|minutes?|epochs?)(?!\w)", after):
         _claim_target(reading, metric, after, (claim.start, after.end()))
         return
-    before = regex(_BEFORE).search(left[max(0, claim.start - 40) : claim.start])
+    before = regex(_PHRASES["before"]).search(left[max(0, claim.start - 40) : claim.start])
     if before:
         _claim_target(reading, metric, before, (max(0, claim.start - 40) + before.start(), claim.end))
 

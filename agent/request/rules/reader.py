@@ -4,20 +4,14 @@ Each reader consumes the words it understood, so that no number is read twice. A
 `read_by_rules` quotes them. Typical cost: a few milliseconds.
 """
 
-from agent.request.draft import Draft, DraftSpec, Quote
+from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Quote
+from agent.request.limits import problem
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
 from agent.request.rules.edits import merged
 from agent.request.rules.hyperparameters import read_hyperparameters
 from agent.request.rules.injections import read_injections
-from agent.request.rules.intents import (
-    keep_what_counts,
-    read_control,
-    read_intent,
-    read_knowledge_question,
-    read_study,
-)
-from agent.request.rules.limits import problem
+from agent.request.rules.intents import keep_what_counts, read_control, read_intent, read_knowledge_question, read_study
 from agent.request.rules.locations import read_as_evaluation, read_as_export, read_locations
 from agent.request.rules.methods import read_methods, read_negations, read_task
 from agent.request.rules.objective import read_objective
@@ -26,9 +20,6 @@ from agent.request.rules.text import Text
 from agent.request.rules.tradeoffs import read_tradeoffs
 from trainers.dotted import nested
 from trainers.spec import Intent, Metric
-
-MAX_QUESTIONS = 3
-"""More than three questions at once are not answered; the rest comes up once these are."""
 
 
 def read_by_rules(request: str, previous: Draft | None = None) -> Draft:
@@ -77,8 +68,8 @@ def _draft(reading: Reading) -> Draft:
     open_fields = {question.field for question in reading.questions}
     settled = {name: claim for name, claim in settled.items() if name not in open_fields}
     values: dict[str, object] = {name: claim.value for name, claim in settled.items()}
-    taken = open_fields | values.keys()
-    inferred = {name: inference for name, inference in reading.inferred.items() if name not in taken}
+    settled_fields = open_fields | values.keys()
+    inferred = {name: inference for name, inference in reading.inferred.items() if name not in settled_fields}
     return Draft(
         spec=DraftSpec.model_validate(nested(values | {name: value for name, (value, _) in inferred.items()})),
         quotes=tuple(Quote(field=n, quote=reading.text.quote(*c.span)) for n, c in settled.items()),

@@ -11,7 +11,7 @@ from functools import cache
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 
 USED = "\x00"
 """Stands for a character that a reader has consumed; no pattern matches across it."""
@@ -21,19 +21,7 @@ _CHARACTERS = str.maketrans(
     "‐‑‒–—−→⇒’‘“”„«»\u00a0\u202f\u2009，。：、；（）～％×\x00\u200b／．＼\u2024\u2044\u2215\u29f8\uff1d０１２３４５６７８９",
     '------>>\'\'"""""   ,.:,;()~%x  /.\\.///=0123456789',
 )
-_FLAG = r"(?<!\S)--(?=[a-z])"
-_JSON_KEY = r"(?<=[{,])\s*\"([a-z_.]+)\"\s*(?=:)"
-_WORD = r"[^\W\d_]+(?:[-'][^\W\d_]+)*"
-_QUOTED = r"\"[^\"\n]{1,200}\"|`[^`\n]{1,200}`|(?<!\w)'[^'\n]{1,200}'(?!\w)"
-_LITERAL = r"[\\/_@]|\w\.\w|://"
-_BEFORE_NUMBER = r"(?<![\w./-])([a-z]{3,6})(?=\s*[:=]?\s*\d)"
-_NUMBERED = ("rank", "seed", "beta", "alpha")
-_BETWEEN_NUMBERS = {
-    r"(?<=\d )(?:prove|testes|rodadas|rondas|corse|keer|razy|раз|passes d'essai)(?!\w)": "trials",
-    r"(?<=\d )(?:bis|à|a|tot|до|do|hasta|até|fino a)(?= \d)|(?<=\d)\s*(?:到|至|から)\s*(?=\d)": " to ",
-    r"(?<=\d )(?:y|e|en|i|et|und|и)(?= \d)": "and",
-}
-"""Words of other languages that mean something else where no number stands before them."""
+_PHRASES = PHRASES["text"]
 
 
 @cache
@@ -81,20 +69,20 @@ def _lower(text: str) -> str:
 
 def _replacements(text: str) -> list[tuple[int, int, str]]:
     """Translations and corrected typos as (start, end, replacement), in order, never inside paths, ids or quotes."""
-    low, taken = _lower(text), bytearray(len(text))
+    low, mask = _lower(text), bytearray(len(text))
     replaced: list[tuple[int, int, str]] = []
 
     def replace(rewritten: Iterable[tuple[re.Match[str], str]]) -> None:
         for match, word in rewritten:
-            if not any(taken[match.start() : match.end()]):
+            if not any(mask[match.start() : match.end()]):
                 replaced.append((*match.span(), word))
-                taken[match.start() : match.end()] = b"\1" * len(match.group())
+                mask[match.start() : match.end()] = b"\1" * len(match.group())
 
-    replace((key, f" {key[1]}") for key in regex(_JSON_KEY).finditer(text))
-    replace((flag, "; ") for flag in regex(_FLAG).finditer(text))
+    replace((key, f" {key[1]}") for key in regex(_PHRASES["json_key"]).finditer(text))
+    replace((flag, "; ") for flag in regex(_PHRASES["flag"]).finditer(text))
     signs = len(replaced)
     for match in _literals(text):
-        taken[match.start() : match.end()] = b"\1" * len(match.group())
+        mask[match.start() : match.end()] = b"\1" * len(match.group())
     replace(_translated(low))
     if len(replaced) > signs:
         articles = rf"(?<![\w'-])(?:{'|'.join(WORDS.foreign_articles)})(?![\w'-])(?=\s)"
@@ -105,24 +93,27 @@ def _replacements(text: str) -> list[tuple[int, int, str]]:
 
 def _literals(text: str) -> Iterator[re.Match[str]]:
     """Quotations, but for the keys of JSON, and paths, ids and addresses."""
-    yield from regex(_QUOTED).finditer(regex(_JSON_KEY).sub(lambda key: " " * len(key.group()), text))
+    yield from regex(_PHRASES["quoted"]).finditer(
+        regex(_PHRASES["json_key"]).sub(lambda key: " " * len(key.group()), text)
+    )
     for chunk in regex(r"\S+").finditer(text):
-        if regex(_LITERAL).search(chunk.group().strip(".,;:!?()[]")) and not _is_cjk(chunk.group()):
+        if regex(_PHRASES["literal"]).search(chunk.group().strip(".,;:!?()[]")) and not _is_cjk(chunk.group()):
             yield chunk
 
 
 def _translated(low: str) -> Iterator[tuple[re.Match[str], str]]:
     pattern, english = _translations()
     words = [(match, english[match.group()]) for match in pattern.finditer(low)]
-    words += [(match, word) for between, word in _BETWEEN_NUMBERS.items() for match in regex(between).finditer(low)]
+    between = PHRASES["between_numbers"].items()
+    words += [(match, word) for word, pattern in between for match in regex(pattern).finditer(low)]
     return ((match, f" {word} " if _is_cjk(match.group()) else word) for match, word in words)
 
 
 def _respelt(low: str) -> Iterator[tuple[re.Match[str], str]]:
-    for match in regex(_BEFORE_NUMBER).finditer(low):
-        if name := next((name for name in _NUMBERED if _slips(match[1], name)), None):
+    for match in regex(_PHRASES["before_number"]).finditer(low):
+        if name := next((name for name in ("rank", "seed", "beta", "alpha") if _slips(match[1], name)), None):
             yield match, name
-    for match in regex(_WORD).finditer(low):
+    for match in regex(_PHRASES["word"]).finditer(low):
         if word := _corrected(match.group()):
             yield match, word
 

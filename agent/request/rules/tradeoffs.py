@@ -2,47 +2,37 @@
 
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.spec import Tradeoff
 
-_ASKS = (
-    r"trad(?:e|ing)[ -]?offs?|pareto(?:[ -](?:fronts?|frontiers?|optimal|optimi[sz]e|set|curve))?|"
-    r"multi[ -]?objective|compromises?|balanc(?:e|ing)|weigh(?:ing)?|"
-    r"trad(?:e|ing)(?= [^.;\n]{3,30}? (?:off )?(?:against|for|versus|vs|with) )"
-)
-"""Words that ask for compromises; which, the costs after them tell."""
-_LIMIT = r"\s*(?:[:=<≤]|(?:limit|cap|budget|below|under|of|is|at most|up to|max(?:imum)?)(?!\w)|\d)"
-"""After a cost, such words make it a limit, not something to be weighed."""
-_NOT = r"(?:no|not|don't|do not|without|never|instead of|forget|drop)(?: (?:any|the|a|want|need|do|to|about))*\s*$"
+_PHRASES = PHRASES["tradeoffs"]
 _REACH = 100
-_END = r"[.;\n](?:\s|$)|(?<![\w-])\d|\x00"
-"""Where what a wish for compromises speaks of ends: the sentence, a number, or words understood before."""
 
 
 def read_tradeoffs(reading: Reading) -> None:
     """Claim objective.tradeoffs from a word for compromises and the costs that follow in its sentence."""
-    wanted: set[Tradeoff] = set()
+    tradeoffs: set[Tradeoff] = set()
     spans: list[tuple[int, int]] = []
-    for asked in reading.find_all(_ASKS):
-        costs = [] if reading.follows(_NOT, asked) else _costs_after(reading, asked.end())
+    for wish in reading.find_all(_PHRASES["asks"]):
+        costs = [] if reading.follows(_PHRASES["not"], wish) else _costs_after(reading, wish.end())
         if costs:
-            wanted |= {cost for cost, _ in costs}
-            spans += [asked.span(), *(span for _, span in costs)]
-    if not wanted:
+            tradeoffs |= {cost for cost, _ in costs}
+            spans += [wish.span(), *(span for _, span in costs)]
+    if not tradeoffs:
         return
     words = min(spans)[0], max(end for _, end in spans)
-    reading.claim("objective.tradeoffs", tuple(cost for cost in Tradeoff if cost in wanted), words, consume=False)
+    reading.claim("objective.tradeoffs", tuple(cost for cost in Tradeoff if cost in tradeoffs), words, consume=False)
     for span in spans:  # not what lies between: it may name the metric
         reading.text.consume(*span)
 
 
 def _costs_after(reading: Reading, start: int) -> list[tuple[Tradeoff, tuple[int, int]]]:
     left = reading.text.left[: start + _REACH]
-    stop = regex(_END).search(left, start)
+    stop = regex(_PHRASES["end"]).search(left, start)
     left = left[: stop.start()] if stop else left
     return [
         (cost, match.span())
         for cost, words in WORDS.tradeoffs.items()
         for match in regex(rf"(?<!\w){words}(?!\w)").finditer(left, start)
-        if not reading.precedes(_LIMIT, match)
+        if not reading.precedes(_PHRASES["limit"], match)
     ]

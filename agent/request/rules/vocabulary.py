@@ -1,9 +1,11 @@
-"""The words that the rules reader knows, from `words.json` beside this file: names, nouns, translations, misspellings.
+"""What the rules reader knows: words, from `words.json` beside this file, and phrases with them, from `phrases.toml`.
 
-Patterns are regular expressions over lower-case text; in the file a pattern is the list of its alternatives. None of
-them captures. Where several match, the first in the file counts.
+Patterns are regular expressions over lower-case text. In `words.json` a pattern is the list of its alternatives, and
+none of them captures. Where several match, the first in the file counts.
 """
 
+import re
+import tomllib
 from importlib.resources import files
 from typing import Annotated
 
@@ -29,7 +31,9 @@ class Hyperparameter(Closed):
 class Vocabulary(Closed):
     """What `words.json` holds."""
 
-    numbers: dict[str, float]
+    numbers: dict[str, float] = Field(description="a number of two words before the one that it begins with")
+    factors: dict[str, float] = Field(description="by which an edit multiplies what was")
+    unit_seconds: dict[str, float] = Field(description="pattern of the names of a unit of time to its seconds")
     translations: dict[str, tuple[str, ...]] = Field(
         description="English words to words of other languages, but for those that are common English words too"
     )
@@ -72,4 +76,25 @@ class Vocabulary(Closed):
     reached: Pattern = Field(description="joins a metric to its target")
 
 
-WORDS = Vocabulary.model_validate_json(files("agent.request.rules").joinpath("words.json").read_bytes())
+_HERE = files("agent.request.rules")
+WORDS = Vocabulary.model_validate_json(_HERE.joinpath("words.json").read_bytes())
+
+
+def _phrases() -> dict[str, dict[str, str]]:
+    phrases = {"words": {name: _alternatives(words) for name, words in WORDS if isinstance(words, str | dict)}}
+    for section, patterns in tomllib.loads(_HERE.joinpath("phrases.toml").read_text(encoding="utf-8")).items():
+        phrases[section] = {}
+        for name, text in patterns.items():
+            own = re.sub(r"%\{(?=\w+\})", f"%{{{section}.", "".join(line.strip() for line in text.splitlines()))
+            phrases[section][name] = re.sub(r"%\{(\w+)\.(\w+)\}", lambda m: phrases[m[1]][m[2]], own)
+    return phrases
+
+
+def _alternatives(words: str | dict[str, object]) -> str:
+    if isinstance(words, str):
+        return words
+    return "|".join(meaning if isinstance(meaning, str) else word for word, meaning in words.items())
+
+
+PHRASES = _phrases()
+"""The phrases of `phrases.toml` by section (mostly the module that looks for them) and name."""

@@ -46,10 +46,7 @@ class PreferenceRequest(TaskRequest):
 
 def _length_gap(profiled: "Profiled") -> float:
     """Mean words of chosen over mean words of rejected training answers, minus 1."""
-    chosen = rejected = 0
-    for row in profiled.rows["train"]:
-        chosen += _words(row["chosen"])
-        rejected += _words(row["rejected"])
+    chosen, rejected = (sum(_words(row[role]) for row in profiled.rows["train"]) for role in ("chosen", "rejected"))
     return chosen / max(1, rejected) - 1
 
 

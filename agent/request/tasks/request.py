@@ -30,12 +30,9 @@ class TaskRequest:
     @property
     def fields(self) -> tuple[str, ...]:
         """Dotted fields of a spec that only this task has."""
-        terms = TERMS[self.task]
-        own = (
-            *(f"data.columns.{role}" for role in self.columns),
-            *(f"search.{name}" for name in terms.hyperparameters),
-        )
-        return ("loss", *own) if terms.losses else own
+        loss = ("loss",) if TERMS[self.task].losses else ()
+        search = (f"search.{name}" for name in TERMS[self.task].hyperparameters)
+        return (*loss, *(f"data.columns.{role}" for role in self.columns), *search)
 
     def choose_loss(self, work: Working, profiled: "Profiled | None") -> None:
         """Settle the loss where the request names none: the first one, if the task has a choice."""

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from agent.errors import PlannerFailed
-from agent.llm.open import LlmCall, LlmCapReached, LlmCaps, LlmEvent, Planner, open_planner, without_limits
+from agent.llm.calls import LlmCall, LlmCapReached, LlmCaps, LlmEvent
+from agent.llm.open import open_planner, without_limits
+from agent.llm.planner import Planner
 from prompts import Rendered
 from tests.fakes.openai_server import Served, serve
 from trainers.spec import Closed

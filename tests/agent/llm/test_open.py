@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import PlannerFailed
-from agent.llm.calls import price_of, redacted, secrets_of
+from agent.llm.calls import LlmCall, LlmCaps, LlmEvent, Price, price_of, redacted, secrets_of
 from agent.llm.messages import AccessError, TransportError
-from agent.llm.open import LlmCall, LlmCaps, LlmEvent, Planner, Price, open_planner, parse_llm
+from agent.llm.name import parse_llm
+from agent.llm.open import open_planner
+from agent.llm.planner import Planner
 from agent.llm.reply_json import extract_json, inlined_schema
 from agent.request.llm_reader import Reading
 from prompts import Rendered

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import PlannerFailed
-from agent.llm.open import Planner, open_planner
+from agent.llm.open import open_planner
+from agent.llm.planner import Planner
 from agent.request.draft import Draft, RefusalClass
 from agent.request.llm_reader import FIELD_NAMES, Reading, draft_of, read_by_llm
 from tests.fakes.openai_server import serve

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.llm.open import Planner
+from agent.llm.planner import Planner
 from agent.request.draft import Draft, DraftSpec, Quote
 from agent.request.read import MAX_REQUEST_CHARS, read_request
 from tests.fakes.scripted_chat import ScriptedChat

@@ -84,7 +84,7 @@ def test_a_reservation_counts_until_it_is_reconciled(store, lab):
 
 def test_llm_calls_are_charged_with_their_reservation_lifted(timed, store):
     """Tokens and dollars come from the recorded calls; an open reservation counts in full, also in a later process."""
-    from agent.llm.open import LlmCall
+    from agent.llm.calls import LlmCall
 
     ledger, _ = timed
     lift = llm_reservation(store, "1", tokens=1000, usd=0.7)

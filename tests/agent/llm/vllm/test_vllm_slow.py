@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from agent.errors import InputError, PlannerFailed
-from agent.llm.open import LlmCall, LlmEvent, open_planner
+from agent.llm.calls import LlmCall, LlmEvent
+from agent.llm.open import open_planner
 from agent.llm.vllm.server import VllmServer, close_servers
 from agent.llm.vllm.setup import find_python
 from agent.search.llm.batch import CandidateBatch

@@ -1,11 +1,15 @@
 """The words of the rules reader."""
 
 import re
+from importlib.resources import files
 
 from agent.request.draft import DraftSpec
-from agent.request.rules.vocabulary import WORDS
+from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.dotted import fields
 from trainers.spec import Adapter, Columns, Loss, Metric, Search, Tradeoff
+
+TABLES = ("between_numbers", "control", "not_times", "roles")
+"""Sections that are gone through by their names, which are fields, intents or words."""
 
 
 def test_no_pattern_captures():
@@ -40,3 +44,16 @@ def test_corrections_lead_to_words_that_are_left_as_they_are():
     """A word is not both correct and a misspelling, and what one is corrected to is not corrected again."""
     assert not WORDS.correct & set(WORDS.typos)
     assert not set(WORDS.typos.values()) & set(WORDS.typos)
+
+
+def test_every_phrase_is_a_pattern_that_something_looks_for():
+    """A phrase that no module and no other phrase names is left over, and a misspelt name would only fail when used."""
+    package = files("agent.request.rules")
+    modules = "".join(path.read_text(encoding="utf-8") for path in package.iterdir() if path.name.endswith(".py"))
+    phrases = package.joinpath("phrases.toml").read_text(encoding="utf-8")
+    for section, patterns in PHRASES.items():
+        assert section == "words" or f'PHRASES["{section}"]' in modules
+        for name, pattern in patterns.items():
+            re.compile(pattern)
+            names = rf"\[[\"']{name}[\"']\]|%\{{(?:{section}\.)?{name}\}}"
+            assert section in ("words", *TABLES) or re.search(names, modules + phrases), f"{section}.{name}"

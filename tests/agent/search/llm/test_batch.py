@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.llm.calls import LlmCall, LlmCaps, LlmEvent, Price
 from agent.llm.messages import ChatModel, Decoding, JsonSchema, Message, Reply, TransportError
-from agent.llm.open import LlmCall, LlmCaps, LlmEvent, Planner, Price
+from agent.llm.planner import Planner
 from agent.run.budget import Ledger, llm_reservation
 from agent.search.hybrid import build_proposer
 from agent.search.llm.batch import REUSED_FOR_TRIALS, LlmBatch
