@@ -33,7 +33,7 @@ def kill(child):
     """kill -9, and what the child had acknowledged until then."""
     child.send_signal(signal.SIGKILL)
     out, _ = child.communicate()
-    lines = [line for line in out.splitlines(keepends=True) if line.endswith("\n")]
+    lines = [line for line in out.splitlines(keepends=True) if line.endswith("\n") and line.strip()]
     return [json.loads(line) for line in lines]
 
 
