@@ -251,8 +251,7 @@ DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, be
 )
 def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
     """Serve the web page, the job API and the chat on this machine. Studies go on when it stops."""
-    from agent.faces.cli.link import print_link
-    from agent.faces.http.serve import Serving
+    from agent.faces.http.serve import Serving, print_link
     from agent.faces.http.serve import serve as serve_until_stopped
 
     if link:

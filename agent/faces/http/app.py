@@ -26,10 +26,9 @@ from agent.faces.http.openai.files import file_routes
 from agent.faces.http.openai.jobs import job_routes
 from agent.faces.http.openai.models import model_routes
 from agent.faces.http.pages import login_routes, page_routes
-from agent.faces.http.plans import plan_routes
+from agent.faces.http.plans import plan_routes, start_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
 from agent.faces.http.service import Service
-from agent.faces.http.starting import start_routes
 from agent.faces.http.studies import study_routes
 from agent.faces.http.turns import Turns
 from agent.faces.http.verbs import verb_routes

@@ -16,11 +16,7 @@ from agent.faces.http.service import Service
 from agent.faces.http.turns import Turns
 from trainers.spec import Closed
 
-TYPES = {
-    "js": "text/javascript; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "svg": "image/svg+xml",
-}
+TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 """Kinds of files that may be served; others of the folders are not."""
 
 

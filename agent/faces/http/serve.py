@@ -13,11 +13,12 @@ from pathlib import Path
 from types import FrameType
 
 import click
+import httpx
 import uvicorn
 
 from agent.desk.desk import Desk
-from agent.errors import InputError, StoreConflict
-from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, write_private
+from agent.errors import InputError, StoreConflict, TunewrightError
+from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, stored_token, write_private
 from agent.faces.http.app import build_app
 from agent.faces.http.guard import LOGIN, Hosts
 from agent.faces.http.openai.files import unfinished_uploads
@@ -206,3 +207,28 @@ def _greet(service: Service, serving: Serving, as_json: bool) -> None:
     if serving.show_token:
         click.echo(server_token(service.settings.home) if token_file.exists() else "the token is the variable's")
     sys.stdout.flush()
+
+
+class NoServer(TunewrightError):
+    """Nothing answers."""
+
+    code = "no_server"
+    retryable = True
+
+
+def print_link(settings: Settings, as_json: bool) -> None:
+    """A login link of the running server. Raises NoServer where none runs."""
+    address = running_server(settings.home)
+    if address is None:
+        raise NoServer(f"no server runs for {settings.home}. Start one with `tunewright serve`.")
+    token = os.environ.get(TOKEN_VARIABLE) or stored_token(settings.home)
+    if token is None:
+        raise InputError("token", f"{settings.home} holds no token.", f"Set {TOKEN_VARIABLE} as for the server.")
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        reply = httpx.post(f"{address.url}/v1/login_links", json={}, headers=headers, trust_env=False)
+        reply.raise_for_status()
+    except httpx.HTTPError as error:
+        raise NoServer(f"the server at {address.url} gave no link: {error}") from error
+    link = reply.json()
+    click.echo(json.dumps(link) if as_json else link["url"])

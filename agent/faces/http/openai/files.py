@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from agent.errors import InputError
-from agent.faces.http.openai.results import RESULTS, results_csv
 from agent.faces.http.openai.rows import converted
 from agent.faces.http.openai.shapes import Item, Page, epoch
+from agent.faces.http.openai.view import RESULTS, results_csv
 from agent.faces.http.service import Service
 from agent.study.desk_rows import StoredFile
 from agent.study.rows import now
@@ -141,10 +141,7 @@ def file_routes(service: Service) -> APIRouter:
 
 
 UPLOAD_SCHEMA: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}},
-    }
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}}}
 }
 
 

@@ -11,8 +11,8 @@ from agent.errors import InputError
 from agent.faces.http.openai.drafts import plan_of_job
 from agent.faces.http.openai.shapes import CheckpointList, EventList, Job, JobList, JobRequest
 from agent.faces.http.openai.view import checkpoint_of, event_of, job_of, study_of
+from agent.faces.http.plans import Key, open_points
 from agent.faces.http.service import Service
-from agent.faces.http.starting import Key, open_points
 from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, follow
 from agent.study.nouns import TrialState
 

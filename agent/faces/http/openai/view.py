@@ -1,11 +1,14 @@
-"""A study as OpenAI's clients see it: a fine-tuning job, its events and its checkpoints."""
+"""A study as OpenAI's clients see it: a fine-tuning job, its events, checkpoints and results."""
 
+import csv
+import io
 import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from agent.desk.cards import StudyCard, TrialCard
+from agent.desk.desk import Desk
 from agent.desk.words import event_sentence, trial_number
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import (
@@ -160,3 +163,22 @@ def event_of(event: StudyEvent) -> JobEvent:
         type="metrics" if event.kind is EventKind.PROGRESS else "message",
         data={"kind": event.kind, "trial": trial_number(event), **event.data},
     )
+
+
+RESULTS = re.compile(r"file-results-(\d{1,18})")
+"""Ids of files that no one uploaded: made from the store when asked for."""
+COLUMNS = ("trial", "phase", "step", "train_loss", "valid_loss", "learning_rate", "score")
+
+
+def results_csv(desk: Desk, study: str) -> str:
+    """One line a logged step; the trial's score on its last."""
+    curves, out = desk.curves(study), io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    for trial in desk.trials(study):
+        points = curves.get(trial.trial, ())
+        for point in points:
+            score = trial.score if point is points[-1] else None
+            row = (trial.trial, trial.phase, point.step, point.loss, point.eval_loss, point.learning_rate, score)
+            table.writerow(["" if value is None else value for value in row])
+    return out.getvalue()
