@@ -406,8 +406,8 @@ def for_programs() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        named = getattr(getattr(error, "param", None), "name", None) or getattr(error, "option_name", None)
+        name = getattr(getattr(error, "param", None), "name", None) or getattr(error, "option_name", None)
         hint = f"See `{error.ctx.command_path} --help`." if error.ctx else "See `tunewright --help`."
-        print_error(InputError(str(named or "arguments"), error.format_message(), hint, code="usage"), as_json=True)
+        print_error(InputError(str(name or "arguments"), error.format_message(), hint, code="usage"), as_json=True)
         code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)

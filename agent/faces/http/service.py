@@ -65,15 +65,11 @@ class Service:
         """Home, planner and roots."""
         return self.desk.settings
 
-    def planner(self, named: str | None) -> str | None:
+    def planner(self, llm: str | None) -> str | None:
         """The planner a client names, if it may: an address to send requests and a key to is the server's to choose."""
-        if named is None or named == self.settings.llm:
+        if llm is None or llm == self.settings.llm:
             return None
-        if named.strip().lower().startswith(("http:", "https:")):
-            raise InputError(
-                "llm",
-                "a planner's address cannot be given from outside.",
-                "Start the server with --llm, or name a hosted or local model.",
-            )
-
-        return parse_llm(named).spelling
+        if llm.strip().lower().startswith(("http:", "https:")):
+            hint = "Start the server with --llm, or name a hosted or local model."
+            raise InputError("llm", "a planner's address cannot be given from outside.", hint)
+        return parse_llm(llm).spelling

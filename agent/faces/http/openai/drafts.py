@@ -59,8 +59,7 @@ def words_of(form: JobRequest, training: StoredFile, validation: StoredFile | No
 
 def _fixed(form: JobRequest) -> dict[str, float]:
     """The hyperparameters that are numbers."""
-    stated = form.stated.model_dump(exclude_none=True)
-    return {name: value for name, value in stated.items() if value != AUTO}
+    return {name: value for name, value in form.stated.model_dump(exclude_none=True).items() if value != AUTO}
 
 
 def _statements(
