@@ -51,7 +51,7 @@ def show_queue(settings: Settings, as_json: bool) -> None:
     with looking(settings) as desk:
         cards, pid = desk.queue(), dispatcher_pid(settings.home)
     if as_json:
-        click.echo(_json_of("queue", cards)[:-1] + f', "pid": {json.dumps(pid)}}}')
+        click.echo(_json_of("queue", cards, pid=pid))
     elif cards:
         print_words(studies_text(cards))
         _warn_of_idle_queue(cards, settings)
@@ -66,8 +66,8 @@ def _warn_of_idle_queue(cards: Sequence[StudyCard], settings: Settings) -> None:
         click.echo(f"Nobody works on the queue; `tunewright wait {waiting}` starts it again.")
 
 
-def _json_of(name: str, cards: Sequence[StudyCard]) -> str:
-    return json.dumps({name: [card.model_dump(mode="json") for card in cards]})
+def _json_of(name: str, cards: Sequence[StudyCard], **more: int | None) -> str:
+    return json.dumps({name: [card.model_dump(mode="json") for card in cards], **more})
 
 
 def show_card(card: BaseModel, as_json: bool) -> None:

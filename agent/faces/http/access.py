@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from agent.errors import InputError
 
@@ -99,11 +100,8 @@ def stored_token(home: Path) -> str | None:
 def write_private(path: Path, text: str) -> None:
     """Put `text` into a file that only its owner may read, in one move."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(path)
+    Path(file.name).replace(path)

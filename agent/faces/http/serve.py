@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from agent.desk.desk import Desk
 from agent.errors import InputError, StoreConflict, TunewrightError
@@ -72,7 +73,7 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
             address = Address(url=url, pid=os.getpid(), cwd=str(Path.cwd()))
             try:
                 write_private(settings.home / ADDRESS_FILE, address.model_dump_json() + "\n")
-                _run(_config(service, hosts), listener, lambda: _greet(service, serving, as_json))
+                _run(build_app(service, hosts), listener, lambda: _greet(service, serving, as_json))
             finally:
                 statuses.close()
                 with suppress(OSError):
@@ -141,9 +142,11 @@ def _in_url(host: str, port: int) -> str:
     return bare if bare.rpartition("]")[2].count(":") == 1 else f"{bare}:{port}"
 
 
-def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
-    return uvicorn.Config(
-        build_app(service, hosts),
+def _run(app: ASGIApp, listener: socket.socket, greet: Callable[[], None]) -> None:
+    """Greet and serve until a signal; the server has ended in good order when this returns."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    config = uvicorn.Config(
+        app,
         ws="none",
         lifespan="on",
         access_log=False,  # it would hold login codes; /metrics counts requests
@@ -155,11 +158,6 @@ def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
         timeout_graceful_shutdown=3,
         backlog=512,
     )
-
-
-def _run(config: uvicorn.Config, listener: socket.socket, greet: Callable[[], None]) -> None:
-    """Greet and serve until a signal; the server has ended in good order when this returns."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     # uvicorn raises the signal again when it is done
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -14,9 +14,6 @@ from agent.faces.http.status import Statuses
 from agent.llm.name import parse_llm
 from agent.settings import Settings
 
-MAX_PLANNING, MAX_LOADING, MAX_STREAMS, MAX_TURNS, MAX_VERBS = 8, 2, 200, 8, 16
-MAX_UPLOAD_BYTES = 512 * 1024 * 1024
-
 
 class Slots:
     """A number of things that may go on at once; one more is refused, not queued."""
@@ -53,12 +50,13 @@ class Service:
     url: str
     cookie_name: str
     measures: Measures = field(default_factory=Measures)
-    max_upload: int = MAX_UPLOAD_BYTES
-    planning: Slots = field(default_factory=lambda: Slots(MAX_PLANNING, "plans"))
-    loading: Slots = field(default_factory=lambda: Slots(MAX_LOADING, "requests to models"))
-    streams: Slots = field(default_factory=lambda: Slots(MAX_STREAMS, "streams"))
-    verbs: Slots = field(default_factory=lambda: Slots(MAX_VERBS, "verbs that take longer than a moment"))
-    turns: Slots = field(default_factory=lambda: Slots(MAX_TURNS, "conversation turns"))
+    max_upload: int = 512 * 1024 * 1024
+    """Bytes of an uploaded file."""
+    planning: Slots = field(default_factory=lambda: Slots(8, "plans"))
+    loading: Slots = field(default_factory=lambda: Slots(2, "requests to models"))
+    streams: Slots = field(default_factory=lambda: Slots(200, "streams"))
+    verbs: Slots = field(default_factory=lambda: Slots(16, "verbs that take longer than a moment"))
+    turns: Slots = field(default_factory=lambda: Slots(8, "conversation turns"))
 
     @property
     def settings(self) -> Settings:

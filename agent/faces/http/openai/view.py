@@ -105,7 +105,7 @@ def model_name(study: Study, suffix: str | None) -> str:
 
 
 def _method(study: Study, form: JobRequest) -> tuple[Method, Hyperparameters]:
-    values = form.hyperparameters.model_dump(exclude_none=True)
+    values = form.stated.model_dump(exclude_none=True)
     dpo = study.spec.loss is not None  # only preference tuning has one
     names = ["n_epochs", "batch_size", "learning_rate_multiplier", *(["beta"] if dpo else [])]
     full = Hyperparameters.model_validate({name: values.get(name, AUTO) for name in names})
