@@ -25,17 +25,11 @@ json_option = click.option("--json", "as_json", is_flag=True, help="one JSON obj
 llm_option = click.option("--llm", metavar="NAME", help=LLM_HELP)
 trials_option = click.option("--trials", type=int, help="how many configurations to try")
 seconds_option = click.option("--seconds", type=float, help="wall time of the whole study")
-warm_start_option = click.option(
-    "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
-)
 study_argument = click.argument("study", required=False)
 data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
 yes_option = click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
 approve_option = click.option(
     "--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)"
-)
-from_study_option = click.option(
-    "--from-study", metavar="STUDY", help="copy this study's configuration; REQUEST, if any, is an edit of it in words"
 )
 
 
@@ -77,11 +71,15 @@ def later_command(name: str, work: str, words: str, *parameters: Parameter, grou
 
 REQUEST = (
     click.argument("request", metavar="REQUEST|SPEC.yaml", required=False),
-    from_study_option,
+    click.option(
+        "--from-study",
+        metavar="STUDY",
+        help="copy this study's configuration; REQUEST, if any, is an edit of it in words",
+    ),
     data_option,
     trials_option,
     seconds_option,
-    warm_start_option,
+    click.option("--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"),
     llm_option,
 )
 """What `plan` and `run` take."""
@@ -355,7 +353,7 @@ later_command(
     "bench:score_reader",
     "Score the request reader on labelled requests.",
     click.option("--part", type=click.Choice(["develop", "test"]), default="test", show_default=True),
-    click.option("--file", "path", type=click.Path(path_type=Path), help="labelled requests of your own"),
+    click.option("--file", "path", type=click.Path(exists=True, path_type=Path), help="labelled requests of your own"),
     llm_option,
     group=bench,
 )
