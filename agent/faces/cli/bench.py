@@ -11,6 +11,7 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
+from agent.faces.console import console
 from agent.llm.open import open_planner
 from agent.request.draft import Draft
 from agent.request.plan_rows import plan_json
@@ -18,7 +19,7 @@ from agent.request.read import read_request
 from agent.request.resolve import resolve
 from agent.search.llm_methods import NO_LLM, BenchLlm
 from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method_builder, method_version
-from agent.settings import Settings, load_settings
+from agent.settings import Settings
 from evals.requests.labelled import load_part, load_rows
 from evals.requests.score import Reading, print_scores, reading_from_plan, score
 from evals.search_bench.bench import BenchSettings, bench
@@ -27,15 +28,13 @@ from evals.search_bench.suites import load_problems
 from trainers.errors import InputError
 
 
-def score_reader(part: str, path: Path | None, settings: Settings, console: Console, as_json: bool) -> None:
+def score_reader(part: str, path: Path | None, settings: Settings, as_json: bool) -> None:
     """Score the request reader of `settings.llm` on labelled requests and print the numbers.
 
     What is scored is the JSON that `tunewright plan --json` prints, in an empty directory and without the hub. Which
     requests of the test part failed is not told, so that it stays unseen by whoever writes rules.
     """
-
     os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported, which is not yet
-
     planner = open_planner(settings.llm)
     rows = load_rows(path) if path else load_part(part)
     with tempfile.TemporaryDirectory() as empty:
@@ -48,42 +47,40 @@ def score_reader(part: str, path: Path | None, settings: Settings, console: Cons
             return reading_from_plan(plan_json(resolve(turns[-1], draft, nowhere).plan))
 
         scores = score(rows, read)
-    told = path is not None or part == "develop"
+    public = path is not None or part == "develop"
     if as_json:
-        click.echo(json.dumps(scores.model_dump(mode="json", exclude=None if told else {"failures"})))
+        click.echo(json.dumps(scores.model_dump(mode="json", exclude=None if public else {"failures"})))
     else:
-        print_scores(scores, console, failures=told)
+        print_scores(scores, console(), failures=public)
 
 
 def compare_searches(
-    methods: tuple[str, ...],
-    suites: tuple[str, ...],
-    directories: tuple[Path, ...],
+    methods: str | None,
+    suite: str | None,
+    tables: tuple[Path, ...],
     only: tuple[str, ...],
-    settings: dict[str, int],
-    *,
     renamed: bool,
     out: Path | None,
-    llm: str | None,
+    settings: Settings,
     as_json: bool,
+    **numbers: int,
 ) -> None:
     """Run search methods on problems with known scores and print how much regret each leaves (`bench search`).
 
-    `suites` empty: the tables where a directory is given, else the made-up functions. `llm` None: the planner LLM of
-    the settings. Raises InputError for unknown names, bad tables, settings out of range, and for methods that need an
-    LLM where there is none or it cannot be opened.
+    Methods and suites are names with commas; no suite: the tables where a directory is given, else the made-up
+    functions. `numbers` are fields of BenchSettings. Raises InputError for unknown names, bad tables, numbers out of
+    range, and for methods that need an LLM where there is none or it cannot be opened.
     """
-
-    methods = methods or DEFAULT_METHODS
+    names, suites = _names_in(methods) or DEFAULT_METHODS, _names_in(suite)
     try:
-        checked = BenchSettings(methods=methods, **settings)
+        checked = BenchSettings(methods=names, **numbers)
     except ValidationError as error:
         first = error.errors()[0]
         option = f"--{first['loc'][0]}"
         raise InputError(option, f"{first['msg']}, got {first['input']}.", "Give a number in range.") from None
-    planner = BenchLlm(load_settings(llm).llm, checked.trials) if asks_llm(methods) else NO_LLM
-    check_methods(methods, planner)
-    problems = load_problems(suites or (("tables",) if directories else ("synthetic",)), directories, only, renamed)
+    planner = BenchLlm(settings.llm, checked.trials) if asks_llm(names) else NO_LLM
+    check_methods(names, planner)
+    problems = load_problems(suites or (("tables",) if tables else ("synthetic",)), tables, only, renamed)
     progress = Console(stderr=True)
     version = partial(method_version, llm=planner)
     results = bench(problems, checked, method_builder(planner), version, out, progress)
@@ -91,3 +88,8 @@ def compare_searches(
         click.echo(json.dumps(results.model_dump(mode="json")))
     else:
         print_results(results, Console() if sys.stdout.isatty() else Console(width=120, color_system=None))
+
+
+def _names_in(text: str | None) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())

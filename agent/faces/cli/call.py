@@ -14,6 +14,14 @@ from agent.faces.console import print_words
 from agent.settings import Settings
 
 
+def call_or_list(name: str | None, fields: tuple[str, ...], settings: Settings, as_json: bool) -> None:
+    """`call_verb`, or without a name `list_verbs`."""
+    if name is None:
+        list_verbs(as_json)
+    else:
+        call_verb(name, fields, settings, as_json)
+
+
 def call_verb(
     name: str, fields: Sequence[str], settings: Settings, as_json: bool, verbs: Sequence[Verb] = VERBS
 ) -> None:

@@ -12,29 +12,26 @@ from typing import Any
 
 import click
 
-from agent.faces.console import console, guarded, print_error
+from agent.faces.console import guarded, print_error
 from agent.settings import load_settings
 from trainers.errors import InputError
 
 Parameter = Callable[[Callable[..., Any]], Callable[..., Any]]
 """An argument or option of click's."""
 
+Work = Callable[[], Callable[..., int | None]]
+"""Gives the function that carries a command out; its module is imported no earlier."""
+
 LLM_HELP = "planner: embedded, {openai,anthropic}:MODEL, {hf,vllm}:MODEL_OR_PATH, http://host:port/v1#MODEL"
 json_option = click.option("--json", "as_json", is_flag=True, help="one JSON object (or one a line) instead of text")
 llm_option = click.option("--llm", metavar="NAME", help=LLM_HELP)
 trials_option = click.option("--trials", type=int, help="how many configurations to try")
 seconds_option = click.option("--seconds", type=float, help="wall time of the whole study")
-warm_start_option = click.option(
-    "--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"
-)
 study_argument = click.argument("study", required=False)
 data_option = click.option("--data", metavar="PATH_OR_ID", help="training data, where the request names none")
 yes_option = click.option("--yes", "-y", is_flag=True, help="approve the plan without asking")
 approve_option = click.option(
     "--approve", metavar="HASH", help="approve only the plan with this hash (a prefix of 8 or more will do)"
-)
-from_study_option = click.option(
-    "--from-study", metavar="STUDY", help="copy this study's configuration; REQUEST, if any, is an edit of it in words"
 )
 
 
@@ -59,15 +56,68 @@ def command(*parameters: Parameter, name: str | None = None, group: click.Group 
     return decorate
 
 
-@command(
+def later_command(name: str, work: Work, words: str, *parameters: Parameter, group: click.Group = cli) -> None:
+    """The command `name`, with `words` as its help. `work` imports its function, when the command runs.
+
+    The function gets `settings` (with the planner of --llm, if it has one), `as_json`, and each parameter by its name; it
+    returns the exit code.
+    """
+
+    def carry_out(llm: str | None = None, **values: Any) -> int | None:
+        exit_code: int | None = work()(settings=load_settings(llm), **values)
+        return exit_code
+
+    carry_out.__doc__ = words
+    command(*parameters, name=name, group=group)(carry_out)
+
+
+def _run() -> Any:
+    from agent.faces.cli import run
+
+    return run
+
+
+def _show() -> Any:
+    from agent.faces.cli import show
+
+    return show
+
+
+def _call() -> Any:
+    from agent.faces.cli import call
+
+    return call
+
+
+def _doctor() -> Any:
+    from agent.faces.cli import doctor
+
+    return doctor
+
+
+def _bench() -> Any:
+    from agent.faces.cli import bench
+
+    return bench
+
+
+REQUEST = (
     click.argument("request", metavar="REQUEST|SPEC.yaml", required=False),
-    from_study_option,
+    click.option(
+        "--from-study",
+        metavar="STUDY",
+        help="copy this study's configuration; REQUEST, if any, is an edit of it in words",
+    ),
     data_option,
     trials_option,
     seconds_option,
-    warm_start_option,
+    click.option("--warm-start", metavar="FILE[#STUDY]", help="past Optuna study of the same metric to start from"),
     llm_option,
 )
+"""What `plan` and `run` take."""
+
+
+@command(*REQUEST)
 def plan(request: str | None, from_study: str | None, llm: str | None, as_json: bool, **flags: Any) -> int:
     """Print what a request would do; change nothing."""
     from agent.desk.planning import job_of
@@ -79,13 +129,7 @@ def plan(request: str | None, from_study: str | None, llm: str | None, as_json: 
 
 
 @command(
-    click.argument("request", metavar="REQUEST|SPEC.yaml", required=False),
-    from_study_option,
-    data_option,
-    trials_option,
-    seconds_option,
-    warm_start_option,
-    llm_option,
+    *REQUEST,
     yes_option,
     approve_option,
     click.option("--detach", is_flag=True, help="queue the study and return at once; see `wait` and `events --follow`"),
@@ -112,114 +156,68 @@ def run(
     return queue_job(job, approval, key, as_json) if detach else run_job(job, approval, as_json)
 
 
-@command(study_argument, click.option("--detach", is_flag=True, help="queue the study and return at once"))
-def resume(study: str | None, detach: bool, as_json: bool) -> int:
-    """Go on with an interrupted or cancelled study; finished trials are not run again."""
-    from agent.faces.cli.run import resume_study
-
-    return resume_study(study, load_settings(), as_json, detach)
-
-
-@command(
+later_command(
+    "resume",
+    lambda: _run().resume_study,
+    "Go on with an interrupted or cancelled study; finished trials are not run again.",
     study_argument,
-    click.option("--timeout", type=float, metavar="S", help="seconds to wait at most; default: to the end"),
+    click.option("--detach", is_flag=True, help="queue the study and return at once"),
 )
-def wait(study: str | None, timeout: float | None, as_json: bool) -> int:
+later_command(
+    "wait",
+    lambda: _run().wait_for,
     """Wait for a study to end. Exit code 0 done, 1 failed, 130 stopped before its end.
 
     A timeout is no error: the exit code is 0, and with --json `over` is false.
-    """
-    from agent.faces.cli.run import wait_for
-
-    return wait_for(study, timeout, load_settings(), as_json)
-
-
-@command()
-def queue(as_json: bool) -> None:
-    """The studies that are to be worked off, in order."""
-    from agent.faces.cli.show import show_queue
-
-    show_queue(load_settings(), as_json)
-
-
-@command(study_argument)
-def status(study: str | None, as_json: bool) -> None:
-    """All studies, or where one stands."""
-    from agent.faces.cli.show import show_status
-
-    show_status(study, load_settings(), as_json)
-
-
-@command(study_argument)
-def show(study: str | None, as_json: bool) -> None:
-    """A study's trials with their configurations and scores."""
-    from agent.faces.cli.show import show_study
-
-    show_study(study, load_settings(), as_json)
-
-
-@command(study_argument, click.option("--lines", "-n", default=40, show_default=True, help="last lines of each log"))
-def logs(study: str | None, lines: int, as_json: bool) -> None:
-    """What the worker processes printed."""
-    from agent.faces.cli.show import show_logs
-
-    show_logs(study, lines, load_settings(), as_json)
-
-
-@command(
+    """,
+    study_argument,
+    click.option("--timeout", type=float, metavar="S", help="seconds to wait at most; default: to the end"),
+)
+later_command("queue", lambda: _show().show_queue, "The studies that are to be worked off, in order.")
+later_command("status", lambda: _show().show_status, "All studies, or where one stands.", study_argument)
+later_command(
+    "show", lambda: _show().show_study, "A study's trials with their configurations and scores.", study_argument
+)
+later_command(
+    "logs",
+    lambda: _show().show_logs,
+    "What the worker processes printed.",
+    study_argument,
+    click.option("--lines", "-n", default=40, show_default=True, help="last lines of each log"),
+)
+later_command(
+    "events",
+    lambda: _show().show_events,
+    "What happened, in order.",
     study_argument,
     click.option("--after", default=0, show_default=True, help="only events with a higher sequence number"),
     click.option("--follow", "-f", is_flag=True, help="wait for more until the study is over"),
 )
-def events(study: str | None, after: int, follow: bool, as_json: bool) -> None:
-    """What happened, in order."""
-    from agent.faces.cli.show import show_events
-
-    show_events(study, after, follow, load_settings(), as_json)
-
-
-@command(study_argument)
-def cancel(study: str | None, as_json: bool) -> None:
-    """Stop a study and take it off the queue; it can be resumed."""
-    from agent.faces.cli.run import cancel_study
-
-    cancel_study(study, load_settings(), as_json)
-
-
-@command(study_argument)
-def pause(study: str | None, as_json: bool) -> None:
-    """Stop a study but keep its place in the queue; `resume` goes on."""
-    from agent.faces.cli.run import pause_study
-
-    pause_study(study, load_settings(), as_json)
-
-
-@command(study_argument)
-def report(study: str | None, as_json: bool) -> None:
-    """The report of a finished study."""
-    from agent.faces.cli.show import show_report
-
-    show_report(study, load_settings(), as_json)
-
-
-@command(click.argument("study"), click.argument("trial", required=False, type=int))
-def explain(study: str, trial: int | None, as_json: bool) -> None:
-    """Why a trial has its configuration: proposer, reason, prediction against outcome, LLM call."""
-    from agent.faces.cli.show import show_explanation
-
-    show_explanation(study, trial, load_settings(), as_json)
-
-
-@command(
+later_command(
+    "cancel", lambda: _run().cancel_study, "Stop a study and take it off the queue; it can be resumed.", study_argument
+)
+later_command(
+    "pause",
+    lambda: _run().pause_study,
+    "Stop a study but keep its place in the queue; `resume` goes on.",
+    study_argument,
+)
+later_command("report", lambda: _show().show_report, "The report of a finished study.", study_argument)
+later_command(
+    "explain",
+    lambda: _show().show_explanation,
+    "Why a trial has its configuration: proposer, reason, prediction against outcome, LLM call.",
+    click.argument("study"),
+    click.argument("trial", required=False, type=int),
+)
+later_command(
+    "compare",
+    lambda: _show().show_comparison,
+    "Trial LEFT (the best where none is named) against trial RIGHT (the default).",
     click.argument("study"),
     click.argument("left", required=False, type=int),
     click.argument("right", required=False, type=int),
 )
-def compare(study: str, left: int | None, right: int | None, as_json: bool) -> None:
-    """Trial LEFT (the best where none is named) against trial RIGHT (the default)."""
-    from agent.faces.cli.show import show_comparison
-
-    show_comparison(study, left, right, load_settings(), as_json)
 
 
 @command(
@@ -236,16 +234,14 @@ def evaluate(adapter: Path, data: str, metric: str | None, max_rows: int | None,
     show_card(evaluate_adapter(adapter, data, metric, max_rows, roots=load_settings().roots), as_json)
 
 
-@command(
+later_command(
+    "export",
+    lambda: _run().export_study,
+    "Copy a study's adapter out, or merge it into a full model.",
     click.argument("study"),
     click.option("--out", type=click.Path(path_type=Path), help="new directory; default: ./tunewright-STUDY"),
     click.option("--merge", is_flag=True, help="merge the adapter into the base model"),
 )
-def export(study: str, out: Path | None, merge: bool, as_json: bool) -> None:
-    """Copy a study's adapter out, or merge it into a full model."""
-    from agent.faces.cli.run import export_study
-
-    export_study(study, out, merge, load_settings(), as_json)
 
 
 @command(
@@ -261,14 +257,7 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int, as_json: bool) -> 
     click.echo(answer.model_dump_json() if as_json else answer.shown())
 
 
-@command()
-def doctor(as_json: bool) -> int:
-    """What this machine can do, and what is missing."""
-    from agent.faces.cli.doctor import examine, print_findings
-
-    findings = examine(load_settings())
-    print_findings(findings, console(), as_json)
-    return 1 if any(f.level == "error" for f in findings) else 0
+later_command("doctor", lambda: _doctor().doctor, "What this machine can do, and what is missing.")
 
 
 @command(trials_option)
@@ -297,8 +286,7 @@ DEMO_REQUEST = "Classify stdlib:docstrings@1000 by topic with LoRA on MiniLM, be
 )
 def serve(link: bool, llm: str | None, as_json: bool, **serving: Any) -> None:
     """Serve the web page, the job API and the chat on this machine. Studies go on when it stops."""
-    from agent.faces.cli.link import print_link
-    from agent.faces.http.serve import Serving
+    from agent.faces.http.serve import Serving, print_link
     from agent.faces.http.serve import serve as serve_until_stopped
 
     if link:
@@ -349,17 +337,13 @@ def submit(
     return queue_job(job_of(request, flags, llm), approval_of(yes, approve, as_json), None, as_json, wait)
 
 
-@command(
-    click.argument("name", required=False), click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]..."), name="call"
+later_command(
+    "call",
+    lambda: _call().call_or_list,
+    "Any verb by its name, as chat, MCP, HTTP and Python call it; without a name, the list of them.",
+    click.argument("name", required=False),
+    click.argument("fields", nargs=-1, metavar="[FIELD=VALUE]..."),
 )
-def call_command(name: str | None, fields: tuple[str, ...], as_json: bool) -> None:
-    """Any verb by its name, as chat, MCP, HTTP and Python call it; without a name, the list of them."""
-    from agent.faces.cli.call import call_verb, list_verbs
-
-    if name is None:
-        list_verbs(as_json)
-    else:
-        call_verb(name, fields, load_settings(), as_json)
 
 
 @command(
@@ -401,23 +385,23 @@ def bench() -> None:
     """The benchmarks of evals/."""
 
 
-@command(
+later_command(
+    "requests",
+    lambda: _bench().score_reader,
+    "Score the request reader on labelled requests.",
     click.option("--part", type=click.Choice(["develop", "test"]), default="test", show_default=True),
-    click.option("--file", "path", type=click.Path(path_type=Path), help="labelled requests of your own"),
+    click.option("--file", "path", type=click.Path(exists=True, path_type=Path), help="labelled requests of your own"),
     llm_option,
-    name="requests",
     group=bench,
 )
-def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool) -> None:
-    """Score the request reader on labelled requests."""
-    from agent.faces.cli.bench import score_reader
-
-    score_reader(part, path, load_settings(llm), console(), as_json)
 
 
-@command(
+later_command(
+    "search",
+    lambda: _bench().compare_searches,
+    "Compare search methods on tables of real runs and on made-up functions.",
     click.option("--methods", metavar="A,B,...", help="such as random,tpe,gp,hybrid; with --llm also hybrid+llm,llm"),
-    click.option("--tables", "directories", multiple=True, type=click.Path(path_type=Path), help="directory of tables"),
+    click.option("--tables", multiple=True, type=click.Path(path_type=Path), help="directory of tables"),
     click.option("--suite", metavar="A,B,...", help="of tables, hpobench, hpolib, nasbench201, synthetic"),
     click.option("--only", multiple=True, metavar="GLOB", help="problems whose names match"),
     click.option("--trials", type=int, default=25, show_default=True, help="trials a run, the start included"),
@@ -429,39 +413,8 @@ def bench_requests(part: str, path: Path | None, llm: str | None, as_json: bool)
     click.option("--renamed", is_flag=True, help="also the same problems with their names taken away"),
     click.option("--out", type=click.Path(path_type=Path), help="keep runs, results and plots here; go on from there"),
     llm_option,
-    name="search",
     group=bench,
 )
-def bench_search(
-    methods: str | None,
-    directories: tuple[Path, ...],
-    suite: str | None,
-    only: tuple[str, ...],
-    renamed: bool,
-    out: Path | None,
-    llm: str | None,
-    as_json: bool,
-    **settings: int,
-) -> None:
-    """Compare search methods on tables of real runs and on made-up functions."""
-    from agent.faces.cli.bench import compare_searches
-
-    compare_searches(
-        names_in(methods),
-        names_in(suite),
-        directories,
-        only,
-        settings,
-        renamed=renamed,
-        out=out,
-        llm=llm,
-        as_json=as_json,
-    )
-
-
-def names_in(text: str | None) -> tuple[str, ...]:
-    """The names of a list with commas."""
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def main() -> None:
@@ -488,8 +441,8 @@ def for_programs() -> None:
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:
-        named = getattr(getattr(error, "param", None), "name", None) or getattr(error, "option_name", None)
+        name = getattr(getattr(error, "param", None), "name", None) or getattr(error, "option_name", None)
         hint = f"See `{error.ctx.command_path} --help`." if error.ctx else "See `tunewright --help`."
-        print_error(InputError(str(named or "arguments"), error.format_message(), hint, code="usage"), as_json=True)
+        print_error(InputError(str(name or "arguments"), error.format_message(), hint, code="usage"), as_json=True)
         code = error.exit_code
     sys.exit(code if isinstance(code, int) else 0)

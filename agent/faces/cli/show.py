@@ -32,14 +32,14 @@ def looking(settings: Settings) -> Desk:
     return Desk(settings, read_only=True)
 
 
-def show_status(study_id: str | None, settings: Settings, as_json: bool) -> None:
+def show_status(study: str | None, settings: Settings, as_json: bool) -> None:
     """One line a study, or all of one study's state."""
     with looking(settings) as desk:
-        cards = [desk.status(study_id)] if study_id else desk.studies()[::-1]
+        cards = [desk.status(study)] if study else desk.studies()[::-1]
     if as_json:
-        click.echo(cards[0].model_dump_json() if study_id else _json_of("studies", cards))
+        click.echo(cards[0].model_dump_json() if study else _json_of("studies", cards))
         return
-    print_words(study_text(cards[0]) if study_id else studies_text(cards))
+    print_words(study_text(cards[0]) if study else studies_text(cards))
     for card in cards:
         if card.over and not card.paused and card.state not in ENDED:
             click.echo(f"Nobody runs study {card.study}; `tunewright resume {card.study}` goes on.")
@@ -51,7 +51,7 @@ def show_queue(settings: Settings, as_json: bool) -> None:
     with looking(settings) as desk:
         cards, pid = desk.queue(), dispatcher_pid(settings.home)
     if as_json:
-        click.echo(_json_of("queue", cards)[:-1] + f', "pid": {json.dumps(pid)}}}')
+        click.echo(_json_of("queue", cards, pid=pid))
     elif cards:
         print_words(studies_text(cards))
         _warn_of_idle_queue(cards, settings)
@@ -66,8 +66,8 @@ def _warn_of_idle_queue(cards: Sequence[StudyCard], settings: Settings) -> None:
         click.echo(f"Nobody works on the queue; `tunewright wait {waiting}` starts it again.")
 
 
-def _json_of(name: str, cards: Sequence[StudyCard]) -> str:
-    return json.dumps({name: [card.model_dump(mode="json") for card in cards]})
+def _json_of(name: str, cards: Sequence[StudyCard], **more: int | None) -> str:
+    return json.dumps({name: [card.model_dump(mode="json") for card in cards], **more})
 
 
 def show_card(card: BaseModel, as_json: bool) -> None:
@@ -78,44 +78,43 @@ def show_card(card: BaseModel, as_json: bool) -> None:
         print_words(words_of(card))
 
 
-def show_study(study_id: str | None, settings: Settings, as_json: bool) -> None:
+def show_study(study: str | None, settings: Settings, as_json: bool) -> None:
     """Every trial of a study."""
     with looking(settings) as desk:
-        study = desk.study(study_id)
-        trials = desk.store.trials(study.study_id)
-        card, cards = desk.status(study.study_id), desk.trials(study.study_id)
+        card = desk.status(study)
+        trials, cards = desk.store.trials(card.study), desk.trials(card.study)
     if as_json:
-        click.echo(json.dumps({"study": study.study_id, "trials": [t.model_dump(mode="json") for t in trials]}))
+        click.echo(json.dumps({"study": card.study, "trials": [t.model_dump(mode="json") for t in trials]}))
     else:
         print_words(studies_text([card]))
         print_words(trials_text(cards, card.metric, trials[0].config if trials else {}))
 
 
-def show_logs(study_id: str | None, lines: int, settings: Settings, as_json: bool) -> None:
+def show_logs(study: str | None, lines: int, settings: Settings, as_json: bool) -> None:
     """The last lines of each process's log."""
     with looking(settings) as desk:
-        study = desk.study(study_id)
+        row = desk.study(study)
     logs = {
-        p.name: p.read_text(errors="replace").splitlines()[-lines:] for p in sorted(study.directory.glob("logs/*.log"))
+        p.name: p.read_text(errors="replace").splitlines()[-lines:] for p in sorted(row.directory.glob("logs/*.log"))
     }
     if as_json:
-        click.echo(json.dumps({"study": study.study_id, "logs": logs}))
+        click.echo(json.dumps({"study": row.study_id, "logs": logs}))
         return
     for name, tail in logs.items():
         click.echo(f"== {name}")
         click.echo("\n".join(tail))
 
 
-def show_events(study_id: str | None, after: int, follow: bool, settings: Settings, as_json: bool) -> None:
+def show_events(study: str | None, after: int, follow: bool, settings: Settings, as_json: bool) -> None:
     """Events with a higher number than `after`, one a line; with `follow`, until the study is over."""
     with looking(settings) as desk:
         if follow:
-            for event in desk.stream(study_id, after):
+            for event in desk.stream(study, after):
                 _print_event(event, as_json)
             return
         more = True
         while more:
-            page = desk.events(study_id, after, MAX_EVENTS)
+            page = desk.events(study, after, MAX_EVENTS)
             for event in page.events:
                 _print_event(event, as_json)
             after, more = page.after, page.more
@@ -126,20 +125,20 @@ def _print_event(event: StudyEvent, as_json: bool) -> None:
     click.echo(event.model_dump_json() if as_json else line)
 
 
-def show_report(study_id: str | None, settings: Settings, as_json: bool) -> None:
+def show_report(study: str | None, settings: Settings, as_json: bool) -> None:
     """The report of a study that is done. Raises InputError for one that is not."""
     with looking(settings) as desk:
-        report = desk.report(study_id)
+        report = desk.report(study)
     if as_json:
         click.echo(report.model_dump_json())
     else:
         print_report(report, console())
 
 
-def show_explanation(study_id: str | None, number: int | None, settings: Settings, as_json: bool) -> None:
+def show_explanation(study: str | None, trial: int | None, settings: Settings, as_json: bool) -> None:
     """Where a trial's configuration came from and how it turned out; the best trial where none is named."""
     with looking(settings) as desk:
-        card = desk.explain(study_id, number)
+        card = desk.explain(study, trial)
         call = desk.llm_call(card.study, card.trial)
     if as_json:
         whole = call.model_dump(mode="json") if call else None
@@ -148,7 +147,7 @@ def show_explanation(study_id: str | None, number: int | None, settings: Setting
         print_words(words_of(card))
 
 
-def show_comparison(study_id: str, left: int | None, right: int | None, settings: Settings, as_json: bool) -> None:
+def show_comparison(study: str, left: int | None, right: int | None, settings: Settings, as_json: bool) -> None:
     """Two trials of a study beside each other."""
     with looking(settings) as desk:
-        show_card(desk.compare(study_id, left, right), as_json)
+        show_card(desk.compare(study, left, right), as_json)

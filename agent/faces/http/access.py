@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from agent.errors import InputError
 
@@ -34,13 +35,13 @@ class Access:
         """The value of the cookie; the same after a restart, another one with another token."""
         return self._cookie.decode()
 
-    def bearer_fits(self, given: bytes) -> bool:
-        """Whether an `Authorization` header holds the token; takes the same time whatever is given."""
-        return given[:7].lower() == b"bearer " and hmac.compare_digest(given[7:].strip(), self._bearer)
+    def bearer_fits(self, header: bytes) -> bool:
+        """Whether an `Authorization` header holds the token; takes the same time whatever it holds."""
+        return header[:7].lower() == b"bearer " and hmac.compare_digest(header[7:].strip(), self._bearer)
 
-    def cookie_fits(self, given: bytes) -> bool:
+    def cookie_fits(self, value: bytes) -> bool:
         """Whether a cookie's value is the one handed out."""
-        return hmac.compare_digest(given, self._cookie)
+        return hmac.compare_digest(value, self._cookie)
 
     def new_code(self) -> str:
         """A code for one login within a day; the oldest of many is forgotten."""
@@ -69,19 +70,15 @@ def server_token(home: Path, new: bool = False) -> str:
     `new` puts another one into the file. Raises InputError for a token that could be guessed and for a file that
     others may read.
     """
-    if given := os.environ.get(TOKEN_VARIABLE):
-        if len(given) < SHORTEST_TOKEN or not given.isascii() or any(c.isspace() for c in given):
-            raise InputError(
-                TOKEN_VARIABLE,
-                f"must have {SHORTEST_TOKEN} characters or more, without spaces.",
-                "Make one with: python -c 'import secrets; print(secrets.token_hex(32))'",
-            )
-        return given
-    path = home / TOKEN_FILE
-    if not new and (kept := stored_token(home)) is not None:
-        return kept
-    token = secrets.token_hex(TOKEN_BYTES)
-    write_private(path, token + "\n")
+    if token := os.environ.get(TOKEN_VARIABLE):
+        if len(token) < SHORTEST_TOKEN or not token.isascii() or any(c.isspace() for c in token):
+            rule = f"must have {SHORTEST_TOKEN} characters or more, without spaces."
+            hint = "Make one with: python -c 'import secrets; print(secrets.token_hex(32))'"
+            raise InputError(TOKEN_VARIABLE, rule, hint)
+        return token
+    if new or (token := stored_token(home)) is None:
+        token = secrets.token_hex(TOKEN_BYTES)
+        write_private(home / TOKEN_FILE, token + "\n")
     return token
 
 
@@ -95,20 +92,16 @@ def stored_token(home: Path) -> str | None:
     except FileNotFoundError:
         return None
     if mode & 0o077:
-        raise InputError(
-            "token", f"{path} may be read by others.", f"chmod 600 {path}, and start once with --new-token."
-        )
+        hint = f"chmod 600 {path}, and start once with --new-token."
+        raise InputError("token", f"{path} may be read by others.", hint)
     return token if len(token) >= SHORTEST_TOKEN else None
 
 
 def write_private(path: Path, text: str) -> None:
     """Put `text` into a file that only its owner may read, in one move."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.unlink(missing_ok=True)
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
+    with NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(path)
+    Path(file.name).replace(path)

@@ -26,10 +26,9 @@ from agent.faces.http.openai.files import file_routes
 from agent.faces.http.openai.jobs import job_routes
 from agent.faces.http.openai.models import model_routes
 from agent.faces.http.pages import login_routes, page_routes
-from agent.faces.http.plans import plan_routes
+from agent.faces.http.plans import plan_routes, start_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
 from agent.faces.http.service import Service
-from agent.faces.http.starting import start_routes
 from agent.faces.http.studies import study_routes
 from agent.faces.http.turns import Turns
 from agent.faces.http.verbs import verb_routes
@@ -126,7 +125,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     (where, name), first = wrong[0]
     if first["type"] == "json_invalid":
         return problem(InputError("body", "must be valid JSON.", "Check brackets and quotes."))
-    rules = dict.fromkeys(_said(one) for field, one in wrong if field == (where, name))
+    rules = dict.fromkeys(_rule_of(one) for field, one in wrong if field == (where, name))
     rule = f"{', or '.join(rules)}."
     if where == "path":
         return problem(InputError(name, f"there is nothing here: {rule}", "See /docs.", "not_found"))
@@ -139,7 +138,7 @@ def _field(one: Any) -> tuple[str, str]:
     return where, ".".join(part for part in parts if re.fullmatch(r"[A-Za-z0-9_-]+", part) and part not in BRANCHES)
 
 
-def _said(one: Any) -> str:
+def _rule_of(one: Any) -> str:
     if one["type"] == "extra_forbidden":
         return "is not known here"
     words = str(one["msg"]).removeprefix("Value error, ")
@@ -160,9 +159,8 @@ async def _http(request: Request, error: Exception) -> Response:
         path = request.url.path[:200]
         return problem(InputError("path", f"there is no route {path!r}.", "See /docs.", "not_found"))
     if error.status_code == 405:
-        answer = problem(
-            InputError("method", f"{request.method} is not for this route.", "See /docs.", "no_such_method")
-        )
+        rule = f"{request.method} is not for this route."
+        answer = problem(InputError("method", rule, "See /docs.", "no_such_method"))
         answer.headers.update(error.headers or {})
         return answer
     if error.status_code >= 500:

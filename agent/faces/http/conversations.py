@@ -1,11 +1,10 @@
 """`/v1/conversations`: talk to it. Replies are streams of happenings, the same that the terminal shows."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
-from starlette.responses import Response as AnyResponse
 
 from agent.desk.cards import PlanCard
 from agent.desk.chat.conversation import Conversation
@@ -15,8 +14,8 @@ from agent.errors import InputError
 from agent.faces.http.fields import Name, Words
 from agent.faces.http.guard import BY_COOKIE
 from agent.faces.http.service import Service
-from agent.faces.http.streams import Event, EventStream
-from agent.faces.http.turns import Listener, Turns
+from agent.faces.http.streams import EventStream
+from agent.faces.http.turns import Turns
 from agent.study.desk_rows import ConversationRow, Turn
 from trainers.spec import Closed
 
@@ -79,12 +78,10 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
     routes = APIRouter(prefix="/v1/conversations", tags=["conversations"])
     desk = service.desk
 
-    def answer(
-        request: Request, conversation_id: str, turn: Callable[[Conversation], Iterator[Happening]]
-    ) -> AnyResponse:
+    def answer(request: Request, conversation_id: str, turn: Callable[[Conversation], Iterator[Happening]]) -> Response:
         face = "web" if request.scope.get(BY_COOKIE) else "http"
         listener = turns.start(conversation_of(desk, conversation_id, face), turn)
-        return EventStream(service, happening_events(listener))
+        return EventStream(service, (happening.model_dump_json() async for happening in listener.pieces()))
 
     @routes.get("", summary="Conversations, newest first")
     def list_conversations() -> ConversationList:
@@ -112,18 +109,18 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
             answering=turns.running(conversation_id),
         )
 
-    @routes.post("/{conversation_id}/messages", summary="Say something", response_class=AnyResponse, responses=STREAM)
-    def say(request: Request, conversation_id: ConversationId, message: Message) -> AnyResponse:
+    @routes.post("/{conversation_id}/messages", summary="Say something", response_class=Response, responses=STREAM)
+    def say(request: Request, conversation_id: ConversationId, message: Message) -> Response:
         """The reply as it comes about. Closing the stream does not stop it; 409 while another is under way."""
         return answer(request, conversation_id, lambda conversation: conversation.say(message.text))
 
-    @routes.post("/{conversation_id}/approve", summary="Approve the plan that waits", response_class=AnyResponse)
-    def approve(request: Request, conversation_id: ConversationId, choice: OnPlan) -> AnyResponse:
+    @routes.post("/{conversation_id}/approve", summary="Approve the plan that waits", response_class=Response)
+    def approve(request: Request, conversation_id: ConversationId, choice: OnPlan) -> Response:
         """Starts its study, if `plan_hash` is that of the plan that waits."""
         return answer(request, conversation_id, lambda conversation: conversation.approve(choice.plan_hash))
 
-    @routes.post("/{conversation_id}/decline", summary="Decline the plan that waits", response_class=AnyResponse)
-    def decline(request: Request, conversation_id: ConversationId, choice: OnPlan) -> AnyResponse:
+    @routes.post("/{conversation_id}/decline", summary="Decline the plan that waits", response_class=Response)
+    def decline(request: Request, conversation_id: ConversationId, choice: OnPlan) -> Response:
         """Nothing is started."""
         return answer(request, conversation_id, lambda conversation: conversation.decline(choice.plan_hash))
 
@@ -133,9 +130,3 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "one happening an event"}
 }
-
-
-async def happening_events(listener: Listener) -> AsyncIterator[Event]:
-    """Each happening as an event; the last one says whether a problem ended the turn."""
-    async for happening in listener.pieces():
-        yield happening.model_dump_json()

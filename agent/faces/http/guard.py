@@ -104,8 +104,10 @@ class Guard:
         if path == LOGIN and method == "GET":
             return False
         by_cookie = self._check_token(headers)
-        if method not in SAFE_VERBS:
-            _check_content_type("multipart/form-data" if (method, path) == ("POST", UPLOAD) else JSON, headers)
+        kind = "multipart/form-data" if (method, path) == ("POST", UPLOAD) else "application/json"
+        if method not in SAFE_VERBS and headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
+            rule = f"must be {kind}, also where there is no body."
+            raise InputError("Content-Type", rule, f"Send the header Content-Type: {kind}.", "bad_content_type")
         return by_cookie
 
     def _check_token(self, headers: Headers) -> bool:
@@ -120,15 +122,6 @@ class Guard:
                     raise _foreign("")
                 return True
         raise InputError("Authorization", "a token is needed.", HOW_TO_KNOW, "no_token")
-
-
-JSON = "application/json"
-
-
-def _check_content_type(kind: str, headers: Headers) -> None:
-    if headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
-        rule = f"must be {kind}, also where there is no body."
-        raise InputError("Content-Type", rule, f"Send the header Content-Type: {kind}.", "bad_content_type")
 
 
 def _foreign(hint: str) -> InputError:

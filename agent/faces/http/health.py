@@ -31,32 +31,21 @@ def health_routes(service: Service) -> APIRouter:
     @routes.get("/healthz", summary="Whether work gets done")
     def healthz() -> Health:
         """Queue and dispatcher."""
-        queue = service.desk.store.queue()
+        queue, pid = service.desk.store.queue(), dispatcher_pid(service.settings.home)
         waiting = sum(not entry.paused for entry in queue)
-        pid = dispatcher_pid(service.settings.home)
-        return Health(
-            status="waiting" if waiting and pid is None else "ok",
-            version=own_version,
-            queue=waiting,
-            paused=len(queue) - waiting,
-            dispatcher=pid,
-        )
+        status: Literal["ok", "waiting"] = "waiting" if waiting and pid is None else "ok"
+        return Health(status=status, version=own_version, queue=waiting, paused=len(queue) - waiting, dispatcher=pid)
 
     @routes.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
     def metrics() -> str:
         """Studies and trials by state, the queue, requests."""
-        return "\n".join([*_work(service), *service.measures.lines()]) + "\n"
+        health, store, lines = healthz(), service.desk.store, list[str]()
+        for name, counts in (("studies", store.study_states()), ("trials", store.trial_states())):
+            samples = {f'{{state="{state}"}}': n for state, n in counts.items()}
+            lines += metric(name, "gauge", f"{name.capitalize()} by state.", samples)
+        lines += metric("queue_length", "gauge", "Studies that are queued and not paused.", {"": health.queue})
+        up = int(health.dispatcher is not None)
+        lines += metric("dispatcher_up", "gauge", "Whether a process works off the queue.", {"": up})
+        return "\n".join([*lines, *service.measures.lines()]) + "\n"
 
     return routes
-
-
-def _work(service: Service) -> list[str]:
-    store = service.desk.store
-    waiting = sum(not entry.paused for entry in store.queue())
-    up = int(dispatcher_pid(service.settings.home) is not None)
-    lines = []
-    for name, counts in (("studies", store.study_states()), ("trials", store.trial_states())):
-        samples = {f'{{state="{state}"}}': n for state, n in counts.items()}
-        lines += metric(name, "gauge", f"{name.capitalize()} by state.", samples)
-    lines += metric("queue_length", "gauge", "Studies that are queued and not paused.", {"": waiting})
-    return lines + metric("dispatcher_up", "gauge", "Whether a process works off the queue.", {"": up})

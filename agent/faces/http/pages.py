@@ -16,11 +16,7 @@ from agent.faces.http.service import Service
 from agent.faces.http.turns import Turns
 from trainers.spec import Closed
 
-TYPES = {
-    "js": "text/javascript; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "svg": "image/svg+xml",
-}
+TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 """Kinds of files that may be served; others of the folders are not."""
 
 
@@ -80,8 +76,8 @@ def login_routes(service: Service) -> APIRouter:
 
 def _file(folder: str, name: str) -> Response:
     """A file of the page, by its plain name. Raises InputError for anything else."""
-    named = [file for file in files("agent.faces.http.page").joinpath(folder).iterdir() if file.name == name]
-    kind = TYPES.get(name.rpartition(".")[2])
-    if kind is None or not named:
+    folder_files = files("agent.faces.http.page").joinpath(folder).iterdir()
+    file, kind = next((one for one in folder_files if one.name == name), None), TYPES.get(name.rpartition(".")[2])
+    if file is None or kind is None:
         raise InputError("path", f"there is no {name[:100]!r} here.", "Open /.", "not_found")
-    return Response(named[0].read_bytes(), media_type=kind)
+    return Response(file.read_bytes(), media_type=kind)

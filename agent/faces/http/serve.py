@@ -10,17 +10,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 import click
+import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from agent.desk.desk import Desk
-from agent.errors import InputError, StoreConflict
-from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, write_private
+from agent.errors import InputError, StoreConflict, TunewrightError
+from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token, stored_token, write_private
 from agent.faces.http.app import build_app
 from agent.faces.http.guard import LOGIN, Hosts
-from agent.faces.http.openai.files import unfinished_uploads
+from agent.faces.http.openai.files import UNFINISHED
 from agent.faces.http.service import Service
 from agent.faces.http.status import Statuses
 from agent.settings import Settings
@@ -65,14 +66,14 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
         hosts = Hosts.of(port, serving.allowed_hosts)
         with Desk(settings, unattended=True, face="http") as desk:
             statuses = Statuses(settings.database)
-            service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}")
-            service.max_upload = serving.max_upload_mb * 1024 * 1024
-            for left in unfinished_uploads(settings.home):
-                shutil.rmtree(left, ignore_errors=True)
+            max_upload = serving.max_upload_mb * 1024 * 1024
+            service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}", max_upload=max_upload)
+            for folder in (settings.home / "files").glob(UNFINISHED):  # of a server that did not live to see their end
+                shutil.rmtree(folder, ignore_errors=True)
             address = Address(url=url, pid=os.getpid(), cwd=str(Path.cwd()))
             try:
                 write_private(settings.home / ADDRESS_FILE, address.model_dump_json() + "\n")
-                _run(_Server(_config(service, hosts), lambda: _greet(service, serving, as_json)), listener)
+                _run(build_app(service, hosts), listener, lambda: _greet(service, serving, as_json))
             finally:
                 statuses.close()
                 with suppress(OSError):
@@ -97,8 +98,7 @@ def _only_one(home: Path) -> Iterator[None]:
     except StoreConflict as error:
         if (pid := owner_pid(home / "server")) in (None, os.getpid()):
             raise
-        running = running_server(home)
-        where = f" at {running.url}" if running else ""
+        where = f" at {running.url}" if (running := running_server(home)) else ""
         raise StoreConflict(
             f"{home} is served already{where}, by process {pid}. A login link of it: tunewright serve --link"
         ) from error
@@ -142,9 +142,11 @@ def _in_url(host: str, port: int) -> str:
     return bare if bare.rpartition("]")[2].count(":") == 1 else f"{bare}:{port}"
 
 
-def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
-    return uvicorn.Config(
-        build_app(service, hosts),
+def _run(app: ASGIApp, listener: socket.socket, greet: Callable[[], None]) -> None:
+    """Greet and serve until a signal; the server has ended in good order when this returns."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    config = uvicorn.Config(
+        app,
         ws="none",
         lifespan="on",
         access_log=False,  # it would hold login codes; /metrics counts requests
@@ -156,36 +158,15 @@ def _config(service: Service, hosts: Hosts) -> uvicorn.Config:
         timeout_graceful_shutdown=3,
         backlog=512,
     )
-
-
-class _Server(uvicorn.Server):
-    """Greets once it listens."""
-
-    def __init__(self, config: uvicorn.Config, greet: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._greet = greet
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
-        await super().startup(sockets)
-        if self.started:
-            self._greet()
-
-
-def _run(server: _Server, listener: socket.socket) -> None:
-    """Until a signal; the server has ended in good order when this returns."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    before = signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises the signal again when it is done
+    # uvicorn raises the signal again when it is done
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+            greet()  # the socket listens already: whoever asks at once is answered in a moment
+            uvicorn.Server(config).run(sockets=[listener])
     finally:
         signal.signal(signal.SIGTERM, before)
     logging.getLogger("uvicorn.error").warning("the server has stopped; running and queued studies go on")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _greet(service: Service, serving: Serving, as_json: bool) -> None:
@@ -206,3 +187,28 @@ def _greet(service: Service, serving: Serving, as_json: bool) -> None:
     if serving.show_token:
         click.echo(server_token(service.settings.home) if token_file.exists() else "the token is the variable's")
     sys.stdout.flush()
+
+
+class NoServer(TunewrightError):
+    """Nothing answers."""
+
+    code = "no_server"
+    retryable = True
+
+
+def print_link(settings: Settings, as_json: bool) -> None:
+    """A login link of the running server. Raises NoServer where none runs."""
+    address = running_server(settings.home)
+    if address is None:
+        raise NoServer(f"no server runs for {settings.home}. Start one with `tunewright serve`.")
+    token = os.environ.get(TOKEN_VARIABLE) or stored_token(settings.home)
+    if token is None:
+        raise InputError("token", f"{settings.home} holds no token.", f"Set {TOKEN_VARIABLE} as for the server.")
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        reply = httpx.post(f"{address.url}/v1/login_links", json={}, headers=headers, trust_env=False)
+        reply.raise_for_status()
+    except httpx.HTTPError as error:
+        raise NoServer(f"the server at {address.url} gave no link: {error}") from error
+    link = reply.json()
+    click.echo(json.dumps(link) if as_json else link["url"])

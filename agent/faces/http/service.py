@@ -13,9 +13,6 @@ from agent.faces.http.status import Statuses
 from agent.llm.name import parse_llm
 from agent.settings import Settings
 
-MAX_PLANNING, MAX_LOADING, MAX_STREAMS, MAX_TURNS, MAX_VERBS = 8, 2, 200, 8, 16
-MAX_UPLOAD_BYTES = 512 * 1024 * 1024
-
 
 class Slots:
     """A number of things that may go on at once; one more is refused, not queued."""
@@ -52,27 +49,24 @@ class Service:
     url: str
     cookie_name: str
     measures: Measures = field(default_factory=Measures)
-    max_upload: int = MAX_UPLOAD_BYTES
-    planning: Slots = field(default_factory=lambda: Slots(MAX_PLANNING, "plans"))
-    loading: Slots = field(default_factory=lambda: Slots(MAX_LOADING, "requests to models"))
-    streams: Slots = field(default_factory=lambda: Slots(MAX_STREAMS, "streams"))
-    verbs: Slots = field(default_factory=lambda: Slots(MAX_VERBS, "verbs that take longer than a moment"))
-    turns: Slots = field(default_factory=lambda: Slots(MAX_TURNS, "conversation turns"))
+    max_upload: int = 512 * 1024 * 1024
+    """Bytes of an uploaded file."""
+    planning: Slots = field(default_factory=lambda: Slots(8, "plans"))
+    loading: Slots = field(default_factory=lambda: Slots(2, "requests to models"))
+    streams: Slots = field(default_factory=lambda: Slots(200, "streams"))
+    verbs: Slots = field(default_factory=lambda: Slots(16, "verbs that take longer than a moment"))
+    turns: Slots = field(default_factory=lambda: Slots(8, "conversation turns"))
 
     @property
     def settings(self) -> Settings:
         """Home, planner and roots."""
         return self.desk.settings
 
-    def planner(self, named: str | None) -> str | None:
+    def planner(self, llm: str | None) -> str | None:
         """The planner a client names, if it may: an address to send requests and a key to is the server's to choose."""
-        if named is None or named == self.settings.llm:
+        if llm is None or llm == self.settings.llm:
             return None
-        if named.strip().lower().startswith(("http:", "https:")):
-            raise InputError(
-                "llm",
-                "a planner's address cannot be given from outside.",
-                "Start the server with --llm, or name a hosted or local model.",
-            )
-
-        return parse_llm(named).spelling
+        if llm.strip().lower().startswith(("http:", "https:")):
+            hint = "Start the server with --llm, or name a hosted or local model."
+            raise InputError("llm", "a planner's address cannot be given from outside.", hint)
+        return parse_llm(llm).spelling

@@ -6,15 +6,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from agent.desk.cards import (
-    BudgetCard,
-    Comparison,
-    EventPage,
-    Explanation,
-    LlmCallCard,
-    StudyCard,
-    TrialCard,
-)
+from agent.desk.cards import BudgetCard, Comparison, EventPage, Explanation, LlmCallCard, StudyCard, TrialCard
 from agent.errors import InputError
 from agent.faces.http.fields import Name, PathName, Words
 from agent.faces.http.service import Service

@@ -46,20 +46,17 @@ class ReplyView:
         self._text = ""
         self._doing = "thinking"
         self._spinner = Spinner("dots", style="cyan")
-        self._live: Live | None = None
+        self._live = Live(console=console, get_renderable=self._growing, refresh_per_second=10, transient=True)
         self._arguments: dict[str, str] = {}
         self._printed = False
 
     def __enter__(self) -> "ReplyView":
-        self._live = Live(console=self._console, get_renderable=self._growing, refresh_per_second=10, transient=True)
         self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._settle()
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._live.stop()
 
     def show(self, happening: Happening) -> None:
         """Take in what happened."""
@@ -73,49 +70,44 @@ class ReplyView:
                 self._arguments[happening.call_id] = _arguments(happening)
                 self._doing = happening.name
             case ToolDone():
-                self._print(self._done(happening))
+                self._console.print(self._done(happening))
                 self._doing = "thinking"
             case ApprovalAsked():
                 self._settle()
-                self._print(plan_panel(happening.plan, asks=True, brief=bool(happening.plan.changed)))
+                self._console.print(plan_panel(happening.plan, asks=True, brief=bool(happening.plan.changed)))
             case StudyStarted():
                 self._settle()
-                self._print(Text.assemble(("● ", "green"), f"study {happening.study.study} is approved"))
+                self._console.print(Text.assemble(("● ", "green"), f"study {happening.study.study} is approved"))
             case TurnOver():
                 self._settle()
 
     def _growing(self) -> RenderableType:
-        line = Text.assemble((f"{self._doing} …", "dim"))
-        self._spinner.update(text=line)
+        self._spinner.update(text=Text(f"{self._doing} …", "dim"))
         return Group(TerminalMarkdown(self._text), self._spinner) if self._text.strip() else self._spinner
 
     def _settle(self) -> None:
         """What was said is complete: print it for good."""
         text, self._text = self._text.strip(), ""
         if text:
-            self._print(TerminalMarkdown(text))
+            self._console.print(TerminalMarkdown(text))
             self._printed = True
 
     def _withdraw(self, happening: Retracted) -> None:
         self._text = ""
         above = "what is said above" if self._printed else "a reply"
-        self._print(Text(f"  ✗ {above} was withdrawn: {short(happening.why, 120)}", style="dim"))
+        self._console.print(Text(f"  ✗ {above} was withdrawn: {short(happening.why, 120)}", style="dim"))
         self._printed = False
 
     def _done(self, happening: ToolDone) -> Text:
         mark = ("✓ ", "green") if happening.ok else ("✗ ", "red")
         took = f" {happening.seconds:.1f} s" if happening.seconds >= 1 else ""
         arguments = self._arguments.pop(happening.call_id, "")
-        told = (f"  {short(happening.summary, 120)}", "" if happening.ok else "red")
-        line = Text.assemble("  ", mark, (happening.name, "cyan"), (arguments, "dim"), told, (took, "dim"))
+        summary = (f"  {short(happening.summary, 120)}", "" if happening.ok else "red")
+        line = Text.assemble("  ", mark, (happening.name, "cyan"), (arguments, "dim"), summary, (took, "dim"))
         line.no_wrap, line.overflow = happening.ok, "ellipsis"
         return line
-
-    def _print(self, part: RenderableType) -> None:
-        self._console.print(part)
 
 
 def _arguments(happening: ToolStarted) -> str:
     """The arguments in short: " study=3 trial=2"."""
-    shown = [f"{name}={short(str(value), ARGUMENT_CHARACTERS)}" for name, value in happening.arguments.items()]
-    return f" {' '.join(shown)}" if shown else ""
+    return "".join(f" {name}={short(str(value), ARGUMENT_CHARACTERS)}" for name, value in happening.arguments.items())

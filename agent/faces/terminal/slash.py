@@ -24,14 +24,14 @@ class Slash:
 
 
 def _calls(name: str, verb_name: str, *fields: str, aliases: tuple[str, ...] = ()) -> Slash:
-    chosen = verb(verb_name)
-    fields = fields or tuple(chosen.arguments.model_fields)
-    takes = " ".join(f"[--{f}]" if _is_flag(chosen, f) else f"[{f.upper()}]" for f in fields)
-    return Slash(name, takes, chosen.title[0].lower() + chosen.title[1:], aliases, chosen, fields)
+    work = verb(verb_name)
+    fields = fields or tuple(work.arguments.model_fields)
+    takes = " ".join(f"[--{f}]" if _is_flag(work, f) else f"[{f.upper()}]" for f in fields)
+    return Slash(name, takes, work.title[0].lower() + work.title[1:], aliases, work, fields)
 
 
-def _is_flag(chosen: Verb, field: str) -> bool:
-    return chosen.arguments.model_fields[field].annotation is bool
+def _is_flag(work: Verb, field: str) -> bool:
+    return work.arguments.model_fields[field].annotation is bool
 
 
 COMMANDS = (
@@ -59,7 +59,7 @@ COMMANDS = (
     Slash("quit", "", "leave; studies go on (also Ctrl-D)", ("exit", "q")),
 )
 BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
-VERB_COMMANDS = {name: _calls(name, name) for name in (each.name for each in VERBS) if name not in OVERRIDES}
+VERB_COMMANDS = {each.name: _calls(each.name, each.name) for each in VERBS if each.name not in OVERRIDES}
 
 
 def is_command(line: str) -> bool:
@@ -91,7 +91,11 @@ def arguments_of(command: Slash, rest: str) -> dict[str, Any]:
     Raises InputError for words that it cannot take.
     """
     assert command.verb is not None
-    words, arguments = _words(rest), dict[str, Any]()
+    try:
+        words = shlex.split(rest)
+    except ValueError:
+        words = rest.split()
+    arguments = dict[str, Any]()
     for name in command.fields:
         annotation = command.verb.arguments.model_fields[name].annotation
         number = annotation is int or int in get_args(annotation)
@@ -109,10 +113,3 @@ def arguments_of(command: Slash, rest: str) -> dict[str, Any]:
 
 def _is_number(word: str) -> bool:
     return word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS
-
-
-def _words(rest: str) -> list[str]:
-    try:
-        return shlex.split(rest)
-    except ValueError:
-        return rest.split()

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
 
 import click
 
@@ -31,7 +30,6 @@ class ChatOptions(Closed):
 
 def chat(options: ChatOptions, llm: str | None, settings: Settings) -> int:
     """Carry out `tunewright chat`; the exit code."""
-
     with Desk(settings) as desk:
         if options.listed:
             _list(desk, options.as_json)
@@ -40,38 +38,29 @@ def chat(options: ChatOptions, llm: str | None, settings: Settings) -> int:
         if text is not None:
             return speak(conversation, [text], options.yes, options.as_json)
         if not sys.stdin.isatty() or options.as_json:
-            return speak(conversation, _lines(), options.yes, options.as_json)
-
+            lines = (line.strip() for line in sys.stdin if line.strip())
+            return speak(conversation, lines, options.yes, options.as_json)
         Session(desk, conversation, console(), PromptReader(desk)).run()
     return 0
 
 
 def _conversation(desk: Desk, options: ChatOptions, llm: str | None) -> tuple[Conversation, str | None]:
     """The conversation to talk in, and what to say at once. `--resume WORDS` means the latest one."""
-    known, text = options.resume, options.text
-    if known is None:
+    number, text = options.resume, options.text
+    if number is None:
         return Conversation(desk, llm=llm), text
-    if known != LATEST and not known.isdigit() and text is None:
-        known, text = LATEST, known
-    if known == LATEST:
-        spoken = [row.conversation_id for row in desk.store.conversations() if row.turns]
-        if not spoken:
+    if number != LATEST and not number.isdigit() and text is None:
+        number, text = LATEST, number
+    if number == LATEST:
+        number = next((row.conversation_id for row in desk.store.conversations() if row.turns), None)
+        if number is None:
             raise InputError("resume", "there is no earlier conversation.", "Start one: tunewright chat")
-        known = spoken[0]
-    return Conversation(desk, known, llm), text
+    return Conversation(desk, number, llm), text
 
 
 def _list(desk: Desk, as_json: bool) -> None:
-
     if as_json:
         rows = [row.model_dump(mode="json") for row in desk.store.conversations() if row.turns]
         click.echo(json.dumps({"conversations": rows}, ensure_ascii=False))
     else:
         console().print(conversations_table(desk))
-
-
-def _lines() -> Iterator[str]:
-    """The lines of standard input that say something."""
-    for line in sys.stdin:
-        if line.strip():
-            yield line.strip()

@@ -4,10 +4,13 @@ The protocol has no conversations: each request repeats what was said. A request
 whose words it repeats, so that a "yes" can only mean a plan that was shown right before it.
 """
 
+import hashlib
 import json
 import re
 import secrets
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,18 +18,28 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from agent.desk.cards import PlanCard
+from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import ApprovalAsked, Happening, Retracted, Said, TurnOver
+from agent.desk.desk import Desk
 from agent.errors import InputError
+from agent.faces.http.conversations import conversation_of
 from agent.faces.http.openai.chat_shapes import ChatRequest, Choice, Completion, Reply, Usage
 from agent.faces.http.openai.models import AGENT_MODEL
 from agent.faces.http.problems import ErrorDetail, response_of
 from agent.faces.http.service import Service
 from agent.faces.http.streams import Event, EventStream
-from agent.faces.http.transcripts import Transcript, Transcripts, plan_words
 from agent.faces.http.turns import Listener, Turns
+from agent.request.markup import table
 
 TUNED = re.compile(r"ft:.{1,500}:tunewright:[A-Za-z0-9._-]{0,64}:(\d{1,18})")
 CORRECTED = "\n\n_(What was said so far in this reply does not hold. Corrected:)_\n\n"
+MAX_BOUND = 10_000
+MAX_SEARCHED = 200
+FACE = "openai"
+
+Transcript = list[tuple[str, str]]
+"""(user or assistant, words), in order."""
 
 
 def chat_routes(service: Service, turns: Turns) -> APIRouter:
@@ -66,11 +79,11 @@ class Answer:
     """A turn of the agent's as a completion, whole or in chunks."""
 
     def __init__(
-        self, form: ChatRequest, transcript: Transcript, conversation_id: str, transcripts: Transcripts
+        self, form: ChatRequest, transcript: Transcript, conversation_id: str, transcripts: "Transcripts"
     ) -> None:
         self._form, self._transcript, self._transcripts = form, transcript, transcripts
         self._conversation_id = conversation_id
-        self._id, self._created = f"chatcmpl-{secrets.token_hex(12)}", int(time.time())
+        self._id, self._created = _new_id(), int(time.time())
         self._text: list[str] = []
 
     async def whole(self, listener: Listener) -> Response:
@@ -83,16 +96,9 @@ class Answer:
             elif (why := self._unanswered(happening)) is not None:
                 return response_of(why, 502 if why.retryable else 500)
         await run_in_threadpool(self._remember)
-        text = "".join(self._text)
-        done = Completion(
-            id=self._id,
-            created=self._created,
-            model=self._form.model,
-            choices=(Choice(message=Reply(content=text)),),
-            usage=usage([words for _, words in self._transcript], text),
-            metadata={"conversation_id": self._conversation_id},
-        )
-        return JSONResponse(done.model_dump(mode="json"))
+        metadata = {"conversation_id": self._conversation_id}
+        answer = _completion(self._form, [words for _, words in self._transcript], "".join(self._text), metadata)
+        return JSONResponse(answer.model_dump(mode="json"))
 
     async def chunks(self, listener: Listener) -> AsyncIterator[Event]:
         """The answer as it comes about."""
@@ -123,14 +129,14 @@ class Answer:
     def _chunk(self, delta: dict[str, str], reason: str | None = None) -> str:
         return self._event([{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}], None)
 
-    def _event(self, choices: list[dict[str, Any]], used: dict[str, int] | None) -> str:
+    def _event(self, choices: list[dict[str, Any]], tokens: dict[str, int] | None) -> str:
         chunk = {
             "id": self._id,
             "object": "chat.completion.chunk",
             "created": self._created,
             "model": self._form.model,
             "choices": choices,
-            "usage": used,
+            "usage": tokens,
             "metadata": {"conversation_id": self._conversation_id},
         }
         return json.dumps(chunk, ensure_ascii=False)
@@ -158,10 +164,84 @@ def _by_tuned(service: Service, form: ChatRequest, study: str) -> Completion:
     limit = form.max_completion_tokens or form.max_tokens or 128
     with service.loading.one():
         answer = service.desk.generate(study, words, limit)
+    return _completion(form, [words], answer.text, {})
+
+
+def _completion(form: ChatRequest, messages: list[str], text: str, metadata: dict[str, str]) -> Completion:
     return Completion(
-        id=f"chatcmpl-{secrets.token_hex(12)}",
+        id=_new_id(),
         created=int(time.time()),
         model=form.model,
-        choices=(Choice(message=Reply(content=answer.text)),),
-        usage=usage([words], answer.text),
+        choices=(Choice(message=Reply(content=text)),),
+        usage=usage(messages, text),
+        metadata=metadata,
     )
+
+
+def _new_id() -> str:
+    return f"chatcmpl-{secrets.token_hex(12)}"
+
+
+class Transcripts:
+    """Knows the conversations by what was said in them. Usable from several threads."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._bound: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def conversation(self, name: str | None, before: Transcript) -> Conversation:
+        """The conversation of that name, or the one that stands where `before` ends; else a new one.
+
+        A client may go back and edit what was said: then the conversation has moved on, and a new one begins, in which
+        no plan waits for a yes. Raises InputError for a name that there is not.
+        """
+        if name is None and before:
+            name = self._standing(before)
+        if name is not None:
+            return conversation_of(self._desk, name, FACE)
+        conversation = Conversation(self._desk, face=FACE)
+        for role, words in before:
+            self._desk.store.add_turn(conversation.conversation_id, "user" if role == "user" else "assistant", words)
+        return conversation
+
+    def bind(self, transcript: Transcript, conversation_id: str) -> None:
+        """Note that the conversation stands where `transcript` ends."""
+        turns = self._desk.store.turns(conversation_id)
+        with self._lock:
+            self._bound[_key(transcript)] = (conversation_id, turns[-1].turn_id if turns else 0)
+            while len(self._bound) > MAX_BOUND:
+                self._bound.popitem(last=False)
+
+    def _standing(self, before: Transcript) -> str | None:
+        with self._lock:
+            bound = self._bound.get(_key(before))
+        if bound is not None:
+            turns = self._desk.store.turns(bound[0])
+            return bound[0] if turns and turns[-1].turn_id == bound[1] else None
+        for row in self._desk.store.conversations()[:MAX_SEARCHED]:  # known before a restart
+            turns = self._desk.store.turns(row.conversation_id)
+            words = [(str(turn.role), turn.text) for turn in turns if turn.role in ("user", "assistant")]
+            if _key(words) == _key(before):
+                return row.conversation_id
+        return None
+
+
+def _key(transcript: Transcript) -> str:
+    """The same for the same words, however a client spaces them or shows plans between them."""
+    texts = [(role, _without_tables(words) if role == "assistant" else words) for role, words in transcript]
+    plain = [(role, " ".join(words.split())) for role, words in texts]
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
+
+def plan_words(card: PlanCard) -> str:
+    """A plan as a table, for clients that show text only."""
+    rows = [(line.name, line.value) for line in (*card.understood, *card.data)]
+    rows += [("searched: " + line.name, f"{line.value}, {line.origin}") for line in card.searched]
+    rows += [("note", note) for note in card.notes]
+    return f"\n\n{table(('plan', ''), rows)}\n\n"
+
+
+def _without_tables(words: str) -> str:
+    """Words without tables such as `plan_words` puts between them; the store keeps the words alone."""
+    return "\n".join(line for line in words.splitlines() if not line.startswith("|"))

@@ -1,8 +1,8 @@
-"""The forms of chats in OpenAI's shape."""
+"""The forms of chats in OpenAI's shape. Fields of a request that have no name here are ignored: clients send many."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from agent.errors import InputError
 from agent.faces.http.fields import Text
@@ -13,7 +13,6 @@ from trainers.spec import Closed
 class Part(BaseModel):
     """A piece of a message."""
 
-    model_config = ConfigDict(extra="ignore")
     type: str
     text: Text = ""
 
@@ -21,7 +20,6 @@ class Part(BaseModel):
 class ChatMessage(BaseModel):
     """One message."""
 
-    model_config = ConfigDict(extra="ignore")
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Text | list[Part] | None = None
 
@@ -38,14 +36,12 @@ class ChatMessage(BaseModel):
 class StreamOptions(BaseModel):
     """Options of a stream."""
 
-    model_config = ConfigDict(extra="ignore")
     include_usage: bool = False
 
 
 class ChatRequest(BaseModel):
     """A chat in OpenAI's shape. Fields that steer a model's sampling are taken and have no effect."""
 
-    model_config = ConfigDict(extra="ignore")
     model: str = Field(AGENT_MODEL, max_length=600)
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=2000)]
     stream: bool = False

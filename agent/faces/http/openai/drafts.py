@@ -14,6 +14,8 @@ from agent.study.desk_rows import StoredFile
 from trainers.spec import Intent, Task
 
 FIRST_BYTES = 16 * 1024 * 1024
+SEARCHED = {"n_epochs": "search.epochs", "batch_size": "search.batch_size", "beta": "search.beta"}
+"""Fields of a spec by the hyperparameters that fix them."""
 
 
 def plan_of_job(service: Service, form: JobRequest) -> Planned:
@@ -28,11 +30,12 @@ def plan_of_job(service: Service, form: JobRequest) -> Planned:
     if beyond.request is not None:
         check_spec_file(beyond.request, service.settings)
         draft, _ = desk.read(beyond.request, llm=llm)
-    for field, value, quote in _statements(form, training, validation, task):
+    words, statements = _words_and_statements(form, training, validation, task)
+    for field, value, quote in statements:
         draft = answered(draft, field, value, quote)
     multiplier = hyperparameters.learning_rate_multiplier
     return desk.plan_draft(
-        words_of(form, training, validation),
+        words,
         draft,
         overrides=Overrides(trials=beyond.trials, seconds=beyond.seconds),
         llm=llm,
@@ -40,52 +43,38 @@ def plan_of_job(service: Service, form: JobRequest) -> Planned:
     )
 
 
-def words_of(form: JobRequest, training: StoredFile, validation: StoredFile | None) -> str:
-    """The job in words, as lists of studies show it."""
-    words = [f"fine-tune {form.model} on {training.filename}"]
-    if form.method is not None:
-        words.append(form.method.type)
-    if validation is not None:
-        words.append(f"validation {validation.filename}")
-    words += [f"{name} {value:g}" for name, value in _fixed(form).items()]
-    beyond = form.tunewright
-    words += [str(value) for value in (beyond.metric, beyond.loss) if value is not None]
-    if form.seed is not None:
-        words.append(f"seed {form.seed}")
-    if beyond.request is not None:
-        words.append(beyond.request)
-    return ", ".join(words)
-
-
-def _fixed(form: JobRequest) -> dict[str, float]:
-    """The hyperparameters that are numbers."""
-    stated = form.stated.model_dump(exclude_none=True)
-    return {name: value for name, value in stated.items() if value != AUTO}
-
-
-def _statements(
+def _words_and_statements(
     form: JobRequest, training: StoredFile, validation: StoredFile | None, task: Task | None
-) -> list[tuple[str, str, str]]:
-    """(field of the spec, value, words that say it) of all that the job states."""
-    beyond, fixed = form.tunewright, _fixed(form)
+) -> tuple[str, list[tuple[str, str, str]]]:
+    """The job in words, as lists of studies show it, and (field of the spec, value, words that say it) of each part."""
+    beyond, words = form.tunewright, [f"fine-tune {form.model} on {training.filename}"]
     statements = [
         ("intent", str(Intent.TRAIN), "fine-tune"),
         ("base_model", form.model, form.model),
         ("data.train", training.path, training.filename),
     ]
+    if form.method is not None:
+        words.append(form.method.type)
     if task is not None:
         statements.append(("task", str(task), form.method.type if form.method else training.filename))
     if validation is not None:
+        words.append(f"validation {validation.filename}")
         statements.append(("data.validation", validation.path, validation.filename))
+    for name, number in form.stated.model_dump(exclude_none=True).items():
+        if number != AUTO:
+            words.append(f"{name} {number:g}")
+            if name in SEARCHED:
+                statements.append((SEARCHED[name], str(number), words[-1]))
     for field, value in (("objective.metric", beyond.metric), ("loss", beyond.loss)):
         if value is not None:
+            words.append(str(value))
             statements.append((field, str(value), str(value)))
     if form.seed is not None:
-        statements.append(("seed", str(form.seed), f"seed {form.seed}"))
-    for name, field in (("n_epochs", "epochs"), ("batch_size", "batch_size"), ("beta", "beta")):
-        if name in fixed:
-            statements.append((f"search.{field}", str(fixed[name]), f"{name} {fixed[name]:g}"))
-    return statements
+        words.append(f"seed {form.seed}")
+        statements.append(("seed", str(form.seed), words[-1]))
+    if beyond.request is not None:
+        words.append(beyond.request)
+    return ", ".join(words), statements
 
 
 def _file(desk: Desk, file_id: str, param: str) -> StoredFile:

@@ -5,7 +5,6 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -18,9 +17,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from agent.errors import InputError
-from agent.faces.http.openai.results import RESULTS, results_csv
 from agent.faces.http.openai.rows import converted
 from agent.faces.http.openai.shapes import Item, Page, epoch
+from agent.faces.http.openai.view import RESULTS, results_csv
 from agent.faces.http.service import Service
 from agent.study.desk_rows import StoredFile
 from agent.study.rows import now
@@ -30,6 +29,8 @@ FILE_ID = re.compile(r"file-[A-Za-z0-9]{8,40}")
 FileId = Annotated[str, InPath(max_length=64)]
 Purpose = Literal["fine-tune", "evals", "user_data", "assistants", "batch", "vision"]
 PURPOSES = get_args(Purpose)
+UNFINISHED = ".incoming-*"
+"""Folders of uploads that are under way."""
 MAX_FIELDS, MAX_FIELD_BYTES = 20, 10_000
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
@@ -65,15 +66,10 @@ class UploadForm(Closed):
     purpose: Purpose
 
 
-def file_object(stored: StoredFile) -> FileObject:
+def file_object(row: StoredFile) -> FileObject:
     """A stored file as it is told."""
-    return FileObject(
-        id=stored.file_id,
-        bytes=stored.bytes,
-        created_at=epoch(stored.at),
-        filename=stored.filename,
-        purpose=stored.purpose,
-    )
+    at = epoch(row.at)
+    return FileObject(id=row.file_id, bytes=row.bytes, created_at=at, filename=row.filename, purpose=row.purpose)
 
 
 def folder_of(home: Path, file_id: str) -> Path:
@@ -102,7 +98,7 @@ def file_routes(service: Service) -> APIRouter:
         order: Literal["asc", "desc"] = "desc",
     ) -> FileList:
         """Newest first, or `order=asc`."""
-        files = [file_object(stored) for stored in desk.store.files() if purpose in (None, stored.purpose)]
+        files = [file_object(row) for row in desk.store.files() if purpose in (None, row.purpose)]
         return FileList.of(files[::-1] if order == "asc" else files, limit, after)
 
     @routes.get("/{file_id}", summary="About a file")
@@ -122,8 +118,7 @@ def file_routes(service: Service) -> APIRouter:
         """As it was uploaded; of a job's results, its learning curves as CSV."""
         if match := RESULTS.fullmatch(file_id):
             return StreamingResponse(iter([results_csv(desk, match[1])]), media_type="text/csv")
-        folder, stored = folder_of(home, file_id), desk.store.file(file_id)
-        path = folder / safe_name(stored.filename)
+        path = folder_of(home, file_id) / safe_name(desk.store.file(file_id).filename)
         if not path.is_file() or path.is_symlink():
             raise InputError("file", f"the content of {file_id} is gone.", "Upload it again.", "not_found")
         return FileResponse(path, media_type="application/octet-stream", filename=path.name)
@@ -141,10 +136,7 @@ def file_routes(service: Service) -> APIRouter:
 
 
 UPLOAD_SCHEMA: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}},
-    }
+    "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}}}
 }
 
 
@@ -178,7 +170,7 @@ def _take_in(service: Service, form: FormData) -> FileObject:
     name = safe_name(file.filename or "")
     if purpose == "fine-tune" and not name.lower().endswith(SUFFIXES):
         raise InputError("file", f"must be one of {', '.join(SUFFIXES)}, got {name!r}.", "Upload JSON lines.")
-    incoming = service.settings.home / "files" / f".incoming-{secrets.token_hex(8)}"
+    incoming = service.settings.home / "files" / UNFINISHED.replace("*", secrets.token_hex(8))
     incoming.mkdir(parents=True)
     try:
         with (incoming / name).open("xb") as copy:
@@ -190,32 +182,26 @@ def _take_in(service: Service, form: FormData) -> FileObject:
 
 def _store(service: Service, incoming: Path, name: str, filename: str, purpose: str) -> FileObject:
     """Bring the rows of an upload into our form, and give its folder a name that stays."""
-    used = original = incoming / name
+    content = original = incoming / name
     if purpose == "fine-tune" and name.lower().endswith((".jsonl", ".ndjson")):
-        used = converted(original) or original
+        content = converted(original) or original
     file_id = f"file-{secrets.token_hex(12)}"
     folder = folder_of(service.settings.home, file_id)
     incoming.rename(folder)
-    stored = StoredFile(
+    row = StoredFile(
         file_id=file_id,
         at=now(),
         filename="".join(c if c.isprintable() else "_" for c in filename)[-200:],
         purpose=purpose,
         bytes=(folder / name).stat().st_size,
         sha256=_sha256(folder / name),
-        path=str(folder / used.relative_to(incoming)),
+        path=str(folder / content.name),
     )
-    service.desk.store.add_file(stored)
-    return file_object(stored)
+    service.desk.store.add_file(row)
+    return file_object(row)
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def unfinished_uploads(home: Path) -> Iterator[Path]:
-    """What uploads left that a server did not live to see the end of."""
-    if (home / "files").is_dir():
-        yield from (home / "files").glob(".incoming-*")

@@ -11,8 +11,8 @@ from agent.errors import InputError
 from agent.faces.http.openai.drafts import plan_of_job
 from agent.faces.http.openai.shapes import CheckpointList, EventList, Job, JobList, JobRequest
 from agent.faces.http.openai.view import checkpoint_of, event_of, job_of, study_of
+from agent.faces.http.plans import Key, open_points
 from agent.faces.http.service import Service
-from agent.faces.http.starting import Key, open_points
 from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, follow
 from agent.study.nouns import TrialState
 
@@ -61,10 +61,10 @@ def _jobs(routes: APIRouter, service: Service) -> None:
         if after is not None:
             last = int(study_of(after))
             ids = [study_id for study_id in ids if int(study_id) < last]
-        wanted = {k[9:-1]: v for k, v in request.query_params.items() if k.startswith("metadata[") and k.endswith("]")}
+        tags = {k[9:-1]: v for k, v in request.query_params.items() if k.startswith("metadata[") and k.endswith("]")}
         jobs = (job(service, f"ftjob-{study_id}") for study_id in ids)
-        chosen = (one for one in jobs if wanted.items() <= (one.metadata or {}).items())
-        return JobList.of(list(islice(chosen, limit + 1)), limit)
+        fitting = (one for one in jobs if tags.items() <= (one.metadata or {}).items())
+        return JobList.of(list(islice(fitting, limit + 1)), limit)
 
     @routes.get("/{job_id}", summary="Where a job stands")
     def retrieve(job_id: JobId) -> Job:

@@ -45,10 +45,10 @@ def model_routes(service: Service) -> APIRouter:
     @routes.get("/{model:path}", summary="About a model")
     def retrieve(model: Annotated[str, Path(max_length=600)]) -> Model:
         """One of the list."""
-        listed = next((m for m in models(service) if m.id == model), None)
-        if listed is None:
+        card = next((m for m in models(service) if m.id == model), None)
+        if card is None:
             raise InputError("model", f"no model {model[:100]!r} is listed here.", "See GET /v1/models.", "not_found")
-        return listed
+        return card
 
     return routes
 
@@ -57,10 +57,10 @@ def models(service: Service) -> list[Model]:
     """All that can be listed, newest tuned models last."""
     studies = service.desk.store.studies()
     bases = dict.fromkeys([MINILM, TINY_CAUSAL, *(study.spec.base_model for study in studies)])
-    listed = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
-    listed += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
+    cards = [Model(id=AGENT_MODEL, created=SINCE, owned_by="tunewright")]
+    cards += [Model(id=name, created=SINCE, owned_by="base") for name in bases]
     for study in studies:
         if study.state is StudyState.DONE:
             name = model_name(study, form_of(study, service.desk.store).suffix)
-            listed.append(Model(id=name, created=epoch(study.finished_at or study.created_at), owned_by="tunewright"))
-    return listed
+            cards.append(Model(id=name, created=epoch(study.finished_at or study.created_at), owned_by="tunewright"))
+    return cards

@@ -44,9 +44,9 @@ def converted(path: Path) -> Path | None:
 def row_of(row: dict[str, Any], number: int) -> dict[str, Any]:
     """A row in our form; the very same object where it is in it already."""
     if all(name in row for name in PAIR):
-        before = _turns(_messages_of(row["input"]), number)
-        chosen, rejected = _turns(row[PAIR[1]], number), _turns(row[PAIR[2]], number)
-        return {"chosen": [*before, *chosen], "rejected": [*before, *rejected]}
+        before = _turns(row["input"].get("messages") if isinstance(row["input"], dict) else None, number)
+        preferred, other = _turns(row[PAIR[1]], number), _turns(row[PAIR[2]], number)
+        return {"chosen": [*before, *preferred], "rejected": [*before, *other]}
     if any(name in row for name in PAIR[1:]):
         raise _broken(number, f"a preference row needs {', '.join(PAIR)}")
     if isinstance(row.get("messages"), list):
@@ -58,23 +58,17 @@ def row_of(row: dict[str, Any], number: int) -> dict[str, Any]:
     return row
 
 
-def _messages_of(given: object) -> object:
-    return given.get("messages") if isinstance(given, dict) else None
-
-
-def _turns(given: object, number: int) -> list[Any]:
+def _turns(messages: object, number: int) -> list[Any]:
     """Turns whose content is text; parts of text are joined. What is no text stays, for the data check to name."""
-    if not isinstance(given, list) or not given:
+    if not isinstance(messages, list) or not messages:
         raise _broken(number, "messages must be a list with at least one turn")
     turns = []
-    for turn in given:
-        parts = turn.get("content") if isinstance(turn, dict) else None
-        if isinstance(turn, dict) and isinstance(parts, list):
+    for turn in messages:
+        if isinstance(turn, dict) and isinstance(parts := turn.get("content"), list):
             if any(not isinstance(part, dict) or part.get("type") != "text" for part in parts):
                 raise _broken(number, "only text can be learnt; a turn holds something else")
-            turns.append({**turn, "content": "".join(str(part.get("text", "")) for part in parts)})
-        else:
-            turns.append(turn)
+            turn = {**turn, "content": "".join(str(part.get("text", "")) for part in parts)}
+        turns.append(turn)
     return turns
 
 

@@ -77,10 +77,10 @@ class Method(Closed):
 
     @model_validator(mode="before")
     @classmethod
-    def _no_others(cls, given: Any) -> Any:
-        if isinstance(given, dict) and given.get("type") == "reinforcement":
+    def _no_others(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("type") == "reinforcement":
             raise ValueError("reinforcement is not available here; use supervised or dpo")
-        return given
+        return value
 
 
 class Beyond(Closed):

@@ -1,11 +1,14 @@
-"""A study as OpenAI's clients see it: a fine-tuning job, its events and its checkpoints."""
+"""A study as OpenAI's clients see it: a fine-tuning job, its events, checkpoints and results."""
 
+import csv
+import io
 import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from agent.desk.cards import StudyCard, TrialCard
+from agent.desk.desk import Desk
 from agent.desk.event_words import event_sentence, trial_number
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import (
@@ -52,7 +55,7 @@ def form_of(study: Study, store: Store) -> JobRequest:
 def job_of(study: Study, card: StudyCard, store: Store) -> Job:
     """The study as a job."""
     form, status = form_of(study, store), status_of(card)
-    method, stated = _method(study, form)
+    method, hyperparameters = _method(study, form)
     finished = epoch(card.finished_at) if card.finished_at and status in OVER else None
     left = card.seconds_left_p50
     return Job(
@@ -62,7 +65,7 @@ def job_of(study: Study, card: StudyCard, store: Store) -> Job:
         estimated_finish=int(time.time() + left) if status == "running" and left is not None else None,
         error=JobError(code="study_failed", message=card.error or NO_ERROR) if status == "failed" else None,
         fine_tuned_model=model_name(study, form.suffix) if status == "succeeded" else None,
-        hyperparameters=best_hyperparameters(stated, study, card),
+        hyperparameters=best_hyperparameters(hyperparameters, study, card),
         method=method,
         model=study.spec.base_model,
         result_files=(f"file-results-{card.study}",) if status == "succeeded" else (),
@@ -110,17 +113,17 @@ def _method(study: Study, form: JobRequest) -> tuple[Method, Hyperparameters]:
     return (Method(type="dpo", dpo=options) if dpo else Method(type="supervised", supervised=options)), full
 
 
-def best_hyperparameters(stated: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
+def best_hyperparameters(hyperparameters: Hyperparameters, study: Study, card: StudyCard) -> Hyperparameters:
     """What was stated; once the job is done, what "auto" came to."""
     if card.result is None:
-        return stated
+        return hyperparameters
     best, default = card.result.best_config, study.plan.space.default() if study.plan.space else {}
     values: dict[str, Any] = {"n_epochs": best.get("epochs")}
     values |= {name: best.get(name) for name in ("batch_size", "beta")}
     rate, default_rate = best.get("learning_rate"), default.get("learning_rate")
     if isinstance(rate, float) and isinstance(default_rate, float) and default_rate > 0:
         values["learning_rate_multiplier"] = float(f"{rate / default_rate:.6g}")
-    fields = stated.model_dump(exclude_none=True)
+    fields = hyperparameters.model_dump(exclude_none=True)
     return Hyperparameters.model_validate({n: (values.get(n) or v) if v == AUTO else v for n, v in fields.items()})
 
 
@@ -160,3 +163,22 @@ def event_of(event: StudyEvent) -> JobEvent:
         type="metrics" if event.kind is EventKind.PROGRESS else "message",
         data={"kind": event.kind, "trial": trial_number(event), **event.data},
     )
+
+
+RESULTS = re.compile(r"file-results-(\d{1,18})")
+"""Ids of files that no one uploaded: made from the store when asked for."""
+COLUMNS = ("trial", "phase", "step", "train_loss", "valid_loss", "learning_rate", "score")
+
+
+def results_csv(desk: Desk, study: str) -> str:
+    """One line a logged step; the trial's score on its last."""
+    curves, out = desk.curves(study), io.StringIO()
+    table = csv.writer(out)
+    table.writerow(COLUMNS)
+    for trial in desk.trials(study):
+        points = curves.get(trial.trial, ())
+        for point in points:
+            score = trial.score if point is points[-1] else None
+            row = (trial.trial, trial.phase, point.step, point.loss, point.eval_loss, point.learning_rate, score)
+            table.writerow(["" if value is None else value for value in row])
+    return out.getvalue()

@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from agent.faces.cli.commands import cli
+
 
 def test_closed_output_keeps_the_exit_code() -> None:
     """A command whose reader went away ends with its own code, not with the 120 of a failed flush at exit."""
@@ -42,3 +47,14 @@ def test_views_without_any_study_say_how_to_start(tmp_path: Path) -> None:
         )
         assert (done.returncode, "tunewright run" in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "home" / "tunewright.db").exists()
+
+
+COMMANDS = """resume 1, wait 1, queue, status, show 1, logs 1, events 1, cancel 1, pause 1, report 1,
+explain 1, compare 1, export 1, call, bench search --methods nonsense, bench requests --file /no"""
+
+
+@pytest.mark.parametrize("words", COMMANDS.replace("\n", " ").split(", "))
+def test_every_command_reaches_its_work(words: str) -> None:
+    """A command that imports its work by name passes what it takes; without a study that is bad input at most."""
+    result = CliRunner().invoke(cli, [*words.split(), "--json"])
+    assert result.exit_code in (0, 2), result.exception

@@ -7,9 +7,8 @@ import pytest
 from agent.desk.cards import Problem
 from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import Retracted, Said, TurnOver
-from agent.faces.http.openai.chat import Answer
+from agent.faces.http.openai.chat import Answer, Transcripts
 from agent.faces.http.openai.chat_shapes import ChatMessage, ChatRequest
-from agent.faces.http.transcripts import Transcripts
 from agent.faces.http.turns import Listener
 
 ASK = {"role": "user", "content": "classify tickets.csv with MiniLM, 2 trials, 1 epoch"}
@@ -69,7 +68,7 @@ def test_a_conversation_can_be_named(client):
 
 def test_it_is_found_again_after_a_restart(client, service):
     """By what the store holds."""
-    from agent.faces.http.transcripts import Transcripts
+    from agent.faces.http.openai.chat import Transcripts
 
     reply = said(complete(client, ASK))
     before = [("user", ASK["content"]), ("assistant", reply["content"])]

@@ -13,8 +13,7 @@ import httpx
 import pytest
 
 from agent.desk.desk import Desk
-from agent.faces.cli.link import NoServer, print_link
-from agent.faces.http.serve import Serving, running_server, serve
+from agent.faces.http.serve import NoServer, Serving, print_link, running_server, serve
 from agent.settings import load_settings
 from agent.study.store import Store
 from tests.agent.faces.http.conftest import quiet_queue, serving, until

@@ -10,10 +10,9 @@ from rich.console import Console
 from agent.desk.chat.conversation import Conversation
 from agent.desk.desk import Desk
 from agent.errors import InputError
-from agent.faces.terminal.follow import follow
 from agent.faces.terminal.headless import speak
 from agent.faces.terminal.prompt_reader import SlashCompleter, standing
-from agent.faces.terminal.session import Session
+from agent.faces.terminal.session import Session, follow
 from agent.faces.terminal.slash import BY_NAME, COMMANDS, arguments_of, is_command, parsed
 from agent.faces.terminal.terminal import ChatOptions, chat
 from tests.agent.desk.chat.conftest import REQUEST
