@@ -59,8 +59,8 @@ def command(*parameters: Parameter, name: str | None = None, group: click.Group 
 def later_command(name: str, work: Work, words: str, *parameters: Parameter, group: click.Group = cli) -> None:
     """The command `name`, with `words` as its help. `work` imports its function, when the command runs.
 
-    The function gets `settings` (with the planner of --llm, if it has one), `as_json`, and each parameter by its name; it
-    returns the exit code.
+    The function gets `settings` (with the planner of --llm, if it has one), `as_json`, and each parameter by its name;
+    it returns the exit code.
     """
 
     def carry_out(llm: str | None = None, **values: Any) -> int | None:
