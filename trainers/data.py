@@ -7,10 +7,11 @@ Tokenised files stay in memory, keyed by content, so that later attempts of a st
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from trainers.encode import escaped, special_strings
 from trainers.errors import AttemptFailed
@@ -22,18 +23,16 @@ IGNORED = -100
 Row = dict[str, Any]
 
 
-class Coding(Protocol):
-    """How rows of one task become token ids; see `trainers.tasks.trainer.TaskTrainer`."""
+@dataclass(frozen=True)
+class Coding:
+    """How rows of one task become token ids."""
 
     task: Task
-
-    def encode(self, row: Row, tokenizer: Any) -> Row:
-        """Token ids of a canonical row, however long."""
-        ...
-
-    def cut(self, row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-        """An encoded row at most `limit` tokens long, or None, and whether it was longer."""
-        ...
+    encode: Callable[[Row, Any], Row]
+    """Token ids of a canonical row, however long. Raises KeyError or TypeError for a row of another task."""
+    cut: Callable[[Row, int, Any], tuple[Row | None, bool]]
+    """(an encoded row with its `length`, at most so many tokens a sequence, or None where nothing of its target is
+    left; whether it was longer)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class Tokens:
     """A tokenised file. Rows hold plain lists of ints."""
 
     rows: tuple[Row, ...]
-    n_rows_read: int
     n_truncated: int
     """Rows longer than the limit and cut to it, those dropped afterwards included."""
     n_dropped: int
@@ -114,7 +112,7 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
             f"none of {len(rows)} rows has a token to train on within max_seq_length={max_length}; "
             f"{truncated} were longer. Raise constraints.max_seq_length or shorten the prompts.",
         )
-    return Tokens(tuple(kept), len(rows), truncated, dropped, touched)
+    return Tokens(tuple(kept), truncated, dropped, touched)
 
 
 def _rows(content: bytes, file: Path) -> list[Row]:

@@ -16,15 +16,13 @@ def escape_control_tokens(
     two was done.
     """
     clean = {split: [_escaped(row, tokens) for row in rows] for split, rows in splits.items()}
-    held = {split: sum(a != b for a, b in zip(rows, clean[split], strict=True)) for split, rows in splits.items()}
-    if held["train"] > TEMPLATE_SHARE * len(splits["train"]):
-        notes.append(
-            f"{held['train']} training rows hold control tokens of the tokenizer; taken for a chat template, kept"
-        )
-        return splits, held["train"]
-    if n_rows := sum(held.values()):
+    n_rows_of = {split: sum(a != b for a, b in zip(rows, clean[split], strict=True)) for split, rows in splits.items()}
+    if (n_train := n_rows_of["train"]) > TEMPLATE_SHARE * len(splits["train"]):
+        notes.append(f"{n_train} training rows hold control tokens of the tokenizer; taken for a chat template, kept")
+        return splits, n_train
+    if n_rows := sum(n_rows_of.values()):
         notes.append(f"{n_rows} rows hold control tokens of the tokenizer as text; a space was put into each")
-    return clean, held["train"]
+    return clean, n_train
 
 
 def _escaped(row: Row, tokens: tuple[str, ...]) -> Row:

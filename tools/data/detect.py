@@ -34,10 +34,10 @@ def _check_given(table: Table, given: Columns) -> None:
         folded = {c.casefold(): c for c in table.columns}
         near = difflib.get_close_matches(column.casefold(), list(folded), n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(folded[n] for n in near)}?" if near else f"Columns: {listed(table.columns)}."
-        rule = f"the column must be in {table.source.name}; it has no column {column!r}"
-        raise InputError(
-            f"data.columns.{role}", f"{rule} (it has {listed(table.columns)}).", hint, code="unknown_column"
+        rule = (
+            f"the column must be in {table.source.name}; it has no column {column!r} (it has {listed(table.columns)})."
         )
+        raise InputError(f"data.columns.{role}", rule, hint, code="unknown_column")
 
 
 def _check_apart(columns: Columns) -> None:

@@ -58,13 +58,11 @@ def profile(
     """
     read = _read(data, task, roots, seed)
     notes = list(read.notes)
-    task = read.detected.task
-    task_rows = TASKS[task]
+    task_rows = TASKS[read.detected.task]
     task_rows.check(read.rows["train"])
     splits, how, duplicates = clean_splits(read.rows, task_rows, seed, notes)
-    notes += task_rows.remarks(splits["train"])
-    splits, n_control = escape_control_tokens(splits, control_tokens(tokenizer_file), notes)
     classes = task_rows.classes(splits, notes)
+    splits, n_control = escape_control_tokens(splits, control_tokens(tokenizer_file), notes)
     if classes.labels:
         index = {label: i for i, label in enumerate(classes.labels)}
         splits = {s: [{**row, "label": index[str(row["label"])]} for row in rows] for s, rows in splits.items()}
@@ -79,7 +77,7 @@ def profile(
     )
     digests = {s: hashlib.sha256(canonical_jsonl(rows)).hexdigest() for s, rows in splits.items()}
     data_profile = DataProfile(
-        task=task,
+        task=read.detected.task,
         sources=read.sources,
         columns=read.detected.columns,
         column_evidence=read.detected.evidence,
@@ -115,8 +113,8 @@ def _read(data: Data, task: Task | None, roots: tuple[Path, ...], seed: int) -> 
         elif split in table.splits:
             raw[split] = table.splits[split]
     rows = {}
-    for split, given in raw.items():
-        canonical = canonical_rows(given, detected, f"data.{split}")
+    for split, table_rows in raw.items():
+        canonical = canonical_rows(table_rows, detected, f"data.{split}")
         rows[split] = canonical.rows
         notes += canonical.notes
     return _Read(detected, tuple(sources), rows, tuple(notes))
