@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from evals.batching import judging
-from evals.metrics import score
+from evals.metrics import no_judge, score
 from evals.rows import read_rows
 from evals.spec import EvalResult, EvalSpec
 from evals.tasks import TASKS
@@ -45,11 +45,7 @@ def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None =
 
 def _check(spec: EvalSpec) -> None:
     if spec.metric is Metric.WIN_RATE:
-        raise InputError(
-            "objective.metric",
-            "win_rate needs a judge model, which this version does not have.",
-            "Use reward_accuracy or accuracy.",
-        )
+        raise no_judge()
     if spec.metric not in TERMS[spec.task].metrics:
         metrics = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
         raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {metrics}.")

@@ -40,17 +40,14 @@ def confined(param: str, given: str, roots: tuple[Path, ...]) -> Path:
         expanded = Path(given).expanduser()
         path = (expanded if expanded.is_absolute() else roots[0] / expanded).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        rule = f"{_shown(given)} cannot be resolved to a path ({error})."
+        rule = f"{_quoted(given)} cannot be resolved to a path ({error})."
         raise UnsafePath(param, rule, "Give a path without symlink loops.") from error
     if not any(path.is_relative_to(root.resolve()) for root in roots):
-        allowed = ", ".join(str(root) for root in roots)
-        raise UnsafePath(
-            param,
-            f"the path must lie inside {allowed}; {_shown(given)} leads to {path}.",
-            "Move the file there, start tunewright in its directory, or add that directory to TUNEWRIGHT_ROOTS.",
-        )
+        rule = f"the path must lie inside {', '.join(map(str, roots))}; {_quoted(given)} leads to {path}."
+        hint = "Move the file there, start tunewright in its directory, or add that directory to TUNEWRIGHT_ROOTS."
+        raise UnsafePath(param, rule, hint)
     if secret := SECRET_NAMES.intersection(path.parts):
-        rule = f"{_shown(given)} lies in {min(secret)}, a place for credentials, and is not opened."
+        rule = f"{_quoted(given)} lies in {min(secret)}, a place for credentials, and is not opened."
         raise UnsafePath(param, rule, "Copy the data elsewhere.")
     return path
 
@@ -62,16 +59,16 @@ def _check_spelling(param: str, given: str) -> None:
         raise UnsafePath(param, f"a path has at most {MAX_PATH_CHARS} characters, got {len(given)}.", "Shorten it.")
     bad = next((c for c in given if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI), None)
     if bad is not None:
-        rule = f"a path must not hold control characters; {_shown(given)} holds U+{ord(bad):04X}."
+        rule = f"a path must not hold control characters; {_quoted(given)} holds U+{ord(bad):04X}."
         raise UnsafePath(param, rule, "Rename the file.")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", given):
-        rule = f"a local path or hub id is needed; {_shown(given)} is a URL or names a Windows drive."
+        rule = f"a local path or hub id is needed; {_quoted(given)} is a URL or names a Windows drive."
         raise UnsafePath(param, rule, "Download the file and give its path, or give the hub id (owner/name).")
     if "\\" in given or given.startswith("//"):
-        rule = f"a path has single forward slashes; {_shown(given)} is a Windows or network path."
+        rule = f"a path has single forward slashes; {_quoted(given)} is a Windows or network path."
         raise UnsafePath(param, rule, "Give a local path such as data/train.csv.")
 
 
-def _shown(given: str) -> str:
+def _quoted(given: str) -> str:
     text = repr(given)
     return text if len(text) <= 200 else text[:200] + "...'"

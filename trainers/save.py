@@ -57,18 +57,14 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
 
 
 def facts_of(spec: TrainSpec) -> SavedFacts:
-    """The facts of a run with this spec on this installation."""
+    """The facts of a run with this spec on this installation; all rows of a training file are of one kind."""
+    with spec.train_file.open(encoding="utf-8") as rows:
+        chat = "messages" in json.loads(rows.readline() or "{}")
     return SavedFacts(
         **{name: value for name, value in spec if name in SavedFacts.model_fields},
-        chat=_holds_conversations(spec.train_file),
+        chat=chat,
         versions={name: version(name) for name in PACKAGES},
     )
-
-
-def _holds_conversations(train_file: Path) -> bool:
-    """Whether the first row of the training data is a conversation; all rows of a file are of one kind."""
-    with train_file.open(encoding="utf-8") as rows:
-        return "messages" in json.loads(rows.readline() or "{}")
 
 
 def seal(directory: Path) -> str:

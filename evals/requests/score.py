@@ -14,10 +14,8 @@ from pydantic import Field
 from rich.console import Console
 
 from evals.requests.labelled import LabelledRequest
-from evals.requests.reading import Reading, reading_from_plan
+from evals.requests.reading import Reading
 from trainers.spec import Choices, Closed, Range, Scalar, SearchValue
-
-__all__ = ["Reading", "RequestScores", "print_scores", "reading_from_plan", "score"]
 
 RELATIVE_TOLERANCE = 1e-6
 N_BOOTSTRAP = 10_000
@@ -185,12 +183,9 @@ def _by_field(rows: Sequence[LabelledRequest], readings: Sequence[Reading]) -> d
 
 
 def _field_score(counts: Counter[str]) -> FieldScore:
+    names = ("n_gold", "n_found", "n_reported", "n_reported_right", "n_invented")
     return FieldScore(
-        n_gold=counts["n_gold"],
-        n_found=counts["n_found"],
-        n_reported=counts["n_reported"],
-        n_reported_right=counts["n_reported_right"],
-        n_invented=counts["n_invented"],
+        **{name: counts[name] for name in names},
         precision=_rate(counts["n_reported_right"], counts["n_reported"]),
         recall=_rate(counts["n_found"], counts["n_gold"]),
     )

@@ -33,20 +33,15 @@ def judge(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row], reference
     plain = [_per_token(a) - _per_token(b) for a, b in _paired(own)]
     items = {Metric.ACCURACY: [_choice(_preferred(difference), None) for difference in plain]}
     if base is not None:
-        margins = [
-            (a.log_probability - ra.log_probability) - (b.log_probability - rb.log_probability)
-            for (a, b), (ra, rb) in zip(_paired(own), _paired(base), strict=True)
-        ]
+        gains = [a.log_probability - b.log_probability for a, b in zip(own, base, strict=True)]
+        margins = [good - bad for good, bad in zip(gains[::2], gains[1::2], strict=True)]
         items[Metric.ACCURACY] = [_choice(_preferred(d), m) for d, m in zip(plain, margins, strict=True)]
         items[Metric.REWARD_ACCURACY] = [_choice(_preferred(margin), margin) for margin in margins]
         items[Metric.EVAL_LOSS] = [_choice(_preferred(m), m, loss=_softplus(-FIXED_BETA * m)) for m in margins]
     if spec.metric not in items:
-        raise InputError(
-            "objective.metric",
-            f"{spec.metric} compares with a reference model, and a fully fine-tuned model has none by itself.",
-            "Give the base model as the reference, or use accuracy.",
-        )
-    others = {metric.value: score(metric, judged) for metric, judged in items.items()}
+        rule = f"{spec.metric} compares with a reference model, and a fully fine-tuned model has none by itself."
+        raise InputError("objective.metric", rule, "Give the base model as the reference, or use accuracy.")
+    others = {metric.value: score(metric, choices) for metric, choices in items.items()}
     others["rows_without_target"] = float(len(rows) - len(pairs))
     return tuple(items[spec.metric]), others
 
