@@ -105,10 +105,10 @@ def _class_counts(items: Sequence[Item], classes: Sequence[str]) -> Floats:
 
 def _f1(sums: Floats, weighted: bool) -> Floats:
     true_positive, predicted, true = np.split(sums, 3, axis=1)
-    seen = predicted + true
+    present = predicted + true
     with np.errstate(invalid="ignore", divide="ignore"):
-        per_class = np.where(seen > 0, 2 * true_positive / seen, 0.0)
-    weights = true if weighted else (seen > 0).astype(float)
+        per_class = np.where(present > 0, 2 * true_positive / present, 0.0)
+    weights = true if weighted else (present > 0).astype(float)
     return np.asarray((per_class * weights).sum(axis=1) / weights.sum(axis=1), dtype=np.float64)
 
 

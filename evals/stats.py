@@ -206,8 +206,8 @@ def _hierarchical(resampled: Floats, observed: Floats, rng: np.random.Generator)
     by_rows = float((resampled - means[:, None]).var(axis=0).mean()) * n_seeds / (n_seeds - 1)
     own = math.sqrt(max(0.0, variance - ROW_SHARE * by_rows) / variance)
     widening = math.sqrt(n_seeds / (n_seeds - 1)) * t.ppf(0.975, n_seeds - 1) / NormalDist().inv_cdf(0.975)
-    drawn = rng.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=draws) / n_seeds
-    return np.asarray(means + own * widening * (drawn @ (observed - observed.mean())), dtype=np.float64)
+    weights = rng.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=draws) / n_seeds
+    return np.asarray(means + own * widening * (weights @ (observed - observed.mean())), dtype=np.float64)
 
 
 def _ends(values: Floats) -> tuple[float, float]:

@@ -80,8 +80,8 @@ def _indexed(rows: list[Row], labels: tuple[str, ...]) -> list[Row]:
     return [{**row, "label": index[str(row["label"])]} for row in rows]
 
 
-def _metric(given: str | None, possible: tuple[Metric, ...]) -> Metric:
-    if given is not None and given not in possible:
-        rule = f"must be one of {', '.join(possible)} for this adapter, got {given!r}."
+def _metric(name: str | None, possible: tuple[Metric, ...]) -> Metric:
+    if name is not None and name not in possible:
+        rule = f"must be one of {', '.join(possible)} for this adapter, got {name!r}."
         raise InputError("metric", rule, "Choose one.")
-    return Metric(given or possible[0])
+    return Metric(name or possible[0])

@@ -45,10 +45,10 @@ def target_modules(model: Any, choice: str, head: tuple[str, ...] = ()) -> list[
         for name, module in model.named_modules()
         if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not output and not _in_head(name, model, head)
     )
-    chosen = [name for name in linear if _is_kind(name, choice)]
-    if not chosen:
+    names = [name for name in linear if _is_kind(name, choice)]
+    if not names:
         raise InputError(PARAM, f"{choice!r} names no layer of {type(model).__name__}.", "Use all-linear.")
-    return chosen
+    return names
 
 
 def head_modules(loaded: Loaded) -> list[str]:

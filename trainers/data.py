@@ -65,7 +65,7 @@ class TokenCache:
 
     def __init__(self, size: int = 8) -> None:
         self._size = size
-        self._kept: OrderedDict[tuple[object, ...], Tokens] = OrderedDict()
+        self._files: OrderedDict[tuple[object, ...], Tokens] = OrderedDict()
 
     def get(self, file: Path, coding: Coding, tokenizer: Any, max_length: int) -> Tokens:
         """The tokens of `file`, at most `max_length` per sequence.
@@ -74,16 +74,16 @@ class TokenCache:
         """
         content = file.read_bytes()
         key = (hashlib.sha256(content).hexdigest(), coding.task, tokenizer.name_or_path, len(tokenizer), max_length)
-        if key not in self._kept:
-            self._kept[key] = tokenise(_rows(content, file), coding, tokenizer, max_length)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._files:
+            self._files[key] = tokenise(_rows(content, file), coding, tokenizer, max_length)
+            while len(self._files) > self._size:
+                self._files.popitem(last=False)
+        self._files.move_to_end(key)
+        return self._files[key]
 
     def clear(self) -> None:
         """Forget everything: the tokenizer is about to change."""
-        self._kept.clear()
+        self._files.clear()
 
 
 def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -> Tokens:
@@ -92,7 +92,7 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
     Raises AttemptFailed(DATA) for a row of another task and where no row is left.
     """
     specials = special_strings(tokenizer)
-    kept, truncated, dropped, touched = [], 0, 0, 0
+    encoded, truncated, dropped, touched = [], 0, 0, 0
     for number, row in enumerate(rows, start=1):
         clean = escaped_row(row, specials)
         touched += clean != row
@@ -105,14 +105,14 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
         if short is None:
             dropped += 1
         else:
-            kept.append(short)
-    if not kept:
+            encoded.append(short)
+    if not encoded:
         raise AttemptFailed(
             FailureReason.DATA,
             f"none of {len(rows)} rows has a token to train on within max_seq_length={max_length}; "
             f"{truncated} were longer. Raise constraints.max_seq_length or shorten the prompts.",
         )
-    return Tokens(tuple(kept), truncated, dropped, touched)
+    return Tokens(tuple(encoded), truncated, dropped, touched)
 
 
 def _rows(content: bytes, file: Path) -> list[Row]:

@@ -22,7 +22,7 @@ def default_space(
     parameter. Raises InputError("search.NAME", ...) for a value that cannot be trained with, or that this task,
     adapter or loss does not have.
     """
-    named = dict(TASKS[spec.task].space(StudyFacts(spec, hidden_size, parameters, n_train_rows, embedded)))
+    ranges = dict(TASKS[spec.task].space(StudyFacts(spec, hidden_size, parameters, n_train_rows, embedded)))
     if spec.adapter is Adapter.FULL:
-        named = {name: p for name, p in named.items() if not name.startswith("lora_") and name != "target_modules"}
-    return Space(parameters=apply_search(spec, named))
+        ranges = {name: p for name, p in ranges.items() if not name.startswith("lora_") and name != "target_modules"}
+    return Space(parameters=apply_search(spec, ranges))

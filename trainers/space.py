@@ -110,7 +110,7 @@ class Space(Closed):
     conditions: dict[str, Condition] = {}
 
     @model_validator(mode="after")
-    def _known(self) -> "Space":
+    def _check_conditions(self) -> "Space":
         for name, condition in self.conditions.items():
             if not {name, condition.parameter} <= set(self.parameters):
                 raise ValueError(f"condition of {name!r} on {condition.parameter!r} names an unknown parameter")

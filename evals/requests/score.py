@@ -194,8 +194,8 @@ def _field_score(counts: Counter[str]) -> FieldScore:
 def _ask_score(rows: Sequence[LabelledRequest], readings: Sequence[Reading]) -> AskScore:
     pairs = [(set(row.ask), set(reading.ask)) for row, reading in zip(rows, readings, strict=True)]
     n_gold = sum(len(gold) for gold, _ in pairs)
-    n_asked = sum(len(asked) for _, asked in pairs)
-    n_right = sum(len(gold & asked) for gold, asked in pairs)
+    n_asked = sum(len(questions) for _, questions in pairs)
+    n_right = sum(len(gold & questions) for gold, questions in pairs)
     return AskScore(
         n_gold=n_gold,
         n_asked=n_asked,
@@ -243,13 +243,14 @@ def print_scores(scores: RequestScores, console: Console, *, failures: bool = Tr
     low, high = scores.exact_ci95
     fields, ask = scores.all_fields, scores.ask
     console.print(f"{scores.n} requests; read exactly {scores.exact:.3f} (95% interval {low:.3f} to {high:.3f})")
-    console.print(f"fields: precision {_shown(fields.precision)}, recall {_shown(fields.recall)}", end=", ")
-    console.print(f"invented {_shown(scores.invented_rate)}")
-    console.print(f"questions: precision {_shown(ask.precision)}, recall {_shown(ask.recall)}, F1 {_shown(ask.f1)}")
+    console.print(f"fields: precision {_digits(fields.precision)}, recall {_digits(fields.recall)}", end=", ")
+    console.print(f"invented {_digits(scores.invented_rate)}")
+    console.print(f"questions: precision {_digits(ask.precision)}, recall {_digits(ask.recall)}, F1 {_digits(ask.f1)}")
     console.print(
-        f"refusals: accuracy {scores.refusal_accuracy:.3f}, unsafe paths {_shown(scores.unsafe_path_refused)}", end=", "
+        f"refusals: accuracy {scores.refusal_accuracy:.3f}, unsafe paths {_digits(scores.unsafe_path_refused)}",
+        end=", ",
     )
-    console.print(f"out of scope {_shown(scores.unsupported_refused)}, wrongly {_shown(scores.over_refused)}")
+    console.print(f"out of scope {_digits(scores.unsupported_refused)}, wrongly {_digits(scores.over_refused)}")
     console.print("exact by kind: " + ", ".join(f"{kind} {k.n_exact}/{k.n}" for kind, k in scores.by_kind.items()))
     for failure in scores.failures if failures else ():
         console.print(f"\n{failure.id} ({failure.kind}): " + " | ".join(failure.texts), markup=False)
@@ -272,5 +273,5 @@ def _json(value: SearchValue | None) -> str:
     return json.dumps(value.model_dump() if isinstance(value, Closed) else value, ensure_ascii=False)
 
 
-def _shown(rate: float | None) -> str:
+def _digits(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:.3f}"

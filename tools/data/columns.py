@@ -55,11 +55,11 @@ def texts_by_content(table: Table, *others: str | None) -> list[str]:
 
 
 def named_column(
-    table: Table, given: str | None, role: tuple[tuple[str, ...], ...], what: str, others: tuple[str | None, ...]
+    table: Table, column: str | None, role: tuple[tuple[str, ...], ...], what: str, others: tuple[str | None, ...]
 ) -> tuple[str | None, str]:
     """(the column of a role, why), (None, "") without one; Undecided where several have its names."""
-    if given:
-        return given, "given by the user"
+    if column:
+        return column, "given by the user"
     hits = names.named(table.without(*others), role)
     if len(hits) > 1:
         question = f"Which column of {table.source.name} holds the {what}: {listed(hits)}?"

@@ -14,21 +14,21 @@ from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
 
-def detect_columns(table: Table, task: Task | None, given: Columns) -> Detected:
+def detect_columns(table: Table, task: Task | None, wish: Columns) -> Detected:
     """Task and columns of a table. Cost: a few passes over at most 2,000 rows.
 
     Raises InputError for a given column that the table lacks (with near names), or where the columns cannot serve
     the task; Undecided where more than one reading is left.
     """
-    _check_given(table, given)
-    task, why = (task, "given by the user") if task is not None else _infer_task(table, given)
-    detected = TASKS[task].columns(table, given)
+    _check_given(table, wish)
+    task, why = (task, "given by the user") if task is not None else _infer_task(table, wish)
+    detected = TASKS[task].columns(table, wish)
     _check_apart(detected.columns)
     return replace(detected, evidence={"task": why, **detected.evidence})
 
 
-def _check_given(table: Table, given: Columns) -> None:
-    for role, column in given:
+def _check_given(table: Table, wish: Columns) -> None:
+    for role, column in wish:
         if column is None or column in table.columns:
             continue
         folded = {c.casefold(): c for c in table.columns}
@@ -48,8 +48,8 @@ def _check_apart(columns: Columns) -> None:
             raise InputError(f"data.columns.{role}", rule, f"Name the {role} column.", code="same_column")
 
 
-def _infer_task(table: Table, given: Columns) -> tuple[Task, str]:
-    reasons = [(task, rows.named(given)) for task, rows in TASKS.items()]
+def _infer_task(table: Table, wish: Columns) -> tuple[Task, str]:
+    reasons = [(task, rows.named(wish)) for task, rows in TASKS.items()]
     if not any(why for _, why in reasons):
         reasons = [(task, rows.recognised(table)) for task, rows in TASKS.items()]
     for task, why in reasons:

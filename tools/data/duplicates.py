@@ -103,8 +103,8 @@ def twins_across(train: Sequence[str], judged: Sequence[str], *, near: bool = Tr
     shingles = {i: s for text, i in first.items() if (s := _shingles(text))}
     order = _rarity(list(shingles.values()))
     index: dict[int, list[int]] = defaultdict(list)
-    for i, held in sorted(shingles.items()):
-        for shingle in _prefix(held, order):
+    for i, other in sorted(shingles.items()):
+        for shingle in _prefix(other, order):
             index[shingle].append(i)
     contained: dict[int, int] = {}
     for t, text in enumerate(train):

@@ -141,11 +141,11 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> s
 
 def _distinct(entries: Iterable[_Entry], with_signature: bool) -> Iterator[_Entry]:
     """Entries whose text was not seen before (first one wins), or, for pairs and prompts, whose signature neither."""
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for entry in entries:
         keys = {entry.text.casefold()} | ({entry.signature} if with_signature else set())
-        if seen.isdisjoint(keys):
-            seen |= keys
+        if earlier.isdisjoint(keys):
+            earlier |= keys
             yield entry
 
 

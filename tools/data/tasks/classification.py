@@ -31,13 +31,13 @@ def _recognised(table: Table) -> str | None:
     return "the rows have a text and a label with few values" if text else None
 
 
-def _columns(table: Table, given: Columns) -> Detected:
+def _columns(table: Table, wish: Columns) -> Detected:
     """The label by name or by its few values, the text by name or by its words."""
-    label, label_why = (given.label, "given by the user") if given.label else _find_label(table, given)
-    if given.text:
-        text, text_why = given.text, "given by the user"
-    elif given.prompt:
-        text, text_why = given.prompt, "given by the user as the prompt"
+    label, label_why = (wish.label, "given by the user") if wish.label else _find_label(table, wish)
+    if wish.text:
+        text, text_why = wish.text, "given by the user"
+    elif wish.prompt:
+        text, text_why = wish.prompt, "given by the user as the prompt"
     else:
         text, text_why = _find_text(table, label)
     return Detected(Task.CLASSIFICATION, Columns(text=text, label=label), {"text": text_why, "label": label_why})
@@ -104,18 +104,18 @@ def label_name(value: object) -> str:
     return str(value).strip()
 
 
-def _find_label(table: Table, given: Columns) -> tuple[str, str]:
-    taken = tuple(c for c in (given.text, given.prompt) if c)
-    hits = label_columns(table, *taken)
+def _find_label(table: Table, wish: Columns) -> tuple[str, str]:
+    others = tuple(c for c in (wish.text, wish.prompt) if c)
+    hits = label_columns(table, *others)
     if len(hits) > 1 and (same := _same_classes(table, hits)):
         return same, f"named like a label; {listed(hits)} name the same classes"
     if len(hits) == 1:
         return hits[0], f"named like a label, {_n_distinct(table, hits[0])} values"
-    few = [c for c in table.without(*taken) if could_be_label(table, c)]
+    few = [c for c in table.without(*others) if could_be_label(table, c)]
     if len(few) == 1 and not hits:
         return few[0], f"the only column with few, short values ({_n_distinct(table, few[0])})"
     if not (hits or few):
-        rule = f"classification needs a column whose values repeat; {_no_labels(table, taken)}."
+        rule = f"classification needs a column whose values repeat; {_no_labels(table, others)}."
         raise InputError("data.columns.label", rule, "Name the label column, or choose another task.")
     question = f"Which column of {table.source.name} holds the label: {listed(hits or few)}?"
     raise Undecided("data.columns.label", question, (hits or few)[0])
@@ -125,9 +125,9 @@ def _n_distinct(table: Table, column: str) -> int:
     return len({str(row.get(column)) for row in table.rows})
 
 
-def _no_labels(table: Table, taken: tuple[str, ...]) -> str:
+def _no_labels(table: Table, others: tuple[str, ...]) -> str:
     """Why no column of the table can be the label: the one that is named like it, or the columns there are."""
-    for column in names.named(table.without(*taken), names.LABEL):
+    for column in names.named(table.without(*others), names.LABEL):
         cells = table.cells(column, len(table.rows))
         if not cells:
             return f"column {column!r} of {table.source.name} is empty"
@@ -178,7 +178,7 @@ def _class_weights(counts: dict[str, int]) -> tuple[float, ...]:
 CLASSIFICATION = TaskRows(
     task=Task.CLASSIFICATION,
     strata="label",
-    named=lambda given: "a label column was named" if given.label else None,
+    named=lambda wish: "a label column was named" if wish.label else None,
     recognised=_recognised,
     plausible=lambda table: bool(label_columns(table)),
     columns=_columns,

@@ -26,19 +26,19 @@ def _recognised(table: Table) -> str | None:
     return "the rows have two responses and a vote" if find_votes(table) else None
 
 
-def _columns(table: Table, given: Columns) -> Detected:
+def _columns(table: Table, wish: Columns) -> Detected:
     """Chosen and rejected by name, else two responses and the votes on them."""
-    votes = None if given.chosen or given.rejected else find_votes(table)
-    chosen, chosen_why = named_column(table, given.chosen, names.CHOSEN, "chosen", (given.rejected,))
-    rejected, rejected_why = named_column(table, given.rejected, names.REJECTED, "rejected", (chosen,))
+    votes = None if wish.chosen or wish.rejected else find_votes(table)
+    chosen, chosen_why = named_column(table, wish.chosen, names.CHOSEN, "chosen", (wish.rejected,))
+    rejected, rejected_why = named_column(table, wish.rejected, names.REJECTED, "rejected", (chosen,))
     if not votes and not (chosen and rejected):
         _check_paired(table)
         missing = "rejected" if chosen else "chosen"
-        texts = [c for c in texts_by_content(table) if c not in (chosen, rejected, given.prompt)]
+        texts = [c for c in texts_by_content(table) if c not in (chosen, rejected, wish.prompt)]
         question = f"Which column of {table.source.name} holds the {missing} answer? It has {listed(table.columns)}."
         raise Undecided(f"data.columns.{missing}", question, texts[-1] if texts else None)
     answers = (votes.first, votes.second) if votes else (chosen, rejected)
-    prompt, prompt_why = named_column(table, given.prompt, names.PROMPT, "prompt", answers)
+    prompt, prompt_why = named_column(table, wish.prompt, names.PROMPT, "prompt", answers)
     context = context_column(table, prompt, *answers) if prompt else None
     evidence = {"prompt": prompt_why if prompt else "no such column: the prompt is empty"}
     if context:
@@ -116,7 +116,7 @@ def _split_dialogue(prompt: str, chosen: str, rejected: str) -> Row:
 
 PREFERENCE = TaskRows(
     task=Task.PREFERENCE,
-    named=lambda given: "a chosen or rejected column was named" if given.chosen or given.rejected else None,
+    named=lambda wish: "a chosen or rejected column was named" if wish.chosen or wish.rejected else None,
     recognised=_recognised,
     columns=_columns,
     canonical=_canonical,

@@ -17,9 +17,9 @@ from tools.data.tasks.rows import TaskRows, as_text, is_blank, prompt_with_conte
 from trainers.spec import Columns, Task
 
 
-def _named(given: Columns) -> str | None:
+def _named(wish: Columns) -> str | None:
     """A completion or a conversation, unless there is a label too."""
-    own = (given.messages or given.completion) and not given.label
+    own = (wish.messages or wish.completion) and not wish.label
     return "a completion or messages column was named" if own else None
 
 
@@ -35,23 +35,23 @@ def _recognised(table: Table) -> str | None:
     return "the rows have a text and nothing else" if alone else None
 
 
-def _columns(table: Table, given: Columns) -> Detected:
+def _columns(table: Table, wish: Columns) -> Detected:
     """Conversations first, then a text that was named, then prompt and completion, then the only free text."""
-    if given.messages or (not (given.prompt or given.completion or given.text) and message_columns(table)):
-        column = given.messages or message_columns(table)[0]
-        why = "given by the user" if given.messages else "holds lists of turns"
+    if wish.messages or (not (wish.prompt or wish.completion or wish.text) and message_columns(table)):
+        column = wish.messages or message_columns(table)[0]
+        why = "given by the user" if wish.messages else "holds lists of turns"
         return Detected(Task.SFT, Columns(messages=column), {"messages": why})
-    if given.text:
-        return Detected(Task.SFT, Columns(text=given.text), {"text": "given by the user"})
-    completion, completion_why = named_column(table, given.completion, names.COMPLETION, "completion", (given.prompt,))
-    prompt, prompt_why = named_column(table, given.prompt, names.PROMPT, "prompt", (completion,))
+    if wish.text:
+        return Detected(Task.SFT, Columns(text=wish.text), {"text": "given by the user"})
+    completion, completion_why = named_column(table, wish.completion, names.COMPLETION, "completion", (wish.prompt,))
+    prompt, prompt_why = named_column(table, wish.prompt, names.PROMPT, "prompt", (completion,))
     if completion and prompt:
         context = context_column(table, prompt, completion)
         joined = {"context": f"{context} is appended to the prompt"} if context else {}
         evidence = {"prompt": prompt_why, "completion": completion_why, **joined}
         return Detected(Task.SFT, Columns(prompt=prompt, completion=completion), evidence, context)
     texts = texts_by_content(table)
-    if not (given.prompt or given.completion) and len(texts) == 1:
+    if not (wish.prompt or wish.completion) and len(texts) == 1:
         why = "the only column with free text: all of it is learnt"
         return Detected(Task.SFT, Columns(text=texts[0]), {"text": why})
     role = "completion" if prompt else "prompt"
