@@ -45,9 +45,8 @@ def in_batches(lengths: Sequence[int], batch_size: int, run: Callable[[list[int]
         if values is not None:
             results.update(zip(rows, values, strict=True))
         elif len(rows) == 1:
-            raise AttemptFailed(
-                FailureReason.OOM_GPU, f"evaluating one row of {lengths[rows[0]]} tokens does not fit in GPU memory"
-            )
+            message = f"evaluating one row of {lengths[rows[0]]} tokens does not fit in GPU memory"
+            raise AttemptFailed(FailureReason.OOM_GPU, message)
         else:
             batch_size = len(rows) // 2
     return [results[row] for row in range(len(order))]

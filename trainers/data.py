@@ -107,11 +107,9 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
         else:
             encoded.append(short)
     if not encoded:
-        raise AttemptFailed(
-            FailureReason.DATA,
-            f"none of {len(rows)} rows has a token to train on within max_seq_length={max_length}; "
-            f"{truncated} were longer. Raise constraints.max_seq_length or shorten the prompts.",
-        )
+        message = f"none of {len(rows)} rows has a token to train on within max_seq_length={max_length}; "
+        message += f"{truncated} were longer. Raise constraints.max_seq_length or shorten the prompts."
+        raise AttemptFailed(FailureReason.DATA, message)
     return Tokens(tuple(encoded), truncated, dropped, touched)
 
 
@@ -126,9 +124,9 @@ def _rows(content: bytes, file: Path) -> list[Row]:
     return rows
 
 
-def escaped_row(row: Row, specials: tuple[str, ...]) -> Row:
-    """`row` with control tokens (`specials`, longest first) written so that they stay text, in every text of it."""
-    return {name: _escaped_value(value, specials) for name, value in row.items()}
+def escaped_row(row: Row, specials: tuple[str, ...], leave: str | None = None) -> Row:
+    """`row` with control tokens (`specials`, longest first) written so that they stay text, but for the key `leave`."""
+    return {name: value if name == leave else _escaped_value(value, specials) for name, value in row.items()}
 
 
 def _escaped_value(value: Any, specials: tuple[str, ...]) -> Any:

@@ -8,12 +8,7 @@ from trainers.user_search import apply_search
 
 
 def default_space(
-    spec: TaskSpec,
-    *,
-    hidden_size: int | None,
-    parameters: int | None,
-    n_train_rows: int,
-    embedded: bool = False,
+    spec: TaskSpec, *, hidden_size: int | None, parameters: int | None, n_train_rows: int, embedded: bool = False
 ) -> Space:
     """The space a study of `spec` searches.
 

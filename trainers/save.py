@@ -74,7 +74,7 @@ def seal(directory: Path) -> str:
     manifest = directory / MANIFEST_FILE
     manifest.write_text(json.dumps({"files": digests}, indent=2, sort_keys=True), encoding="utf-8")
     for path in [*files, manifest, directory]:
-        _sync(path)
+        sync(path)
     return sha256(manifest)
 
 
@@ -88,7 +88,7 @@ def swap(scratch: Path, directory: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     else:
         scratch.rename(directory)
-    _sync(directory.parent)
+    sync(directory.parent)
 
 
 def sha256(path: Path) -> str:
@@ -97,7 +97,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Flush a file or directory to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -54,7 +54,7 @@ WHOLE = frozenset({"lora_rank", "lora_alpha", "batch_size"})
 
 
 def apply_search(spec: TaskSpec, ranges: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """`named` with each stated hyperparameter fixed or narrowed.
+    """`ranges` with each stated hyperparameter fixed or narrowed.
 
     A value or a list becomes the choices; a range keeps the type and scale of the parameter it replaces. The default
     stays where it is allowed, else it moves to the nearest allowed value.
@@ -63,18 +63,11 @@ def apply_search(spec: TaskSpec, ranges: Mapping[str, Parameter]) -> dict[str, P
     result = dict(ranges)
     for name, value in spec.search.stated().items():
         if name not in ranges:
-            raise InputError(
-                f"search.{name}",
-                f"{name} does not apply to {_study(spec)}.",
-                f"Remove it, or choose among {', '.join(ranges)}.",
-            )
+            loss = f" with loss {spec.loss}" if spec.loss else ""
+            rule = f"{name} does not apply to {spec.task}{loss} with adapter {spec.adapter}."
+            raise InputError(f"search.{name}", rule, f"Remove it, or choose among {', '.join(ranges)}.")
         result[name] = _parameter(name, value, ranges[name])
     return result
-
-
-def _study(spec: TaskSpec) -> str:
-    loss = f" with loss {spec.loss}" if spec.loss else ""
-    return f"{spec.task}{loss} with adapter {spec.adapter}"
 
 
 def _parameter(name: str, value: SearchValue, default: Parameter) -> Parameter:

@@ -32,11 +32,6 @@ class Detected:
     """Where annotators' votes choose between two responses; there is no chosen and no rejected column then."""
 
 
-def prompt_columns(table: Table) -> list[str]:
-    """Columns with a usual name of the prompt."""
-    return names.named(table.columns, names.PROMPT)
-
-
 def label_columns(table: Table, *others: str) -> list[str]:
     """Columns that have a usual name of the label and values like one."""
     columns = tuple(c for c in table.without(*others) if could_be_label(table, c))
@@ -109,4 +104,4 @@ def listed(columns: tuple[str, ...] | list[str]) -> str:
 
 def has_pair(table: Table) -> bool:
     """Whether some column is named like a prompt and another like its completion."""
-    return bool(prompt_columns(table) and names.named(table.columns, names.COMPLETION))
+    return all(names.named(table.columns, role) for role in (names.PROMPT, names.COMPLETION))

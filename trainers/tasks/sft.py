@@ -98,11 +98,4 @@ SETTINGS = (
     Setting(set={"learning_rate": 1e-3, "lora_rank": MAX_RANK}, source=f"{_SWEEP} in 10 of them"),
     Setting(set={"learning_rate": 1e-4, "lora_rank": MAX_RANK}, source="LLaMA-Factory and axolotl LoRA recipes"),
 )
-SFT = TaskTrainer(
-    task=Task.SFT,
-    space=_space,
-    settings={None: SETTINGS},
-    encode=_encode,
-    cut=_cut,
-    train=_train,
-)
+SFT = TaskTrainer(task=Task.SFT, space=_space, settings={None: SETTINGS}, encode=_encode, cut=_cut, train=_train)

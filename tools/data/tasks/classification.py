@@ -3,15 +3,7 @@
 from collections import Counter
 
 from tools.data import column_names as names
-from tools.data.columns import (
-    Detected,
-    Undecided,
-    could_be_label,
-    has_pair,
-    label_columns,
-    listed,
-    texts_by_content,
-)
+from tools.data.columns import Detected, Undecided, could_be_label, has_pair, label_columns, listed, texts_by_content
 from tools.data.duplicates import normalised
 from tools.data.table import SAMPLE_ROWS, Row, Table
 from tools.data.tasks.rows import Classes, TaskRows, as_text, is_blank

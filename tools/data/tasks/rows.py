@@ -11,13 +11,8 @@ from tools.data.table import Row, Table
 from trainers.spec import Columns, Task
 
 ROLES = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "assistant": "assistant",
-    "model": "assistant",
+    **dict.fromkeys(("human", "user"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "bot", "assistant", "model"), "assistant"),
     "system": "system",
     "tool": "tool",
     "function": "tool",
