@@ -113,7 +113,9 @@ def find_base_model(name: str, *, roots: tuple[Path, ...], cache: Path | None = 
     """
     model = full_name(name)
     if model == TINY_CAUSAL:
-        return _directory_facts(TINY_CAUSAL, _tiny_causal(cache or cache_directory()), "built here")
+        code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]  # of what builds it
+        directory = (cache or cache_directory()) / "models" / f"tiny-causal-{code}"
+        return _directory_facts(TINY_CAUSAL, tiny_causal.build_tiny_causal(directory), "built here")
     if _is_local(model, roots):
         directory = confined("base_model", model, roots)
         if not directory.is_dir():
@@ -143,13 +145,6 @@ def cache_directory() -> Path:
 def _is_local(name: str, roots: tuple[Path, ...]) -> bool:
     looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or ":" in name
     return looks_like_path or (is_hub_id(name) and (roots[0] / name).is_dir())
-
-
-def _tiny_causal(cache: Path) -> Path:
-    """The embedded causal model, built on the first call; its directory is named after the code that builds it."""
-
-    code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]
-    return tiny_causal.build_tiny_causal(cache / "models" / f"tiny-causal-{code}")
 
 
 def _cached(name: str) -> BaseModelFacts | None:

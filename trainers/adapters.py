@@ -39,11 +39,11 @@ def target_modules(model: Any, choice: str, head: tuple[str, ...] = ()) -> list[
     all-linear: every one; attention: those of attention blocks; mlp: the others; qv: query and value projections.
     Never the output layer or a new head. Raises InputError if the architecture has none of the kind.
     """
-    output = model.get_output_embeddings()
+    output, heads = model.get_output_embeddings(), _fresh(model, head) | HEAD_NAMES
     linear = (
         name
         for name, module in model.named_modules()
-        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not output and not _in_head(name, model, head)
+        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not output and _top(name, model) not in heads
     )
     names = [name for name in linear if _is_kind(name, choice)]
     if not names:
@@ -60,10 +60,6 @@ def head_modules(loaded: Loaded) -> list[str]:
 def _fresh(model: Any, head: tuple[str, ...]) -> set[str]:
     """The modules of the parameters that the checkpoint lacks."""
     return {_top(parameter.rpartition(".")[0], model) for parameter in head}
-
-
-def _in_head(name: str, model: Any, head: tuple[str, ...]) -> bool:
-    return _top(name, model) in _fresh(model, head) | HEAD_NAMES
 
 
 def _top(name: str, model: Any) -> str:

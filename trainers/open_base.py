@@ -108,7 +108,11 @@ def local_directory(base_path: str, revision: str | None) -> Path:
     """
     directory = Path(base_path)
     if not directory.is_dir():
-        directory = _snapshot(base_path, revision)
+        from huggingface_hub import snapshot_download
+
+        with hub_errors(base_path, revision):
+            snapshot = snapshot_download(base_path, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"])
+        directory = Path(snapshot)
     if (directory / "adapter_config.json").is_file():
         rule = f"must be a whole model, and {base_path} holds an adapter."
         hint = "Name the adapter's base model, or merge the adapter first (tunewright export --merge)."
@@ -117,13 +121,6 @@ def local_directory(base_path: str, revision: str | None) -> Path:
         rule = f"must have its weights as safetensors, found none in {base_path}."
         raise unusable_base(rule, "Pickled weights are not opened; choose a model or revision with model.safetensors.")
     return directory
-
-
-def _snapshot(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    with hub_errors(name, revision):
-        return Path(snapshot_download(name, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"]))
 
 
 @contextmanager
