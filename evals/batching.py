@@ -87,9 +87,3 @@ def finite(logits: Any) -> Any:
     if not bool(torch.isfinite(logits).all()):
         raise AttemptFailed(FailureReason.NAN, "the model gives logits that are not finite numbers; training diverged")
     return logits
-
-
-def padding_id(tokenizer: Any) -> int:
-    """The token to pad with; any will do where none is set, because padding is masked."""
-    candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
-    return next(int(candidate) for candidate in candidates if candidate is not None)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evals.batching import in_batches, padded, padding_id
+from evals.batching import in_batches, padded
 from evals.metrics import exact_match, rouge_l, score, sentence_bleu
 from evals.rows import Row, prompts, reference_text
 from evals.spec import EvalSpec, Item, Judged
@@ -43,7 +43,7 @@ def generate(model: Any, tokenizer: Any, encoded: list[list[int]], max_new_token
     """
     from transformers import GenerationConfig
 
-    fill = padding_id(tokenizer)
+    fill = tokenizer.pad_token_id
     settings = GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,

@@ -54,7 +54,7 @@ from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
 from tools.paths import confined
-from trainers.spec import Constraints, CurvePoint, Data, Task
+from trainers.spec import CurvePoint, Data, Task
 
 POLL_SECONDS = 0.5
 MAX_EVENTS = 500
@@ -411,16 +411,7 @@ class Desk:
         """What a file or hub data set holds, by counts; no rows. Raises InputError where it cannot be used."""
 
         try:
-            found = profile(
-                Data(train=data),
-                task,
-                roots=self.settings.roots,
-                tokenizer_file=None,
-                tokenizer_name="words",
-                max_positions=None,
-                constraints=Constraints(),
-                seed=0,
-            ).profile
+            found = profile(Data(train=data), task, roots=self.settings.roots).profile
         except Undecided as open_question:
             hint = f"Suggestion: {open_question.suggestion}" if open_question.suggestion else "Say which."
             raise InputError(open_question.field, open_question.question, hint) from open_question

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from evals.batching import judging, padding_id
+from evals.batching import judging
 from evals.likelihood import Likelihood, likelihoods
 from evals.metrics import score
 from evals.rows import Row, Target
@@ -28,7 +28,7 @@ def judge(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row], reference
     """
     pairs = pair_targets(tokenizer, rows, spec.max_seq_length)
     flat = [target for pair in pairs for target in pair]
-    fill = padding_id(tokenizer)
+    fill = tokenizer.pad_token_id
     own = likelihoods(model, flat, spec, fill)
     base = _reference_likelihoods(model, reference, flat, spec, fill)
     plain = [_per_token(a) - _per_token(b) for a, b in zip(own[::2], own[1::2], strict=True)]

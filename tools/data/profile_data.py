@@ -19,6 +19,7 @@ from trainers.spec import Constraints, Data, Task
 
 MIN_ROWS = 20
 """Of the train source: with fewer no split of it can be judged."""
+NO_CONSTRAINTS = Constraints()
 SPLITS = ("train", "validation", "test")
 
 
@@ -45,11 +46,11 @@ def profile(
     task: Task | None,
     *,
     roots: tuple[Path, ...],
-    tokenizer_file: Path | None,
-    tokenizer_name: str,
-    max_positions: int | None,
-    constraints: Constraints,
-    seed: int,
+    tokenizer_file: Path | None = None,
+    tokenizer_name: str = "words",
+    max_positions: int | None = None,
+    constraints: Constraints = NO_CONSTRAINTS,
+    seed: int = 0,
 ) -> Profiled:
     """Read, check, clean, cut and measure the data. The same data and seed give the same rows and fingerprints.
 
