@@ -35,13 +35,13 @@ class Detected:
 def label_columns(table: Table, *others: str) -> list[str]:
     """Columns that have a usual name of the label and values like one."""
     columns = tuple(c for c in table.without(*others) if could_be_label(table, c))
-    return names.named(columns, names.LABEL)
+    return names.by_role(columns, names.LABEL)
 
 
 def message_columns(table: Table) -> list[str]:
     """Columns whose cells are lists of turns, usual names first."""
     turns = [c for c in table.columns if any(_is_turns(row.get(c)) for row in table.rows[:5])]
-    return names.named(tuple(turns), names.MESSAGES) or turns
+    return names.by_role(tuple(turns), names.MESSAGES) or turns
 
 
 def texts_by_content(table: Table, *others: str | None) -> list[str]:
@@ -55,7 +55,7 @@ def named_column(
     """(the column of a role, why), (None, "") without one; Undecided where several have its names."""
     if column:
         return column, "given by the user"
-    hits = names.named(table.without(*others), role)
+    hits = names.by_role(table.without(*others), role)
     if len(hits) > 1:
         question = f"Which column of {table.source.name} holds the {what}: {listed(hits)}?"
         raise Undecided(f"data.columns.{what}", question, hits[0])
@@ -75,7 +75,7 @@ def could_be_label(table: Table, column: str) -> bool:
 
     A column with a label's name is looked at as a whole: thousands of classes hardly repeat in the first rows.
     """
-    cells = table.cells(column, len(table.rows) if names.named((column,), names.LABEL) else SAMPLE_ROWS)
+    cells = table.cells(column, len(table.rows) if names.by_role((column,), names.LABEL) else SAMPLE_ROWS)
     if not cells or any(isinstance(c, list | dict) for c in cells):
         return False
     distinct = len({str(c) for c in cells})
@@ -104,4 +104,4 @@ def listed(columns: tuple[str, ...] | list[str]) -> str:
 
 def has_pair(table: Table) -> bool:
     """Whether some column is named like a prompt and another like its completion."""
-    return all(names.named(table.columns, role) for role in (names.PROMPT, names.COMPLETION))
+    return all(names.by_role(table.columns, role) for role in (names.PROMPT, names.COMPLETION))

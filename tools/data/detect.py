@@ -49,9 +49,9 @@ def _check_apart(columns: Columns) -> None:
 
 
 def _infer_task(table: Table, wish: Columns) -> tuple[Task, str]:
-    reasons = [(task, rows.named(wish)) for task, rows in TASKS.items()]
+    reasons = [(task, rows.by_columns(wish)) for task, rows in TASKS.items()]
     if not any(why for _, why in reasons):
-        reasons = [(task, rows.recognised(table)) for task, rows in TASKS.items()]
+        reasons = [(task, rows.by_table(table)) for task, rows in TASKS.items()]
     for task, why in reasons:
         if why:
             return task, why

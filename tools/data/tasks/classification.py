@@ -14,12 +14,12 @@ IMBALANCE = 5.0
 """Class weights are set where the largest class has more than this many times the rows of the smallest."""
 
 
-def _recognised(table: Table) -> str | None:
+def _by_table(table: Table) -> str | None:
     """A label with few values beside a text, and no prompt with its completion."""
     label = label_columns(table)
     if not label or has_pair(table):
         return None
-    text = names.named(table.columns, names.TEXT) or texts_by_content(table, label[0])
+    text = names.by_role(table.columns, names.TEXT) or texts_by_content(table, label[0])
     return "the rows have a text and a label with few values" if text else None
 
 
@@ -119,7 +119,7 @@ def _n_distinct(table: Table, column: str) -> int:
 
 def _no_labels(table: Table, others: tuple[str, ...]) -> str:
     """Why no column of the table can be the label: the one that is named like it, or the columns there are."""
-    for column in names.named(table.without(*others), names.LABEL):
+    for column in names.by_role(table.without(*others), names.LABEL):
         cells = table.cells(column, len(table.rows))
         if not cells:
             return f"column {column!r} of {table.source.name} is empty"
@@ -138,7 +138,7 @@ def _same_classes(table: Table, hits: list[str]) -> str | None:
 
 
 def _find_text(table: Table, label: str) -> tuple[str, str]:
-    hits = names.named(table.without(label), names.TEXT)
+    hits = names.by_role(table.without(label), names.TEXT)
     if len(hits) == 1 and table.mean_words(hits[0]) > 0:
         return hits[0], f"named like a text, {table.mean_words(hits[0]):.0f} words on average"
     long = hits or texts_by_content(table, label)
@@ -170,8 +170,8 @@ def _class_weights(counts: dict[str, int]) -> tuple[float, ...]:
 CLASSIFICATION = TaskRows(
     task=Task.CLASSIFICATION,
     strata="label",
-    named=lambda wish: "a label column was named" if wish.label else None,
-    recognised=_recognised,
+    by_columns=lambda wish: "a label column was named" if wish.label else None,
+    by_table=_by_table,
     plausible=lambda table: bool(label_columns(table)),
     columns=_columns,
     canonical=_canonical,

@@ -19,9 +19,9 @@ from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
 
-def _recognised(table: Table) -> str | None:
+def _by_table(table: Table) -> str | None:
     """Two answers of which one is the better, by name or by votes."""
-    if names.named(table.columns, names.CHOSEN) and names.named(table.columns, names.REJECTED):
+    if names.by_role(table.columns, names.CHOSEN) and names.by_role(table.columns, names.REJECTED):
         return "the rows have a chosen and a rejected text"
     return "the rows have two responses and a vote" if find_votes(table) else None
 
@@ -71,7 +71,7 @@ def _length(row: Row, count: Callable[[str], int]) -> int:
 
 def _check_paired(table: Table) -> None:
     """One completion and a verdict on it a row is KTO's other format, which has no pairs to choose from."""
-    answers = names.named(table.columns, names.COMPLETION)
+    answers = names.by_role(table.columns, names.COMPLETION)
     verdicts = [c for c in label_columns(table, *answers) if len({str(v) for v in table.cells(c)}) <= 2]
     if answers and verdicts:
         rule = f"preference tuning (kto too) takes a chosen and a rejected answer a row; {table.source.name} has "
@@ -116,8 +116,8 @@ def _split_dialogue(prompt: str, chosen: str, rejected: str) -> Row:
 
 PREFERENCE = TaskRows(
     task=Task.PREFERENCE,
-    named=lambda wish: "a chosen or rejected column was named" if wish.chosen or wish.rejected else None,
-    recognised=_recognised,
+    by_columns=lambda wish: "a chosen or rejected column was named" if wish.chosen or wish.rejected else None,
+    by_table=_by_table,
     columns=_columns,
     canonical=_canonical,
     length=_length,

@@ -54,9 +54,9 @@ class TaskRows:
     """How rows of one task are recognised, brought into canonical form, checked and measured."""
 
     task: Task
-    named: Callable[[Columns], str | None]
+    by_columns: Callable[[Columns], str | None]
     """Why the columns that the user named mean this task; None where they do not."""
-    recognised: Callable[[Table], str | None]
+    by_table: Callable[[Table], str | None]
     """Why a table without a named task is for this one; None where it is not."""
     columns: Callable[[Table, Columns], Detected]
     """Which column is what. Raises InputError where none can serve, Undecided where the user must say."""

@@ -17,13 +17,13 @@ from tools.data.tasks.rows import TaskRows, as_text, is_blank, prompt_with_conte
 from trainers.spec import Columns, Task
 
 
-def _named(wish: Columns) -> str | None:
+def _by_columns(wish: Columns) -> str | None:
     """A completion or a conversation, unless there is a label too."""
     own = (wish.messages or wish.completion) and not wish.label
     return "a completion or messages column was named" if own else None
 
 
-def _recognised(table: Table) -> str | None:
+def _by_table(table: Table) -> str | None:
     """Conversations, a prompt and a completion without a clear label, or one column of texts."""
     if message_columns(table):
         return "the rows hold conversations"
@@ -31,7 +31,7 @@ def _recognised(table: Table) -> str | None:
         folded = [names.folded(column) for column in label_columns(table)]
         strong = any(name in names.LABEL[0] and name != "target" for name in folded)
         return None if strong else f"the rows have a prompt and a completion ({listed(table.columns)})"
-    alone = len(table.columns) == 1 and names.named(table.columns, names.TEXT[:3])
+    alone = len(table.columns) == 1 and names.by_role(table.columns, names.TEXT[:3])
     return "the rows have a text and nothing else" if alone else None
 
 
@@ -78,5 +78,5 @@ def _canonical(row: Row, detected: Detected) -> Row | str:
     return {"prompt": prompt_with_context(row, detected), "completion": as_text(row[str(columns.completion)])}
 
 
-SFT = TaskRows(task=Task.SFT, named=_named, recognised=_recognised, columns=_columns, canonical=_canonical)
+SFT = TaskRows(task=Task.SFT, by_columns=_by_columns, by_table=_by_table, columns=_columns, canonical=_canonical)
 """`{"prompt", "completion"}`, `{"messages": [{"role", "content"}, ...]}` or `{"text"}`."""

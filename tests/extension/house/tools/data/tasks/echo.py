@@ -5,7 +5,7 @@ from tools.data.tasks.rows import TaskRows, as_text, is_blank
 from trainers.spec import Columns, Task
 
 
-def recognised(table):
+def by_table(table):
     """A column named echo."""
     return "the rows have an echo" if "echo" in table.columns else None
 
@@ -20,5 +20,5 @@ def canonical(row, detected):
     return "every row needs an echo" if is_blank(row["echo"]) else {"text": as_text(row["echo"])}
 
 
-ECHO = TaskRows(task=Task.ECHO, named=lambda given: None, recognised=recognised, columns=columns, canonical=canonical)
+ECHO = TaskRows(task=Task.ECHO, by_columns=lambda given: None, by_table=by_table, columns=columns, canonical=canonical)
 """`{"text"}`."""
