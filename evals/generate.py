@@ -27,12 +27,14 @@ def generated_text(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row]) 
     return tuple(items[spec.metric]), {metric.value: score(metric, texts) for metric, texts in items.items()}
 
 
-def generate_texts(model: Any, tokenizer: Any, texts: list[str], max_new_tokens: int = 128) -> list[str]:
+def generate_texts(
+    model: Any, tokenizer: Any, texts: list[str], max_new_tokens: int = 128, batch_size: int = 8
+) -> list[str]:
     """The greedy continuation of each prompt, rendered as in training. The model is put in evaluation mode."""
     specials = special_strings(tokenizer)
     encoded = [encode_prompt(tokenizer, escaped(prompt, specials)) for prompt in texts]
     model.eval()
-    return generate(model, tokenizer, encoded, max_new_tokens, batch_size=8)
+    return generate(model, tokenizer, encoded, max_new_tokens, batch_size)
 
 
 def generate(model: Any, tokenizer: Any, encoded: list[list[int]], max_new_tokens: int, batch_size: int) -> list[str]:
