@@ -45,9 +45,8 @@ def in_batches(lengths: Sequence[int], batch_size: int, run: Callable[[list[int]
         if values is not None:
             results.update(zip(rows, values, strict=True))
         elif len(rows) == 1:
-            raise AttemptFailed(
-                FailureReason.OOM_GPU, f"evaluating one row of {lengths[rows[0]]} tokens does not fit in GPU memory"
-            )
+            message = f"evaluating one row of {lengths[rows[0]]} tokens does not fit in GPU memory"
+            raise AttemptFailed(FailureReason.OOM_GPU, message)
         else:
             batch_size = len(rows) // 2
     return [results[row] for row in range(len(order))]
@@ -88,9 +87,3 @@ def finite(logits: Any) -> Any:
     if not bool(torch.isfinite(logits).all()):
         raise AttemptFailed(FailureReason.NAN, "the model gives logits that are not finite numbers; training diverged")
     return logits
-
-
-def padding_id(tokenizer: Any) -> int:
-    """The token to pad with; any will do where none is set, because padding is masked."""
-    candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, 0)
-    return next(int(candidate) for candidate in candidates if candidate is not None)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evals.batching import in_batches, padded, padding_id
+from evals.batching import in_batches, padded
 from evals.metrics import exact_match, rouge_l, score, sentence_bleu
 from evals.rows import Row, prompts, reference_text
 from evals.spec import EvalSpec, Item, Judged
@@ -24,7 +24,7 @@ def generated_text(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row]) 
         ]
         for metric, value in TEXT_METRICS.items()
     }
-    return tuple(items[spec.metric]), {metric.value: score(metric, rows_) for metric, rows_ in items.items()}
+    return tuple(items[spec.metric]), {metric.value: score(metric, texts) for metric, texts in items.items()}
 
 
 def generate_texts(
@@ -45,7 +45,7 @@ def generate(model: Any, tokenizer: Any, encoded: list[list[int]], max_new_token
     """
     from transformers import GenerationConfig
 
-    fill = padding_id(tokenizer)
+    fill = tokenizer.pad_token_id
     settings = GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=False,

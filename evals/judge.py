@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from evals.batching import judging
-from evals.metrics import score
+from evals.metrics import no_judge, score
 from evals.rows import read_rows
 from evals.spec import EvalResult, EvalSpec
 from evals.tasks import TASKS
@@ -26,7 +26,11 @@ def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None =
     Raises InputError for a metric that the task does not have, for win_rate, and for rows that cannot be scored;
     AttemptFailed for a model that has diverged (NAN) and where a single row does not fit the GPU (OOM_GPU).
     """
-    _check(spec)
+    if spec.metric is Metric.WIN_RATE:
+        raise no_judge()
+    if spec.metric not in TERMS[spec.task].metrics:
+        metrics = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
+        raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {metrics}.")
     rows = read_rows(spec)
     start = time.perf_counter()
     with judging(model, spec):
@@ -41,15 +45,3 @@ def evaluate(model: Any, tokenizer: Any, spec: EvalSpec, reference: Any | None =
         seconds=time.perf_counter() - start,
         others={name: value for name, value in others.items() if name != spec.metric},
     )
-
-
-def _check(spec: EvalSpec) -> None:
-    if spec.metric is Metric.WIN_RATE:
-        raise InputError(
-            "objective.metric",
-            "win_rate needs a judge model, which this version does not have.",
-            "Use reward_accuracy or accuracy.",
-        )
-    if spec.metric not in TERMS[spec.task].metrics:
-        metrics = ", ".join(metric for metric in TERMS[spec.task].metrics if metric is not Metric.WIN_RATE)
-        raise InputError("objective.metric", f"a {spec.task} model has no {spec.metric}.", f"Use one of: {metrics}.")

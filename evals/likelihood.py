@@ -26,13 +26,13 @@ def likelihoods(model: Any, targets: Sequence[Target], spec: EvalSpec, fill: int
 
     def run(batch: list[int]) -> list[Likelihood]:
         ids, mask = padded([targets[row].ids for row in batch], fill, model.device)
-        wanted, _ = padded([targets[row].mask for row in batch], 0, model.device)
-        wanted = wanted[:, 1:].bool()
-        logits = finite(model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][wanted])
-        true = ids[:, 1:][wanted]
+        is_target, _ = padded([targets[row].mask for row in batch], 0, model.device)
+        is_target = is_target[:, 1:].bool()
+        logits = finite(model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][is_target])
+        true = ids[:, 1:][is_target]
         log_probability = logits.gather(-1, true[:, None]).squeeze(-1) - logits.logsumexp(-1)
         top = logits.argmax(-1) == true
-        counts = wanted.sum(-1).tolist()
+        counts = is_target.sum(-1).tolist()
         return [
             Likelihood(log_probability=float(part.double().sum()), n_tokens=n, n_top=int(first.sum()))
             for part, first, n in zip(log_probability.split(counts), top.split(counts), counts, strict=True)

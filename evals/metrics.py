@@ -65,14 +65,16 @@ def class_names(items: Sequence[Item]) -> tuple[str, ...]:
     return tuple(sorted({item.reference for item in items} | {item.prediction for item in items}))
 
 
+def no_judge() -> InputError:
+    """The error of a metric that a judge model would have to give."""
+    rule = "win_rate needs a judge model, which this version does not have."
+    return InputError("objective.metric", rule, "Use reward_accuracy or accuracy.")
+
+
 def tally(metric: Metric, items: Sequence[Item], classes: Sequence[str]) -> Floats:
     """Each row's terms of the sums behind `metric`, (rows, terms). `classes` must hold every class of `items`."""
     if metric is Metric.WIN_RATE:
-        raise InputError(
-            "objective.metric",
-            "win_rate needs a judge model, which this version does not have.",
-            "Use reward_accuracy or accuracy.",
-        )
+        raise no_judge()
     if metric in F1_METRICS:
         return _class_counts(items, classes)
     if metric is Metric.BLEU:
@@ -103,32 +105,29 @@ def _class_counts(items: Sequence[Item], classes: Sequence[str]) -> Floats:
 
 def _f1(sums: Floats, weighted: bool) -> Floats:
     true_positive, predicted, true = np.split(sums, 3, axis=1)
-    seen = predicted + true
+    present = predicted + true
     with np.errstate(invalid="ignore", divide="ignore"):
-        per_class = np.where(seen > 0, 2 * true_positive / seen, 0.0)
-    weights = true if weighted else (seen > 0).astype(float)
+        per_class = np.where(present > 0, 2 * true_positive / present, 0.0)
+    weights = true if weighted else (present > 0).astype(float)
     return np.asarray((per_class * weights).sum(axis=1) / weights.sum(axis=1), dtype=np.float64)
 
 
 @cache
-def _bleu(effective_order: bool) -> "BLEU":
+def _bleu() -> "BLEU":
     from sacrebleu.metrics import BLEU
 
-    return BLEU(effective_order=effective_order)
+    return BLEU(effective_order=True)
 
 
 def _ngram_counts(items: Sequence[Item]) -> Floats:
     """(rows, 10): matching 1- to 4-grams, all 1- to 4-grams, generated length, reference length."""
-    bleu = _bleu(effective_order=True)
-    rows = [bleu.sentence_score(item.prediction, [item.reference]) for item in items]
+    rows = [_bleu().sentence_score(item.prediction, [item.reference]) for item in items]
     return np.array([[*row.counts, *row.totals, row.sys_len, row.ref_len] for row in rows], dtype=np.float64)
 
 
 def _bleu_of_sums(sums: Floats) -> float:
-    from sacrebleu.metrics import BLEU
-
     whole = [round(value) for value in sums]
-    result = BLEU.compute_bleu(
+    result = _bleu().compute_bleu(
         correct=whole[:4], total=whole[4:8], sys_len=whole[8], ref_len=whole[9], smooth_method="exp"
     )
     return float(result.score) / 100
@@ -136,7 +135,7 @@ def _bleu_of_sums(sums: Floats) -> float:
 
 def sentence_bleu(reference: str, prediction: str) -> float:
     """BLEU of one row in [0, 1], n-gram order cut to the row's length. Only for `Item.value`: `bleu` is of a corpus."""
-    return float(_bleu(effective_order=True).sentence_score(prediction, [reference]).score) / 100
+    return float(_bleu().sentence_score(prediction, [reference]).score) / 100
 
 
 def rouge_l(reference: str, prediction: str) -> float:

@@ -46,11 +46,8 @@ def _prompt(tokenizer: Any, row: Row, specials: tuple[str, ...]) -> list[int]:
         return encode_chat_prompt(tokenizer, safe)
     if "prompt" in row:
         return encode_prompt(tokenizer, escaped(row["prompt"], specials))
-    raise InputError(
-        "objective.metric",
-        "metrics of generated text need rows with a prompt, and these rows are whole texts.",
-        "Use eval_loss or perplexity, or give prompt and completion columns.",
-    )
+    rule = "metrics of generated text need rows with a prompt, and these rows are whole texts."
+    raise InputError("objective.metric", rule, "Use eval_loss or perplexity, or give prompt and completion columns.")
 
 
 def _split_chat(row: Row) -> tuple[list[dict[str, Any]], str]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from evals.metrics import RIGHT_OR_WRONG, class_names, from_sums, tally
-from evals.spec import EvalResult, Item
+from evals.spec import EvalResult
 from trainers.spec import Closed, Direction, Metric
 
 Floats = npt.NDArray[np.float64]
@@ -55,12 +55,12 @@ class Gain(Closed):
         return f"The best configuration is {'better' if low > 0 else 'worse'} than the default ({span})."
 
 
-def interval(result: EvalResult, draws: int = DRAWS, seed: int = SEED) -> tuple[float, float]:
+def interval(result: EvalResult, draws: int = DRAWS) -> tuple[float, float]:
     """95 % percentile-bootstrap interval of one model's score over rows: (low, high). Deterministic; below 1 s."""
-    return interval_over_seeds([result], draws, seed)
+    return interval_over_seeds([result], draws)
 
 
-def interval_over_seeds(results: Sequence[EvalResult], draws: int = DRAWS, seed: int = SEED) -> tuple[float, float]:
+def interval_over_seeds(results: Sequence[EvalResult], draws: int = DRAWS) -> tuple[float, float]:
     """95 % interval of the mean score of one configuration, one result a seed, same rows in the same order.
 
     Percentile bootstrap over rows and over seeds, seed deviations widened as in `compare`; that may reach past what the
@@ -71,7 +71,7 @@ def interval_over_seeds(results: Sequence[EvalResult], draws: int = DRAWS, seed:
     if (ends := _unanimous(results)) is not None:
         return ends
     observed = np.array([result.score for result in results])
-    low, high = _ends(_hierarchical(_resampled(results, draws, seed), observed, np.random.default_rng(seed + 1)))
+    low, high = _ends(_hierarchical(_resampled(results, draws), observed, np.random.default_rng(SEED + 1)))
     most = 1.0 if results[0].metric.direction is Direction.MAXIMIZE else math.inf
     return max(low, 0.0), min(high, most)
 
@@ -83,7 +83,6 @@ def compare(
     direction: Direction,
     shipped: int = 0,
     draws: int = DRAWS,
-    seed: int = SEED,
 ) -> Gain:
     """How much better `best` is than `default`, one result a seed, on the same rows in the same order.
 
@@ -96,16 +95,16 @@ def compare(
     """
     _check_paired(best, default)
     sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
-    resampled = [_resampled(side, draws, seed) for side in (best, default)]
+    resampled = [_resampled(side, draws) for side in (best, default)]
     observed = [np.array([result.score for result in side]) for side in (best, default)]
-    rng = np.random.default_rng(seed + 1)
+    rng = np.random.default_rng(SEED + 1)
     if len(best) == len(default):
         gains = sign * _hierarchical(resampled[0] - resampled[1], observed[0] - observed[1], rng)
     else:
         spread = [_hierarchical(r, o, rng) for r, o in zip(resampled, observed, strict=True)]
         gains = sign * (spread[0] - spread[1])
     low, high = _ends(gains)
-    p_value, test = _p_value(best, default, metric, shipped, draws, seed + 2)
+    p_value, test = _p_value(best, default, metric, shipped, draws)
     return Gain(
         value=sign * (fmean(r.score for r in best) - fmean(r.score for r in default)),
         ci95=(low, high),
@@ -142,9 +141,9 @@ def optimism(search_best: float, confirmed: Sequence[float], direction: Directio
     return sign * (search_best - fmean(confirmed))
 
 
-def half_width(n_rows: int, share: float = 0.8) -> float:
-    """Half of the 95 % interval of a share (accuracy, exact match...) of about `share` measured on `n_rows` rows."""
-    return NormalDist().inv_cdf(0.975) * math.sqrt(share * (1 - share) / n_rows)
+def half_width(n_rows: int) -> float:
+    """Half of the 95 % interval of a share (accuracy, exact match...) of about 0.8 measured on `n_rows` rows."""
+    return NormalDist().inv_cdf(0.975) * math.sqrt(0.8 * 0.2 / n_rows)
 
 
 def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> float:
@@ -155,11 +154,11 @@ def mcnemar(right_a: npt.NDArray[np.bool_], right_b: npt.NDArray[np.bool_]) -> f
     return 1.0 if only_a + only_b == 0 else float(binomtest(only_a, only_a + only_b).pvalue)
 
 
-def _resampled(results: Sequence[EvalResult], draws: int, seed: int) -> Floats:
+def _resampled(results: Sequence[EvalResult], draws: int) -> Floats:
     """The score of every model on the same resampled rows: (draws, models)."""
     metric, classes = results[0].metric, _classes(results)
     terms = [tally(metric, result.items, classes) for result in results]
-    sums = _row_sums(np.concatenate(terms, axis=1), _row_draws(len(results[0].items), draws, seed))
+    sums = _row_sums(np.concatenate(terms, axis=1), _row_draws(len(results[0].items), draws))
     return np.stack([from_sums(metric, part) for part in np.split(sums, len(results), axis=1)], axis=1)
 
 
@@ -167,9 +166,9 @@ def _classes(results: Sequence[EvalResult]) -> tuple[str, ...]:
     return tuple(sorted(set().union(*(class_names(result.items) for result in results))))
 
 
-def _row_draws(n_rows: int, draws: int, seed: int) -> Iterator[Floats]:
+def _row_draws(n_rows: int, draws: int) -> Iterator[Floats]:
     """How often each row is drawn, in chunks of (draws, rows)."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     for n in _chunks(draws, n_rows):
         cells = rng.integers(n_rows, size=(n, n_rows)) + n_rows * np.arange(n)[:, None]
         yield np.bincount(cells.ravel(), minlength=n * n_rows).reshape(n, n_rows).astype(np.float64)
@@ -207,8 +206,8 @@ def _hierarchical(resampled: Floats, observed: Floats, rng: np.random.Generator)
     by_rows = float((resampled - means[:, None]).var(axis=0).mean()) * n_seeds / (n_seeds - 1)
     own = math.sqrt(max(0.0, variance - ROW_SHARE * by_rows) / variance)
     widening = math.sqrt(n_seeds / (n_seeds - 1)) * t.ppf(0.975, n_seeds - 1) / NormalDist().inv_cdf(0.975)
-    drawn = rng.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=draws) / n_seeds
-    return np.asarray(means + own * widening * (drawn @ (observed - observed.mean())), dtype=np.float64)
+    weights = rng.multinomial(n_seeds, [1 / n_seeds] * n_seeds, size=draws) / n_seeds
+    return np.asarray(means + own * widening * (weights @ (observed - observed.mean())), dtype=np.float64)
 
 
 def _ends(values: Floats) -> tuple[float, float]:
@@ -217,25 +216,21 @@ def _ends(values: Floats) -> tuple[float, float]:
 
 
 def _p_value(
-    best: Sequence[EvalResult], default: Sequence[EvalResult], metric: Metric, shipped: int, draws: int, seed: int
+    best: Sequence[EvalResult], default: Sequence[EvalResult], metric: Metric, shipped: int, draws: int
 ) -> tuple[float, str]:
     pair = [side[min(shipped, len(side) - 1)].items for side in (best, default)]
-    if metric in RIGHT_OR_WRONG and all(_is_decision(item) for items in pair for item in items):
+    if metric in RIGHT_OR_WRONG and all(item.value in (0, 1) and item.weight == 1 for items in pair for item in items):
         right = [np.array([item.value == 1 for item in items]) for items in pair]
         return mcnemar(right[0], right[1]), "McNemar's exact test on the shipped pair of models (rows right or wrong)"
-    return _randomisation(best, default, draws, seed), "approximate randomisation of rows between the two"
+    return _randomisation(best, default, draws), "approximate randomisation of rows between the two"
 
 
-def _is_decision(item: Item) -> bool:
-    return item.value in (0, 1) and item.weight == 1
-
-
-def _randomisation(best: Sequence[EvalResult], default: Sequence[EvalResult], draws: int, seed: int) -> float:
+def _randomisation(best: Sequence[EvalResult], default: Sequence[EvalResult], draws: int) -> float:
     """Two-sided p: share of random row swaps whose difference of mean scores is at least the observed one."""
     metric, classes = best[0].metric, _classes([*best, *default])
     n = min(len(best), len(default))
     terms = [np.concatenate([tally(metric, r.items, classes) for r in side[:n]], axis=1) for side in (best, default)]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED + 2)
     n_rows = len(terms[0])
     swaps = (rng.integers(2, size=(size, n_rows)).astype(float) for size in _chunks(draws, n_rows))
     differences = np.concatenate(

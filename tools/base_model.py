@@ -20,7 +20,7 @@ from tools.paths import confined, is_hub_id
 from trainers import tiny_causal
 from trainers.embedded import MINILM, TINY_CAUSAL, checked_minilm_path, minilm_path
 from trainers.errors import InputError
-from trainers.open_base import hub_errors
+from trainers.open_base import hub_errors, unusable_base
 from trainers.spec import Closed
 
 HUB_TIMEOUT_SECONDS = 3.0
@@ -103,13 +103,7 @@ def full_name(name: str) -> str:
     return EVERYDAY_NAMES.get(key, name.strip())
 
 
-def find_base_model(
-    name: str,
-    *,
-    param: str = "base_model",
-    roots: tuple[Path, ...],
-    cache: Path | None = None,
-) -> BaseModelFacts:
+def find_base_model(name: str, *, roots: tuple[Path, ...], cache: Path | None = None) -> BaseModelFacts:
     """What `name` stands for.
 
     Writes nothing but caches: the embedded model is built under `cache` (default: the platform's cache directory) and
@@ -119,28 +113,26 @@ def find_base_model(
     """
     model = full_name(name)
     if model == TINY_CAUSAL:
-        return _directory_facts(TINY_CAUSAL, _tiny_causal(cache or cache_directory()), param, "built here")
+        code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]  # of what builds it
+        directory = (cache or cache_directory()) / "models" / f"tiny-causal-{code}"
+        return _directory_facts(TINY_CAUSAL, tiny_causal.build_tiny_causal(directory), "built here")
     if _is_local(model, roots):
-        directory = confined(param, model, roots)
+        directory = confined("base_model", model, roots)
         if not directory.is_dir():
-            raise InputError(
-                param,
-                f"a local base model must be a directory, and there is none at {directory}.",
-                "Check the path, or give a hub id such as Qwen/Qwen3-0.6B.",
-                code="missing_model",
-            )
-        return _directory_facts(model, directory, param, "local directory")
+            rule = f"a local base model must be a directory, and there is none at {directory}."
+            raise unusable_base(rule, "Check the path, or give a hub id such as Qwen/Qwen3-0.6B.", "missing_model")
+        return _directory_facts(model, directory, "local directory")
     if not is_hub_id(model):
-        raise InputError(
-            param,
-            f"{name!r} is neither a local directory nor a hub id (OWNER/NAME).",
-            "Give a directory that exists, or an id such as Qwen/Qwen3-0.6B.",
-            code="unknown_model",
-        )
+        rule = f"{name!r} is neither a local directory nor a hub id (OWNER/NAME)."
+        raise unusable_base(rule, "Give a directory that exists, or an id such as Qwen/Qwen3-0.6B.", "unknown_model")
     if Path(model).suffix and (roots[0] / model).is_file():
         rule = f"a local base model must be a directory, and {model!r} is a file."
-        raise InputError(param, rule, "Name the directory that holds config.json, or a hub id.", code="unknown_model")
-    return _cached(model, param) or _packaged(model, param) or _from_hub(model, param)
+        raise unusable_base(rule, "Name the directory that holds config.json, or a hub id.", "unknown_model")
+    if cached := _cached(model):
+        return cached
+    if model == MINILM and minilm_path() is not None:
+        return _directory_facts(model, checked_minilm_path(), "installed package")
+    return _from_hub(model)
 
 
 def cache_directory() -> Path:
@@ -155,14 +147,7 @@ def _is_local(name: str, roots: tuple[Path, ...]) -> bool:
     return looks_like_path or (is_hub_id(name) and (roots[0] / name).is_dir())
 
 
-def _tiny_causal(cache: Path) -> Path:
-    """The embedded causal model, built on the first call; its directory is named after the code that builds it."""
-
-    code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]
-    return tiny_causal.build_tiny_causal(cache / "models" / f"tiny-causal-{code}")
-
-
-def _cached(name: str, param: str) -> BaseModelFacts | None:
+def _cached(name: str) -> BaseModelFacts | None:
     """The model from the local hub cache, if all of its weights are there."""
     from huggingface_hub import try_to_load_from_cache
 
@@ -171,30 +156,20 @@ def _cached(name: str, param: str) -> BaseModelFacts | None:
         return None
     snapshot = Path(config).parent
     try:
-        return _directory_facts(name, snapshot, param, "hub cache", revision=snapshot.name)
+        return _directory_facts(name, snapshot, "hub cache", revision=snapshot.name)
     except InputError:
         return None  # an incomplete download: the hub has the rest
 
 
-def _packaged(name: str, param: str) -> BaseModelFacts | None:
-    if name != MINILM:
-        return None
-    if minilm_path() is None:
-        return None
-    return _directory_facts(name, checked_minilm_path(), param, "installed package")
-
-
-def _directory_facts(
-    name: str, directory: Path, param: str, origin: str, revision: str | None = None
-) -> BaseModelFacts:
-    weights = _weight_files(directory, param)
-    config = _config(directory / "config.json", param)
+def _directory_facts(name: str, directory: Path, origin: str, revision: str | None = None) -> BaseModelFacts:
+    weights = _weight_files(directory)
+    config = _config(directory / "config.json")
     tokenizer = directory / "tokenizer.json"
     return BaseModelFacts(
         name=name,
         path=str(directory),
         revision=revision,
-        parameters=sum(_tensor_elements(file, param) for file in weights),
+        parameters=sum(map(_tensor_elements, weights)),
         origin=origin,
         tokenizer_file=tokenizer if tokenizer.is_file() else None,
         fingerprint=None if revision else _fingerprint(directory / "config.json", weights),
@@ -202,51 +177,42 @@ def _directory_facts(
     )
 
 
-def _weight_files(directory: Path, param: str) -> list[Path]:
+def _weight_files(directory: Path) -> list[Path]:
     if not (directory / "config.json").is_file():
         adapter = (directory / "adapter_config.json").is_file()
-        raise InputError(
-            param,
-            f"a base model directory must hold config.json, and {directory} does not"
-            + (": it holds an adapter." if adapter else "."),
-            "Name the adapter's base model instead." if adapter else "Check the path.",
-            code="unknown_model",
+        rule = f"a base model directory must hold config.json, and {directory} does not"
+        rule += ": it holds an adapter." if adapter else "."
+        raise unusable_base(
+            rule, "Name the adapter's base model instead." if adapter else "Check the path.", "unknown_model"
         )
     index = directory / "model.safetensors.index.json"
     if index.is_file():
-        shards = _config(index, param).get("weight_map", {}).values()
-        files = [directory / shard for shard in sorted(set(shards))]
+        files = [directory / shard for shard in sorted(set(_config(index).get("weight_map", {}).values()))]
     else:
         files = sorted(directory.glob("*.safetensors"))
     missing = [file.name for file in files if not file.is_file()]
     if missing or not files:
-        problem = f"{missing[0]} is missing" if missing else "there is none"
-        raise _no_safetensors(param, f"in {directory} {problem}")
+        raise _no_safetensors(f"in {directory} {f'{missing[0]} is missing' if missing else 'there is none'}")
     return files
 
 
-def _no_safetensors(param: str, problem: str) -> InputError:
-    return InputError(
-        param,
-        f"the weights must be safetensors files (pickled weights can run code), but {problem}.",
-        "Convert the model with `save_pretrained`, or choose one that has safetensors.",
-        code="no_safetensors",
-    )
+def _no_safetensors(problem: str) -> InputError:
+    rule = f"the weights must be safetensors files (pickled weights can run code), but {problem}."
+    hint = "Convert the model with `save_pretrained`, or choose one that has safetensors."
+    return unusable_base(rule, hint, "no_safetensors")
 
 
-def _config(path: Path, param: str) -> dict[str, Any]:
+def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(
-            param, f"{path} must be valid JSON: {error}.", "Restore the file.", code="unknown_model"
-        ) from error
+        raise unusable_base(f"{path} must be valid JSON: {error}.", "Restore the file.", "unknown_model") from error
     if not isinstance(config, dict):
-        raise InputError(param, f"{path} must hold a JSON object.", "Restore the file.", code="unknown_model")
+        raise unusable_base(f"{path} must hold a JSON object.", "Restore the file.", "unknown_model")
     return config
 
 
-def _tensor_elements(file: Path, param: str) -> int:
+def _tensor_elements(file: Path) -> int:
     """Number of weights in one safetensors file, from its header."""
     from safetensors import SafetensorError, safe_open
 
@@ -255,7 +221,7 @@ def _tensor_elements(file: Path, param: str) -> int:
             return sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         rule = f"{file} must be a safetensors file: {error}."
-        raise InputError(param, rule, "Download it again.", code="unknown_model") from error
+        raise unusable_base(rule, "Download it again.", "unknown_model") from error
 
 
 def _fingerprint(config: Path, weights: Sequence[Path]) -> str:
@@ -295,21 +261,21 @@ def _shape(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _from_hub(name: str, param: str) -> BaseModelFacts:
+def _from_hub(name: str) -> BaseModelFacts:
     from huggingface_hub import HfApi
 
     api = HfApi()
-    with hub_errors(name, param):
+    with hub_errors(name):
         info = api.model_info(name, timeout=HUB_TIMEOUT_SECONDS)
         files = {sibling.rfilename for sibling in info.siblings or ()}
         if not any(file.endswith(".safetensors") for file in files):
-            raise _no_safetensors(param, f"the hub's {name} has none")
+            raise _no_safetensors(f"the hub's {name} has none")
         fetched = {
             file: Path(api.hf_hub_download(name, file, revision=info.sha, etag_timeout=HUB_TIMEOUT_SECONDS))
             for file in ("config.json", "tokenizer.json")
             if file in files
         }
-    config = _config(fetched["config.json"], param) if "config.json" in fetched else {}
+    config = _config(fetched["config.json"]) if "config.json" in fetched else {}
     total = info.safetensors.total if info.safetensors else None
     return BaseModelFacts(
         name=name,

@@ -21,10 +21,10 @@ PREFIXES = ("LC_", "NVIDIA_", "PYTORCH_")
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: the allowlisted part of ours, no hub access, and `extra` on top."""
-    kept = {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(PREFIXES)}
+    ours = {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(PREFIXES)}
     offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
     quiet = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONWARNINGS": "ignore::FutureWarning"}  # libraries to each other
-    return {**kept, **offline, **quiet, **extra}
+    return {**ours, **offline, **quiet, **extra}
 
 
 def start_child(

@@ -68,6 +68,8 @@ LLM_TOKENS_PER_TRIAL, LLM_TOKENS_AT_LEAST = 1_000, 8_000
 
 WEIGHT_BYTES = {"bf16": 2.0, "fp32": 4.0}
 NF4_BYTES = 0.55
+ADAPTER_BYTES = 4.0
+"""Of a trained weight as it is saved: fp32."""
 TRAINED_BYTES = 16.0
 """A trained weight: fp32 value, gradient and two Adam moments."""
 ACTIVATION_BYTES = 34.0
@@ -108,7 +110,6 @@ def estimate(
     machine: Machine,
     flops_per_second: float,
     *,
-    micro_batch: int = 8,
     llm: str = "embedded",
 ) -> Estimate:
     """The whole study: `budget.trials` search trials drawn from the space, then confirmation on fresh seeds.
@@ -116,23 +117,20 @@ def estimate(
     `flops_per_second` is what training achieves here (`training_flops`). Where the model's size is unknown there is
     no estimate of time and memory. A time budget caps the study's time.
     """
-    tokens = _llm_tokens(spec, llm)
+    tokens = 0 if llm == "embedded" else llm_token_limit(spec.budget.trials)
     usd = 0.0 if tokens == 0 else None
     if base.parameters is None:
-        return Estimate(
-            llm_tokens=tokens, llm_usd=usd, basis=f"the size of {base.name} is not known, so neither is time"
-        )
-
-    def cost(config: Config) -> Cost:
-        return trial_cost(spec, config, base, data, machine, flops_per_second, micro_batch)
-
+        unknown = f"the size of {base.name} is not known, so neither is time"
+        return Estimate(llm_tokens=tokens, llm_usd=usd, basis=unknown)
     rng = Random(0)
-    sampled = [cost(space.default()), *(cost(space.sample(rng)) for _ in range(63))]
+    configs = [space.default(), *(space.sample(rng) for _ in range(63))]
+    sampled = [trial_cost(spec, config, base, data, machine, flops_per_second) for config in configs]
     mean_seconds = sum(c.seconds for c in sampled) / len(sampled)
     confirm = CONFIRM_SEEDS * min(CONFIRMED_CONFIGS, spec.budget.trials) * mean_seconds
     faster = trials_at_once(spec, machine) if machine.device == "cuda" else 1  # trials on one CPU share its cores
     p50 = WORKER_START_SECONDS + (spec.budget.trials * mean_seconds + confirm) / faster
     limit = spec.budget.seconds or float("inf")
+    source = "measured probe" if machine.device == "cpu" else "assumed share of the device's peak"
     return Estimate(
         seconds_p50=round(min(p50, limit), 1),
         seconds_p90=round(min(p50 * P90_FACTOR, limit), 1),
@@ -141,7 +139,8 @@ def estimate(
         adapter_mb=round(largest_adapter_mb(spec, space, base), 2),
         llm_tokens=tokens,
         llm_usd=usd,
-        basis=_basis(spec, machine, flops_per_second, confirm / mean_seconds if mean_seconds else 0),
+        basis=f"{spec.budget.trials} trials and {confirm / mean_seconds if mean_seconds else 0:.0f} confirmation runs "
+        f"at {flops_per_second / 1e9:,.0f} GFLOP/s ({source}, {machine.summary})",
     )
 
 
@@ -167,17 +166,17 @@ def trial_cost(
     rows = data.splits.train * float(config.get("epochs", 1))
     steps = rows / float(config.get("batch_size", 32))
     train = rows * forward * (_step_forwards(spec) + float(checkpointed(base, machine)))
-    models = 2 if _has_reference(spec) else 1
+    models = 2 if spec.loss is not None and spec.loss.has_reference else 1
     validate = data.splits.validation * forward * N_EVALUATIONS * models
     if spec.objective.metric in (Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU):
         validate += data.splits.validation * 128 * forward / length * DECODE_COST
     seconds = (train + validate) / flops_per_second
     seconds += TRIAL_OVERHEAD_SECONDS[machine.device] + steps * STEP_OVERHEAD_SECONDS[machine.device]
     rank = int(config.get("lora_rank", 16))
-    trained = base.parameters or 0 if spec.adapter is Adapter.FULL else adapter_weights(base, rank)
+    trained = trained_weights(spec, base, rank)
     batch = min(micro_batch, int(config.get("batch_size", micro_batch))) * task.sequences
     memory = _memory_mb(spec, base, machine, trained, batch, data.lengths.max_seq_length)
-    return Cost(seconds=seconds, memory_mb=memory, adapter_mb=_adapter_mb(spec, base, rank))
+    return Cost(seconds=seconds, memory_mb=memory, adapter_mb=trained * ADAPTER_BYTES / 1e6)
 
 
 def batch_length(data: DataProfile) -> float:
@@ -200,6 +199,11 @@ def multiplying_weights(base: BaseModelFacts, task: Task) -> float:
     return max(total - looked_up, 0.1 * total)
 
 
+def trained_weights(spec: TaskSpec, base: BaseModelFacts, rank: int) -> int:
+    """Weights of the adapter of this rank; of the whole model for full fine-tuning."""
+    return base.parameters or 0 if spec.adapter is Adapter.FULL else adapter_weights(base, rank)
+
+
 def adapter_weights(base: BaseModelFacts, rank: int) -> int:
     """LoRA weights on all linear layers: rank x (inputs + outputs) of four attention and two or three MLP matrices."""
     hidden, layers = base.hidden_size, base.n_layers
@@ -212,24 +216,14 @@ def adapter_weights(base: BaseModelFacts, rank: int) -> int:
 def largest_adapter_mb(spec: TaskSpec, space: Space, base: BaseModelFacts) -> float:
     """Size on disk of the adapter with the highest rank in the space, or of the whole model for full fine-tuning."""
     rank = space.parameters.get("lora_rank")
-    if rank is None:
-        return _adapter_mb(spec, base, 16)
-    return _adapter_mb(spec, base, int(max(float(rank.at(0.0)), float(rank.at(1.0)))))
-
-
-def _adapter_mb(spec: TaskSpec, base: BaseModelFacts, rank: int) -> float:
-    weights = base.parameters or 0 if spec.adapter is Adapter.FULL else adapter_weights(base, rank)
-    return weights * 4.0 / 1e6
-
-
-def _has_reference(spec: TaskSpec) -> bool:
-    return spec.loss is not None and spec.loss.has_reference
+    highest = 16 if rank is None else int(max(float(rank.at(0.0)), float(rank.at(1.0))))
+    return trained_weights(spec, base, highest) * ADAPTER_BYTES / 1e6
 
 
 def _step_forwards(spec: TaskSpec) -> float:
     """Forward passes that one training step costs, backward included."""
     forwards = 3.0 if spec.adapter is Adapter.FULL else 2.0
-    if _has_reference(spec):
+    if spec.loss is not None and spec.loss.has_reference:
         forwards += 1.0  # the reference model's forward
     slower = {Adapter.DORA: 1.26, Adapter.QLORA: 1.3}  # PEFT's MetaMathQA comparison for DoRA; unpacking nf4 for QLoRA
     return forwards * slower.get(spec.adapter, 1.0)
@@ -238,14 +232,13 @@ def _step_forwards(spec: TaskSpec) -> float:
 def _memory_mb(
     spec: TaskSpec, base: BaseModelFacts, machine: Machine, trained: int, sequences: int, length: int
 ) -> float:
-    weight = NF4_BYTES if spec.adapter is Adapter.QLORA else WEIGHT_BYTES[machine.precision]
-    if machine.device == "cpu":
-        weight = WEIGHT_BYTES["fp32"]  # autocast keeps fp32 weights
+    precision = WEIGHT_BYTES["fp32" if machine.device == "cpu" else machine.precision]  # autocast keeps fp32 weights
+    weight = NF4_BYTES if spec.adapter is Adapter.QLORA and machine.device == "cuda" else precision
     tokens = sequences * length
     per_unit = ACTIVATION_BYTES * WEIGHT_BYTES[machine.precision] / 2
     layers = base.n_layers or 24
-    kept = layers * 2.0 + per_unit if checkpointed(base, machine) else layers * per_unit
-    activations = tokens * (base.hidden_size or 1024) * kept
+    per_token = layers * 2.0 + per_unit if checkpointed(base, machine) else layers * per_unit
+    activations = tokens * (base.hidden_size or 1024) * per_token
     logits = tokens * (base.vocab_size or 50_000) * 6.0 if TASKS[spec.task].language_model else 0.0
     total = (base.parameters or 0) * weight + trained * TRAINED_BYTES + activations + logits
     return total / 2**20 + PROCESS_MB[machine.device]
@@ -256,23 +249,9 @@ def checkpointed(base: BaseModelFacts, machine: Machine) -> bool:
     return machine.device == "cuda" and (base.parameters or 0) > CHECKPOINTED_FROM
 
 
-def _llm_tokens(spec: TaskSpec, llm: str) -> int:
-    if llm == "embedded":
-        return 0
-    return llm_token_limit(spec.budget.trials)
-
-
 def llm_token_limit(trials: int) -> int:
     """What the planner LLM may use in a study of so many trials, prompts and replies together; enforced."""
     return max(LLM_TOKENS_AT_LEAST, LLM_TOKENS_PER_TRIAL * trials)
-
-
-def _basis(spec: TaskSpec, machine: Machine, flops_per_second: float, confirm_runs: float) -> str:
-    source = "measured probe" if machine.device == "cpu" else "assumed share of the device's peak"
-    return (
-        f"{spec.budget.trials} trials and {confirm_runs:.0f} confirmation runs at "
-        f"{flops_per_second / 1e9:,.0f} GFLOP/s ({source}, {machine.summary})"
-    )
 
 
 def training_flops(machine: Machine, cache: Path) -> float:

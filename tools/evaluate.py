@@ -38,11 +38,10 @@ def evaluate_adapter(
     `metric` defaults to that of the adapter's task. Costs one load of the base model and one pass over the rows.
     Raises InputError for a directory that is no adapter, a metric of another task, or unusable data.
     """
-
     if max_rows is not None and max_rows < 1:
         raise InputError("max_rows", f"must be 1 or more, got {max_rows}.", "Leave it out to score all rows.")
     facts = read_facts(adapter)
-    chosen = _metric(metric, TERMS[facts.task].metrics)
+    own_metric = _metric(metric, TERMS[facts.task].metrics)
     table = load_table(data, "data", roots)
     rows = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data").rows
     with tempfile.TemporaryDirectory() as scratch:
@@ -51,7 +50,7 @@ def evaluate_adapter(
         saved = load_saved(adapter)
         spec = EvalSpec(
             task=facts.task,
-            metric=chosen,
+            metric=own_metric,
             file=file,
             labels=facts.labels,
             max_seq_length=facts.max_seq_length,
@@ -61,7 +60,7 @@ def evaluate_adapter(
     return Evaluation(
         adapter=adapter,
         data=data,
-        metric=chosen,
+        metric=own_metric,
         score=result.score,
         ci95=interval(result),
         n_rows=len(result.items),
@@ -73,21 +72,16 @@ def evaluate_adapter(
 def _indexed(rows: list[Row], labels: tuple[str, ...]) -> list[Row]:
     """Rows with the class's index in place of its name. Raises InputError for classes the adapter does not know."""
     index = {label: number for number, label in enumerate(labels)}
-    unknown = sorted({str(row["label"]) for row in rows} - set(index))
-    if unknown:
-        raise InputError(
-            "data",
-            f"every label must be one the adapter was trained on; {unknown[0]!r} (one of {len(unknown):,}) is not.",
-            f"It knows {', '.join(labels[:10])}{' ...' if len(labels) > 10 else ''}.",
-        )
+    if unknown := sorted({str(row["label"]) for row in rows} - set(index)):
+        rule = "every label must be one the adapter was trained on; "
+        rule += f"{unknown[0]!r} (one of {len(unknown):,}) is not."
+        hint = f"It knows {', '.join(labels[:10])}{' ...' if len(labels) > 10 else ''}."
+        raise InputError("data", rule, hint)
     return [{**row, "label": index[str(row["label"])]} for row in rows]
 
 
-def _metric(given: str | None, possible: tuple[Metric, ...]) -> Metric:
-    if given is None:
-        return possible[0]
-    if given not in possible:
-        raise InputError(
-            "metric", f"must be one of {', '.join(possible)} for this adapter, got {given!r}.", "Choose one."
-        )
-    return Metric(given)
+def _metric(name: str | None, possible: tuple[Metric, ...]) -> Metric:
+    if name is not None and name not in possible:
+        rule = f"must be one of {', '.join(possible)} for this adapter, got {name!r}."
+        raise InputError("metric", rule, "Choose one.")
+    return Metric(name or possible[0])

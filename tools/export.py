@@ -25,17 +25,12 @@ def export(adapter: Path, out: Path, *, merge: bool) -> Exported:
     and one forward pass before and after.
     """
     if not (adapter / "MANIFEST.json").is_file():
-        raise InputError(
-            "adapter",
-            f"must be an adapter directory with a MANIFEST.json, got {adapter}",
-            "Name the directory that a report printed.",
-        )
+        rule = f"must be an adapter directory with a MANIFEST.json, got {adapter}"
+        raise InputError("adapter", rule, "Name the directory that a report printed.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError("out", f"must be a new or empty directory, got {out}", "Choose another name.")
-    difference = None
-    if merge:
-        difference = merge_adapter(adapter, out)
-    else:
+    difference = merge_adapter(adapter, out) if merge else None
+    if not merge:
         shutil.copytree(adapter, out, dirs_exist_ok=True)
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file()) / 1e6
     return Exported(directory=out, merged=merge, megabytes=round(size, 2), max_logit_difference=difference)

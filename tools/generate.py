@@ -38,7 +38,6 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
     Raises InputError where `adapter` is not a saved adapter, and for a prompt or a length that cannot be answered.
     """
     check_prompt(prompt, max_new_tokens)
-
     return answer(load_saved(adapter), prompt, max_new_tokens)
 
 
@@ -71,7 +70,6 @@ def check_prompt(prompt: str, max_new_tokens: int) -> None:
 
 def _continued(saved: "Saved", prompt: str, max_new_tokens: int) -> str:
     """What a language model writes after a plain prompt, or after a user's turn if it was trained on conversations."""
-
     model, tokenizer = saved.model, saved.tokenizer
     if not saved.facts.chat:
         return generate_texts(model, tokenizer, [prompt], max_new_tokens=max_new_tokens)[0]

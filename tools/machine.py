@@ -96,13 +96,13 @@ def parse_nvidia_smi(text: str, visible: str | None) -> tuple[Gpu, ...]:
     row_of = {row[0]: row for row in rows if len(row) == len(GPU_QUERY) and row[3].isdigit()}
     if visible is None:
         return tuple(_gpu(row) for row in row_of.values())
-    chosen = []
-    for wanted in (part.strip() for part in visible.split(",")):
-        row = row_of.get(wanted) or next((r for r in row_of.values() if wanted and r[1].startswith(wanted)), None)
+    devices = []
+    for part in (part.strip() for part in visible.split(",")):
+        row = row_of.get(part) or next((r for r in row_of.values() if part and r[1].startswith(part)), None)
         if row is None:
             break  # CUDA stops at the first entry it does not know; an empty value or -1 hides all
-        chosen.append(_gpu(row))
-    return tuple(chosen)
+        devices.append(_gpu(row))
+    return tuple(devices)
 
 
 def _gpu(row: list[str]) -> Gpu:

@@ -43,7 +43,6 @@ class SealBroken(TunewrightError):
 
 def open_test(spec: OpenTestSpec) -> OpenedTest:
     """Score every model on the sealed test rows. Raises SealBroken if their fingerprint differs from the plan's."""
-
     digest = hashlib.sha256(spec.evaluate.file.read_bytes()).hexdigest()
     if digest != spec.test_sha256:
         raise SealBroken(

@@ -28,50 +28,47 @@ def is_hub_id(name: str) -> bool:
     return HUB_ID.fullmatch(name) is not None and ".." not in name
 
 
-def confined(param: str, given: str, roots: tuple[Path, ...]) -> Path:
-    """The absolute path that `given` means, symlinks resolved, if it lies inside one of `roots`; else UnsafePath.
+def confined(param: str, text: str, roots: tuple[Path, ...]) -> Path:
+    """The absolute path that `text` means, symlinks resolved, if it lies inside one of `roots`; else UnsafePath.
 
     A relative path is taken from the first root. The path need not exist. Refused: anything outside the roots,
     control and direction-changing characters, backslashes, UNC paths, Windows drives, URLs of any scheme, and the
     usual places of credentials. Cost: a few stat calls.
     """
-    _check_spelling(param, given)
+    _check_spelling(param, text)
     try:
-        expanded = Path(given).expanduser()
+        expanded = Path(text).expanduser()
         path = (expanded if expanded.is_absolute() else roots[0] / expanded).resolve()
     except (OSError, RuntimeError, ValueError) as error:
-        rule = f"{_shown(given)} cannot be resolved to a path ({error})."
+        rule = f"{_quoted(text)} cannot be resolved to a path ({error})."
         raise UnsafePath(param, rule, "Give a path without symlink loops.") from error
     if not any(path.is_relative_to(root.resolve()) for root in roots):
-        allowed = ", ".join(str(root) for root in roots)
-        raise UnsafePath(
-            param,
-            f"the path must lie inside {allowed}; {_shown(given)} leads to {path}.",
-            "Move the file there, start tunewright in its directory, or add that directory to TUNEWRIGHT_ROOTS.",
-        )
+        rule = f"the path must lie inside {', '.join(map(str, roots))}; {_quoted(text)} leads to {path}."
+        hint = "Move the file there, start tunewright in its directory, or add that directory to TUNEWRIGHT_ROOTS."
+        raise UnsafePath(param, rule, hint)
     if secret := SECRET_NAMES.intersection(path.parts):
-        rule = f"{_shown(given)} lies in {min(secret)}, a place for credentials, and is not opened."
+        rule = f"{_quoted(text)} lies in {min(secret)}, a place for credentials, and is not opened."
         raise UnsafePath(param, rule, "Copy the data elsewhere.")
     return path
 
 
-def _check_spelling(param: str, given: str) -> None:
-    if not given.strip():
+def _check_spelling(param: str, text: str) -> None:
+    if not text.strip():
         raise UnsafePath(param, "the path is empty.", "Give the path of a file.")
-    if len(given) > MAX_PATH_CHARS:
-        raise UnsafePath(param, f"a path has at most {MAX_PATH_CHARS} characters, got {len(given)}.", "Shorten it.")
-    bad = next((c for c in given if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI), None)
+    if len(text) > MAX_PATH_CHARS:
+        raise UnsafePath(param, f"a path has at most {MAX_PATH_CHARS} characters, got {len(text)}.", "Shorten it.")
+    bad = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _BIDI), None)
     if bad is not None:
-        rule = f"a path must not hold control characters; {_shown(given)} holds U+{ord(bad):04X}."
+        rule = f"a path must not hold control characters; {_quoted(text)} holds U+{ord(bad):04X}."
         raise UnsafePath(param, rule, "Rename the file.")
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", given):
-        rule = f"a local path or hub id is needed; {_shown(given)} is a URL or names a Windows drive."
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text):
+        rule = f"a local path or hub id is needed; {_quoted(text)} is a URL or names a Windows drive."
         raise UnsafePath(param, rule, "Download the file and give its path, or give the hub id (owner/name).")
-    if "\\" in given or given.startswith("//"):
-        rule = f"a path has single forward slashes; {_shown(given)} is a Windows or network path."
+    if "\\" in text or text.startswith("//"):
+        rule = f"a path has single forward slashes; {_quoted(text)} is a Windows or network path."
         raise UnsafePath(param, rule, "Give a local path such as data/train.csv.")
 
 
-def _shown(given: str) -> str:
-    text = repr(given)
-    return text if len(text) <= 200 else text[:200] + "...'"
+def _quoted(text: str) -> str:
+    quoted = repr(text)
+    return quoted if len(quoted) <= 200 else quoted[:200] + "...'"

@@ -89,13 +89,17 @@ def serve(kinds: Mapping[str, Kind] = KINDS) -> None:
     specs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read_lines, args=(specs,), daemon=True).start()
     carriers: dict[str, Carrier] = {}
+
+    def emit(event: Event) -> None:
+        events.write(event.model_dump_json() + "\n")
+
     while True:
         line = specs.get()
         model, make = kinds[json.loads(line)["kind"]]
         spec = model.model_validate_json(line)
         carrier = carriers[spec.kind] = carriers.get(spec.kind) or make()
-        outcome = carry_out(spec, carrier, lambda event: _emit(events, event))
-        _emit(events, outcome)
+        outcome = carry_out(spec, carrier, emit)
+        emit(outcome)
         if isinstance(outcome, Failed) and outcome.reason not in HARMLESS:
             os._exit(0)
 
@@ -139,10 +143,6 @@ def take_over_stdout() -> TextIO:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return events
-
-
-def _emit(events: TextIO, event: Event) -> None:
-    events.write(event.model_dump_json() + "\n")
 
 
 def _read_lines(specs: "queue.Queue[str]") -> None:

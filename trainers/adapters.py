@@ -10,6 +10,8 @@ from trainers.base import Loaded
 from trainers.errors import InputError
 from trainers.spec import Adapter, TrainSpec
 
+PARAM = "search.target_modules"
+HEAD_NAMES = frozenset({"classifier", "score", "pre_classifier", "classification_head"})
 QUERY_VALUE = frozenset({"q_proj", "v_proj", "query", "value", "q_lin", "v_lin", "c_attn", "query_key_value", "Wqkv"})
 """Names of query and value projections; where an architecture fuses them with the key, the fused one."""
 
@@ -37,35 +39,27 @@ def target_modules(model: Any, choice: str, head: tuple[str, ...] = ()) -> list[
     all-linear: every one; attention: those of attention blocks; mlp: the others; qv: query and value projections.
     Never the output layer or a new head. Raises InputError if the architecture has none of the kind.
     """
-    output = model.get_output_embeddings()
-    linear = [
+    output, heads = model.get_output_embeddings(), _fresh(model, head) | HEAD_NAMES
+    linear = (
         name
         for name, module in model.named_modules()
-        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not output and not _in_head(name, model, head)
-    ]
-    chosen = [name for name in linear if _is_kind(name, choice)]
-    if not chosen:
-        raise InputError(
-            "search.target_modules",
-            f"{choice!r} names no layer of {type(model).__name__}.",
-            "Use all-linear.",
-        )
-    return chosen
+        if isinstance(module, (torch.nn.Linear, Conv1D)) and module is not output and _top(name, model) not in heads
+    )
+    names = [name for name in linear if _is_kind(name, choice)]
+    if not names:
+        raise InputError(PARAM, f"{choice!r} names no layer of {type(model).__name__}.", "Use all-linear.")
+    return names
 
 
 def head_modules(loaded: Loaded) -> list[str]:
     """Modules trained in full beside a classification adapter: the head, and whatever else the checkpoint lacks."""
-    model = loaded.model
-    fresh = {_top(name.rpartition(".")[0], model) for name in loaded.head}
-    return sorted(fresh | {name for name, _ in model.named_children() if name in HEAD_NAMES})
+    children = {name for name, _ in loaded.model.named_children()}
+    return sorted(_fresh(loaded.model, loaded.head) | (HEAD_NAMES & children))
 
 
-HEAD_NAMES = frozenset({"classifier", "score", "pre_classifier", "classification_head"})
-
-
-def _in_head(name: str, model: Any, head: tuple[str, ...]) -> bool:
-    fresh = {_top(parameter.rpartition(".")[0], model) for parameter in head}
-    return _top(name, model) in fresh | HEAD_NAMES
+def _fresh(model: Any, head: tuple[str, ...]) -> set[str]:
+    """The modules of the parameters that the checkpoint lacks."""
+    return {_top(parameter.rpartition(".")[0], model) for parameter in head}
 
 
 def _top(name: str, model: Any) -> str:
@@ -83,5 +77,5 @@ def _is_kind(name: str, choice: str) -> bool:
         "qv": name.rpartition(".")[2] in QUERY_VALUE,
     }
     if choice not in kinds:
-        raise InputError("search.target_modules", f"must be one of {', '.join(kinds)}, got {choice!r}.", "Choose one.")
+        raise InputError(PARAM, f"must be one of {', '.join(kinds)}, got {choice!r}.", "Choose one.")
     return kinds[choice]

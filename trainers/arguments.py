@@ -1,7 +1,5 @@
 """The one map from a configuration of ours to the arguments of transformers and TRL trainers."""
 
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,6 @@ def split_batch(batch_size: int, micro_batch: int) -> tuple[int, int]:
     """
     per_device = max(d for d in range(1, min(batch_size, micro_batch) + 1) if batch_size % d == 0)
     return per_device, batch_size // per_device
-
-
-def total_steps(n_rows: int, batch_size: int, micro_batch: int, epochs: float) -> int:
-    """Optimizer steps of the full schedule, counted as transformers counts them."""
-    per_device, accumulation = split_batch(batch_size, micro_batch)
-    batches = math.ceil(n_rows / per_device)
-    return math.ceil(epochs * max(math.ceil(batches / accumulation), 1))
 
 
 def step_at(share: float, steps: int) -> int:
@@ -79,15 +70,11 @@ def scratch_directory(spec: TrainSpec) -> Path:
 
 def preference_arguments(config: Config, loss: str) -> dict[str, Any]:
     """What a preference loss adds: its own parameters, under TRL's names (docs/traps.md)."""
-    extra: dict[str, Callable[[], dict[str, Any]]] = {
+    specific: dict[str, Any] = {"loss_type": loss}
+    if loss == "simpo":
         # cpo_alpha's default of 1.0 would add the CPO likelihood term and train CPO-SimPO instead
-        "simpo": lambda: {
-            "loss_type": "simpo",
-            "cpo_alpha": 0.0,
-            "simpo_gamma": float(config["simpo_gamma"]) * float(config["beta"]),
-        },
-        "kto": lambda: {"loss_type": "kto"},
-        "robust": lambda: {"loss_type": "robust", "label_smoothing": float(config["label_smoothing"])},
-    }
-    specific = extra.get(loss, lambda: {"loss_type": loss})()
+        gamma = float(config["simpo_gamma"]) * float(config["beta"])
+        specific |= {"cpo_alpha": 0.0, "simpo_gamma": gamma}
+    if loss == "robust":
+        specific["label_smoothing"] = float(config["label_smoothing"])
     return {"beta": float(config["beta"]), "disable_dropout": True, **specific}

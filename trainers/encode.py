@@ -91,11 +91,9 @@ def encode_chat(tokenizer: Any, messages: Messages) -> tuple[list[int], list[boo
     The mask covers the token that ends the turn. Raises InputError if the tokenizer has no chat template.
     """
     if not tokenizer.chat_template:
-        raise InputError(
-            "data.columns.messages",
-            f"needs a base model with a chat template, and {tokenizer.name_or_path} has none.",
-            "Choose an instruction-tuned model, or give prompt and completion columns.",
-        )
+        rule = f"needs a base model with a chat template, and {tokenizer.name_or_path} has none."
+        hint = "Choose an instruction-tuned model, or give prompt and completion columns."
+        raise InputError("data.columns.messages", rule, hint)
     if _has_markers(tokenizer.chat_template):
         out = tokenizer.apply_chat_template(
             list(messages), tokenize=True, return_dict=True, return_assistant_tokens_mask=True

@@ -49,9 +49,8 @@ def fit(spec: TrainSpec, resident: Resident, on_point: OnPoint) -> Trained:
             except torch.cuda.OutOfMemoryError as error:
                 used, _ = split_batch(int(spec.config["batch_size"]), micro_batch)
                 if used == 1:
-                    raise AttemptFailed(
-                        FailureReason.OOM_GPU, "out of GPU memory with one row at a time; shorten max_seq_length."
-                    ) from error
+                    message = "out of GPU memory with one row at a time; shorten max_seq_length."
+                    raise AttemptFailed(FailureReason.OOM_GPU, message) from error
                 micro_batch = used // 2
             resident.reset()  # outside the except block: the traceback keeps the failed run's tensors alive
             gc.collect()
@@ -71,10 +70,8 @@ def _fit_once(
     loaded, progress, task = resident.load(spec), Progress(spec, on_point), TASKS[spec.task]
     try:
         run = task.train(Job(spec, loaded, task, resident.tokens, micro_batch, progress))
-    except MemoryError as error:
-        raise AttemptFailed(FailureReason.OOM_HOST, "out of host memory while training.") from error
-    except RuntimeError as error:
-        if "DefaultCPUAllocator" in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
             raise AttemptFailed(FailureReason.OOM_HOST, "out of host memory while training.") from error
         raise
     result = _result(spec, run, progress, micro_batch, deviations)
@@ -85,14 +82,14 @@ def _result(
     spec: TrainSpec, run: Run, progress: Progress, micro_batch: int, deviations: tuple[str, ...]
 ) -> TrainResult:
     per_device, accumulation = split_batch(int(spec.config["batch_size"]), micro_batch)
-    seconds = progress.train_seconds
+    escapes = f"Control tokens of the tokenizer were escaped in the text of {run.tokens.n_escaped} training rows."
     return TrainResult(
         steps=progress.steps,
         epochs=progress.epochs,
         train_loss=progress.train_loss,
         eval_loss=progress.eval_loss,
-        train_seconds=seconds,
-        tokens_per_second=run.tokens.n_tokens * progress.epochs / max(seconds, 1e-9),
+        train_seconds=progress.train_seconds,
+        tokens_per_second=run.tokens.n_tokens * progress.epochs / max(progress.train_seconds, 1e-9),
         peak_memory_mb=progress.peak_memory_mb,
         trainable_parameters=sum(p.numel() for p in run.model.parameters() if p.requires_grad),
         micro_batch=per_device,
@@ -101,11 +98,5 @@ def _result(
         n_train_rows=len(run.tokens.rows),
         n_truncated=run.tokens.n_truncated,
         n_dropped=run.tokens.n_dropped,
-        deviations=(*deviations, *_notes(run)),
+        deviations=(*deviations, escapes) if run.tokens.n_escaped else deviations,
     )
-
-
-def _notes(run: Run) -> tuple[str, ...]:
-    if not run.tokens.n_escaped:
-        return ()
-    return (f"Control tokens of the tokenizer were escaped in the text of {run.tokens.n_escaped} training rows.",)

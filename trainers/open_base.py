@@ -26,14 +26,11 @@ def open_tokenizer(base_path: str, revision: str | None, *, adapter: bool = Fals
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(directory), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise _unusable(base_path, "a tokenizer that transformers can load", error) from error
+        raise _unreadable(base_path, "a tokenizer that transformers can load", error) from error
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token is None:
-            raise InputError(
-                "base_model",
-                f"must have a padding or end-of-text token, and the tokenizer of {base_path} has neither.",
-                "Choose another base model.",
-            )
+            rule = f"must have a padding or end-of-text token, and the tokenizer of {base_path} has neither."
+            raise unusable_base(rule, "Choose another base model.")
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     return tokenizer
@@ -76,23 +73,16 @@ def open_model(spec: TrainSpec, tokenizer: Any) -> tuple[Any, tuple[str, ...]]:
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         if "out of memory" in str(error):
             raise
-        raise _unusable(spec.base_path, f"loadable for {spec.task}", error) from error
+        raise _unreadable(spec.base_path, f"loadable for {spec.task}", error) from error
     if spec.adapter is not Adapter.QLORA:
         model.to(spec.device)
-    head = fresh_parameters(info)
+    invented = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]  # of another shape
+    head = tuple(sorted({*info["missing_keys"], *invented}))
     if head and not spec.labels:
-        raise InputError(
-            "base_model",
-            f"must be a language model for {spec.task}, and {spec.base_model} holds no {head[0]}.",
-            "Choose a causal language model, for instance embedded:tiny-causal or Qwen/Qwen3-0.6B.",
-        )
+        rule = f"must be a language model for {spec.task}, and {spec.base_model} holds no {head[0]}."
+        hint = "Choose a causal language model, for instance embedded:tiny-causal or Qwen/Qwen3-0.6B."
+        raise unusable_base(rule, hint)
     return model.eval(), head
-
-
-def fresh_parameters(info: dict[str, Any]) -> tuple[str, ...]:
-    """Parameters that loading had to invent: not in the checkpoint, or there in another shape."""
-    mismatched = [key[0] if isinstance(key, tuple) else key for key in info["mismatched_keys"]]
-    return tuple(sorted({*info["missing_keys"], *mismatched}))
 
 
 def safe_config(directory: Path, name: str) -> Any:
@@ -103,14 +93,11 @@ def safe_config(directory: Path, name: str) -> Any:
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _unusable(name, "a readable config.json", error) from error
+        raise _unreadable(name, "a readable config.json", error) from error
     kind = raw.get("model_type")
     if kind not in CONFIG_MAPPING:
-        raise InputError(
-            "base_model",
-            f"must be of an architecture that transformers has built in, got model_type={kind!r} in {name}.",
-            "Models that need their own code are not run; choose another base model.",
-        )
+        rule = f"must be of an architecture that transformers has built in, got model_type={kind!r} in {name}."
+        raise unusable_base(rule, "Models that need their own code are not run; choose another base model.")
     return CONFIG_MAPPING[kind].from_dict(_scrubbed(raw))
 
 
@@ -121,31 +108,23 @@ def local_directory(base_path: str, revision: str | None) -> Path:
     """
     directory = Path(base_path)
     if not directory.is_dir():
-        directory = _snapshot(base_path, revision)
+        from huggingface_hub import snapshot_download
+
+        with hub_errors(base_path, revision):
+            snapshot = snapshot_download(base_path, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"])
+        directory = Path(snapshot)
     if (directory / "adapter_config.json").is_file():
-        raise InputError(
-            "base_model",
-            f"must be a whole model, and {base_path} holds an adapter.",
-            "Name the adapter's base model, or merge the adapter first (tunewright export --merge).",
-        )
+        rule = f"must be a whole model, and {base_path} holds an adapter."
+        hint = "Name the adapter's base model, or merge the adapter first (tunewright export --merge)."
+        raise unusable_base(rule, hint)
     if not any(directory.glob("*.safetensors")):
-        raise InputError(
-            "base_model",
-            f"must have its weights as safetensors, found none in {base_path}.",
-            "Pickled weights are not opened; choose a model or revision with model.safetensors.",
-        )
+        rule = f"must have its weights as safetensors, found none in {base_path}."
+        raise unusable_base(rule, "Pickled weights are not opened; choose a model or revision with model.safetensors.")
     return directory
 
 
-def _snapshot(name: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-
-    with hub_errors(name, revision=revision):
-        return Path(snapshot_download(name, revision=revision, allow_patterns=FILES, ignore_patterns=["*/*"]))
-
-
 @contextmanager
-def hub_errors(name: str, param: str = "base_model", revision: str | None = None) -> Iterator[None]:
+def hub_errors(name: str, revision: str | None = None) -> Iterator[None]:
     """What the hub's errors mean for a base model: InputError with code gated_model, unknown_model or hub_offline."""
     from huggingface_hub import errors
 
@@ -155,16 +134,16 @@ def hub_errors(name: str, param: str = "base_model", revision: str | None = None
     except errors.GatedRepoError as error:
         rule = f"{name} is gated: the hub gives it only to accounts that accepted its terms."
         hint = f"Accept them at https://huggingface.co/{name} and set HF_TOKEN, or choose an open model."
-        raise InputError(param, rule, hint, code="gated_model") from error
+        raise unusable_base(rule, hint, "gated_model") from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.HFValidationError) as error:
         at = f" at {revision}" if revision else ""
         rule = f"the hub has no model {name!r}{at} (or it is private), and there is no such directory."
         hint = "Check the spelling at https://huggingface.co/models, set HF_TOKEN, or name a directory."
-        raise InputError(param, rule, hint, code="unknown_model") from error
+        raise unusable_base(rule, hint, "unknown_model") from error
     except (transport, OSError, ValueError) as error:
         rule = f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__})."
         hint = f"Connect and try again, or name a local directory; {TINY_CAUSAL} shows the loop without a download."
-        raise InputError(param, rule, hint, code="hub_offline") from error
+        raise unusable_base(rule, hint, "hub_offline") from error
 
 
 def _scrubbed(value: Any) -> Any:
@@ -191,11 +170,8 @@ def _four_bit(spec: TrainSpec) -> Any:
 
     if spec.device != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
         missing = "a CUDA device" if spec.device != "cuda" else "the bitsandbytes package"
-        raise InputError(
-            "adapter",
-            f"qlora needs {missing}, which is not here.",
-            "Use adapter=lora, or install the extra: pip install 'tunewright[qlora]' on a machine with a GPU.",
-        )
+        hint = "Use adapter=lora, or install the extra: pip install 'tunewright[qlora]' on a machine with a GPU."
+        raise InputError("adapter", f"qlora needs {missing}, which is not here.", hint)
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(  # NF4 with double quantisation: QLoRA, arXiv 2305.14314, section 3
@@ -206,8 +182,11 @@ def _four_bit(spec: TrainSpec) -> Any:
     )
 
 
-def _unusable(name: str, need: str, error: Exception) -> InputError:
+def _unreadable(name: str, need: str, error: Exception) -> InputError:
     reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-    return InputError(
-        "base_model", f"{name} must be {need}: {reason}", "Check the files, or choose another base model."
-    )
+    return unusable_base(f"{name} must be {need}: {reason}", "Check the files, or choose another base model.")
+
+
+def unusable_base(rule: str, hint: str, code: str = "bad_input") -> InputError:
+    """The error that a base model cannot be used, with what it must be and the next step."""
+    return InputError("base_model", rule, hint, code)

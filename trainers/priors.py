@@ -8,12 +8,7 @@ from trainers.user_search import apply_search
 
 
 def default_space(
-    spec: TaskSpec,
-    *,
-    hidden_size: int | None,
-    parameters: int | None,
-    n_train_rows: int,
-    embedded: bool = False,
+    spec: TaskSpec, *, hidden_size: int | None, parameters: int | None, n_train_rows: int, embedded: bool = False
 ) -> Space:
     """The space a study of `spec` searches.
 
@@ -22,7 +17,7 @@ def default_space(
     parameter. Raises InputError("search.NAME", ...) for a value that cannot be trained with, or that this task,
     adapter or loss does not have.
     """
-    named = dict(TASKS[spec.task].space(StudyFacts(spec, hidden_size, parameters, n_train_rows, embedded)))
+    ranges = dict(TASKS[spec.task].space(StudyFacts(spec, hidden_size, parameters, n_train_rows, embedded)))
     if spec.adapter is Adapter.FULL:
-        named = {name: p for name, p in named.items() if not name.startswith("lora_") and name != "target_modules"}
-    return Space(parameters=apply_search(spec, named))
+        ranges = {name: p for name, p in ranges.items() if not name.startswith("lora_") and name != "target_modules"}
+    return Space(parameters=apply_search(spec, ranges))

@@ -67,9 +67,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         last = min(self._total, self._spec.max_steps or self._total)
         self._log_at = points(last, N_POINTS) | {1}
         shares = self._spec.evaluate_at
-        self._evaluate_at = (
-            frozenset(step_at(s, last) for s in shares) if shares else points(last, self._spec.n_evaluations)
-        )
+        planned = {step_at(s, last) for s in shares} if shares else points(last, self._spec.n_evaluations)
+        self._evaluate_at = frozenset(planned)
         if self._spec.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
         self._started = time.monotonic()
@@ -91,9 +90,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         loss, norm = float(logs["loss"]), logs.get("grad_norm")
         norm = None if norm is None else float(norm)
         if not math.isfinite(loss) or not (norm is None or math.isfinite(norm)):
-            raise AttemptFailed(
-                FailureReason.NAN, f"loss {loss} and gradient norm {norm} at step {state.global_step} of {self._total}."
-            )
+            message = f"loss {loss} and gradient norm {norm} at step {state.global_step} of {self._total}."
+            raise AttemptFailed(FailureReason.NAN, message)
         point = CurvePoint(step=state.global_step, loss=loss, learning_rate=logs.get("learning_rate"), grad_norm=norm)
         self._add(point)
         self._check_divergence(loss, state.global_step)
@@ -123,10 +121,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         start, smoothed = mean(self._losses[:3]), median(self._losses[-5:])
         self._above = self._above + 1 if smoothed > DIVERGED_RATIO * start + DIVERGED_MARGIN else 0
         if self._above >= DIVERGED_POINTS:
-            raise AttemptFailed(
-                FailureReason.NAN,
-                f"diverged: smoothed training loss {smoothed:.3g} at step {step}, started at {start:.3g}.",
-            )
+            message = f"diverged: smoothed training loss {smoothed:.3g} at step {step}, started at {start:.3g}."
+            raise AttemptFailed(FailureReason.NAN, message)
 
     def _measure_memory(self) -> None:
         used = torch.cuda.max_memory_allocated() if self._spec.device == "cuda" else self._process.memory_info().rss

@@ -57,18 +57,14 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
 
 
 def facts_of(spec: TrainSpec) -> SavedFacts:
-    """The facts of a run with this spec on this installation."""
+    """The facts of a run with this spec on this installation; all rows of a training file are of one kind."""
+    with spec.train_file.open(encoding="utf-8") as rows:
+        chat = "messages" in json.loads(rows.readline() or "{}")
     return SavedFacts(
         **{name: value for name, value in spec if name in SavedFacts.model_fields},
-        chat=_holds_conversations(spec.train_file),
+        chat=chat,
         versions={name: version(name) for name in PACKAGES},
     )
-
-
-def _holds_conversations(train_file: Path) -> bool:
-    """Whether the first row of the training data is a conversation; all rows of a file are of one kind."""
-    with train_file.open(encoding="utf-8") as rows:
-        return "messages" in json.loads(rows.readline() or "{}")
 
 
 def seal(directory: Path) -> str:
@@ -78,7 +74,7 @@ def seal(directory: Path) -> str:
     manifest = directory / MANIFEST_FILE
     manifest.write_text(json.dumps({"files": digests}, indent=2, sort_keys=True), encoding="utf-8")
     for path in [*files, manifest, directory]:
-        _sync(path)
+        sync(path)
     return sha256(manifest)
 
 
@@ -92,7 +88,7 @@ def swap(scratch: Path, directory: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
     else:
         scratch.rename(directory)
-    _sync(directory.parent)
+    sync(directory.parent)
 
 
 def sha256(path: Path) -> str:
@@ -101,7 +97,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Flush a file or directory to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -13,8 +13,6 @@ from trainers.open_base import open_model, open_tokenizer
 from trainers.save import FACTS_FILE, MANIFEST_FILE, SavedFacts, sha256
 from trainers.spec import Adapter, TrainSpec
 
-__all__ = ["Saved", "SavedFacts", "check_manifest", "load_reference", "load_saved", "read_facts"]
-
 
 @dataclass(frozen=True)
 class Saved:
@@ -43,9 +41,8 @@ def check_manifest(directory: Path) -> None:
         files: dict[str, str] = json.loads((directory / MANIFEST_FILE).read_bytes())["files"]
     except (OSError, ValueError, KeyError) as error:
         rule = f"must hold a readable {MANIFEST_FILE}, and {directory} does not."
-        raise InputError(
-            "adapter", rule, "Name the directory that a report printed.", code="corrupt_adapter"
-        ) from error
+        hint = "Name the directory that a report printed."
+        raise InputError("adapter", rule, hint, code="corrupt_adapter") from error
     for name, digest in files.items():
         path = directory / name
         if not path.is_file() or sha256(path) != digest:
@@ -60,12 +57,11 @@ def load_saved(directory: Path, device: Literal["cpu", "cuda"] | None = None) ->
     Raises InputError for a directory that is no adapter, does not match its manifest, or whose base is not found.
     Costs one load of the base model.
     """
-    import torch
     from peft import PeftModel
 
     check_manifest(directory)
     facts = read_facts(directory)
-    spec = _spec(facts, directory, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    spec = _spec(facts, directory, device)
     tokenizer = open_tokenizer(str(directory), None, adapter=True)
     model, _ = open_model(spec, tokenizer)
     if facts.adapter is not Adapter.FULL:
@@ -80,26 +76,27 @@ def load_reference(facts: SavedFacts, device: Literal["cpu", "cuda"] | None = No
     """
     if facts.adapter is not Adapter.FULL or facts.loss is None:
         return None
-    import torch
-
     base = base_directory(facts)
-    spec = _spec(facts, Path(base), device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    spec = _spec(facts, Path(base), device)
     model, _ = open_model(spec.model_copy(update={"revision": facts.revision}), open_tokenizer(base, facts.revision))
     return model.eval()
 
 
 def base_directory(facts: SavedFacts) -> str:
     """Where the base model is now: where it was, or where the embedded models are in this installation."""
-
     if not Path(facts.base_path).is_dir() and facts.base_model == MINILM and (packaged := minilm_path()):
         return str(packaged)
     return facts.base_path
 
 
-def _spec(facts: SavedFacts, directory: Path, device: Literal["cpu", "cuda"]) -> TrainSpec:
+def _spec(facts: SavedFacts, directory: Path, device: Literal["cpu", "cuda"] | None) -> TrainSpec:
     """The facts in the form in which base models are opened; there is nothing to train on."""
+    import torch
+
     whole = facts.adapter is Adapter.FULL
     fields = {name: value for name, value in facts if name in TrainSpec.model_fields}
     where = {"base_path": str(directory), "revision": None} if whole else {"base_path": base_directory(facts)}
     files = dict.fromkeys(("train_file", "validation_file", "output_dir"), directory)
-    return TrainSpec(**{**fields, **where, **files, "device": device})
+    return TrainSpec(
+        **{**fields, **where, **files, "device": device or ("cuda" if torch.cuda.is_available() else "cpu")}
+    )

@@ -110,7 +110,7 @@ class Space(Closed):
     conditions: dict[str, Condition] = {}
 
     @model_validator(mode="after")
-    def _known(self) -> "Space":
+    def _check_conditions(self) -> "Space":
         for name, condition in self.conditions.items():
             if not {name, condition.parameter} <= set(self.parameters):
                 raise ValueError(f"condition of {name!r} on {condition.parameter!r} names an unknown parameter")
@@ -147,15 +147,13 @@ class Space(Closed):
 
     def problems(self, config: Config) -> list[str]:
         """What keeps `config` from being a member, one message each; empty when it is one."""
-        unknown = [
-            f"unknown hyperparameter {n!r}; known: {', '.join(self.parameters)}"
-            for n in config
-            if n not in self.parameters
-        ]
-        missing = [f"{n} is not set" for n in self.active(config) if n not in config]
+        names = ", ".join(self.parameters)
+        active = self.active(config)
+        unknown = [f"unknown hyperparameter {n!r}; known: {names}" for n in config if n not in self.parameters]
+        missing = [f"{n} is not set" for n in active if n not in config]
         outside = [
             f"{n} must be {describe(self.parameters[n])}, got {config[n]!r}"
-            for n in self.active(config)
+            for n in active
             if n in config and not self.parameters[n].accepts(config[n])
         ]
         return unknown + missing + outside

@@ -128,14 +128,7 @@ TERMS: dict[Task, Terms] = {
         hyperparameters={"head_lr_ratio": "classification: learning rate of the head / adapter's"},
     ),
     Task.SFT: Terms(
-        metrics=(
-            Metric.EVAL_LOSS,
-            Metric.PERPLEXITY,
-            Metric.EXACT_MATCH,
-            Metric.ROUGE_L,
-            Metric.BLEU,
-            Metric.ACCURACY,
-        )
+        metrics=(Metric.EVAL_LOSS, Metric.PERPLEXITY, Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU, Metric.ACCURACY)
     ),
     Task.PREFERENCE: Terms(
         metrics=(Metric.REWARD_ACCURACY, Metric.ACCURACY, Metric.WIN_RATE, Metric.EVAL_LOSS),

@@ -53,28 +53,21 @@ RULES: dict[str, Rule] = {
 WHOLE = frozenset({"lora_rank", "lora_alpha", "batch_size"})
 
 
-def apply_search(spec: TaskSpec, named: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """`named` with each stated hyperparameter fixed or narrowed.
+def apply_search(spec: TaskSpec, ranges: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """`ranges` with each stated hyperparameter fixed or narrowed.
 
     A value or a list becomes the choices; a range keeps the type and scale of the parameter it replaces. The default
     stays where it is allowed, else it moves to the nearest allowed value.
     Raises InputError("search.NAME", ...) for impossible values and for hyperparameters this study does not have.
     """
-    result = dict(named)
+    result = dict(ranges)
     for name, value in spec.search.stated().items():
-        if name not in named:
-            raise InputError(
-                f"search.{name}",
-                f"{name} does not apply to {_study(spec)}.",
-                f"Remove it, or choose among {', '.join(named)}.",
-            )
-        result[name] = _parameter(name, value, named[name])
+        if name not in ranges:
+            loss = f" with loss {spec.loss}" if spec.loss else ""
+            rule = f"{name} does not apply to {spec.task}{loss} with adapter {spec.adapter}."
+            raise InputError(f"search.{name}", rule, f"Remove it, or choose among {', '.join(ranges)}.")
+        result[name] = _parameter(name, value, ranges[name])
     return result
-
-
-def _study(spec: TaskSpec) -> str:
-    loss = f" with loss {spec.loss}" if spec.loss else ""
-    return f"{spec.task}{loss} with adapter {spec.adapter}"
 
 
 def _parameter(name: str, value: SearchValue, default: Parameter) -> Parameter:
@@ -109,11 +102,11 @@ def _range(name: str, value: Range, default: Parameter) -> Parameter:
     return FloatParameter(low=low, high=high, log=log and low > 0, default=middle)
 
 
-def _nearest(choices: tuple[Scalar, ...], wanted: Scalar | None) -> Scalar:
+def _nearest(choices: tuple[Scalar, ...], ideal: Scalar | None) -> Scalar:
     """`wanted` where it is a choice, else the closest number, else the first choice."""
-    if wanted in choices:
-        return next(choice for choice in choices if choice == wanted)
+    if ideal in choices:
+        return next(choice for choice in choices if choice == ideal)
     numbers = [c for c in choices if not isinstance(c, (bool, str))]
-    if isinstance(wanted, (int, float)) and numbers:
-        return min(numbers, key=lambda choice: abs(choice - wanted))
+    if isinstance(ideal, (int, float)) and numbers:
+        return min(numbers, key=lambda choice: abs(choice - ideal))
     return choices[0]

@@ -54,7 +54,7 @@ from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer
 from tools.paths import confined
-from trainers.spec import Constraints, CurvePoint, Data, Task
+from trainers.spec import CurvePoint, Data, Task
 
 POLL_SECONDS = 0.5
 MAX_EVENTS = 500
@@ -393,16 +393,7 @@ class Desk:
 
     def _profile(self, data: str, task: Task | None) -> DataProfile:
         try:
-            return profile(
-                Data(train=data),
-                task,
-                roots=self.settings.roots,
-                tokenizer_file=None,
-                tokenizer_name="words",
-                max_positions=None,
-                constraints=Constraints(),
-                seed=0,
-            ).profile
+            return profile(Data(train=data), task, roots=self.settings.roots).profile
         except Undecided as question:
             hint = f"Suggestion: {question.suggestion}" if question.suggestion else "Say which."
             raise InputError(question.field, question.question, hint) from question

@@ -33,8 +33,8 @@ from agent.study.store import Store
 from tools.base_model import cache_directory
 from tools.estimate import training_flops
 from tools.export import export
-from tools.fetch_base import fetch_base
 from tools.machine import find_machine
+from trainers.open_base import local_directory
 from trainers.space import Space
 
 
@@ -47,7 +47,7 @@ def work_on(study_id: str, store: Store, settings: Settings) -> StudyState:
     with stopped_by_signals(), ExitStack() as stack:
         stack.callback(close_servers)  # a server of the planner LLM's that a question has started
         if study.plan.base is not None:
-            fetch_base(study.plan.base)
+            local_directory(study.plan.base.path, study.plan.base.revision)  # workers have no network
         take_data(study, settings)
         observer = stack.enter_context(watched(Unwatched(), study, store, settings))
         executor = LocalExecutor(local_slots(study.plan.device, study.spec.budget.parallel_trials), study.directory)

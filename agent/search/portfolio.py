@@ -23,7 +23,7 @@ class Portfolio:
 
     def __init__(self, space: Space, card: TaskCard) -> None:
         self._space = space
-        self._settings = TASKS[card.task].settings(card.loss) if card.task is not None else ()
+        self._settings = TASKS[card.task].settings.get(card.loss, ()) if card.task is not None else ()
         self._lr_ratio = FULL_LR_RATIO if card.adapter is Adapter.FULL else 1.0
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:

@@ -5,6 +5,7 @@ this file has the labelling rules.
 """
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -43,16 +44,12 @@ def load_part(part: str) -> tuple[LabelledRequest, ...]:
     """The rows of a shipped part (`PARTS`), in the order of their ids. Raises ValueError for another part."""
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
-    return _parse(files("evals.requests").joinpath(f"{part}.json").read_text(encoding="utf-8"))
+    return load_rows(files("evals.requests").joinpath(f"{part}.json"))
 
 
-def load_rows(path: Path) -> tuple[LabelledRequest, ...]:
+def load_rows(path: Path | Traversable) -> tuple[LabelledRequest, ...]:
     """The rows of a file in the format of the shipped parts; a row without `kind` gets "other".
 
     Raises OSError if the file cannot be read and ValueError if it is not a JSON list of rows.
     """
-    return _parse(path.read_text(encoding="utf-8"))
-
-
-def _parse(text: str) -> tuple[LabelledRequest, ...]:
-    return TypeAdapter(tuple[LabelledRequest, ...]).validate_json(text)
+    return TypeAdapter(tuple[LabelledRequest, ...]).validate_json(path.read_text(encoding="utf-8"))

@@ -14,10 +14,8 @@ from pydantic import Field
 from rich.console import Console
 
 from evals.requests.labelled import LabelledRequest
-from evals.requests.reading import Reading, reading_from_plan
+from evals.requests.reading import Reading
 from trainers.spec import Choices, Closed, Range, Scalar, SearchValue
-
-__all__ = ["Reading", "RequestScores", "print_scores", "reading_from_plan", "score"]
 
 RELATIVE_TOLERANCE = 1e-6
 N_BOOTSTRAP = 10_000
@@ -107,6 +105,7 @@ def score(rows: Sequence[LabelledRequest], read: Reader) -> RequestScores:
     exact = np.array([failure is None for failure in judged])
     by_field = _by_field(rows, readings)
     everything = _field_score(sum(by_field.values(), Counter()))
+    sound = [reading.refusal for row, reading in zip(rows, readings, strict=True) if row.refusal is None]
     return RequestScores(
         n=len(rows),
         exact=float(exact.mean()),
@@ -118,7 +117,7 @@ def score(rows: Sequence[LabelledRequest], read: Reader) -> RequestScores:
         refusal_accuracy=sum(a.refusal == b.refusal for a, b in zip(rows, readings, strict=True)) / len(rows),
         unsafe_path_refused=_refused(rows, readings, "unsafe_path"),
         unsupported_refused=_refused(rows, readings, "unsupported_task"),
-        over_refused=_over_refused(rows, readings),
+        over_refused=_rate(len(sound) - sound.count(None), len(sound)),
         by_kind=_by_kind(rows, exact.tolist()),
         failures=tuple(failure for failure in judged if failure is not None),
     )
@@ -185,12 +184,9 @@ def _by_field(rows: Sequence[LabelledRequest], readings: Sequence[Reading]) -> d
 
 
 def _field_score(counts: Counter[str]) -> FieldScore:
+    names = ("n_gold", "n_found", "n_reported", "n_reported_right", "n_invented")
     return FieldScore(
-        n_gold=counts["n_gold"],
-        n_found=counts["n_found"],
-        n_reported=counts["n_reported"],
-        n_reported_right=counts["n_reported_right"],
-        n_invented=counts["n_invented"],
+        **{name: counts[name] for name in names},
         precision=_rate(counts["n_reported_right"], counts["n_reported"]),
         recall=_rate(counts["n_found"], counts["n_gold"]),
     )
@@ -199,8 +195,8 @@ def _field_score(counts: Counter[str]) -> FieldScore:
 def _ask_score(rows: Sequence[LabelledRequest], readings: Sequence[Reading]) -> AskScore:
     pairs = [(set(row.ask), set(reading.ask)) for row, reading in zip(rows, readings, strict=True)]
     n_gold = sum(len(gold) for gold, _ in pairs)
-    n_asked = sum(len(asked) for _, asked in pairs)
-    n_right = sum(len(gold & asked) for gold, asked in pairs)
+    n_asked = sum(len(questions) for _, questions in pairs)
+    n_right = sum(len(gold & questions) for gold, questions in pairs)
     return AskScore(
         n_gold=n_gold,
         n_asked=n_asked,
@@ -212,20 +208,14 @@ def _ask_score(rows: Sequence[LabelledRequest], readings: Sequence[Reading]) -> 
 
 
 def _refused(rows: Sequence[LabelledRequest], readings: Sequence[Reading], refusal: str) -> float | None:
-    got = [reading.refusal for row, reading in zip(rows, readings, strict=True) if row.refusal == refusal]
-    return _rate(got.count(refusal), len(got))
-
-
-def _over_refused(rows: Sequence[LabelledRequest], readings: Sequence[Reading]) -> float | None:
-    got = [reading.refusal for row, reading in zip(rows, readings, strict=True) if row.refusal is None]
-    return _rate(len(got) - got.count(None), len(got))
+    readings_of = [reading.refusal for row, reading in zip(rows, readings, strict=True) if row.refusal == refusal]
+    return _rate(readings_of.count(refusal), len(readings_of))
 
 
 def _by_kind(rows: Sequence[LabelledRequest], exact: Iterable[bool]) -> dict[str, KindScore]:
-    outcomes: dict[str, list[bool]] = defaultdict(list)
-    for row, hit in zip(rows, exact, strict=True):
-        outcomes[row.kind].append(hit)
-    return {kind: KindScore(n=len(hits), n_exact=sum(hits)) for kind, hits in sorted(outcomes.items())}
+    n = Counter(row.kind for row in rows)
+    n_exact = Counter(row.kind for row, hit in zip(rows, exact, strict=True) if hit)
+    return {kind: KindScore(n=n[kind], n_exact=n_exact[kind]) for kind in sorted(n)}
 
 
 def _bootstrap_ci95(hits: np.ndarray) -> tuple[float, float]:
@@ -248,13 +238,13 @@ def print_scores(scores: RequestScores, console: Console, *, failures: bool = Tr
     low, high = scores.exact_ci95
     fields, ask = scores.all_fields, scores.ask
     console.print(f"{scores.n} requests; read exactly {scores.exact:.3f} (95% interval {low:.3f} to {high:.3f})")
-    console.print(f"fields: precision {_shown(fields.precision)}, recall {_shown(fields.recall)}", end=", ")
-    console.print(f"invented {_shown(scores.invented_rate)}")
-    console.print(f"questions: precision {_shown(ask.precision)}, recall {_shown(ask.recall)}, F1 {_shown(ask.f1)}")
+    console.print(f"fields: precision {_share(fields.precision)}, recall {_share(fields.recall)}", end=", ")
+    console.print(f"invented {_share(scores.invented_rate)}")
+    console.print(f"questions: precision {_share(ask.precision)}, recall {_share(ask.recall)}, F1 {_share(ask.f1)}")
     console.print(
-        f"refusals: accuracy {scores.refusal_accuracy:.3f}, unsafe paths {_shown(scores.unsafe_path_refused)}", end=", "
+        f"refusals: accuracy {scores.refusal_accuracy:.3f}, unsafe paths {_share(scores.unsafe_path_refused)}", end=", "
     )
-    console.print(f"out of scope {_shown(scores.unsupported_refused)}, wrongly {_shown(scores.over_refused)}")
+    console.print(f"out of scope {_share(scores.unsupported_refused)}, wrongly {_share(scores.over_refused)}")
     console.print("exact by kind: " + ", ".join(f"{kind} {k.n_exact}/{k.n}" for kind, k in scores.by_kind.items()))
     for failure in scores.failures if failures else ():
         console.print(f"\n{failure.id} ({failure.kind}): " + " | ".join(failure.texts), markup=False)
@@ -277,5 +267,5 @@ def _json(value: SearchValue | None) -> str:
     return json.dumps(value.model_dump() if isinstance(value, Closed) else value, ensure_ascii=False)
 
 
-def _shown(rate: float | None) -> str:
+def _share(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:.3f}"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evals.batching import finite, in_batches, padded, padding_id
+from evals.batching import finite, in_batches, padded
 from evals.metrics import score
 from evals.rows import Row
 from evals.spec import EvalSpec, Item, Judged
@@ -19,7 +19,7 @@ def judge(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row], reference
     encoded, truth = [row["input_ids"] for row in tokens], [row["labels"] for row in tokens]
 
     def run(batch: list[int]) -> list[tuple[int, float]]:
-        ids, mask = padded([encoded[row] for row in batch], padding_id(tokenizer), model.device)
+        ids, mask = padded([encoded[row] for row in batch], tokenizer.pad_token_id, model.device)
         log_probabilities = finite(model(input_ids=ids, attention_mask=mask).logits).log_softmax(-1)
         nats = [-float(log_probabilities[place, truth[row]]) for place, row in enumerate(batch)]
         return list(zip(log_probabilities.argmax(-1).tolist(), nats, strict=True))

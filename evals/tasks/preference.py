@@ -1,9 +1,10 @@
 """Judging preferences: whether the chosen answer of each pair has more probability than the rejected one."""
 
-import math
 from typing import Any
 
-from evals.batching import judging, padding_id
+import numpy as np
+
+from evals.batching import judging
 from evals.likelihood import Likelihood, likelihoods
 from evals.metrics import score
 from evals.rows import Row, Target
@@ -27,26 +28,22 @@ def judge(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row], reference
     """
     pairs = pair_targets(tokenizer, rows, spec.max_seq_length)
     flat = [target for pair in pairs for target in pair]
-    fill = padding_id(tokenizer)
+    fill = tokenizer.pad_token_id
     own = likelihoods(model, flat, spec, fill)
     base = _reference_likelihoods(model, reference, flat, spec, fill)
-    plain = [_per_token(a) - _per_token(b) for a, b in _paired(own)]
+    plain = [_per_token(a) - _per_token(b) for a, b in zip(own[::2], own[1::2], strict=True)]
     items = {Metric.ACCURACY: [_choice(_preferred(difference), None) for difference in plain]}
     if base is not None:
-        margins = [
-            (a.log_probability - ra.log_probability) - (b.log_probability - rb.log_probability)
-            for (a, b), (ra, rb) in zip(_paired(own), _paired(base), strict=True)
-        ]
+        gains = [a.log_probability - b.log_probability for a, b in zip(own, base, strict=True)]
+        margins = [good - bad for good, bad in zip(gains[::2], gains[1::2], strict=True)]
         items[Metric.ACCURACY] = [_choice(_preferred(d), m) for d, m in zip(plain, margins, strict=True)]
         items[Metric.REWARD_ACCURACY] = [_choice(_preferred(margin), margin) for margin in margins]
-        items[Metric.EVAL_LOSS] = [_choice(_preferred(m), m, loss=_softplus(-FIXED_BETA * m)) for m in margins]
+        losses = np.logaddexp(0.0, -FIXED_BETA * np.array(margins)).tolist()
+        items[Metric.EVAL_LOSS] = [_choice(_preferred(m), m, loss) for m, loss in zip(margins, losses, strict=True)]
     if spec.metric not in items:
-        raise InputError(
-            "objective.metric",
-            f"{spec.metric} compares with a reference model, and a fully fine-tuned model has none by itself.",
-            "Give the base model as the reference, or use accuracy.",
-        )
-    others = {metric.value: score(metric, judged) for metric, judged in items.items()}
+        rule = f"{spec.metric} compares with a reference model, and a fully fine-tuned model has none by itself."
+        raise InputError("objective.metric", rule, "Give the base model as the reference, or use accuracy.")
+    others = {metric.value: score(metric, choices) for metric, choices in items.items()}
     others["rows_without_target"] = float(len(rows) - len(pairs))
     return tuple(items[spec.metric]), others
 
@@ -63,10 +60,6 @@ def _reference_likelihoods(
         return likelihoods(model, targets, spec, fill)
 
 
-def _paired(flat: list[Likelihood]) -> list[tuple[Likelihood, Likelihood]]:
-    return list(zip(flat[::2], flat[1::2], strict=True))
-
-
 def _per_token(row: Likelihood) -> float:
     return row.log_probability / max(row.n_tokens, 1)
 
@@ -78,10 +71,6 @@ def _preferred(difference: float) -> float:
 def _choice(value: float, margin: float | None, loss: float | None = None) -> Item:
     prediction = {1.0: "chosen", 0.0: "rejected", 0.5: "tie"}[value]
     return Item(reference="chosen", prediction=prediction, value=value if loss is None else loss, margin=margin)
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def pair_targets(tokenizer: Any, rows: list[Row], max_seq_length: int) -> list[tuple[Target, Target]]:

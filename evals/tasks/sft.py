@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from evals.batching import padding_id
 from evals.generate import generated_text
 from evals.likelihood import likelihoods
 from evals.metrics import score
@@ -29,7 +28,7 @@ def _likelihood(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row]) -> 
     `others["rows_without_target"]`. Which rows these are depends on the tokenizer only, so compared models agree.
     """
     targets = targets_of(tokenizer, rows, spec.max_seq_length)
-    judged = likelihoods(model, targets, spec, padding_id(tokenizer))
+    judged = likelihoods(model, targets, spec, tokenizer.pad_token_id)
     losses = tuple(_row(-row.log_probability / row.n_tokens, row.n_tokens) for row in judged)
     tops = tuple(_row(row.n_top / row.n_tokens, row.n_tokens) for row in judged)
     others = {metric.value: score(metric, losses) for metric in (Metric.EVAL_LOSS, Metric.PERPLEXITY)}

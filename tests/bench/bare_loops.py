@@ -25,10 +25,17 @@ from transformers import (
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from trainers.adapters import lora_config
-from trainers.arguments import common_arguments, preference_arguments, total_steps
+from trainers.arguments import common_arguments, preference_arguments, split_batch
 from trainers.base import Loaded
 from trainers.progress import N_POINTS
 from trainers.spec import Task, TrainSpec
+
+
+def total_steps(n_rows: int, batch_size: int, micro_batch: int, epochs: float) -> int:
+    """Optimizer steps of the full schedule, counted as transformers counts them."""
+    per_device, accumulation = split_batch(batch_size, micro_batch)
+    batches = math.ceil(n_rows / per_device)
+    return math.ceil(epochs * max(math.ceil(batches / accumulation), 1))
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]

@@ -13,9 +13,9 @@ from statistics import median
 
 from pydantic import Field
 
-from trainers.embedded import MINILM, TINY_CAUSAL, build_tiny_causal, minilm_path
+from trainers.embedded import MINILM, TINY_CAUSAL, minilm_path
 from trainers.spec import Closed, Loss, Task, TrainSpec
-from trainers.tiny_causal import docstrings
+from trainers.tiny_causal import build_tiny_causal, docstrings
 
 TARGET_RATIO = 1.03
 WORDS = 24

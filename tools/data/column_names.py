@@ -44,7 +44,7 @@ def is_known_name(name: str) -> bool:
     return folded(name) in _KNOWN
 
 
-def named(columns: tuple[str, ...], role: tuple[tuple[str, ...], ...]) -> list[str]:
+def by_role(columns: tuple[str, ...], role: tuple[tuple[str, ...], ...]) -> list[str]:
     """The columns with a usual name of `role`, from the first tier that has any, in the tier's order."""
     by_name = {folded(column): column for column in reversed(columns)}
     return next((hits for tier in role if (hits := [by_name[n] for n in tier if n in by_name])), [])

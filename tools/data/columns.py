@@ -32,35 +32,30 @@ class Detected:
     """Where annotators' votes choose between two responses; there is no chosen and no rejected column then."""
 
 
-def prompt_columns(table: Table) -> list[str]:
-    """Columns with a usual name of the prompt."""
-    return names.named(table.columns, names.PROMPT)
-
-
-def label_columns(table: Table, *taken: str) -> list[str]:
+def label_columns(table: Table, *others: str) -> list[str]:
     """Columns that have a usual name of the label and values like one."""
-    columns = tuple(c for c in table.without(*taken) if could_be_label(table, c))
-    return names.named(columns, names.LABEL)
+    columns = tuple(c for c in table.without(*others) if could_be_label(table, c))
+    return names.by_role(columns, names.LABEL)
 
 
 def message_columns(table: Table) -> list[str]:
     """Columns whose cells are lists of turns, usual names first."""
     turns = [c for c in table.columns if any(_is_turns(row.get(c)) for row in table.rows[:5])]
-    return names.named(tuple(turns), names.MESSAGES) or turns
+    return names.by_role(tuple(turns), names.MESSAGES) or turns
 
 
-def texts_by_content(table: Table, *taken: str | None) -> list[str]:
+def texts_by_content(table: Table, *others: str | None) -> list[str]:
     """Columns of free text."""
-    return [c for c in table.without(*taken) if _is_free_text(table.cells(c))]
+    return [c for c in table.without(*others) if _is_free_text(table.cells(c))]
 
 
 def named_column(
-    table: Table, given: str | None, role: tuple[tuple[str, ...], ...], what: str, taken: tuple[str | None, ...]
+    table: Table, column: str | None, role: tuple[tuple[str, ...], ...], what: str, others: tuple[str | None, ...]
 ) -> tuple[str | None, str]:
     """(the column of a role, why), (None, "") without one; Undecided where several have its names."""
-    if given:
-        return given, "given by the user"
-    hits = names.named(table.without(*taken), role)
+    if column:
+        return column, "given by the user"
+    hits = names.by_role(table.without(*others), role)
     if len(hits) > 1:
         question = f"Which column of {table.source.name} holds the {what}: {listed(hits)}?"
         raise Undecided(f"data.columns.{what}", question, hits[0])
@@ -71,7 +66,7 @@ def context_column(table: Table, prompt: str, *others: str | None) -> str | None
     """The column that belongs below the prompt, as Alpaca's `input` does; None without one that has text."""
     if names.folded(prompt) not in ("instruction", "question", "prompt"):
         return None
-    columns = [c for c in table.columns if c != prompt and c not in others and names.folded(c) in names.CONTEXT]
+    columns = (c for c in table.without(prompt, *others) if names.folded(c) in names.CONTEXT)
     return next((c for c in columns if table.mean_words(c) > 0), None)
 
 
@@ -80,7 +75,7 @@ def could_be_label(table: Table, column: str) -> bool:
 
     A column with a label's name is looked at as a whole: thousands of classes hardly repeat in the first rows.
     """
-    cells = table.cells(column, len(table.rows) if names.named((column,), names.LABEL) else SAMPLE_ROWS)
+    cells = table.cells(column, len(table.rows) if names.by_role((column,), names.LABEL) else SAMPLE_ROWS)
     if not cells or any(isinstance(c, list | dict) for c in cells):
         return False
     distinct = len({str(c) for c in cells})
@@ -89,12 +84,8 @@ def could_be_label(table: Table, column: str) -> bool:
 
 
 def _is_turns(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and isinstance(value[0], dict)
-        and bool({"content", "value"} & set(value[0]))
-    )
+    first = value[0] if isinstance(value, list) and value else None
+    return isinstance(first, dict) and not {"content", "value"}.isdisjoint(first)
 
 
 def _is_free_text(cells: list[object]) -> bool:
@@ -107,10 +98,10 @@ def _is_free_text(cells: list[object]) -> bool:
 
 def listed(columns: tuple[str, ...] | list[str]) -> str:
     """Names in a sentence, twelve at most."""
-    shown = ", ".join(columns[:12])
-    return shown if len(columns) <= 12 else f"{shown} and {len(columns) - 12} more"
+    first = ", ".join(columns[:12])
+    return first if len(columns) <= 12 else f"{first} and {len(columns) - 12} more"
 
 
 def has_pair(table: Table) -> bool:
     """Whether some column is named like a prompt and another like its completion."""
-    return bool(prompt_columns(table) and names.named(table.columns, names.COMPLETION))
+    return all(names.by_role(table.columns, role) for role in (names.PROMPT, names.COMPLETION))

@@ -15,17 +15,11 @@ def escape_control_tokens(
     Labels stay as they are, and so do rows that are templated on purpose (TEMPLATE_SHARE); a note says which of the
     two was done.
     """
-    clean = {split: [_escaped(row, tokens) for row in rows] for split, rows in splits.items()}
-    held = {split: sum(a != b for a, b in zip(rows, clean[split], strict=True)) for split, rows in splits.items()}
-    if held["train"] > TEMPLATE_SHARE * len(splits["train"]):
-        notes.append(
-            f"{held['train']} training rows hold control tokens of the tokenizer; taken for a chat template, kept"
-        )
-        return splits, held["train"]
-    if n_rows := sum(held.values()):
+    clean = {split: [escaped_row(row, tokens, leave="label") for row in rows] for split, rows in splits.items()}
+    n_rows_of = {split: sum(a != b for a, b in zip(rows, clean[split], strict=True)) for split, rows in splits.items()}
+    if (n_train := n_rows_of["train"]) > TEMPLATE_SHARE * len(splits["train"]):
+        notes.append(f"{n_train} training rows hold control tokens of the tokenizer; taken for a chat template, kept")
+        return splits, n_train
+    if n_rows := sum(n_rows_of.values()):
         notes.append(f"{n_rows} rows hold control tokens of the tokenizer as text; a space was put into each")
-    return clean, held["train"]
-
-
-def _escaped(row: Row, tokens: tuple[str, ...]) -> Row:
-    return {**escaped_row(row, tokens), **({"label": row["label"]} if "label" in row else {})}
+    return clean, n_train

@@ -38,9 +38,7 @@ def decode(raw: bytes, name: str, param: str) -> tuple[str, tuple[str, ...]]:
     """
     if kind := next((kind for magic, kind in _MAGIC.items() if raw.startswith(magic)), None):
         raise InputError(param, f"a text table is needed; {name} is {kind}.", "Unpack or convert it.", code="binary")
-    bom = next((encoding for mark, encoding in _BOMS if raw.startswith(mark)), None)
-    if bom is None and (guess := _utf16_without_mark(raw)):
-        bom = guess
+    bom = next((encoding for mark, encoding in _BOMS if raw.startswith(mark)), None) or _utf16_without_mark(raw)
     try:
         text = raw.decode(bom or "utf-8")
         notes: tuple[str, ...] = () if bom in (None, "utf-8-sig") else (f"read as {bom}",)

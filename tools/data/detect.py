@@ -14,30 +14,30 @@ from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
 
-def detect_columns(table: Table, task: Task | None, given: Columns) -> Detected:
+def detect_columns(table: Table, task: Task | None, wish: Columns) -> Detected:
     """Task and columns of a table. Cost: a few passes over at most 2,000 rows.
 
     Raises InputError for a given column that the table lacks (with near names), or where the columns cannot serve
     the task; Undecided where more than one reading is left.
     """
-    _check_given(table, given)
-    task, why = (task, "given by the user") if task is not None else _infer_task(table, given)
-    detected = TASKS[task].columns(table, given)
+    _check_given(table, wish)
+    task, why = (task, "given by the user") if task is not None else _infer_task(table, wish)
+    detected = TASKS[task].columns(table, wish)
     _check_apart(detected.columns)
     return replace(detected, evidence={"task": why, **detected.evidence})
 
 
-def _check_given(table: Table, given: Columns) -> None:
-    for role, column in given:
+def _check_given(table: Table, wish: Columns) -> None:
+    for role, column in wish:
         if column is None or column in table.columns:
             continue
         folded = {c.casefold(): c for c in table.columns}
         near = difflib.get_close_matches(column.casefold(), list(folded), n=3, cutoff=0.6)
         hint = f"Did you mean {' or '.join(folded[n] for n in near)}?" if near else f"Columns: {listed(table.columns)}."
-        rule = f"the column must be in {table.source.name}; it has no column {column!r}"
-        raise InputError(
-            f"data.columns.{role}", f"{rule} (it has {listed(table.columns)}).", hint, code="unknown_column"
+        rule = (
+            f"the column must be in {table.source.name}; it has no column {column!r} (it has {listed(table.columns)})."
         )
+        raise InputError(f"data.columns.{role}", rule, hint, code="unknown_column")
 
 
 def _check_apart(columns: Columns) -> None:
@@ -48,10 +48,10 @@ def _check_apart(columns: Columns) -> None:
             raise InputError(f"data.columns.{role}", rule, f"Name the {role} column.", code="same_column")
 
 
-def _infer_task(table: Table, given: Columns) -> tuple[Task, str]:
-    reasons = [(task, rows.named(given)) for task, rows in TASKS.items()]
+def _infer_task(table: Table, wish: Columns) -> tuple[Task, str]:
+    reasons = [(task, rows.by_columns(wish)) for task, rows in TASKS.items()]
     if not any(why for _, why in reasons):
-        reasons = [(task, rows.recognised(table)) for task, rows in TASKS.items()]
+        reasons = [(task, rows.by_table(table)) for task, rows in TASKS.items()]
     for task, why in reasons:
         if why:
             return task, why

@@ -103,14 +103,14 @@ def twins_across(train: Sequence[str], judged: Sequence[str], *, near: bool = Tr
     shingles = {i: s for text, i in first.items() if (s := _shingles(text))}
     order = _rarity(list(shingles.values()))
     index: dict[int, list[int]] = defaultdict(list)
-    for i, own in sorted(shingles.items()):
-        for shingle in _prefix(own, order):
+    for i, other in sorted(shingles.items()):
+        for shingle in _prefix(other, order):
             index[shingle].append(i)
     contained: dict[int, int] = {}
     for t, text in enumerate(train):
-        if t not in exact and (held := _shingles(text)):
-            candidates = sorted({i for shingle in held if shingle in index for i in index[shingle]})
-            twin = next((i for i in candidates if len(held & shingles[i]) >= THRESHOLD * len(shingles[i])), None)
+        if t not in exact and (own := _shingles(text)):
+            candidates = sorted({i for shingle in own if shingle in index for i in index[shingle]})
+            twin = next((i for i in candidates if len(own & shingles[i]) >= THRESHOLD * len(shingles[i])), None)
             if twin is not None:
                 contained[t] = twin
     return Twins(exact, contained)
@@ -138,10 +138,7 @@ def _shingles(text: str) -> frozenset[int]:
 
 
 def _rarity(shingles: Sequence[frozenset[int]]) -> Counter[int]:
-    counts: Counter[int] = Counter()
-    for own in shingles:
-        counts.update(own)
-    return counts
+    return Counter(shingle for own in shingles for shingle in own)
 
 
 def _prefix(own: frozenset[int], counts: Counter[int]) -> list[int]:

@@ -53,14 +53,14 @@ def measure_lengths(
     else:
         measured = _tokenized(sample, length_of, tokenizer_file)
     counts = sorted(length for length, _ in measured)
-    limit = min(max_positions or DEFAULT_MAX_POSITIONS, max_seq_length or 2**31)
-    wanted = MULTIPLE * math.ceil(max(8, percentile(counts, 99.5)) / MULTIPLE)
-    chosen = min(wanted, limit)
-    over = sum(count > chosen for count in counts) / len(counts)
+
+    needed = MULTIPLE * math.ceil(max(8, percentile(counts, 99.5)) / MULTIPLE)
+    max_length = min(needed, min(max_positions or DEFAULT_MAX_POSITIONS, max_seq_length or 2**31))
+    over = sum(count > max_length for count in counts) / len(counts)
     if over > 0.01:
-        notes.append(f"{over:.1%} of the training rows are longer than {chosen} tokens and will be cut")
-    if speechless := sum(prompt >= chosen for _, prompt in measured):
-        notes.append(_speechless(speechless / len(measured), chosen))
+        notes.append(f"{over:.1%} of the training rows are longer than {max_length} tokens and will be cut")
+    if speechless := sum(prompt >= max_length for _, prompt in measured):
+        notes.append(_speechless(speechless / len(measured), max_length))
     profile = LengthProfile(
         tokenizer=tokenizer_name,
         p50=percentile(counts, 50),
@@ -68,7 +68,7 @@ def measure_lengths(
         p99=percentile(counts, 99),
         p995=percentile(counts, 99.5),
         max=counts[-1],
-        max_seq_length=chosen,
+        max_seq_length=max_length,
         truncated_share=over,
     )
     return profile, tuple(notes)

@@ -14,21 +14,21 @@ _NO_DELIMITER = "\x1f"
 _FIELD_LIMIT = 2**31 - 1
 
 
-def parse_csv(text: str, name: str, param: str, notes: tuple[str, ...] = (), *, tabs: bool = False) -> Parsed:
+def parse_csv(text: str, name: str, param: str, *, tabs: bool = False) -> Parsed:
     """Rows of str cells, "" kept as "". InputError names the line of a ragged row, a broken quote, or a missing header.
 
     The delimiter is the one of `,` tab `;` `|` that cuts the header into most names (for a .tsv file the tab). Tab-
     separated text whose quotes do not pair up is read with quotes as plain characters, and a note says so.
     """
     delimiter = "\t" if tabs else _delimiter(text)
-    remarks = [] if tabs or delimiter in (",", _NO_DELIMITER) else [f"columns are separated by {delimiter!r}"]
+    notes = () if tabs or delimiter in (",", _NO_DELIMITER) else (f"columns are separated by {delimiter!r}",)
     try:
         lines = list(_records(text, delimiter, csv.QUOTE_MINIMAL, name, param))
     except InputError:
         if delimiter != "\t":
             raise
         lines = list(_records(text, delimiter, csv.QUOTE_NONE, name, param))
-        remarks.append("quotes are read as plain characters")
+        notes = (*notes, "quotes are read as plain characters")
     header = _header(lines, name, param)
     rows: list[Row] = []
     for number, cells in lines[1:]:
@@ -37,7 +37,7 @@ def parse_csv(text: str, name: str, param: str, notes: tuple[str, ...] = (), *, 
             hint = "Quote cells that hold the separator, or mend that line."
             raise InputError(param, rule, hint, code="ragged")
         rows.append(dict(zip(header, cells, strict=True)))
-    return Parsed(header, rows, notes=(*notes, *remarks))
+    return Parsed(header, rows, notes=notes)
 
 
 def _delimiter(text: str) -> str:
@@ -46,7 +46,7 @@ def _delimiter(text: str) -> str:
     for delimiter in DELIMITERS:
         reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
         try:
-            counts[delimiter] = len(next((cells for cells in reader if cells), []))
+            counts[delimiter] = len(next(filter(None, reader), []))
         except csv.Error:
             counts[delimiter] = 1
     best = max(DELIMITERS, key=lambda d: counts[d])
@@ -78,8 +78,7 @@ def _header(lines: list[tuple[int, list[str]]], name: str, param: str) -> tuple[
     if not header[0]:  # pandas writes its index under an empty name
         header[0] = "column_1"
     if reason := _not_a_header(header, [cells for _, cells in lines[1:1001]]):
-        shown = ", ".join(header)[:120]
-        rule = f"the first line of {name} must hold column names; {reason} (got: {shown})."
+        rule = f"the first line of {name} must hold column names; {reason} (got: {', '.join(header)[:120]})."
         raise InputError(param, rule, "Add a first line such as: text,label", code="no_header")
     doubled = next((column for column in header if header.count(column) > 1), None)
     if doubled is not None:

@@ -8,6 +8,7 @@ Local files need neither pandas nor `datasets`; 10,000 short csv rows take about
 import difflib
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tools.data.decode_text import decode
@@ -33,21 +34,11 @@ def load_table(name: str, param: str, roots: tuple[Path, ...], *, seed: int = 0)
     the sample of `stdlib:NAME@ROWS`. Raises InputError, and UnsafePath for a path that may not be opened.
     """
     if name.startswith(PREFIX):
-        return _from_stdlib(name, param, seed)
-    if _is_path(name, roots):
+        rows = stdlib_rows(name, param, seed)
+        return table_of(name, name, "stdlib", Parsed(columns_of(rows), rows))
+    if not is_hub_id(name) or Path(name).suffix.lower() in FORMATS or (roots[0] / name).exists():
         return _from_file(name, confined(param, name, roots), param)
     return load_hub(name, param)
-
-
-def _is_path(name: str, roots: tuple[Path, ...]) -> bool:
-    if not is_hub_id(name) or Path(name).suffix.lower() in FORMATS:
-        return True
-    return (roots[0] / name).exists()
-
-
-def _from_stdlib(name: str, param: str, seed: int) -> Table:
-    rows = stdlib_rows(name, param, seed)
-    return table_of(name, name, "stdlib", Parsed(columns_of(rows), rows))
 
 
 def _from_file(name: str, path: Path, param: str) -> Table:
@@ -56,10 +47,8 @@ def _from_file(name: str, path: Path, param: str) -> Table:
     if not parsed.rows and not parsed.splits:
         rule = f"the file must have rows; {path.name} has a header and no rows."
         raise InputError(param, rule, "Add rows, or give another file.")
-    rows, notes = checked(parsed.rows, param)
-    splits = {split: checked(others, param)[0] for split, others in parsed.splits.items()}
-    said = tuple(f"{path.name}: {note}" for note in (*parsed.notes, *notes))
-    clean = Parsed(parsed.columns, rows, splits, said)
+    clean = checked(parsed, param)
+    clean = replace(clean, notes=tuple(f"{path.name}: {note}" for note in clean.notes))
     return table_of(name, str(path), form, clean, sha256=hashlib.sha256(raw).hexdigest())
 
 
@@ -76,8 +65,7 @@ def _read(path: Path, param: str) -> bytes:
     if not path.is_file():
         raise InputError(param, f"a regular file is needed; {path} is a device, pipe or socket.", NEXT_STEP)
     if path.suffix.lower() not in FORMATS:
-        known = ", ".join(FORMATS)
-        rule = f"the file's extension must be one of {known}; got {path.suffix or 'none'!r} ({path.name})."
+        rule = f"the file's extension must be one of {', '.join(FORMATS)}; got {path.suffix or 'none'!r} ({path.name})."
         raise InputError(param, rule, "Rename or convert the file.", code="unknown_format")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
@@ -112,40 +100,33 @@ def _parse(path: Path, raw: bytes, param: str) -> tuple[str, Parsed]:
         return "parquet", _parquet(path, param)
     text, notes = decode(raw, path.name, param)
     if form in ("csv", "tsv"):
-        if _looks_like_json(text):
+        if text.lstrip().startswith(("{", "[{")) and _is_json(text.lstrip()[:100_000].split("\n", 1)[0]):
             rule = f"a {form} file starts with column names; {path.name} holds JSON."
             raise InputError(param, rule, "Rename it to .json or .jsonl.", code="unknown_format")
-        return form, parse_csv(text, path.name, param, notes, tabs=form == "tsv")
-    if form == "jsonl" and text.lstrip().startswith("["):
-        return "json", parse_json(text, path.name, param, (*notes, "read as one JSON array, not as JSON lines"))
-    if form == "jsonl" or _is_jsonl(text):
-        extra = () if form == "jsonl" else ("read as JSON lines, one object a line",)
-        return "jsonl", parse_jsonl(text, path.name, param, (*notes, *extra))
-    return "json", parse_json(text, path.name, param, notes)
-
-
-def _looks_like_json(text: str) -> bool:
-    first = text.lstrip()[:100_000].split("\n", 1)[0].strip()
-    if not first.startswith(("{", "[{")):
-        return False
-    try:
-        json.loads(first)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        parsed = parse_csv(text, path.name, param, tabs=form == "tsv")
+    elif form == "jsonl" and text.lstrip().startswith("["):
+        form, notes = "json", (*notes, "read as one JSON array, not as JSON lines")
+        parsed = parse_json(text, path.name, param)
+    elif form == "jsonl" or _is_jsonl(text):
+        notes = notes if form == "jsonl" else (*notes, "read as JSON lines, one object a line")
+        form, parsed = "jsonl", parse_jsonl(text, path.name, param)
+    else:
+        parsed = parse_json(text, path.name, param)
+    return form, replace(parsed, notes=(*notes, *parsed.notes))
 
 
 def _is_jsonl(text: str) -> bool:
     """Whether a .json file is really JSON lines: the first line is a complete object and more follows."""
     first, _, rest = text.strip().partition("\n")
-    return bool(rest.strip()) and first.lstrip().startswith("{") and first.rstrip().endswith("}") and _parses(first)
+    return bool(rest.strip()) and first.startswith("{") and _is_json(first)
 
 
-def _parses(line: str) -> bool:
+def _is_json(line: str) -> bool:
     try:
-        return isinstance(json.loads(line), dict)
+        json.loads(line)
     except (ValueError, RecursionError):
         return False
+    return True
 
 
 def _parquet(path: Path, param: str) -> Parsed:

@@ -2,6 +2,8 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from tools.data.load_json import SPLIT_NAMES
 from tools.data.table import MAX_ROWS, Parsed, Row, Table, checked, columns_of, table_of
@@ -29,20 +31,17 @@ def load_hub(name: str, param: str) -> Table:
     return hub_table(data_set, name, revision, param)
 
 
-def hub_table(
-    data_set: "datasets.DatasetDict",  # type: ignore[name-defined]  # noqa: F821
-    name: str,
-    revision: str | None,
-    param: str,
-) -> Table:
+def hub_table(data_set: Any, name: str, revision: str | None, param: str) -> Table:
     """The table of a loaded data set: images and audio left out, class indices as class names, splits by our names."""
     by_split = {SPLIT_NAMES.get(split, split): part for split, part in data_set.items()}
     train = by_split.pop("train") if "train" in by_split else by_split.pop(next(iter(by_split)))
-    rows, notes = checked(_rows(train, name, param), param)
-    splits = {s: checked(_rows(part, name, param), param)[0] for s, part in by_split.items() if s in SPLIT_NAMES}
-    unpinned = () if revision else (f"{name}: the hub was not reached; its commit is unknown, the cached copy is used",)
-    parsed = Parsed(columns_of(rows), rows, splits, (*notes, *unpinned))
-    return table_of(name, name, "hub", parsed, revision=revision)
+    splits = {s: _rows(part, name, param) for s, part in by_split.items() if s in SPLIT_NAMES}
+    rows = _rows(train, name, param)
+    clean = checked(Parsed(columns_of(rows), rows, splits), param)
+    if not revision:
+        unpinned = f"{name}: the hub was not reached; its commit is unknown, the cached copy is used"
+        clean = replace(clean, notes=(*clean.notes, unpinned))
+    return table_of(name, name, "hub", clean, revision=revision)
 
 
 def _revision(name: str, param: str) -> str | None:
@@ -76,7 +75,7 @@ def _cache_only() -> Iterator[None]:
         constants.HF_HUB_OFFLINE = before
 
 
-def _rows(part: "datasets.Dataset", name: str, param: str) -> list[Row]:  # type: ignore[name-defined]  # noqa: F821
+def _rows(part: Any, name: str, param: str) -> list[Row]:
     import datasets
 
     if len(part) > MAX_ROWS:

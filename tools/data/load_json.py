@@ -8,7 +8,7 @@ from trainers.errors import InputError
 SPLIT_NAMES = {"train": "train", "validation": "validation", "valid": "validation", "dev": "validation", "test": "test"}
 
 
-def parse_jsonl(text: str, name: str, param: str, notes: tuple[str, ...] = ()) -> Parsed:
+def parse_jsonl(text: str, name: str, param: str) -> Parsed:
     """One object a line, blank lines left out. InputError names the first line that is not one."""
     rows: list[Row] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -23,10 +23,10 @@ def parse_jsonl(text: str, name: str, param: str, notes: tuple[str, ...] = ()) -
             rule = f"every line of {name} must be a JSON object; line {number} holds {_kind(value)}."
             raise InputError(param, rule, 'Write rows such as {"text": "...", "label": "..."}.', code="broken_jsonl")
         rows.append(value)
-    return Parsed(columns_of(rows), rows, notes=notes)
+    return Parsed(columns_of(rows), rows)
 
 
-def parse_json(text: str, name: str, param: str, notes: tuple[str, ...] = ()) -> Parsed:
+def parse_json(text: str, name: str, param: str) -> Parsed:
     """Rows of a JSON document, in one of these shapes:
 
     an array of objects (or of strings: column `text`); an object with one such array; an object of columns, each a
@@ -37,16 +37,15 @@ def parse_json(text: str, name: str, param: str, notes: tuple[str, ...] = ()) ->
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         rule = f"{name} must be valid JSON; it is not: {_reason(error)}."
-        raise InputError(
-            param, rule, "Mend the file, or write one object a line as .jsonl.", code="broken_json"
-        ) from error
+        hint = "Mend the file, or write one object a line as .jsonl."
+        raise InputError(param, rule, hint, code="broken_json") from error
     if isinstance(value, dict):
-        return _from_object(value, name, param, notes)
+        return _from_object(value, name, param)
     rows = _rows(value, name, param)
-    return Parsed(columns_of(rows), rows, notes=notes)
+    return Parsed(columns_of(rows), rows)
 
 
-def _from_object(value: dict[str, object], name: str, param: str, notes: tuple[str, ...]) -> Parsed:
+def _from_object(value: dict[str, object], name: str, param: str) -> Parsed:
     lists = {key: items for key, items in value.items() if isinstance(items, list)}
     if lists and len(lists) == len(value) and all(_is_snips(items) for items in lists.values()):
         rows: list[Row] = [
@@ -54,18 +53,18 @@ def _from_object(value: dict[str, object], name: str, param: str, notes: tuple[s
             for intent, items in lists.items()
             for item in items
         ]
-        return Parsed(("text", "label"), rows, notes=(*notes, "text is the joined segments, label is the intent's key"))
+        return Parsed(("text", "label"), rows, notes=("text is the joined segments, label is the intent's key",))
     if len(lists) > 1 and "train" in lists and set(lists) <= set(SPLIT_NAMES):
         splits = {SPLIT_NAMES[key]: _rows(items, name, param) for key, items in lists.items()}
         train = splits.pop("train")
-        return Parsed(columns_of(train), train, splits, (*notes, f"holds the splits {', '.join(lists)}"))
+        return Parsed(columns_of(train), train, splits, (f"holds the splits {', '.join(lists)}",))
     if len(lists) > 1 and len(lists) == len(value) and len({len(items) for items in lists.values()}) == 1:
         rows = [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
-        return Parsed(tuple(lists), rows, notes=(*notes, "an object of columns"))
+        return Parsed(tuple(lists), rows, notes=("an object of columns",))
     if len(lists) == 1:
         key, items = next(iter(lists.items()))
         rows = _rows(items, name, param)
-        return Parsed(columns_of(rows), rows, notes=(*notes, f"rows are the list under {key!r}"))
+        return Parsed(columns_of(rows), rows, notes=(f"rows are the list under {key!r}",))
     rule = f"{name} must hold one list of rows; its object has {len(lists)} lists ({', '.join(lists) or 'none'})."
     raise InputError(param, rule, "Write an array of objects.", code="broken_json")
 

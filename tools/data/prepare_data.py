@@ -9,6 +9,7 @@ from pathlib import Path
 from tools.data.profile_data import Profiled
 from tools.data.table import canonical_jsonl
 from trainers.errors import InputError
+from trainers.save import sync
 
 SEALED = "sealed"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -68,16 +69,11 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        sync(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    parent = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+    sync(path.parent)
 
 
 def _unwritable(directory: Path, error: OSError) -> InputError:

@@ -19,6 +19,7 @@ from trainers.spec import Constraints, Data, Task
 
 MIN_ROWS = 20
 """Of the train source: with fewer no split of it can be judged."""
+NO_CONSTRAINTS = Constraints()
 SPLITS = ("train", "validation", "test")
 
 
@@ -45,11 +46,11 @@ def profile(
     task: Task | None,
     *,
     roots: tuple[Path, ...],
-    tokenizer_file: Path | None,
-    tokenizer_name: str,
-    max_positions: int | None,
-    constraints: Constraints,
-    seed: int,
+    tokenizer_file: Path | None = None,
+    tokenizer_name: str = "words",
+    max_positions: int | None = None,
+    constraints: Constraints = NO_CONSTRAINTS,
+    seed: int = 0,
 ) -> Profiled:
     """Read, check, clean, cut and measure the data. The same data and seed give the same rows and fingerprints.
 
@@ -58,13 +59,11 @@ def profile(
     """
     read = _read(data, task, roots, seed)
     notes = list(read.notes)
-    task = read.detected.task
-    task_rows = TASKS[task]
+    task_rows = TASKS[read.detected.task]
     task_rows.check(read.rows["train"])
     splits, how, duplicates = clean_splits(read.rows, task_rows, seed, notes)
-    notes += task_rows.remarks(splits["train"])
-    splits, n_control = escape_control_tokens(splits, control_tokens(tokenizer_file), notes)
     classes = task_rows.classes(splits, notes)
+    splits, n_control = escape_control_tokens(splits, control_tokens(tokenizer_file), notes)
     if classes.labels:
         index = {label: i for i, label in enumerate(classes.labels)}
         splits = {s: [{**row, "label": index[str(row["label"])]} for row in rows] for s, rows in splits.items()}
@@ -79,7 +78,7 @@ def profile(
     )
     digests = {s: hashlib.sha256(canonical_jsonl(rows)).hexdigest() for s, rows in splits.items()}
     data_profile = DataProfile(
-        task=task,
+        task=read.detected.task,
         sources=read.sources,
         columns=read.detected.columns,
         column_evidence=read.detected.evidence,
@@ -115,8 +114,8 @@ def _read(data: Data, task: Task | None, roots: tuple[Path, ...], seed: int) -> 
         elif split in table.splits:
             raw[split] = table.splits[split]
     rows = {}
-    for split, given in raw.items():
-        canonical = canonical_rows(given, detected, f"data.{split}")
+    for split, table_rows in raw.items():
+        canonical = canonical_rows(table_rows, detected, f"data.{split}")
         rows[split] = canonical.rows
         notes += canonical.notes
     return _Read(detected, tuple(sources), rows, tuple(notes))

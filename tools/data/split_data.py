@@ -5,8 +5,7 @@ Which rows go where depends on the rows' text and the seed, not on their order i
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 from tools.data.table import Row, canonical_jsonl
 
@@ -19,53 +18,40 @@ MIN_CLASS_ROWS = 5
 """A class with at least this many rows is in every split."""
 
 
-@dataclass(frozen=True)
-class Cut:
-    """Indices of the rows of each split, disjoint, together all rows."""
-
-    train: list[int]
-    validation: list[int]
-    test: list[int]
-
-
 def cut(
-    rows: Sequence[Row], strata: Sequence[str], groups: Sequence[int], seed: int, *, validation: bool, test: bool
-) -> Cut:
-    """Cut validation and/or test off. Rows of one group stay on one side; each stratum keeps rows in train.
+    rows: Sequence[Row], strata: Sequence[str], groups: Sequence[int], seed: int, splits: Collection[str]
+) -> dict[str, list[int]]:
+    """Indices of the rows of "train" and of each of `splits`: disjoint, together all rows.
 
     `strata` has the class of each row (one value where there are no classes), `groups` a number that duplicates
-    share. Each wanted split gets EVALUATION_SHARE of every stratum, at most MAX_EVALUATION_ROWS in all.
+    share. Rows of one group stay on one side; each stratum keeps rows in train. Each of `splits` ("validation",
+    "test") gets EVALUATION_SHARE of every stratum, at most MAX_EVALUATION_ROWS in all.
     """
     share = min(EVALUATION_SHARE, MAX_EVALUATION_ROWS / max(1, len(rows)))
-    ranks = [_rank(row, seed) for row in rows]
+    order = _order(rows, seed)
     members: dict[int, list[int]] = defaultdict(list)
-    for i in sorted(range(len(rows)), key=lambda i: (ranks[i], i)):
+    for i in order:
         members[groups[i]].append(i)
     by_stratum: dict[str, list[list[int]]] = defaultdict(list)
     for group in members.values():
         by_stratum[Counter(strata[i] for i in group).most_common(1)[0][0]].append(group)
-    indices_of: dict[str, list[int]] = {"test": [], "validation": []}
-    wanted = [name for name, is_wanted in (("test", test), ("validation", validation)) if is_wanted]
-    carry = dict.fromkeys(wanted, 0.0)
+    side: dict[int, str] = {}
+    carry = dict.fromkeys(sorted(splits), 0.0)
     for stratum in sorted(by_stratum):
         left = by_stratum[stratum]
         n_rows = sum(map(len, left))
-        for name in wanted:
-            exact = n_rows * share + carry[name]
+        for split in carry:
+            exact = n_rows * share + carry[split]
             quota = max(round(exact), 1 if n_rows >= MIN_CLASS_ROWS else 0)
-            taken, left = _take(left, quota)
-            indices_of[name] += [i for group in taken for i in group]
-            carry[name] = max(-0.5, min(0.5, exact - sum(map(len, taken))))
-    apart = {i for indices in indices_of.values() for i in indices}
-    order = {name: sorted(indices, key=lambda i: (ranks[i], i)) for name, indices in indices_of.items()}
-    train = sorted((i for i in range(len(rows)) if i not in apart), key=lambda i: (ranks[i], i))
-    return Cut(train=train, validation=order["validation"], test=order["test"])
+            part, left = _take(left, quota)
+            side |= {i: split for group in part for i in group}
+            carry[split] = max(-0.5, min(0.5, exact - sum(map(len, part))))
+    return {split: [i for i in order if side.get(i, "train") == split] for split in ("train", *splits)}
 
 
 def shuffled(rows: Sequence[Row], seed: int) -> list[Row]:
     """The rows in an order that depends on their content and the seed only, so that the first n are a fair sample."""
-    ranks = [_rank(row, seed) for row in rows]
-    return [rows[i] for i in sorted(range(len(rows)), key=lambda i: (ranks[i], i))]
+    return [rows[i] for i in _order(rows, seed)]
 
 
 def grouped(n_rows: int, links: Sequence[tuple[int, int]]) -> list[int]:
@@ -85,19 +71,22 @@ def grouped(n_rows: int, links: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _take(groups: list[list[int]], quota: int) -> tuple[list[list[int]], list[list[int]]]:
-    """(taken, left): groups in order while they fit the quota; the last group of a stratum is never taken."""
-    taken: list[list[int]] = []
+    """(part, left): groups in order while they fit the quota; the last group of a stratum is never in the part."""
+    part: list[list[int]] = []
     left: list[list[int]] = []
-    n_taken = 0
+    n_rows = 0
     for position, group in enumerate(groups):
         is_last = not left and position == len(groups) - 1
-        if n_taken + len(group) <= quota and not is_last:
-            taken.append(group)
-            n_taken += len(group)
+        if n_rows + len(group) <= quota and not is_last:
+            part.append(group)
+            n_rows += len(group)
         else:
             left.append(group)
-    return taken, left
+    return part, left
 
 
-def _rank(row: Row, seed: int) -> bytes:
-    return hashlib.blake2b(canonical_jsonl([row]), digest_size=8, key=str(seed).encode()).digest()
+def _order(rows: Sequence[Row], seed: int) -> list[int]:
+    """Indices of the rows by a hash of their content, so that the order of the file does not matter."""
+    key = str(seed).encode()
+    ranks = [hashlib.blake2b(canonical_jsonl([row]), digest_size=8, key=key).digest() for row in rows]
+    return sorted(range(len(rows)), key=lambda i: (ranks[i], i))

@@ -26,44 +26,23 @@ MIN_WORDS = 5
 MAX_WORDS = 32
 """Longer paragraphs are cut: the topic is clear by then, and 64 tokens keep a trial on two CPU cores short."""
 
-TOPICS: dict[str, tuple[str, ...]] = {
-    "ast": (
-        *("abc", "ast", "compileall", "copy", "ctypes", "dataclasses", "dis", "enum", "functools", "importlib"),
-        *("inspect", "keyword", "modulefinder", "opcode", "pkgutil", "py_compile", "pyclbr", "pydoc"),
-        *("runpy", "symtable", "token", "tokenize", "types", "typing", "zipapp", "zipimport"),
-    ),
-    "asyncio": (
-        *("asyncio", "concurrent", "contextlib", "multiprocessing", "queue", "sched", "selectors", "signal"),
-        *("subprocess", "threading", "_threading_local", "_weakrefset", "weakref"),
-    ),
-    "decimal": (
-        *("_pydecimal", "_strptime", "_pydatetime", "bisect", "calendar", "colorsys", "datetime", "decimal"),
-        *("fractions", "heapq", "ipaddress", "numbers", "random", "statistics", "uuid", "zoneinfo"),
-        *("_collections_abc", "collections", "operator"),
-    ),
-    "email": ("base64", "email", "imaplib", "mailbox", "mailcap", "mimetypes", "poplib", "quopri", "smtplib", "uu"),
-    "http": (
-        *("cgi", "cgitb", "ftplib", "html", "http", "nntplib", "socket", "socketserver", "ssl", "telnetlib"),
-        *("urllib", "webbrowser", "wsgiref", "xmlrpc"),
-    ),
-    "json": (
-        *("argparse", "configparser", "copyreg", "csv", "dbm", "getopt", "json", "optparse", "pickle"),
-        *("pickletools", "plistlib", "pprint", "reprlib", "shelve", "sqlite3", "tomllib", "xml"),
-    ),
-    "os": (
-        *("_compression", "_pyio", "bz2", "filecmp", "fileinput", "fnmatch", "genericpath", "getpass", "glob"),
-        *("gzip", "io", "linecache", "lzma", "ntpath", "os", "pathlib", "platform", "posixpath", "pty", "shutil"),
-        *("site", "stat", "sysconfig", "tarfile", "tempfile", "zipfile"),
-    ),
-    "re": (
-        *("codecs", "difflib", "encodings", "gettext", "locale", "re", "shlex", "sre_compile", "sre_parse"),
-        *("string", "stringprep", "textwrap", "cmd", "code", "codeop", "rlcompleter"),
-    ),
-    "tkinter": ("tkinter", "turtle", "turtledemo"),
-    "unittest": (
-        *("bdb", "cProfile", "doctest", "logging", "pdb", "profile", "pstats", "timeit", "trace", "traceback"),
-        *("tracemalloc", "unittest", "warnings"),
-    ),
+TOPICS = {
+    "ast": "abc ast compileall copy ctypes dataclasses dis enum functools importlib inspect keyword modulefinder "
+    "opcode pkgutil py_compile pyclbr pydoc runpy symtable token tokenize types typing zipapp zipimport",
+    "asyncio": "asyncio concurrent contextlib multiprocessing queue sched selectors signal subprocess threading "
+    "_threading_local _weakrefset weakref",
+    "decimal": "_pydecimal _strptime _pydatetime bisect calendar colorsys datetime decimal fractions heapq ipaddress "
+    "numbers random statistics uuid zoneinfo _collections_abc collections operator",
+    "email": "base64 email imaplib mailbox mailcap mimetypes poplib quopri smtplib uu",
+    "http": "cgi cgitb ftplib html http nntplib socket socketserver ssl telnetlib urllib webbrowser wsgiref xmlrpc",
+    "json": "argparse configparser copyreg csv dbm getopt json optparse pickle pickletools plistlib pprint reprlib "
+    "shelve sqlite3 tomllib xml",
+    "os": "_compression _pyio bz2 filecmp fileinput fnmatch genericpath getpass glob gzip io linecache lzma ntpath os "
+    "pathlib platform posixpath pty shutil site stat sysconfig tarfile tempfile zipfile",
+    "re": "codecs difflib encodings gettext locale re shlex sre_compile sre_parse string stringprep textwrap cmd code "
+    "codeop rlcompleter",
+    "tkinter": "tkinter turtle turtledemo",
+    "unittest": "bdb cProfile doctest logging pdb profile pstats timeit trace traceback tracemalloc unittest warnings",
 }
 """Topic to top-level modules. Modules that this Python lacks (tkinter is often a package of its own) are skipped."""
 
@@ -82,7 +61,11 @@ def stdlib_rows(name: str, param: str = "data.train", seed: int = 0) -> list[dic
     Cost: about 1 s, once a process.
     """
     kind, limit = _parse(name, param)
-    entries = list(_distinct(_entries(_library(param)), with_signature=kind != "docstrings"))
+    library = Path(sysconfig.get_paths()["stdlib"])
+    if not (library / "ast.py").is_file():
+        rule = f"the standard library's source files must be installed; there are none in {library}."
+        raise InputError(param, rule, "Use a Python that ships its sources, or give a data file.")
+    entries = list(_distinct(_entries(library), with_signature=kind != "docstrings"))
     if limit is not None:
         entries = _sample(entries, limit, seed)
     if kind == "docstrings":
@@ -98,35 +81,30 @@ def stdlib_rows(name: str, param: str = "data.train", seed: int = 0) -> list[dic
 def _parse(name: str, param: str) -> tuple[str, int | None]:
     kind, _, limit = name.removeprefix(PREFIX).partition("@")
     if kind not in NAMES:
-        known = ", ".join(PREFIX + known for known in NAMES)
-        raise InputError(param, f"the built-in data sets are {known}; there is no {name!r}.", "Choose one of them.")
+        names = ", ".join(PREFIX + name for name in NAMES)
+        raise InputError(param, f"the built-in data sets are {names}; there is no {name!r}.", "Choose one of them.")
     if "@" in name and not (limit.isascii() and limit.isdigit() and int(limit[:9]) > 0):
         hint = f"Write for example {PREFIX}{kind}@1500."
         raise InputError(param, f"after @ the number of rows must be a positive integer, got {limit!r}.", hint)
     return kind, int(limit[:9]) if limit else None
 
 
-def _library(param: str) -> Path:
-    library = Path(sysconfig.get_paths()["stdlib"])
-    if not (library / "ast.py").is_file():
-        rule = f"the standard library's source files must be installed; there are none in {library}."
-        raise InputError(param, rule, "Use a Python that ships its sources, or give a data file.")
-    return library
-
-
 @cache
 def _entries(library: Path) -> tuple[_Entry, ...]:
     """All documented definitions; read once a process, since a plan and its study both ask for them."""
-    return tuple(_read_entries(library))
+    return tuple(
+        entry
+        for topic, modules in TOPICS.items()
+        for module in modules.split()
+        for path in _files(library, module)
+        for entry in _file_entries(topic, path)
+    )
 
 
-def _read_entries(library: Path) -> Iterator[_Entry]:
-    for topic, modules in TOPICS.items():
-        for module in modules:
-            single = library / f"{module}.py"
-            for path in [single] if single.is_file() else sorted((library / module).rglob("*.py")):
-                if not {"test", "tests", "idle_test"}.intersection(path.relative_to(library).parts):
-                    yield from _file_entries(topic, path)
+def _files(library: Path, module: str) -> list[Path]:
+    single = library / f"{module}.py"
+    files = [single] if single.is_file() else sorted((library / module).rglob("*.py"))
+    return [file for file in files if not {"test", "tests", "idle_test"}.intersection(file.relative_to(library).parts)]
 
 
 def _file_entries(topic: str, path: Path) -> Iterator[_Entry]:
@@ -163,11 +141,11 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> s
 
 def _distinct(entries: Iterable[_Entry], with_signature: bool) -> Iterator[_Entry]:
     """Entries whose text was not seen before (first one wins), or, for pairs and prompts, whose signature neither."""
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for entry in entries:
         keys = {entry.text.casefold()} | ({entry.signature} if with_signature else set())
-        if seen.isdisjoint(keys):
-            seen |= keys
+        if earlier.isdisjoint(keys):
+            earlier |= keys
             yield entry
 
 
@@ -185,8 +163,8 @@ def _sample(entries: list[_Entry], limit: int, seed: int) -> list[_Entry]:
     quota = {topic: int(share) for topic, share in exact.items()}
     for topic in sorted(exact, key=lambda t: (quota[t] - exact[t], t))[: limit - sum(quota.values())]:
         quota[topic] += 1
-    taken = {e for topic, rows in by_topic.items() for e in sorted(rows, key=lambda e: _rank(e, seed))[: quota[topic]]}
-    return [entry for entry in entries if entry in taken]
+    sample = {e for topic, rows in by_topic.items() for e in sorted(rows, key=lambda e: _rank(e, seed))[: quota[topic]]}
+    return [entry for entry in entries if entry in sample]
 
 
 def _mismatched(entries: list[_Entry]) -> list[_Entry]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tools.data.data_profile import SourceProfile
 from trainers.errors import InputError
@@ -19,39 +19,41 @@ _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows with their source. Row 1 is the first after the header. Cells are str (csv) or JSON values; None: missing.
+class Parsed:
+    """What a parser read from a file. Row 1 is the first after the header. Cells are str (csv) or JSON values.
 
     `rows` are those of the train split where the source names splits (a hub data set, or a JSON object of lists);
     the other splits, by the names "validation" and "test", are in `splits`.
     """
 
-    source: SourceProfile
     columns: tuple[str, ...]
     rows: list[Row]
     splits: dict[str, list[Row]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def without(self, *taken: str | None) -> tuple[str, ...]:
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Parsed):
+    """Rows with their source; a cell that is None is missing."""
+
+    source: SourceProfile
+
+    def without(self, *others: str | None) -> tuple[str, ...]:
         """The other columns."""
-        return tuple(column for column in self.columns if column not in taken)
+        return tuple(column for column in self.columns if column not in others)
 
     def cells(self, column: str, n_rows: int = SAMPLE_ROWS) -> list[object]:
         """Values of a column in the first rows, missing and empty ones left out."""
         return [value for row in self.rows[:n_rows] if (value := row.get(column)) is not None and value != ""]
 
-    def texts(self, column: str) -> list[str]:
-        """The values that are text."""
-        return [value for value in self.cells(column) if isinstance(value, str)]
-
     def mean_words(self, column: str) -> float:
         """Mean number of words of a column's texts."""
-        texts = self.texts(column)
+        texts = [value for value in self.cells(column) if isinstance(value, str)]
         return sum(len(text.split()) for text in texts) / max(1, len(texts))
 
 
 def table_of(
-    name: str, path: str, form: str, parsed: "Parsed", *, sha256: str | None = None, revision: str | None = None
+    name: str, path: str, form: str, parsed: Parsed, *, sha256: str | None = None, revision: str | None = None
 ) -> Table:
     """The table of what was read. Without `sha256`, of a file's bytes, the source's is that of the canonical rows."""
     source = SourceProfile(
@@ -63,17 +65,7 @@ def table_of(
         n_rows=len(parsed.rows),
         columns=parsed.columns,
     )
-    return Table(source, parsed.columns, parsed.rows, parsed.splits, parsed.notes)
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """What a parser found in a file's text."""
-
-    columns: tuple[str, ...]
-    rows: list[Row]
-    splits: dict[str, list[Row]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    return Table(**vars(parsed), source=source)
 
 
 def columns_of(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
@@ -99,11 +91,20 @@ def canonical_jsonl(rows: Iterable[Mapping[str, object]]) -> bytes:
     )
 
 
-def checked(rows: list[Row], param: str) -> tuple[list[Row], tuple[str, ...]]:
-    """The rows with every cell inside its limit and encodable as UTF-8, and a note on what had to be replaced.
+def checked(parsed: Parsed, param: str) -> Parsed:
+    """What was parsed, with every cell inside its limit and encodable as UTF-8, and a note on replacements in `rows`.
 
     Raises InputError for more than MAX_ROWS rows or a cell of more than MAX_CELL_CHARS characters.
     """
+    n_replaced = _check_cells(parsed.rows, param)
+    for rows in parsed.splits.values():
+        _check_cells(rows, param)
+    note = (f"{n_replaced} cells held half a surrogate pair, replaced by U+FFFD",) if n_replaced else ()
+    return replace(parsed, notes=(*parsed.notes, *note))
+
+
+def _check_cells(rows: list[Row], param: str) -> int:
+    """Replaces what is not encodable, in place; the number of cells concerned."""
     if len(rows) > MAX_ROWS:
         raise InputError(param, f"at most {MAX_ROWS:,} rows, got {len(rows):,}.", "Take a sample of the rows.")
     n_replaced = 0
@@ -116,17 +117,16 @@ def checked(rows: list[Row], param: str) -> tuple[list[Row], tuple[str, ...]]:
             if (clean := _encodable(value)) is not value:
                 row[column] = clean
                 n_replaced += 1
-    return rows, (f"{n_replaced} cells held half a surrogate pair, replaced by U+FFFD",) if n_replaced else ()
+    return n_replaced
 
 
 def _chars(value: object) -> int:
-    if isinstance(value, str):
-        return len(value)
+    """Characters of a cell, those of lists and objects in it together."""
     if isinstance(value, dict):
-        return sum(_chars(v) for v in value.values())
+        value = list(value.values())
     if isinstance(value, list | tuple):
-        return sum(_chars(v) for v in value)
-    return len(value) if isinstance(value, bytes) else 0
+        return sum(map(_chars, value))
+    return len(value) if isinstance(value, str | bytes) else 0
 
 
 def _encodable(value: object) -> object:

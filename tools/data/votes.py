@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from tools.data.column_names import folded
-from tools.data.table import Row, Table
+from tools.data.table import SAMPLE_ROWS, Row, Table
 from trainers.errors import InputError
 
 _FIRST = frozenset({"1", "a", "first", "left", "response1", "responsea", "modela", "answer1", "output1"})
@@ -48,7 +48,7 @@ def find_votes(table: Table) -> Votes | None:
 
 
 def _has_both_sides(table: Table, column: str) -> bool:
-    values = {_key(row.get(column)) for row in table.rows[:2000]}
+    values = {_key(row.get(column)) for row in table.rows[:SAMPLE_ROWS]}
     return values <= _FIRST | _SECOND | _TIE and bool(values & _FIRST) and bool(values & _SECOND)
 
 

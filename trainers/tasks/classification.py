@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from trainers.data import Row
 from trainers.space import Parameter
-from trainers.spec import Adapter, Loss, Task, TrainSpec
+from trainers.spec import Adapter, Task, TrainSpec
 from trainers.tasks.ranges import choices, epochs, fixed, log_range
 from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer
 
@@ -15,69 +15,61 @@ if TYPE_CHECKING:
     from trainers.run import Job, Run
 
 
-class Classification(TaskTrainer):
-    """One of several classes for each text."""
+def _space(facts: StudyFacts) -> Mapping[str, Parameter]:
+    """Ranges around those of microsoft/LoRA's GLUE scripts."""
+    full = facts.spec.adapter is Adapter.FULL
+    return {
+        # MSL: 5e-4 for roberta-base, 3e-4 for large; decoders 1e-4 to 5e-4. Full: BERT paper, 2e-5 to 5e-5
+        "learning_rate": log_range(5e-6, 2e-4, 3e-5) if full else log_range(3e-5, 3e-3, _rate(facts.parameters)),
+        "lora_rank": choices(8, 4, 8, 16, 32),  # MSL: 8, 16 for the largest
+        "lora_alpha": fixed(16),  # MSL: 16 with rank 8; under Adam alpha is a second learning rate, so not searched
+        "lora_dropout": choices(0.1, 0.0, 0.1),  # MSL: 0.1
+        "target_modules": choices("all-linear", "all-linear", "attention", "qv"),  # TML, PEFT: all layers; MSL: qv
+        "batch_size": choices(32, 16, 32, 64),  # MSL: 16 to 32 a device
+        # transformers' num_train_epochs; MSL: 10 to 60 on GLUE
+        "epochs": epochs(facts.n_train_rows, facts.embedded, default=3),
+        "weight_decay": choices(0.01, 0.0, 0.01, 0.1),  # MSL: 0.01 to 0.1
+        "warmup_ratio": fixed(0.06),  # MSL
+        "scheduler": choices("linear", "linear", "cosine"),  # MSL: linear
+        "max_grad_norm": fixed(1.0),  # transformers' default
+        "head_lr_ratio": choices(1, 1, 3, 10),  # MSL trains head and adapter at one rate
+    }
 
-    task = Task.CLASSIFICATION
-    language_model = False
-    grouped = True
 
-    def space(self, facts: StudyFacts) -> Mapping[str, Parameter]:
-        """Ranges around those of microsoft/LoRA's GLUE scripts."""
-        full = facts.spec.adapter is Adapter.FULL
-        return {
-            # MSL: 5e-4 for roberta-base, 3e-4 for large; decoders 1e-4 to 5e-4. Full: BERT paper, 2e-5 to 5e-5
-            "learning_rate": log_range(5e-6, 2e-4, 3e-5) if full else log_range(3e-5, 3e-3, _rate(facts.parameters)),
-            "lora_rank": choices(8, 4, 8, 16, 32),  # MSL: 8, 16 for the largest
-            "lora_alpha": fixed(16),  # MSL: 16 with rank 8; under Adam alpha is a second learning rate, so not searched
-            "lora_dropout": choices(0.1, 0.0, 0.1),  # MSL: 0.1
-            "target_modules": choices("all-linear", "all-linear", "attention", "qv"),  # TML, PEFT: all layers; MSL: qv
-            "batch_size": choices(32, 16, 32, 64),  # MSL: 16 to 32 a device
-            # transformers' num_train_epochs; MSL: 10 to 60 on GLUE
-            "epochs": epochs(facts.n_train_rows, facts.embedded, default=3),
-            "weight_decay": choices(0.01, 0.0, 0.01, 0.1),  # MSL: 0.01 to 0.1
-            "warmup_ratio": fixed(0.06),  # MSL
-            "scheduler": choices("linear", "linear", "cosine"),  # MSL: linear
-            "max_grad_norm": fixed(1.0),  # transformers' default
-            "head_lr_ratio": choices(1, 1, 3, 10),  # MSL trains head and adapter at one rate
-        }
+def _encode(row: Row, tokenizer: Any) -> Row:
+    """`input_ids`, `labels` (one int), and the text for cutting."""
+    ids = list(tokenizer(row["text"])["input_ids"])
+    return {"input_ids": ids, "labels": int(row["label"]), "text": row["text"]}
 
-    def settings(self, loss: Loss | None) -> tuple[Setting, ...]:
-        """Published settings of LoRA on encoders."""
-        return SETTINGS
 
-    def encode(self, row: Row, tokenizer: Any) -> Row:
-        """`input_ids`, `labels` (one int), and the text for cutting."""
-        ids = list(tokenizer(row["text"])["input_ids"])
-        return {"input_ids": ids, "labels": int(row["label"]), "text": row["text"]}
+def _cut(row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
+    """The start of the text, cut by the tokenizer, which keeps its closing [SEP]."""
+    text, long = row.pop("text"), len(row["input_ids"]) > limit
+    if long:
+        row["input_ids"] = list(tokenizer(text, truncation=True, max_length=limit)["input_ids"])
+    return {**row, "length": len(row["input_ids"])}, long
 
-    def cut(self, row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-        """The start of the text, cut by the tokenizer, which keeps its closing [SEP]."""
-        text, long = row.pop("text"), len(row["input_ids"]) > limit
-        if long:
-            row["input_ids"] = list(tokenizer(text, truncation=True, max_length=limit)["input_ids"])
-        return {**row, "length": len(row["input_ids"])}, long
 
-    def train(self, job: "Job") -> "Run":
-        """Fit the head and the adapter. Batches group rows of similar length, which pads less."""
-        from peft import get_peft_model
-        from transformers import Trainer, TrainingArguments
+def _train(job: "Job") -> "Run":
+    """Fit the head and the adapter. Batches group rows of similar length, which pads less."""
+    from peft import get_peft_model
+    from transformers import Trainer, TrainingArguments
 
-        from trainers.run import trainable_in_fp32  # torch, transformers
+    from trainers.run import trainable_in_fp32  # torch, transformers
 
-        job.begin()
-        model = job.loaded.model if job.adapter is None else get_peft_model(job.loaded.model, job.adapter)
-        trainable_in_fp32(model)
-        return job.run(
-            Trainer,
-            TrainingArguments(**job.arguments, train_sampling_strategy="group_by_length"),
-            list(job.train_tokens.rows),
-            list(job.validation_tokens.rows),
-            model=model,
-            data_collator=padder(job.loaded.tokenizer.pad_token_id),
-            compute_loss_func=weighted_loss(job.spec.class_weights),
-            optimizers=(optimizer(model, job.spec, job.head_modules), None),
-        )
+    job.begin()
+    model = job.loaded.model if job.adapter is None else get_peft_model(job.loaded.model, job.adapter)
+    trainable_in_fp32(model)
+    return job.run(
+        Trainer,
+        TrainingArguments(**job.arguments, train_sampling_strategy="group_by_length"),
+        list(job.train_tokens.rows),
+        list(job.validation_tokens.rows),
+        model=model,
+        data_collator=padder(job.loaded.tokenizer.pad_token_id),
+        compute_loss_func=weighted_loss(job.spec.class_weights),
+        optimizers=(optimizer(model, job.spec, job.head_modules), None),
+    )
 
 
 SETTINGS = (
@@ -95,6 +87,16 @@ SETTINGS = (
         set={"learning_rate": 3e-3, "lora_rank": 16, "head_lr_ratio": 1.0},
         source="upper end of the learning rates published for LoRA on encoders",
     ),
+)
+CLASSIFICATION = TaskTrainer(
+    task=Task.CLASSIFICATION,
+    language_model=False,
+    grouped=True,
+    space=_space,
+    settings={None: SETTINGS},
+    encode=_encode,
+    cut=_cut,
+    train=_train,
 )
 
 

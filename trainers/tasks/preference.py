@@ -21,83 +21,75 @@ if TYPE_CHECKING:
     from trainers.run import Job, Run
 
 
-class Preference(TaskTrainer):
-    """A better and a worse answer to each prompt."""
+def _space(facts: StudyFacts) -> Mapping[str, Parameter]:
+    """Ranges around those of the papers of each loss and the alignment handbook."""
+    loss, small = Loss(facts.spec.loss or Loss.SIGMOID), facts.n_train_rows < SMALL_DATA
+    ranges: dict[str, Parameter] = {
+        "learning_rate": _rates(facts),
+        "lora_rank": choices(16, 8, 16, 32, 64),
+        "lora_alpha": fixed(32),  # as in SFT
+        "lora_dropout": fixed(0.0),  # TRL turns all dropout off
+        "target_modules": choices("all-linear", "all-linear", "mlp"),
+        "batch_size": choices(16, 8, 16, 32) if small else choices(32, 16, 32, 64),  # HB: 128 full
+        "epochs": epochs(facts.n_train_rows, facts.embedded, default=1),  # HB, Tulu3: 1
+        "weight_decay": fixed(0.0),
+        "warmup_ratio": fixed(0.1),  # HB, Tulu3
+        "scheduler": choices("cosine", "cosine", "linear"),  # HB: cosine; Tulu3: linear
+        "max_grad_norm": fixed(1.0),
+        "beta": BETA[loss],
+    }
+    if loss is Loss.SIMPO:
+        ranges["simpo_gamma"] = FloatParameter(low=0.0, high=1.0, default=0.5)  # gamma/beta; SimPO: 0.3 to 0.6
+    if loss is Loss.ROBUST:
+        ranges["label_smoothing"] = FloatParameter(low=0.05, high=0.2, default=0.1)  # rDPO, arXiv 2403.00409
+    return ranges
 
-    task = Task.PREFERENCE
-    sequences = 2
-    loss_parameters = ("beta", "simpo_gamma", "label_smoothing")
 
-    def space(self, facts: StudyFacts) -> Mapping[str, Parameter]:
-        """Ranges around those of the papers of each loss and the alignment handbook."""
-        loss, small = Loss(facts.spec.loss or Loss.SIGMOID), facts.n_train_rows < SMALL_DATA
-        named: dict[str, Parameter] = {
-            "learning_rate": _rates(facts),
-            "lora_rank": choices(16, 8, 16, 32, 64),
-            "lora_alpha": fixed(32),  # as in SFT
-            "lora_dropout": fixed(0.0),  # TRL turns all dropout off
-            "target_modules": choices("all-linear", "all-linear", "mlp"),
-            "batch_size": choices(16, 8, 16, 32) if small else choices(32, 16, 32, 64),  # HB: 128 full
-            "epochs": epochs(facts.n_train_rows, facts.embedded, default=1),  # HB, Tulu3: 1
-            "weight_decay": fixed(0.0),
-            "warmup_ratio": fixed(0.1),  # HB, Tulu3
-            "scheduler": choices("cosine", "cosine", "linear"),  # HB: cosine; Tulu3: linear
-            "max_grad_norm": fixed(1.0),
-            "beta": BETA[loss],
-        }
-        if loss is Loss.SIMPO:
-            named["simpo_gamma"] = FloatParameter(low=0.0, high=1.0, default=0.5)  # gamma/beta; SimPO: 0.3 to 0.6
-        if loss is Loss.ROBUST:
-            named["label_smoothing"] = FloatParameter(low=0.05, high=0.2, default=0.1)  # rDPO, arXiv 2403.00409
-        return named
+def _encode(row: Row, tokenizer: Any) -> Row:
+    """`prompt_ids`, `chosen_ids` and `rejected_ids`."""
+    prompt, chosen = encode_pair(tokenizer, row["prompt"], row["chosen"])
+    _, rejected = encode_pair(tokenizer, row["prompt"], row["rejected"])
+    return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
 
-    def settings(self, loss: Loss | None) -> tuple[Setting, ...]:
-        """Recipes of the loss's own paper first."""
-        return SETTINGS[loss or Loss.SIGMOID]
 
-    def encode(self, row: Row, tokenizer: Any) -> Row:
-        """`prompt_ids`, `chosen_ids` and `rejected_ids`."""
-        prompt, chosen = encode_pair(tokenizer, row["prompt"], row["chosen"])
-        _, rejected = encode_pair(tokenizer, row["prompt"], row["rejected"])
-        return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected}
+def _cut(row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
+    """The start of both answers; None where the prompt alone fills the limit."""
+    prompt = row["prompt_ids"]
+    room = limit - len(prompt)
+    if room < 1:
+        return None, True
+    long = max(len(row["chosen_ids"]), len(row["rejected_ids"])) > room
+    chosen, rejected = row["chosen_ids"][:room], row["rejected_ids"][:room]
+    length = 2 * len(prompt) + len(chosen) + len(rejected)
+    return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected, "length": length}, long
 
-    def cut(self, row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-        """The start of both answers; None where the prompt alone fills the limit."""
-        prompt = row["prompt_ids"]
-        room = limit - len(prompt)
-        if room < 1:
-            return None, True
-        long = max(len(row["chosen_ids"]), len(row["rejected_ids"])) > room
-        chosen, rejected = row["chosen_ids"][:room], row["rejected_ids"][:room]
-        length = 2 * len(prompt) + len(chosen) + len(rejected)
-        return {"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected, "length": length}, long
 
-    def train(self, job: "Job") -> "Run":
-        """Fit the adapter on pairs. With an adapter the reference is the base with the adapter off."""
-        from datasets import disable_progress_bars
-        from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
-        from trl.experimental.cpo import CPOConfig, CPOTrainer
+def _train(job: "Job") -> "Run":
+    """Fit the adapter on pairs. With an adapter the reference is the base with the adapter off."""
+    from datasets import disable_progress_bars
+    from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+    from trl.experimental.cpo import CPOConfig, CPOTrainer
 
-        job.begin()
-        loss = Loss(job.spec.loss or Loss.SIGMOID)
-        own = {Loss.SIMPO: (CPOConfig, CPOTrainer), Loss.KTO: (KTOConfig, KTOTrainer)}
-        config_class, trainer_class = own.get(loss, (DPOConfig, DPOTrainer))  # the others are DPO loss types
-        arguments = config_class(
-            **job.arguments,
-            **preference_arguments(job.spec.config, loss),
-            max_length=None if loss.has_reference else job.spec.max_seq_length,
-        )
-        disable_progress_bars()  # CPO passes over the rows, though there is nothing left to do
-        reference = copy.deepcopy(job.loaded.model) if job.spec.adapter is Adapter.FULL else None
-        return job.run(
-            trainer_class,
-            arguments,
-            _rows_for(loss, job.train_tokens, job),
-            _rows_for(loss, job.validation_tokens, job),
-            reference,
-            **({} if reference is None or not loss.has_reference else {"ref_model": reference}),
-            peft_config=job.adapter,
-        )
+    job.begin()
+    loss = Loss(job.spec.loss or Loss.SIGMOID)
+    own = {Loss.SIMPO: (CPOConfig, CPOTrainer), Loss.KTO: (KTOConfig, KTOTrainer)}
+    config_class, trainer_class = own.get(loss, (DPOConfig, DPOTrainer))  # the others are DPO loss types
+    arguments = config_class(
+        **job.arguments,
+        **preference_arguments(job.spec.config, loss),
+        max_length=None if loss.has_reference else job.spec.max_seq_length,
+    )
+    disable_progress_bars()  # CPO passes over the rows, though there is nothing left to do
+    reference = copy.deepcopy(job.loaded.model) if job.spec.adapter is Adapter.FULL else None
+    return job.run(
+        trainer_class,
+        arguments,
+        _rows_for(loss, job.train_tokens, job),
+        _rows_for(loss, job.validation_tokens, job),
+        reference,
+        **({} if reference is None or not loss.has_reference else {"ref_model": reference}),
+        peft_config=job.adapter,
+    )
 
 
 def _rates(facts: StudyFacts) -> Parameter:
@@ -169,7 +161,8 @@ _DPO = (
     Setting(set={"learning_rate": 5e-6, "beta": 0.01}, source="SimPO README: beta 0.01 best in all its DPO settings"),
     Setting(set={"learning_rate": 5e-5, "beta": 0.1}, source="ten times Zephyr's 5e-6 (QLoRA DPO), for small models"),
 )
-SETTINGS: dict[Loss, tuple[Setting, ...]] = {
+SETTINGS: dict[Loss | None, tuple[Setting, ...]] = {
+    None: _DPO,
     Loss.SIGMOID: _DPO,
     Loss.HINGE: _DPO,
     Loss.ROBUST: (
@@ -206,3 +199,15 @@ SETTINGS: dict[Loss, tuple[Setting, ...]] = {
         *_DPO[2:],
     ),
 }
+"""Recipes of the loss's own paper first."""
+
+PREFERENCE = TaskTrainer(
+    task=Task.PREFERENCE,
+    sequences=2,
+    loss_parameters=("beta", "simpo_gamma", "label_smoothing"),
+    space=_space,
+    settings=SETTINGS,
+    encode=_encode,
+    cut=_cut,
+    train=_train,
+)

@@ -1,13 +1,12 @@
 """What a task gives to training: everything that the folder `trainers/` needs to know of it."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from trainers.data import Row
+from trainers.data import Coding
 from trainers.space import Parameter
-from trainers.spec import Closed, Loss, Scalar, Task, TaskSpec
+from trainers.spec import Closed, Loss, Scalar, TaskSpec
 
 if TYPE_CHECKING:
     from trainers.run import Job, Run
@@ -33,10 +32,16 @@ class Setting(Closed):
     source: str
 
 
-class TaskTrainer(ABC):
+@dataclass(frozen=True, kw_only=True)
+class TaskTrainer(Coding):
     """How models of one task are trained. Its module is importable without torch; `train` may load anything."""
 
-    task: Task
+    space: Callable[[StudyFacts], Mapping[str, Parameter]]
+    """The default range of each hyperparameter of the task, LoRA's included, each with its source."""
+    settings: Mapping[Loss | None, tuple[Setting, ...]]
+    """Published configurations by loss (None: the study names none), tried right after the default, best first."""
+    train: Callable[["Job"], "Run"]
+    """Fits the weights that the job names. Raises AttemptFailed for a run that is lost."""
     language_model: bool = True
     """Works with the base's own output layer; False: with a new head on its backbone."""
     sequences: int = 1
@@ -45,26 +50,3 @@ class TaskTrainer(ABC):
     """Hyperparameters that are part of the loss: where one is searched, losses of trials do not compare."""
     grouped: bool = False
     """Rows of a batch are of like length, so that padding costs next to nothing; for estimates."""
-
-    @abstractmethod
-    def space(self, facts: StudyFacts) -> Mapping[str, Parameter]:
-        """The default range of each hyperparameter of the task, LoRA's included, each with its source."""
-
-    @abstractmethod
-    def settings(self, loss: Loss | None) -> tuple[Setting, ...]:
-        """Published configurations that are tried right after the default, best first."""
-
-    @abstractmethod
-    def encode(self, row: Row, tokenizer: Any) -> Row:
-        """Token ids of a canonical row, however long. Raises KeyError or TypeError for a row of another task."""
-
-    @abstractmethod
-    def cut(self, row: Row, limit: int, tokenizer: Any) -> tuple[Row | None, bool]:
-        """(an encoded row with its `length`, at most `limit` tokens a sequence, or None; whether it was longer).
-
-        None stands for a row of whose target nothing is left.
-        """
-
-    @abstractmethod
-    def train(self, job: "Job") -> "Run":
-        """Fit the weights that `job` names. Raises AttemptFailed for a run that is lost."""

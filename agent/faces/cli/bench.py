@@ -21,7 +21,8 @@ from agent.search.llm_methods import NO_LLM, BenchLlm
 from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method_builder, method_version
 from agent.settings import Settings
 from evals.requests.labelled import load_part, load_rows
-from evals.requests.score import Reading, print_scores, reading_from_plan, score
+from evals.requests.reading import Reading, reading_from_plan
+from evals.requests.score import print_scores, score
 from evals.search_bench.bench import BenchSettings, bench
 from evals.search_bench.show import print_results
 from evals.search_bench.suites import load_problems

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from evals.requests.labelled import LabelledRequest, load_part
-from evals.requests.score import Reader, Reading, print_scores, reading_from_plan, same_value, score
+from evals.requests.reading import Reading, reading_from_plan
+from evals.requests.score import Reader, print_scores, same_value, score
 from trainers.spec import Choices, Range, Scalar, SearchValue
 
 ROWS = load_part("develop")

@@ -1,18 +1,9 @@
 """Rows of classification: a text and the name of its class."""
 
 from collections import Counter
-from collections.abc import Callable
 
 from tools.data import column_names as names
-from tools.data.columns import (
-    Detected,
-    Undecided,
-    could_be_label,
-    has_pair,
-    label_columns,
-    listed,
-    texts_by_content,
-)
+from tools.data.columns import Detected, Undecided, could_be_label, has_pair, label_columns, listed, texts_by_content
 from tools.data.duplicates import normalised
 from tools.data.table import SAMPLE_ROWS, Row, Table
 from tools.data.tasks.rows import Classes, TaskRows, as_text, is_blank
@@ -23,96 +14,77 @@ IMBALANCE = 5.0
 """Class weights are set where the largest class has more than this many times the rows of the smallest."""
 
 
-class ClassificationRows(TaskRows):
-    """`{"text", "label"}`; the label is a name first, and its index once all classes are known."""
+def _by_table(table: Table) -> str | None:
+    """A label with few values beside a text, and no prompt with its completion."""
+    label = label_columns(table)
+    if not label or has_pair(table):
+        return None
+    text = names.by_role(table.columns, names.TEXT) or texts_by_content(table, label[0])
+    return "the rows have a text and a label with few values" if text else None
 
-    task = Task.CLASSIFICATION
-    strata = "label"
 
-    def named(self, given: Columns) -> str | None:
-        """A label column."""
-        return "a label column was named" if given.label else None
+def _columns(table: Table, wish: Columns) -> Detected:
+    """The label by name or by its few values, the text by name or by its words."""
+    label, label_why = (wish.label, "given by the user") if wish.label else _find_label(table, wish)
+    if wish.text:
+        text, text_why = wish.text, "given by the user"
+    elif wish.prompt:
+        text, text_why = wish.prompt, "given by the user as the prompt"
+    else:
+        text, text_why = _find_text(table, label)
+    return Detected(Task.CLASSIFICATION, Columns(text=text, label=label), {"text": text_why, "label": label_why})
 
-    def recognised(self, table: Table) -> str | None:
-        """A label with few values beside a text, and no prompt with its completion."""
-        label = label_columns(table)
-        if not label or has_pair(table):
-            return None
-        text = names.named(table.columns, names.TEXT) or texts_by_content(table, label[0])
-        return "the rows have a text and a label with few values" if text else None
 
-    def plausible(self, table: Table) -> bool:
-        """Something looks like a label."""
-        return bool(label_columns(table))
+def _canonical(row: Row, detected: Detected) -> Row | str:
+    """Text and label name; both must be there, and the label one value."""
+    columns = detected.columns
+    text, label = row.get(str(columns.text)), row.get(str(columns.label))
+    if is_blank(label):
+        return f"every row needs a label; column {columns.label!r} is empty"
+    if isinstance(label, list | dict):
+        return f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
+    if is_blank(text):
+        return f"every row needs a text; column {columns.text!r} is empty"
+    return {"text": as_text(text), "label": label_name(label)}
 
-    def columns(self, table: Table, given: Columns) -> Detected:
-        """The label by name or by its few values, the text by name or by its words."""
-        label, label_why = (given.label, "given by the user") if given.label else _find_label(table, given)
-        if given.text:
-            text, text_why = given.text, "given by the user"
-        elif given.prompt:
-            text, text_why = given.prompt, "given by the user as the prompt"
-        else:
-            text, text_why = _find_text(table, label)
-        return Detected(self.task, Columns(text=text, label=label), {"text": text_why, "label": label_why})
 
-    def canonical(self, row: Row, detected: Detected) -> Row | str:
-        """Text and label name; both must be there, and the label one value."""
-        text, label = row.get(str(detected.columns.text)), row.get(str(detected.columns.label))
-        if is_blank(label):
-            return f"every row needs a label; column {detected.columns.label!r} is empty"
-        if isinstance(label, list | dict):
-            column = detected.columns.label
-            return f"a label must be one value (multi-label data is not supported); {column!r} is a list"
-        if is_blank(text):
-            return f"every row needs a text; column {detected.columns.text!r} is empty"
-        return {"text": as_text(text), "label": label_name(label)}
+def _judged_text(row: Row) -> str:
+    return normalised(str(row["text"]))
 
-    def judged_text(self, row: Row) -> str:
-        """The text."""
-        return normalised(str(row["text"]))
 
-    def length(self, row: Row, count: Callable[[str], int]) -> int:
-        """Tokens of the text."""
-        return count(str(row["text"]))
+def _check(rows: list[Row]) -> None:
+    """Labels must repeat."""
+    n_rows = len({(str(row["text"]), str(row["label"])) for row in rows})
+    n_labels = len({row["label"] for row in rows})
+    if n_labels > max(2, n_rows / 2):
+        rule = f"labels must repeat; there are {n_labels:,} different ones in {n_rows:,} different rows."
+        raise InputError("data.columns.label", rule, "Name the label column.", code="too_many_classes")
 
-    def check(self, rows: list[Row]) -> None:
-        """Labels must repeat."""
-        n_rows = len({(str(row["text"]), str(row["label"])) for row in rows})
-        n_labels = len({row["label"] for row in rows})
-        if n_labels > max(2, n_rows / 2):
-            rule = f"labels must repeat; there are {n_labels:,} different ones in {n_rows:,} different rows."
-            raise InputError("data.columns.label", rule, "Name the label column.", code="too_many_classes")
 
-    def remarks(self, train: list[Row]) -> list[str]:
-        """Texts with several labels."""
-        labels: dict[str, set[str]] = {}
-        for row in train:
-            labels.setdefault(self.judged_text(row), set()).add(str(row["label"]))
-        if not (n_conflicts := sum(len(different) > 1 for different in labels.values())):
-            return []
-        return [f"{n_conflicts} texts occur in train with more than one label; all of them are kept"]
-
-    def classes(self, splits: dict[str, list[Row]], notes: list[str]) -> Classes:
-        """InputError for one class, and for classes of other splits that are not in train."""
-        counts = Counter(str(row["label"]) for row in splits["train"])
-        labels = tuple(sorted(counts, key=_label_order))
-        if len(labels) < 2:
-            rule = f"classification needs two classes or more; every label in train is {labels[0]!r}."
-            hint = "Check the label column, or add the other class."
-            raise InputError("data.columns.label", rule, hint, code="one_class")
-        for split in ("validation", "test"):
-            if unseen := sorted({str(row["label"]) for row in splits[split]} - set(labels)):
-                shown = ", ".join(map(repr, unseen[:5])) + (f" and {len(unseen) - 5:,} more" if len(unseen) > 5 else "")
-                rule = f"every class of {split} must be in train; {shown} {'is' if len(unseen) == 1 else 'are'} not."
-                raise InputError(
-                    f"data.{split}", rule, "Add training rows of it or remove those rows.", code="unseen_class"
-                )
-        if rare := [label for label in labels if counts[label] < 5]:
-            fewer = f"{len(rare):,} classes have" if len(rare) > 1 else "one class has"
-            notes.append(f"{fewer} fewer than 5 training rows, such as {rare[0]!r}")
-        ordered = {label: counts[label] for label in labels}
-        return Classes(labels, ordered, _class_weights(ordered))
+def _classes(splits: dict[str, list[Row]], notes: list[str]) -> Classes:
+    """InputError for one class, and for classes of other splits that are not in train."""
+    labels_of: dict[str, set[str]] = {}
+    for row in splits["train"]:
+        labels_of.setdefault(_judged_text(row), set()).add(str(row["label"]))
+    if n_conflicts := sum(len(different) > 1 for different in labels_of.values()):
+        notes.append(f"{n_conflicts} texts occur in train with more than one label; all of them are kept")
+    counts = Counter(str(row["label"]) for row in splits["train"])
+    labels = tuple(sorted(counts, key=_label_order))
+    if len(labels) < 2:
+        rule = f"classification needs two classes or more; every label in train is {labels[0]!r}."
+        hint = "Check the label column, or add the other class."
+        raise InputError("data.columns.label", rule, hint, code="one_class")
+    for split in ("validation", "test"):
+        if unseen := sorted({str(row["label"]) for row in splits[split]} - set(labels)):
+            some = ", ".join(map(repr, unseen[:5])) + (f" and {len(unseen) - 5:,} more" if len(unseen) > 5 else "")
+            rule = f"every class of {split} must be in train; {some} {'is' if len(unseen) == 1 else 'are'} not."
+            hint = "Add training rows of it or remove those rows."
+            raise InputError(f"data.{split}", rule, hint, code="unseen_class")
+    if rare := [label for label in labels if counts[label] < 5]:
+        fewer = f"{len(rare):,} classes have" if len(rare) > 1 else "one class has"
+        notes.append(f"{fewer} fewer than 5 training rows, such as {rare[0]!r}")
+    ordered = {label: counts[label] for label in labels}
+    return Classes(labels, ordered, _class_weights(ordered))
 
 
 def label_name(value: object) -> str:
@@ -124,18 +96,18 @@ def label_name(value: object) -> str:
     return str(value).strip()
 
 
-def _find_label(table: Table, given: Columns) -> tuple[str, str]:
-    taken = tuple(c for c in (given.text, given.prompt) if c)
-    hits = label_columns(table, *taken)
+def _find_label(table: Table, wish: Columns) -> tuple[str, str]:
+    others = tuple(c for c in (wish.text, wish.prompt) if c)
+    hits = label_columns(table, *others)
     if len(hits) > 1 and (same := _same_classes(table, hits)):
         return same, f"named like a label; {listed(hits)} name the same classes"
     if len(hits) == 1:
         return hits[0], f"named like a label, {_n_distinct(table, hits[0])} values"
-    few = [c for c in table.without(*taken) if could_be_label(table, c)]
+    few = [c for c in table.without(*others) if could_be_label(table, c)]
     if len(few) == 1 and not hits:
         return few[0], f"the only column with few, short values ({_n_distinct(table, few[0])})"
     if not (hits or few):
-        rule = f"classification needs a column whose values repeat; {_no_labels(table, taken)}."
+        rule = f"classification needs a column whose values repeat; {_no_labels(table, others)}."
         raise InputError("data.columns.label", rule, "Name the label column, or choose another task.")
     question = f"Which column of {table.source.name} holds the label: {listed(hits or few)}?"
     raise Undecided("data.columns.label", question, (hits or few)[0])
@@ -145,9 +117,9 @@ def _n_distinct(table: Table, column: str) -> int:
     return len({str(row.get(column)) for row in table.rows})
 
 
-def _no_labels(table: Table, taken: tuple[str, ...]) -> str:
+def _no_labels(table: Table, others: tuple[str, ...]) -> str:
     """Why no column of the table can be the label: the one that is named like it, or the columns there are."""
-    for column in names.named(table.without(*taken), names.LABEL):
+    for column in names.by_role(table.without(*others), names.LABEL):
         cells = table.cells(column, len(table.rows))
         if not cells:
             return f"column {column!r} of {table.source.name} is empty"
@@ -166,7 +138,7 @@ def _same_classes(table: Table, hits: list[str]) -> str | None:
 
 
 def _find_text(table: Table, label: str) -> tuple[str, str]:
-    hits = names.named(table.without(label), names.TEXT)
+    hits = names.by_role(table.without(label), names.TEXT)
     if len(hits) == 1 and table.mean_words(hits[0]) > 0:
         return hits[0], f"named like a text, {table.mean_words(hits[0]):.0f} words on average"
     long = hits or texts_by_content(table, label)
@@ -189,7 +161,23 @@ def _label_order(label: str) -> tuple[int, float, str]:
 
 def _class_weights(counts: dict[str, int]) -> tuple[float, ...]:
     """Inverse class frequencies scaled to a mean of 1; empty where the classes are near enough in size (IMBALANCE)."""
-    if not counts or max(counts.values()) <= IMBALANCE * min(counts.values()):
+    if max(counts.values()) <= IMBALANCE * min(counts.values()):
         return ()
     inverse = [1 / count for count in counts.values()]
     return tuple(round(weight * len(inverse) / sum(inverse), 6) for weight in inverse)
+
+
+CLASSIFICATION = TaskRows(
+    task=Task.CLASSIFICATION,
+    strata="label",
+    by_columns=lambda wish: "a label column was named" if wish.label else None,
+    by_table=_by_table,
+    plausible=lambda table: bool(label_columns(table)),
+    columns=_columns,
+    canonical=_canonical,
+    judged_text=_judged_text,
+    length=lambda row, count: count(str(row["text"])),
+    check=_check,
+    classes=_classes,
+)
+"""`{"text", "label"}`; the label is a name first, and its index once all classes are known."""

@@ -19,67 +19,59 @@ from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
 
-class PreferenceRows(TaskRows):
-    """`{"prompt", "chosen", "rejected"}`, the answers named as such or chosen by the votes of annotators."""
+def _by_table(table: Table) -> str | None:
+    """Two answers of which one is the better, by name or by votes."""
+    if names.by_role(table.columns, names.CHOSEN) and names.by_role(table.columns, names.REJECTED):
+        return "the rows have a chosen and a rejected text"
+    return "the rows have two responses and a vote" if find_votes(table) else None
 
-    task = Task.PREFERENCE
 
-    def named(self, given: Columns) -> str | None:
-        """One of the answers."""
-        return "a chosen or rejected column was named" if given.chosen or given.rejected else None
+def _columns(table: Table, wish: Columns) -> Detected:
+    """Chosen and rejected by name, else two responses and the votes on them."""
+    votes = None if wish.chosen or wish.rejected else find_votes(table)
+    chosen, chosen_why = named_column(table, wish.chosen, names.CHOSEN, "chosen", (wish.rejected,))
+    rejected, rejected_why = named_column(table, wish.rejected, names.REJECTED, "rejected", (chosen,))
+    if not votes and not (chosen and rejected):
+        _check_paired(table)
+        missing = "rejected" if chosen else "chosen"
+        texts = [c for c in texts_by_content(table) if c not in (chosen, rejected, wish.prompt)]
+        question = f"Which column of {table.source.name} holds the {missing} answer? It has {listed(table.columns)}."
+        raise Undecided(f"data.columns.{missing}", question, texts[-1] if texts else None)
+    answers = (votes.first, votes.second) if votes else (chosen, rejected)
+    prompt, prompt_why = named_column(table, wish.prompt, names.PROMPT, "prompt", answers)
+    context = context_column(table, prompt, *answers) if prompt else None
+    evidence = {"prompt": prompt_why if prompt else "no such column: the prompt is empty"}
+    if context:
+        evidence["context"] = f"{context} is appended to the prompt"
+    if votes and not (chosen and rejected):
+        evidence |= {"chosen": votes.why, "rejected": votes.why}
+        return Detected(Task.PREFERENCE, Columns(prompt=prompt), evidence, context, votes)
+    evidence |= {"chosen": chosen_why, "rejected": rejected_why}
+    columns = Columns(prompt=prompt, chosen=chosen, rejected=rejected)
+    return Detected(Task.PREFERENCE, columns, evidence, context)
 
-    def recognised(self, table: Table) -> str | None:
-        """Two answers of which one is the better, by name or by votes."""
-        if names.named(table.columns, names.CHOSEN) and names.named(table.columns, names.REJECTED):
-            return "the rows have a chosen and a rejected text"
-        return "the rows have two responses and a vote" if find_votes(table) else None
 
-    def columns(self, table: Table, given: Columns) -> Detected:
-        """Chosen and rejected by name, else two responses and the votes on them."""
-        votes = None if given.chosen or given.rejected else find_votes(table)
-        chosen, chosen_why = named_column(table, given.chosen, names.CHOSEN, "chosen", (given.rejected,))
-        rejected, rejected_why = named_column(table, given.rejected, names.REJECTED, "rejected", (chosen,))
-        if not votes and not (chosen and rejected):
-            _check_paired(table)
-            missing = "rejected" if chosen else "chosen"
-            texts = [c for c in texts_by_content(table) if c not in (chosen, rejected, given.prompt)]
-            question = (
-                f"Which column of {table.source.name} holds the {missing} answer? It has {listed(table.columns)}."
-            )
-            raise Undecided(f"data.columns.{missing}", question, texts[-1] if texts else None)
-        taken = (votes.first, votes.second) if votes else (chosen, rejected)
-        prompt, prompt_why = named_column(table, given.prompt, names.PROMPT, "prompt", taken)
-        context = context_column(table, prompt, *taken) if prompt else None
-        evidence = {"prompt": prompt_why if prompt else "no such column: the prompt is empty"}
-        if context:
-            evidence["context"] = f"{context} is appended to the prompt"
-        if votes and not (chosen and rejected):
-            evidence |= {"chosen": votes.why, "rejected": votes.why}
-            return Detected(self.task, Columns(prompt=prompt), evidence, context, votes)
-        evidence |= {"chosen": chosen_why, "rejected": rejected_why}
-        columns = Columns(prompt=prompt, chosen=chosen, rejected=rejected)
-        return Detected(self.task, columns, evidence, context)
+def _canonical(row: Row, detected: Detected) -> Row | str | LeftOut:
+    """The pair, unless its answers are the same: it states no preference, and its loss is a constant."""
+    columns, votes = (str(detected.columns.chosen), str(detected.columns.rejected)), detected.votes
+    if votes is not None:
+        if (winner := votes.winner(row)) == 0:
+            return LeftOut.TIE
+        columns = (votes.first, votes.second) if winner == 1 else (votes.second, votes.first)
+    pair = _pair(row, detected, *columns)
+    if isinstance(pair, str) or str(pair["chosen"]).strip() != str(pair["rejected"]).strip():
+        return pair
+    return LeftOut.SAME
 
-    def canonical(self, row: Row, detected: Detected) -> Row | str | LeftOut:
-        """The pair, unless its answers are the same: it states no preference, and its loss is a constant."""
-        columns, votes = (str(detected.columns.chosen), str(detected.columns.rejected)), detected.votes
-        if votes is not None:
-            if (winner := votes.winner(row)) == 0:
-                return LeftOut.TIE
-            columns = (votes.first, votes.second) if winner == 1 else (votes.second, votes.first)
-        pair = _pair(row, detected, *columns)
-        if isinstance(pair, str) or str(pair["chosen"]).strip() != str(pair["rejected"]).strip():
-            return pair
-        return LeftOut.SAME
 
-    def length(self, row: Row, count: Callable[[str], int]) -> int:
-        """Tokens of the prompt and its longer answer."""
-        return count(str(row["prompt"])) + max(count(str(row["chosen"])), count(str(row["rejected"]))) + 1
+def _length(row: Row, count: Callable[[str], int]) -> int:
+    """Tokens of the prompt and its longer answer."""
+    return count(str(row["prompt"])) + max(count(str(row["chosen"])), count(str(row["rejected"]))) + 1
 
 
 def _check_paired(table: Table) -> None:
     """One completion and a verdict on it a row is KTO's other format, which has no pairs to choose from."""
-    answers = names.named(table.columns, names.COMPLETION)
+    answers = names.by_role(table.columns, names.COMPLETION)
     verdicts = [c for c in label_columns(table, *answers) if len({str(v) for v in table.cells(c)}) <= 2]
     if answers and verdicts:
         rule = f"preference tuning (kto too) takes a chosen and a rejected answer a row; {table.source.name} has "
@@ -120,3 +112,14 @@ def _split_dialogue(prompt: str, chosen: str, rejected: str) -> Row:
     if not prompt and marked and head == other:
         return {"prompt": head + mark, "chosen": good, "rejected": bad}
     return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+
+
+PREFERENCE = TaskRows(
+    task=Task.PREFERENCE,
+    by_columns=lambda wish: "a chosen or rejected column was named" if wish.chosen or wish.rejected else None,
+    by_table=_by_table,
+    columns=_columns,
+    canonical=_canonical,
+    length=_length,
+)
+"""`{"prompt", "chosen", "rejected"}`, the answers named as such or chosen by the votes of annotators."""

@@ -1,6 +1,5 @@
 """What a task gives to the reading of data: everything that the folder `tools/data/` needs to know of it."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,13 +11,8 @@ from tools.data.table import Row, Table
 from trainers.spec import Columns, Task
 
 ROLES = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "assistant": "assistant",
-    "model": "assistant",
+    **dict.fromkeys(("human", "user"), "user"),
+    **dict.fromkeys(("gpt", "chatgpt", "bot", "assistant", "model"), "assistant"),
     "system": "system",
     "tool": "tool",
     "function": "tool",
@@ -42,61 +36,47 @@ class Classes:
     weights: tuple[float, ...] = ()
 
 
-class TaskRows(ABC):
+def _judged_text(row: Row) -> str:
+    if isinstance(turns := row.get("messages"), list):
+        text = normalised("\n".join(turn["content"] for turn in turns if turn["role"] == "user"))
+    else:
+        text = normalised(str(row.get("prompt", "")))
+    return text if len(text.split()) >= 6 else whole_text(row)
+
+
+def _length(row: Row, count: Callable[[str], int]) -> int:
+    n_turns = len(turns) if isinstance(turns := row.get("messages"), list) else 0
+    return sum(count(text) for text in texts_of(row)) + n_turns * TOKENS_PER_TURN + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRows:
     """How rows of one task are recognised, brought into canonical form, checked and measured."""
 
     task: Task
+    by_columns: Callable[[Columns], str | None]
+    """Why the columns that the user named mean this task; None where they do not."""
+    by_table: Callable[[Table], str | None]
+    """Why a table without a named task is for this one; None where it is not."""
+    columns: Callable[[Table, Columns], Detected]
+    """Which column is what. Raises InputError where none can serve, Undecided where the user must say."""
+    canonical: Callable[[Row, Detected], Row | str | LeftOut]
+    """The canonical row, or what it lacks, or why it says nothing."""
+    plausible: Callable[[Table], bool] = lambda table: False
+    """Whether this task is the one to suggest for a table that no task recognises."""
     strata: str | None = None
     """Key of canonical rows whose values are kept in equal shares when splits are cut."""
+    judged_text: Callable[[Row], str] = _judged_text
+    """The part of a canonical row that must not be seen in training, normalised: the input of the model.
 
-    @abstractmethod
-    def named(self, given: Columns) -> str | None:
-        """Why the columns that the user named mean this task; None where they do not."""
-
-    @abstractmethod
-    def recognised(self, table: Table) -> str | None:
-        """Why a table without a named task is for this one; None where it is not."""
-
-    def plausible(self, table: Table) -> bool:
-        """Whether this task is the one to suggest for a table that no task recognises."""
-        return False
-
-    @abstractmethod
-    def columns(self, table: Table, given: Columns) -> Detected:
-        """Which column is what. Raises InputError where none can serve, Undecided where the user must say."""
-
-    @abstractmethod
-    def canonical(self, row: Row, detected: Detected) -> Row | str | LeftOut:
-        """The canonical row, or what it lacks, or why it says nothing."""
-
-    def judged_text(self, row: Row) -> str:
-        """The part of a canonical row that must not be seen in training, normalised: the input of the model.
-
-        The prompt (or the user's turns) where it has six words or more, since shorter ones are often shared on
-        purpose, else the whole row.
-        """
-        if isinstance(turns := row.get("messages"), list):
-            text = normalised("\n".join(turn["content"] for turn in turns if turn["role"] == "user"))
-        else:
-            text = normalised(str(row.get("prompt", "")))
-        return text if len(text.split()) >= 6 else whole_text(row)
-
-    def length(self, row: Row, count: Callable[[str], int]) -> int:
-        """Tokens of a whole training example; `count` gives those of a text. One more ends what is learnt."""
-        n_turns = len(turns) if isinstance(turns := row.get("messages"), list) else 0
-        return sum(count(text) for text in texts_of(row)) + n_turns * TOKENS_PER_TURN + 1
-
-    def check(self, rows: list[Row]) -> None:
-        """Raise InputError for canonical rows of the train source that cannot be what the task needs."""
-        return
-
-    def remarks(self, train: list[Row]) -> list[str]:
-        """What the plan says of training rows that are odd but kept."""
-        return []
-
-    def classes(self, splits: dict[str, list[Row]], notes: list[str]) -> Classes:
-        """The classes of canonical rows, if the task has any; `notes` is added to."""
-        return Classes()
+    The prompt (or the user's turns) where it has six words or more, since shorter ones are often shared on purpose,
+    else the whole row."""
+    length: Callable[[Row, Callable[[str], int]], int] = _length
+    """Tokens of a whole training example from a count of those of a text. One more ends what is learnt."""
+    check: Callable[[list[Row]], None] = lambda rows: None
+    """Raises InputError for canonical rows of the train source that cannot be what the task needs."""
+    classes: Callable[[dict[str, list[Row]], list[str]], Classes] = lambda splits, notes: Classes()
+    """The classes of canonical rows, if the task has any; notes are added to, also on rows that are odd but kept."""
 
 
 def is_blank(value: object) -> bool:

@@ -19,7 +19,7 @@ FRUIT, CAR = ("apple", "pear", "plum", "fig", "peach", "grape"), ("engine", "whe
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with a small base model, a csv that is easy to learn, and a home."""
-    from trainers.embedded import build_tiny_causal
+    from trainers.tiny_causal import build_tiny_causal
 
     place = tmp_path_factory.mktemp("work")
     build_tiny_causal(place / "tiny")

@@ -46,7 +46,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny chat model, read with long contexts and heads of a size that vLLM's CPU build knows (32, not 48)."""
-    from trainers.embedded import build_tiny_causal
+    from trainers.tiny_causal import build_tiny_causal
 
     directory = build_tiny_causal(tmp_path_factory.mktemp("model") / "tiny")
     for name, changes in {

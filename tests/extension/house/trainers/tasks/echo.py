@@ -1,19 +1,21 @@
 """Echo: a language model learns to repeat a text."""
 
+from dataclasses import replace
+
 from trainers.spec import Task
 from trainers.tasks.ranges import choices
-from trainers.tasks.sft import Sft
+from trainers.tasks.sft import SFT
 
 
-class Echo(Sft):
-    """Trained as SFT is, on each text as the completion of itself."""
+def space(facts):
+    """That of SFT, and a hyperparameter of its own."""
+    return {**SFT.space(facts), "repeats": choices(1, 1, 2, 3)}
 
-    task = Task.ECHO
 
-    def space(self, facts):
-        """That of SFT, and a hyperparameter of its own."""
-        return {**super().space(facts), "repeats": choices(1, 1, 2, 3)}
+def encode(row, tokenizer):
+    """The text after itself."""
+    return SFT.encode({"prompt": row["text"], "completion": row["text"]}, tokenizer)
 
-    def encode(self, row, tokenizer):
-        """The text after itself."""
-        return super().encode({"prompt": row["text"], "completion": row["text"]}, tokenizer)
+
+ECHO = replace(SFT, task=Task.ECHO, space=space, encode=encode)
+"""Trained as SFT is, on each text as the completion of itself."""
