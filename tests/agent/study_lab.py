@@ -1,6 +1,6 @@
 """A tiny study that needs no data, model or training; also the child process that the kill tests kill.
 
-`python study_lab.py HOME STUDY_ID SECONDS_PER_TRIAL [rungs]` runs a study of HOME and writes the event kinds to
+`python -m tests.agent.study_lab HOME STUDY_ID SECONDS_PER_TRIAL [rungs]` runs a study of HOME and writes the event kinds to
 stdout; with `rungs` its attempts measure validation losses on the way.
 """
 
@@ -13,10 +13,10 @@ from random import Random
 
 from agent.request.plan import Plan
 from agent.run.loop import run_study
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from agent.study.store import Store
 from evals.spec import EvalResult, Item
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest

@@ -11,20 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import Phase, StudyState, TrialState
 from agent.study.store import Store
+from tests.fakes.scripted_executor import ScriptedExecutor
 
-CHILD = str(Path(__file__).parents[1] / "study_lab.py")
+ROOT = Path(__file__).parents[3]
 
 
 def start(home, seconds_per_trial, *flags):
     """A child process that runs study 1 of `home`."""
     return subprocess.Popen(
-        [sys.executable, CHILD, str(home), "1", str(seconds_per_trial), *flags],
+        [sys.executable, "-m", "tests.agent.study_lab", str(home), "1", str(seconds_per_trial), *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 
