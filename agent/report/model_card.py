@@ -1,7 +1,6 @@
 """What goes with the adapter: its model card, and the spec that runs the study again."""
 
 from agent.report import wording
-from agent.report.build import spec_of
 from agent.report.markdown import data_table
 from agent.report.material import Material
 from agent.report.model import Report
@@ -12,7 +11,7 @@ from trainers.spec import Adapter
 
 def render_model_card(material: Material, report: Report) -> str:
     """README.md of the adapter directory, with the front matter of the Hugging Face hub."""
-    spec = spec_of(material)
+    spec = material.spec
     kind = "full fine-tuning" if spec.adapter is Adapter.FULL else f"{spec.adapter} adapter"
     loss = f", loss {spec.loss}" if spec.loss else ""
     parts = [
@@ -40,7 +39,7 @@ def render_spec(material: Material) -> str:
     """
     import yaml
 
-    spec = spec_of(material)
+    spec = material.spec
     fields = spec.model_dump(mode="json", exclude_none=True)
     fields["output"].pop("dir", None)
     head = f"# The resolved spec of study {' '.join(material.study_id.split())}. Run: tunewright run spec.yaml\n"
@@ -50,7 +49,7 @@ def render_spec(material: Material) -> str:
 def _front_matter(material: Material, report: Report) -> str:
     import yaml
 
-    spec = spec_of(material)
+    spec = material.spec
     full = spec.adapter is Adapter.FULL
     fields = {
         "base_model": spec.base_model,

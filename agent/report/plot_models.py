@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from agent.report.build import shipped_place
 from agent.report.material import Material
 from agent.report.model import Report, Side
 from agent.report.style import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
@@ -73,15 +72,14 @@ def _legend(axes: "Axes") -> None:
 
 def rows(material: Material, report: Report) -> Plot:
     """How the shipped model does row by row: classes confused, or the distribution of margins or row scores."""
-    tests = material.best.test
-    if not tests:
+    shipped_test = material.test.get(material.shipped.trial_id)
+    if shipped_test is None:
         return Plot(name="rows", title="Row by row", missing="The test rows were not scored.")
-    shipped = tests[shipped_place(material)].items
+    shipped = shipped_test.items
     if report.data and report.data.labels:
         return _confusion(shipped, report)
-    default = material.default.test
-    other = default[min(shipped_place(material), len(default) - 1)].items if default else ()
-    return _histogram(shipped, () if report.best_is_default else other, report)
+    tests = () if report.best_is_default else material.tests(material.default)
+    return _histogram(shipped, tests[min(material.shipped_place, len(tests) - 1)].items if tests else (), report)
 
 
 def _confusion(items: Sequence[Item], report: Report) -> Plot:

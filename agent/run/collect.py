@@ -3,59 +3,16 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
-from agent.report.material import Candidate, Material, Spending
+from agent.report.material import Confirmed, Material, Spending
 from agent.study.nouns import EventKind, Phase, Study, Trial, TrialState
 from agent.study.rows import now
 from agent.study.store import Store
 from evals.spec import EvalResult
-from trainers.spec import Closed, Config
+from trainers.spec import Closed
 
 PACKAGES = ("tunewright", "torch", "transformers", "trl", "peft", "datasets", "tokenizers", "optuna", "numpy")
 """Those whose version can change a result."""
-
-
-class Confirmed(Closed):
-    """The confirm trials of one configuration."""
-
-    trials: tuple[Trial, ...]
-
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-        return self.trials[0].config
-
-    @property
-    def complete(self) -> tuple[Trial, ...]:
-        """Trials with a score, by seed."""
-        return tuple(t for t in self.trials if t.state is TrialState.COMPLETE)
-
-    @property
-    def trial_ids(self) -> tuple[str, ...]:
-        """Of the complete trials; parallel to `seeds` and `scores`."""
-        return tuple(t.trial_id for t in self.complete)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Of the complete trials."""
-        return tuple(t.seed for t in self.complete)
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        """Validation scores of the complete trials."""
-        return tuple(t.score for t in self.complete if t.score is not None)
-
-    @property
-    def first_error(self) -> str:
-        """What the first failed trial said."""
-        failed = [t for t in self.trials if t.state is TrialState.FAILED]
-        return f"{failed[0].reason}: {failed[0].error}" if failed else "not run"
-
-    def on(self, seeds: tuple[int, ...]) -> "Confirmed":
-        """The same configuration, only the trials on `seeds`, in their order."""
-        by_seed = {t.seed: t for t in self.trials}
-        return Confirmed(trials=tuple(by_seed[seed] for seed in seeds if seed in by_seed))
 
 
 class Chosen(Closed):
@@ -70,12 +27,6 @@ class Chosen(Closed):
     dropped: tuple[tuple[Confirmed, str], ...] = ()
     shipped: Trial
     why: str
-
-    def role(self, candidate: Confirmed) -> Literal["default", "best", "other"]:
-        """What the report calls a candidate."""
-        if candidate == self.default:
-            return "default"
-        return "best" if candidate == self.best else "other"
 
 
 def collect(
@@ -93,10 +44,11 @@ def collect(
         trials=tuple(trials),
         curves=store.curves(study_id),
         results=store.results(study_id),
-        default=_candidate(chosen, chosen.default, test),
-        best=_candidate(chosen, chosen.best, test),
-        confirmed=tuple(_candidate(chosen, c, test) for c in chosen.confirmed),
-        shipped_trial=chosen.shipped.trial_id,
+        default=chosen.default,
+        best=chosen.best,
+        confirmed=chosen.confirmed,
+        test=test,
+        shipped=chosen.shipped,
         adapter_dir=str(adapter),
         search_best_score=None if best is None else best.score,
         test_openings=len(store.test_openings(study_id)),
@@ -117,19 +69,6 @@ def environment(study: Study) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return facts | {"device": study.plan.device, "precision": study.plan.precision}
-
-
-def _candidate(chosen: Chosen, confirmed: Confirmed, test: dict[str, EvalResult]) -> Candidate:
-    role = chosen.role(confirmed)
-    ids = confirmed.trial_ids
-    return Candidate(
-        role=role,
-        config=confirmed.config,
-        trial_ids=ids,
-        seeds=confirmed.seeds,
-        validation=confirmed.scores,
-        test=() if role == "other" else tuple(test[trial_id] for trial_id in ids),
-    )
 
 
 def _duplicates_avoided(store: Store, study_id: str) -> int:

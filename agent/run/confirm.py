@@ -12,20 +12,19 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from agent.errors import BudgetSpent, StudyFailed
-from agent.report.material import Material
+from agent.report.material import Confirmed, Material
 from agent.run.budget import N_CHALLENGERS, N_CONFIRM_SEEDS, confirm_candidates
-from agent.run.collect import Chosen, Confirmed, collect
+from agent.run.collect import Chosen, collect
 from agent.run.run import Run
 from agent.run.schedule import evaluation
 from agent.study.nouns import (
     EventKind,
     Phase,
     Proposal,
-    Study,
-    StudyOutcome,
     StudyState,
     Trial,
     TrialState,
+    by_config,
     derived_seed,
     report_directory,
 )
@@ -73,20 +72,9 @@ def report(
     run.enter(StudyState.DONE)
 
 
-def outcome(study: Study) -> StudyOutcome:
-    """What a run of a finished study gives."""
-    directory = report_directory(study)
-    return StudyOutcome(
-        study_id=study.study_id, state=study.state, report_dir=directory, adapter_dir=directory / "adapter"
-    )
-
-
 def group(trials: list[Trial]) -> list[Confirmed]:
     """Confirm trials by configuration, the default first."""
-    groups: dict[str, list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault(trial.proposal.model_dump_json(include={"config"}), []).append(trial)
-    return [Confirmed(trials=tuple(members)) for members in groups.values()]
+    return [Confirmed(trials=members) for members in by_config(trials)]
 
 
 def choose(candidates: list[Confirmed], direction: Direction, results: dict[str, TrainResult]) -> Chosen:

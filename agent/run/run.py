@@ -9,16 +9,7 @@ from agent.run.budget import Ledger
 from agent.run.schedule import Scheduler
 from agent.search.proposer import Proposer
 from agent.search.space_edits import widened_space
-from agent.study.nouns import (
-    EventKind,
-    Observer,
-    Phase,
-    Proposal,
-    Study,
-    StudyEvent,
-    StudyState,
-    Trial,
-)
+from agent.study.nouns import EventKind, Observer, Phase, Proposal, Study, StudyEvent, StudyState, Trial
 from agent.study.store import Store
 from trainers.space import Space
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
@@ -151,10 +151,7 @@ class History(Closed):
     @property
     def by_config(self) -> tuple[tuple[Trial, ...], ...]:
         """The complete trials, those of one configuration (its replicates) together, in order of their first."""
-        groups: dict[str, list[Trial]] = {}
-        for trial in self.complete:
-            groups.setdefault(config_key(trial.config), []).append(trial)
-        return tuple(tuple(group) for group in groups.values())
+        return by_config(self.complete)
 
     @property
     def ranked(self) -> tuple[Trial, ...]:
@@ -225,6 +222,14 @@ class History(Closed):
 def config_key(config: Config) -> str:
     """A text equal for equal canonical configurations (those of stored trials are)."""
     return json.dumps(config, sort_keys=True)
+
+
+def by_config(trials: Iterable[Trial]) -> tuple[tuple[Trial, ...], ...]:
+    """The trials of each configuration together, in order of their first."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(config_key(trial.config), []).append(trial)
+    return tuple(tuple(group) for group in groups.values())
 
 
 def _scores(trials: tuple[Trial, ...]) -> list[float]:
@@ -303,15 +308,6 @@ class Observer(Protocol):
     def on_event(self, event: StudyEvent) -> None:
         """Called after the event is stored, from the thread that runs the study; must return quickly."""
         ...
-
-
-class StudyOutcome(Closed):
-    """How one run of a study ended."""
-
-    study_id: str
-    state: StudyState
-    report_dir: Path | None = None
-    adapter_dir: Path | None = None
 
 
 def report_directory(study: Study) -> Path:

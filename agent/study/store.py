@@ -182,9 +182,7 @@ class Store(TrialRows, Journal, DeskRows):
         study = self.study(study_id)
         if study.state is StudyState.DONE:
             raise InputError(
-                "study",
-                f"study {study_id} is done; nothing is left to cancel.",
-                f"See `tunewright report {study_id}`.",
+                "study", f"study {study_id} is done; nothing is left to cancel.", f"See `tunewright report {study_id}`."
             )
         pid = owner_pid(study.directory)
         with self.tx():

@@ -84,10 +84,7 @@ class TrialRows(Rows):
             message = f"the validation {finished.validation.metric} is {finished.validation.score}"
             return self.fail_attempt(
                 Failed(
-                    attempt_id=finished.attempt_id,
-                    reason=FailureReason.NAN,
-                    message=message,
-                    seconds=finished.seconds,
+                    attempt_id=finished.attempt_id, reason=FailureReason.NAN, message=message, seconds=finished.seconds
                 )
             )
         adapter = None if finished.adapter_dir is None else str(finished.adapter_dir)
@@ -192,12 +189,7 @@ class TrialRows(Rows):
         return str(rows[0]["state"]) if rows else "unknown"
 
     def _close(
-        self,
-        attempt_id: str,
-        state: str,
-        seconds: float,
-        reason: FailureReason | None = None,
-        error: str | None = None,
+        self, attempt_id: str, state: str, seconds: float, reason: FailureReason | None = None, error: str | None = None
     ) -> None:
         update = "UPDATE attempts SET state = ?, seconds = ?, reason = ?, error = ?, finished_at = ?"
         self._of_running(update, (state, seconds, reason, error, now()), attempt_id)

@@ -58,9 +58,9 @@ def test_a_gain_is_stated_with_its_interval(make_material: Make) -> None:
     assert report.verdict.startswith("The best configuration is better than the default")
     assert report.gain is not None
     assert report.gain.distinguishable
-    assert report.best.validation.mean == pytest.approx(sum(material.best.validation) / 3)
+    assert report.best.validation.mean == pytest.approx(sum(material.best.scores) / 3)
     assert report.best.validation.sd == pytest.approx(0.01)
-    assert report.best.test_score == pytest.approx(sum(r.score for r in material.best.test) / 3)
+    assert report.best.test_score == pytest.approx(sum(r.score for r in material.tests(material.best)) / 3)
     assert report.gain.value == pytest.approx((report.best.test_score or 0) - (report.default.test_score or 0))
     low, high = report.shipped.ci95 or (math.nan, math.nan)
     assert low < (report.shipped.test_score or 0) < high
