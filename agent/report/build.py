@@ -133,16 +133,8 @@ def _counts(material: Material, search: list[Trial]) -> TrialCounts:
 
 def trial_row(trial: Trial) -> TrialRow:
     """A trial as reports and plots see it."""
-    return TrialRow(
-        number=trial.number,
-        phase=trial.phase,
-        state=trial.state,
-        source=trial.proposal.source,
-        score=trial.score,
-        reason=trial.reason,
-        seconds=trial.seconds,
-        config=trial.config,
-    )
+    fields = trial.model_dump(include=set(TrialRow.model_fields))
+    return TrialRow(source=trial.proposal.source, config=trial.config, **fields)
 
 
 def _optimism(material: Material, search: list[Trial], direction: Direction) -> float | None:
@@ -161,10 +153,7 @@ def _data(material: Material) -> DataFingerprint | None:
     if data is None:
         return None
     return DataFingerprint(
-        sources=tuple(
-            DataSource(name=s.name, revision=s.revision, format=s.format, n_rows=s.n_rows, sha256=s.sha256)
-            for s in data.sources
-        ),
+        sources=tuple(DataSource(**s.model_dump(include=set(DataSource.model_fields))) for s in data.sources),
         labels=data.labels,
         n_train=data.splits.train,
         n_validation=data.splits.validation,
