@@ -222,7 +222,7 @@ def test_many_classes_are_cut_to_the_worst(make_material: Make) -> None:
 
 def test_confusion_counts_keep_the_order_of_labels(make_material: Make) -> None:
     """Rows are true classes, columns predicted ones; the sum is the number of rows."""
-    items = make_material().best.test[0].items
+    items = next(iter(make_material().test.values())).items
     classes, counts = confusion_counts(items, ["unittest", "re"])
     assert classes[:3] == ["unittest", "re", "ast"]
     assert counts.sum() == len(items)

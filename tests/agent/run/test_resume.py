@@ -94,7 +94,7 @@ def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path, lab, moment):
         openings = store.test_openings("1")
         assert [o.results is not None for o in openings] == ([False, True] if moment == "test_opened" else [True])
         assert store.study("1").state is StudyState.DONE
-        assert lab.reported(store, "1")["test_openings"] == len(openings)
+        assert lab.reported(store, "1").test_openings == len(openings)
 
 
 def test_an_interrupted_attempt_is_charged_for_its_time(tmp_path, lab):
