@@ -86,9 +86,9 @@ def _compromises(report: Report, narrow: bool) -> list[Section]:
 
 
 def _plots(plots: "Sequence[Plot]") -> Section:
-    drawn = [f"![{escaped(p.alt)}](plots/{p.name}.png)" for p in plots if p.png is not None]
+    images = [f"![{escaped(p.alt)}](plots/{p.name}.png)" for p in plots if p.png is not None]
     missing = [f"{escaped(p.title)}: {escaped(p.missing)}" for p in plots if p.png is None]
-    return Section("Plots", "\n\n".join([*drawn, *missing]))
+    return Section("Plots", "\n\n".join([*images, *missing]))
 
 
 def details(report: Report, trials: int | None = None) -> list[Section]:
@@ -155,7 +155,7 @@ def again(report: Report) -> Section:
     """How to get the same result again, and what it was made with."""
     command = f"{code(report.command)}\n\nor " if report.command else ""
     command += "`tunewright run spec.yaml` with the spec beside this file."
-    made = f"Plan {code(report.plan_hash)}, started {report.started_at}, finished {report.finished_at}."
+    origin = f"Plan {code(report.plan_hash)}, started {report.started_at}, finished {report.finished_at}."
     versions = " · ".join(f"{escaped(name)} {escaped(value)}" for name, value in report.environment.items())
-    parts = [f"{command} {made}", versions, f"Adapter: {code(report.shipped.adapter_dir)}"]
+    parts = [f"{command} {origin}", versions, f"Adapter: {code(report.shipped.adapter_dir)}"]
     return Section("To do it again", "\n\n".join(part for part in parts if part), wide=True)

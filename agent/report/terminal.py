@@ -33,10 +33,13 @@ class _Table(TableElement):
         body = self.body.rows if self.body is not None else []
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         columns = list(zip(*(row.cells for row in (self.header.row, *body)), strict=True))
-        words = [max(len(word) for cell in cells for word in ["", *cell.content.plain.split()]) for cells in columns]
-        left = options.max_width - 2 * len(columns) - sum(words[:-1])
+        texts = [[cell.content.plain for cell in cells] for cells in columns]
+        whole = [max(map(len, cells)) for cells in texts]
+        words = [max(len(word) for text in cells for word in ["", *text.split()]) for cells in texts]
+        room = options.max_width - 2 * len(columns)
+        left = next((n for w in (whole, words) if (n := room - sum(w[:-1])) >= LAST_COLUMN), 0)
         for place, cells in enumerate(columns):
-            most = left if place == len(columns) - 1 and left >= LAST_COLUMN else None
+            most = left if place == len(columns) - 1 and left else None
             table.add_column(cells[0].content, justify=cells[0].justify, overflow="fold", max_width=most)
         for row in body:
             table.add_row(*(cell.content for cell in row.cells))

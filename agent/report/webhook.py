@@ -29,11 +29,8 @@ PAUSES_SECONDS = (1.0, 3.0)
 APPROVAL_SECONDS = 10.0
 """A plan is told of when it has waited so long: many are started by the very program that made them."""
 
-_EVENT_OF: dict[str, WebhookEvent] = {
-    StudyState.DONE: "done",
-    StudyState.FAILED: "failed",
-    StudyState.CANCELLED: "cancelled",
-}
+_EVENT_OF: dict[str, WebhookEvent] = {"DONE": "done", "FAILED": "failed", "CANCELLED": "cancelled"}
+"""State of a study that is over to what the webhook calls that."""
 
 
 class Scores(Closed):
@@ -141,7 +138,6 @@ class Approvals:
 
 def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
     """Up to three attempts with back-off. Raises NotDelivered with the last one's reason."""
-
     body = notice.model_dump_json(exclude_none=True).encode()
     secret = os.environ.get(SECRET_VARIABLE)
     for pause in (*PAUSES_SECONDS, None):

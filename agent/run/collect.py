@@ -1,6 +1,7 @@
 """What the report is made from, collected from the store."""
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -64,10 +65,8 @@ def environment(study: Study) -> dict[str, str]:
     """Package versions and the machine, by name."""
     facts = {"python": platform.python_version(), "platform": platform.platform(), "machine": platform.machine()}
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             facts[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return facts | {"device": study.plan.device, "precision": study.plan.precision}
 
 

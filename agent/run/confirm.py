@@ -116,7 +116,7 @@ def choose(candidates: list[Confirmed], direction: Direction, results: dict[str,
 def _plan(run: Run) -> None:
     """Store the confirm trials, all at once: (top configurations + default) x fresh seeds, as time allows."""
     tops = confirm_candidates(run.store.history(run.study_id))
-    slots, wanted = run.scheduler.slots, len(tops)
+    slots, n_tops = run.scheduler.slots, len(tops)
     n_seeds = run.ledger.confirm_seeds(tops, slots)
     while n_seeds < 2 and len(tops) > 2:
         tops = tops[:-1]
@@ -128,18 +128,18 @@ def _plan(run: Run) -> None:
         for seed in seeds  # seed by seed: what an early end leaves is still paired
         for top in tops
     ]
-    if shortened := _shortened(n_seeds, len(tops), wanted):
+    if shortened := _shortened(n_seeds, len(tops), n_tops):
         run.emit(EventKind.DEVIATION, sentence=shortened)
     run.add_trials(Phase.CONFIRM, pairs)
     run.emit(EventKind.CONFIRM_PLANNED, seeds=seeds, configs=[top.config for top in tops])
 
 
-def _shortened(n_seeds: int, n_candidates: int, wanted: int) -> str | None:
-    if n_seeds == N_CONFIRM_SEEDS and n_candidates == wanted:
+def _shortened(n_seeds: int, n_candidates: int, n_tops: int) -> str | None:
+    if n_seeds == N_CONFIRM_SEEDS and n_candidates == n_tops:
         return None
     return (
         f"The time budget allowed {n_seeds} confirm seed(s) for {n_candidates} configuration(s), the default included, "
-        f"instead of {N_CONFIRM_SEEDS} for {min(wanted, 1 + N_CHALLENGERS)}."
+        f"instead of {N_CONFIRM_SEEDS} for {min(n_tops, 1 + N_CHALLENGERS)}."
     )
 
 
@@ -213,20 +213,20 @@ def _delete_adapters(run: Run, trials: list[Trial], keep: set[str]) -> None:
 
 def _test_results(run: Run, chosen: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
     """Trial id to scores on test of the default and the chosen configuration."""
-    wanted = {t.trial_id: Path(t.adapter_dir or "") for c in (chosen.default, chosen.best) for t in c.complete}
+    models = {t.trial_id: Path(t.adapter_dir or "") for c in (chosen.default, chosen.best) for t in c.complete}
     for opening in run.store.test_openings(run.study_id):
-        if opening.results is not None and set(wanted) <= set(opening.results):
+        if opening.results is not None and set(models) <= set(opening.results):
             return opening.results
     data = run.study.plan.data
     if data is None:
         raise TypeError(f"study {run.study_id} holds a plan without data")
     file = run.study.directory / "data" / "sealed" / "test.jsonl"
-    spec = OpenTestSpec(evaluate=evaluation(run.study, file), test_sha256=data.splits.test_sha256, models=wanted)
-    number = run.store.record_opening(run.study_id, list(wanted))
-    run.emit(EventKind.TEST_OPENED, opening=number, trial_ids=list(wanted))
-    opened = open_test(spec)
-    run.store.record_test_results(number, opened.results)
-    return opened.results
+    spec = OpenTestSpec(evaluate=evaluation(run.study, file), test_sha256=data.splits.test_sha256, models=models)
+    number = run.store.record_opening(run.study_id, list(models))
+    run.emit(EventKind.TEST_OPENED, opening=number, trial_ids=list(models))
+    results = open_test(spec).results
+    run.store.record_test_results(number, results)
+    return results
 
 
 def _hand_out(adapter: Path, destination: Path) -> Path:

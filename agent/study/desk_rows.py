@@ -141,14 +141,9 @@ class DeskRows(Rows):
         columns = "CAST(study_id AS TEXT) AS study_id, position, queued_at, paused, starts"
         return self.models(Queued, f"SELECT {columns} FROM queue ORDER BY position")  # noqa: S608
 
-    def study_states(self) -> dict[str, int]:
-        """State to number of studies."""
-        rows = self.query("SELECT state, count(*) AS n FROM studies GROUP BY state ORDER BY state")
-        return {row["state"]: row["n"] for row in rows}
-
-    def trial_states(self) -> dict[str, int]:
-        """State to number of trials, of all studies."""
-        rows = self.query("SELECT state, count(*) AS n FROM trials GROUP BY state ORDER BY state")
+    def state_counts(self, table: Literal["studies", "trials"]) -> dict[str, int]:
+        """State to number of studies, or of trials of all studies."""
+        rows = self.query(f"SELECT state, count(*) AS n FROM {table} GROUP BY state ORDER BY state")  # noqa: S608
         return {row["state"]: row["n"] for row in rows}
 
     def study_ids(self) -> list[str]:

@@ -55,10 +55,10 @@ class Journal(Rows):
         """
         if not 0 <= after <= MAX_SEQ:
             raise InputError("after", f"must be the number of an event, got {after}.", "0 begins at the first.")
-        listed = json.dumps([kind] if kind is not None else list(kinds))
+        names = json.dumps([kind] if kind is not None else list(kinds))
         of_kinds = "json_array_length(?) = 0 OR kind IN (SELECT value FROM json_each(?))"
         sql = f"{EVENTS} WHERE study_id = ? AND seq > ? AND ({of_kinds}) ORDER BY seq LIMIT ?"
-        values = (study_id, after, listed, listed, -1 if limit is None else limit)
+        values = (study_id, after, names, names, -1 if limit is None else limit)
         return self.models(StudyEvent, sql, values, json_in="data")
 
     def events_before(self, study_id: str, before: int | None, limit: int) -> list[StudyEvent]:

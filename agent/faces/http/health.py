@@ -55,7 +55,7 @@ def _work(service: Service) -> list[str]:
     waiting = sum(not entry.paused for entry in store.queue())
     up = int(dispatcher_pid(service.settings.home) is not None)
     lines = []
-    for name, counts in (("studies", store.study_states()), ("trials", store.trial_states())):
+    for name, counts in (("studies", store.state_counts("studies")), ("trials", store.state_counts("trials"))):
         samples = {f'{{state="{state}"}}': n for state, n in counts.items()}
         lines += metric(name, "gauge", f"{name.capitalize()} by state.", samples)
     lines += metric("queue_length", "gauge", "Studies that are queued and not paused.", {"": waiting})
