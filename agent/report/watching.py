@@ -50,15 +50,12 @@ class Watcher(Protocol):
 
     def on_event(self, event: StudyEvent) -> None:
         """See `agent.study.nouns.Observer`."""
-        ...
 
     def troubles(self) -> list[Trouble]:
         """What went wrong since the last call."""
-        ...
 
     def close(self, until: float) -> None:
         """Finish what is under way, at the latest by `until` (of `time.monotonic`)."""
-        ...
 
 
 class Watched:

@@ -145,13 +145,11 @@ class Journal(Rows):
         sql = "SELECT id AS opening, at, trial_ids, results FROM test_openings WHERE study_id = ? ORDER BY id"
         return self.models(Opening, sql, (study_id,), json_in="trial_ids results")
 
-    def add_artifact(
-        self, study_id: str, kind: str, path: str, trial_id: str | None = None, sha256: str | None = None
-    ) -> None:
-        """Note a file or directory that is handed out (adapter, report); noting it again renews its hash."""
+    def add_artifact(self, study_id: str, kind: str, path: str, trial_id: str | None = None) -> None:
+        """Note a file or directory that is handed out (adapter, report); noting it again renews its time."""
         self.write(
-            "INSERT INTO artifacts (study_id, trial_id, kind, path, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (study_id, kind, path) DO UPDATE SET"
-            " trial_id = excluded.trial_id, sha256 = excluded.sha256, created_at = excluded.created_at",
-            (study_id, trial_id, kind, path, sha256, now()),
+            "INSERT INTO artifacts (study_id, trial_id, kind, path, created_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (study_id, kind, path) DO UPDATE SET trial_id = excluded.trial_id,"
+            " created_at = excluded.created_at",
+            (study_id, trial_id, kind, path, now()),
         )

@@ -300,7 +300,6 @@ class Observer(Protocol):
 
     def on_event(self, event: StudyEvent) -> None:
         """Called after the event is stored, from the thread that runs the study; must return quickly."""
-        ...
 
 
 def report_directory(study: Study) -> Path:

@@ -22,7 +22,8 @@ class TrialRows(Rows):
     def add_trials(self, study_id: str, phase: Phase, proposals: Sequence[tuple[Proposal, int]]) -> list[Trial]:
         """Store (proposal, seed) pairs as WAITING trials, numbered on from the last; all of them or none."""
         with self.tx():
-            first = self._next_number(study_id)
+            sql = "SELECT coalesce(max(number), -1) + 1 AS n FROM trials WHERE study_id = ?"
+            first = int(self.query(sql, (study_id,))[0]["n"])
             numbers = range(first, first + len(proposals))
             for number, (proposal, seed) in zip(numbers, proposals, strict=True):
                 self.write(
@@ -90,37 +91,27 @@ class TrialRows(Rows):
         adapter = None if finished.adapter_dir is None else str(finished.adapter_dir)
         result = finished.train.model_dump_json(exclude={"curve"}) if finished.train else None
         validation = finished.validation.model_dump_json(exclude={"items"})
+        seconds = self._wall_seconds(finished.attempt_id, finished.seconds)
+        change = "state = 'COMPLETE', score = ?, adapter_dir = ?, result = ?, validation = ?"
+        values = (finished.validation.score, adapter, result, validation)
         with self.tx():
-            seconds = self._wall_seconds(finished.attempt_id, finished.seconds)
-            self._close(finished.attempt_id, "COMPLETE", seconds)
+            trial = self._end(finished.attempt_id, "COMPLETE", seconds, change, values)
             self._insert_points(finished.attempt_id, finished.train.curve if finished.train else ())
-            self._move(
-                finished.attempt_id,
-                "state = 'COMPLETE', score = ?, adapter_dir = ?, result = ?, validation = ?",
-                (finished.validation.score, adapter, result, validation),
-            )
-        return self.trial(_trial_of(finished.attempt_id))
+        return trial
 
     def fail_attempt(self, failed: Failed, run_again: bool = False) -> Trial:
         """Record a failed attempt; the trial is FAILED, or WAITING if it is to be run again."""
-        with self.tx():
-            seconds = self._wall_seconds(failed.attempt_id, failed.seconds)
-            self._close(failed.attempt_id, "FAILED", seconds, failed.reason, failed.message)
-            if run_again:
-                self._move(failed.attempt_id, "state = 'WAITING'", ())
-            else:
-                self._move(
-                    failed.attempt_id, "state = 'FAILED', reason = ?, error = ?", (failed.reason, failed.message)
-                )
-        return self.trial(_trial_of(failed.attempt_id))
+        seconds = self._wall_seconds(failed.attempt_id, failed.seconds)
+        why = (failed.reason, failed.message)
+        if run_again:
+            return self._end(failed.attempt_id, "FAILED", seconds, "state = 'WAITING'", (), why)
+        change = "state = 'FAILED', reason = ?, error = ?"
+        return self._end(failed.attempt_id, "FAILED", seconds, change, why, why)
 
     def prune_attempt(self, attempt_id: str, rung: Rung) -> Trial:
         """Record that an attempt was stopped at a rung for good: the trial is PRUNED and is not run again."""
-        with self.tx():
-            self._close(attempt_id, "COMPLETE", self._wall_seconds(attempt_id, 0.0))
-            values = (rung.eval_loss, rung.model_dump_json())
-            self._move(attempt_id, "state = 'PRUNED', score = ?, rung = ?", values)
-        return self.trial(_trial_of(attempt_id))
+        seconds, values = self._wall_seconds(attempt_id, 0.0), (rung.eval_loss, rung.model_dump_json())
+        return self._end(attempt_id, "COMPLETE", seconds, "state = 'PRUNED', score = ?, rung = ?", values)
 
     def interrupt_attempts(self, study_id: str) -> list[Trial]:
         """Put every RUNNING trial of a study back to WAITING: its owner died, or was told to stop.
@@ -130,12 +121,13 @@ class TrialRows(Rows):
         running = [attempt for attempt in self.attempts(study_id) if attempt["state"] == "RUNNING"]
         beats = "SELECT max(at) AS at FROM ledger WHERE study_id = ? AND account = 'wall_seconds'"
         last_sign = self.query(beats, (study_id,))[0]["at"] or now()
+        times = [elapsed_seconds(attempt["started_at"], last_sign) for attempt in running]
+        why = (FailureReason.LOST, "the study was interrupted")
         with self.tx():
-            for row in running:
-                seconds = elapsed_seconds(row["started_at"], last_sign)
-                self._close(row["id"], "INTERRUPTED", seconds, FailureReason.LOST, "the study was interrupted")
-                self._move(row["id"], "state = 'WAITING'", ())
-        return [self.trial(row["trial_id"]) for row in running]
+            return [
+                self._end(row["id"], "INTERRUPTED", seconds, "state = 'WAITING'", (), why)
+                for row, seconds in zip(running, times, strict=True)
+            ]
 
     def interruptions(self, trial_id: str) -> int:
         """How often the trial's worker was lost while its study went on."""
@@ -180,19 +172,9 @@ class TrialRows(Rows):
         rows = self.query("SELECT id, result FROM trials WHERE study_id = ? AND result IS NOT NULL", (study_id,))
         return {row["id"]: TrainResult.model_validate_json(row["result"]) for row in rows}
 
-    def _next_number(self, study_id: str) -> int:
-        row = self.query("SELECT coalesce(max(number), -1) + 1 AS n FROM trials WHERE study_id = ?", (study_id,))[0]
-        return int(row["n"])
-
     def _state(self, trial_id: str) -> str:
         rows = self.query("SELECT state FROM trials WHERE id = ?", (trial_id,))
         return str(rows[0]["state"]) if rows else "unknown"
-
-    def _close(
-        self, attempt_id: str, state: str, seconds: float, reason: FailureReason | None = None, error: str | None = None
-    ) -> None:
-        update = "UPDATE attempts SET state = ?, seconds = ?, reason = ?, error = ?, finished_at = ?"
-        self._of_running(update, (state, seconds, reason, error, now()), attempt_id)
 
     def _wall_seconds(self, attempt_id: str, reported: float) -> float:
         """Time from the start of the attempt until now; starting a worker and its messages take time as well."""
@@ -203,13 +185,26 @@ class TrialRows(Rows):
         refusal = f"attempt {attempt_id} is over; nothing more can be recorded for it."
         self.write_one(f"{update} WHERE id = ? AND state = 'RUNNING'", (*values, attempt_id), refusal)
 
-    def _move(self, attempt_id: str, assignments: str, values: tuple[Any, ...]) -> None:
+    def _end(
+        self,
+        attempt_id: str,
+        state: str,
+        seconds: float,
+        change: str,
+        values: tuple[Any, ...],
+        why: tuple[FailureReason | None, str | None] = (None, None),
+    ) -> Trial:
+        """Close a running attempt and change its trial, which must be running it; the trial."""
         trial_id, _, number = attempt_id.rpartition("-")
-        self.write_one(
-            f"UPDATE trials SET {assignments} WHERE id = ? AND attempts = ? AND state = 'RUNNING'",  # noqa: S608
-            (*values, trial_id, int(number)),
-            f"attempt {attempt_id} is not the one that trial {trial_id} is running.",
-        )
+        update = "UPDATE attempts SET state = ?, seconds = ?, reason = ?, error = ?, finished_at = ?"
+        with self.tx():
+            self._of_running(update, (state, seconds, *why, now()), attempt_id)
+            self.write_one(
+                f"UPDATE trials SET {change} WHERE id = ? AND attempts = ? AND state = 'RUNNING'",  # noqa: S608
+                (*values, trial_id, int(number)),
+                f"attempt {attempt_id} is not the one that trial {trial_id} is running.",
+            )
+        return self.trial(trial_id)
 
     def _insert_points(self, attempt_id: str, points: Sequence[CurvePoint]) -> None:
         for p in points:
@@ -220,10 +215,6 @@ class TrialRows(Rows):
                 " grad_norm = coalesce(excluded.grad_norm, grad_norm)",
                 (attempt_id, p.step, p.loss, p.eval_loss, p.learning_rate, p.grad_norm),
             )
-
-
-def _trial_of(attempt_id: str) -> str:
-    return attempt_id.rpartition("-")[0]
 
 
 def _point(row: Row) -> CurvePoint:
