@@ -37,17 +37,12 @@ def compromises(report: Report) -> list[Compromise]:
 
 
 def _cheaper(pareto: Pareto, marked: list[Compromise], sign: int) -> list[Compromise]:
-    best = next((c for c in marked if c.is_best), None)
-    default = next((c for c in marked if c.is_default), None)
-    if best is None or default is None:
+    seconds = next((c.costs.train_seconds for c in marked if c.is_best), None)
+    quality = next((c.quality for c in marked if c.is_default), None)
+    if seconds is None or quality is None:
         return []
-    return [
-        c
-        for c in pareto.front
-        if not c.is_default
-        and c.costs.train_seconds < best.costs.train_seconds
-        and sign * c.quality >= sign * default.quality
-    ]
+    faster = [c for c in pareto.front if c.costs.train_seconds < seconds and not c.is_default]
+    return [c for c in faster if sign * c.quality >= sign * quality]
 
 
 def _spread(front: list[Compromise]) -> list[Compromise]:

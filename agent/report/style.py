@@ -11,16 +11,6 @@ from pydantic import Field
 
 from trainers.spec import Closed
 
-
-class NotebookFigure(Figure):
-    """`Figure` with the method that IPython looks for."""
-
-    def _repr_png_(self) -> bytes:
-        png = io.BytesIO()
-        self.savefig(png, format="png", dpi=120, facecolor="white")
-        return png.getvalue()
-
-
 INK = "#1f2430"
 """Colour of text and axes; becomes the page's own text colour in the SVG, so that it reads on dark and light."""
 
@@ -34,6 +24,15 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 
 WIDTH = 5.1
 """Inches; small on purpose: scaled to a 390-pixel screen, the text stays readable."""
+
+
+class NotebookFigure(Figure):
+    """`Figure` with the method that IPython looks for."""
+
+    def _repr_png_(self) -> bytes:
+        png = io.BytesIO()
+        self.savefig(png, format="png", dpi=120, facecolor="white")
+        return png.getvalue()
 
 
 class Plot(Closed):

@@ -119,14 +119,10 @@ class Scheduler:
                 self._points.setdefault(event.attempt_id, []).append(event.point)
                 self._show_progress(event, running)
                 return self._at_rung(event, running)
-            case Finished():
+            case Finished() | Failed():
                 self._store_points(event.attempt_id)
                 del self._running[event.attempt_id]
-                return self._finished(event, running)
-            case Failed():
-                self._store_points(event.attempt_id)
-                del self._running[event.attempt_id]
-                return self._failed(event, running)
+                return self._finished(event, running) if isinstance(event, Finished) else self._failed(event, running)
 
     def _finished(self, event: Finished, running: Running) -> Trial:
         trial = self._store.finish_attempt(event)

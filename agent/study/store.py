@@ -15,13 +15,11 @@ from urllib.parse import quote
 from agent.errors import InputError, StoreConflict, TunewrightError
 from agent.request.plan import Plan
 from agent.study.desk_rows import DeskRows
-from agent.study.journal import Journal, Opening
+from agent.study.journal import Journal
 from agent.study.lock import one_at_a_time, owner_pid
 from agent.study.nouns import ENDED, History, Phase, Study, StudyState
 from agent.study.rows import Row, now
 from agent.study.trials import TrialRows
-
-__all__ = ["Opening", "Store", "StoreFull"]
 
 BUSY_TIMEOUT_SECONDS = 30.0
 """Longest observed wait of one of 8 writers with full synchronisation was 3.4 s; ten times that is not a queue."""

@@ -64,18 +64,10 @@ def trials_frame(trials: Sequence[TrialCard]) -> "DataFrame":
 
     names = dict.fromkeys(name for trial in trials for name in trial.config)
     rows = [
-        {
-            "number": trial.trial,
-            **{name: _plain(getattr(trial, name)) for name in (*TRIAL_COLUMNS, *FURTHER_COLUMNS)},
-            **{f"params_{name}": value for name, value in trial.config.items()},
-        }
+        trial.model_dump(mode="json") | {f"params_{name}": value for name, value in trial.config.items()}
         for trial in trials
     ]
-    columns = ["number", *TRIAL_COLUMNS, *(f"params_{name}" for name in names), *FURTHER_COLUMNS]
+    columns = ["trial", *TRIAL_COLUMNS, *(f"params_{name}" for name in names), *FURTHER_COLUMNS]
     numbers = ("score", "seconds", "predicted_mean", "predicted_sd")
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float))
-
-
-def _plain(value: object) -> object:
-    """Enumerations as plain text: a data frame shows them by their value then."""
-    return str(value) if isinstance(value, str) else value
+    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float))
+    return frame.rename(columns={"trial": "number"})

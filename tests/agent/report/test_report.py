@@ -17,8 +17,9 @@ from agent.report.material import Material
 from agent.report.model import Report
 from agent.report.plot_models import confusion_counts
 from agent.report.plots import draw_plots
+from agent.report.terminal import print_report
 from agent.report.wording import notes, number, shortened
-from agent.report.write import print_report, read_report, write_report
+from agent.report.write import read_report, write_report
 from agent.request.spec_file import load_spec
 from trainers.errors import InputError
 from trainers.spec import Direction, Task, TaskSpec
