@@ -31,7 +31,7 @@ class Chosen(Closed):
 
 
 def collect(
-    study: Study, store: Store, spending: Spending, chosen: Chosen, test: dict[str, EvalResult], adapter: Path
+    study: Study, store: Store, spending: Spending, choice: Chosen, test: dict[str, EvalResult], adapter: Path
 ) -> Material:
     """Everything the report of a study is made from."""
     study_id = study.study_id
@@ -45,17 +45,17 @@ def collect(
         trials=tuple(trials),
         curves=store.curves(study_id),
         results=store.results(study_id),
-        default=chosen.default,
-        best=chosen.best,
-        confirmed=chosen.confirmed,
+        default=choice.default,
+        best=choice.best,
+        confirmed=choice.confirmed,
         test=test,
-        shipped=chosen.shipped,
+        shipped=choice.shipped,
         adapter_dir=str(adapter),
         search_best_score=None if best is None else best.score,
         test_openings=len(store.test_openings(study_id)),
         duplicates_avoided=_duplicates_avoided(store, study_id),
         spending=spending,
-        deviations=_deviations(store, study_id, trials, chosen),
+        deviations=_deviations(store, study_id, trials, choice),
         environment=environment(study),
         command=study.command,
     )
@@ -78,15 +78,15 @@ def _duplicates_avoided(store: Store, study_id: str) -> int:
     return sum(1 for e in refused if e.data["why"] == "tried already") + votes
 
 
-def _deviations(store: Store, study_id: str, trials: list[Trial], chosen: Chosen) -> tuple[str, ...]:
+def _deviations(store: Store, study_id: str, trials: list[Trial], choice: Chosen) -> tuple[str, ...]:
     """What was done otherwise than planned, each sentence once."""
     sentences = [event.data["sentence"] for event in store.events(study_id, kind=EventKind.DEVIATION)]
     sentences += [
-        f"Configuration {c.config} was dropped: it failed on a fresh seed ({why})." for c, why in chosen.dropped
+        f"Configuration {c.config} was dropped: it failed on a fresh seed ({why})." for c, why in choice.dropped
     ]
-    default = [t for t in trials if t.phase is Phase.CONFIRM and t.config == chosen.default.config]
+    default = [t for t in trials if t.phase is Phase.CONFIRM and t.config == choice.default.config]
     if failed := [t for t in default if t.state is TrialState.FAILED]:
-        baseline = "" if chosen.default.complete else "; there is no baseline"
+        baseline = "" if choice.default.complete else "; there is no baseline"
         seeds = f"{len(failed)} of {len(default)} fresh seeds"
         sentences.append(f"The default failed on {seeds} ({failed[0].reason}: {failed[0].error}){baseline}.")
     sentences += [f"Trial {t.number}: {sentence}" for t in trials for sentence in t.deviations]

@@ -44,28 +44,28 @@ def confirm(run: Run) -> Chosen:
         _plan(run)
     _carry_out(run)
     trials = run.store.trials(run.study_id, Phase.CONFIRM)
-    chosen = choose(group(trials), run.study.spec.objective.direction, run.store.results(run.study_id))
-    for candidate, why in chosen.dropped:
+    choice = choose(group(trials), run.study.spec.objective.direction, run.store.results(run.study_id))
+    for candidate, why in choice.dropped:
         run.emit(EventKind.CANDIDATE_DROPPED, config=candidate.config, why=why)
-    shipped = chosen.shipped
-    run.emit(EventKind.CHOSEN, shipped.trial_id, config=shipped.config, score=shipped.score, why=chosen.why)
-    _delete_adapters(run, trials, keep={*chosen.default.trial_ids, *chosen.best.trial_ids})
-    return chosen
+    shipped = choice.shipped
+    run.emit(EventKind.CHOSEN, shipped.trial_id, config=shipped.config, score=shipped.score, why=choice.why)
+    _delete_adapters(run, trials, keep={*choice.default.trial_ids, *choice.best.trial_ids})
+    return choice
 
 
 def report(
     run: Run,
-    chosen: Chosen,
+    choice: Chosen,
     open_test: Callable[[OpenTestSpec], OpenedTest],
     write_report: Callable[[Material, Path], object],
 ) -> None:
     """Open the test split (unless an earlier run got its results), hand out the adapter, write the report."""
     run.enter(StudyState.REPORTING)
-    results = _test_results(run, chosen, open_test)
+    results = _test_results(run, choice, open_test)
     directory = report_directory(run.study)
-    adapter = _hand_out(Path(chosen.shipped.adapter_dir or ""), directory / "adapter")
-    run.store.add_artifact(run.study_id, "adapter", str(adapter), chosen.shipped.trial_id)
-    material = collect(run.study, run.store, run.ledger.spending(), chosen, results, adapter)
+    adapter = _hand_out(Path(choice.shipped.adapter_dir or ""), directory / "adapter")
+    run.store.add_artifact(run.study_id, "adapter", str(adapter), choice.shipped.trial_id)
+    material = collect(run.study, run.store, run.ledger.spending(), choice, results, adapter)
     write_report(material, directory)
     run.store.add_artifact(run.study_id, "report", str(directory))
     run.emit(EventKind.REPORT_WRITTEN, directory=str(directory))
@@ -211,9 +211,9 @@ def _delete_adapters(run: Run, trials: list[Trial], keep: set[str]) -> None:
             run.store.forget_adapter(trial.trial_id)
 
 
-def _test_results(run: Run, chosen: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
+def _test_results(run: Run, choice: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
     """Trial id to scores on test of the default and the chosen configuration."""
-    models = {t.trial_id: Path(t.adapter_dir or "") for c in (chosen.default, chosen.best) for t in c.complete}
+    models = {t.trial_id: Path(t.adapter_dir or "") for c in (choice.default, choice.best) for t in c.complete}
     for opening in run.store.test_openings(run.study_id):
         if opening.results is not None and set(models) <= set(opening.results):
             return opening.results

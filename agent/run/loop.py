@@ -71,8 +71,8 @@ def run_study(
             try:
                 _begin(run)
                 search(run)
-                chosen = confirm.confirm(run)
-                confirm.report(run, chosen, open_test, write_report)
+                choice = confirm.confirm(run)
+                confirm.report(run, choice, open_test, write_report)
             except BaseException as error:
                 return _give_up(run, error)
             finally:
