@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from agent.errors import BudgetSpent, ObserverGone, StudyFailed, TunewrightError
 from agent.report.material import Material
@@ -21,7 +20,7 @@ from agent.run.rungs import asked_in_vain
 from agent.run.schedule import Scheduler
 from agent.search.proposer import Proposer, close
 from agent.study.lock import owning
-from agent.study.nouns import EventKind, History, Observer, Phase, Study, StudyEvent, StudyState, Trial, TrialState
+from agent.study.nouns import EventKind, History, Observer, Phase, Study, StudyState, Trial, TrialState
 from agent.study.store import Store, StoreFull
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.spec import Direction, FailureReason
@@ -176,15 +175,11 @@ def _take_over(
     """Make this process the study's owner; a space that was widened before gets its proposer."""
     store.take_over(study.study_id, os.getpid())
     failed = store.history(study.study_id).failed
-
-    def emit(kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
-        return run.emit(kind, trial_id, **data)
-
     run = Run(
         study=store.study(study.study_id),
         store=store,
         ledger=Ledger(store, study.study_id),
-        scheduler=Scheduler(store, executor, study, emit),
+        scheduler=Scheduler(store, executor, study, lambda *event, **data: run.emit(*event, **data)),
         proposer=proposer,
         observer=observer,
         rebuild=rebuild,

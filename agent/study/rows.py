@@ -64,21 +64,11 @@ TRIALS = """
 def trial_from(row: Row) -> Trial:
     """A row of `TRIALS` as a model."""
     result = TrainResult.model_validate_json(row["result"]) if row["result"] else None
-    return Trial(
-        trial_id=row["id"],
-        study_id=str(row["study_id"]),
-        number=row["number"],
-        phase=row["phase"],
-        state=row["state"],
-        proposal=Proposal.model_validate_json(row["proposal"]),
-        seed=row["seed"],
-        attempts=row["attempts"],
-        score=None if row["rung"] else row["score"],
-        rung=Rung.model_validate_json(row["rung"]) if row["rung"] else None,
-        reason=row["reason"],
-        error=row["error"],
-        seconds=row["seconds"],
-        costs=costs_of(result) if result else None,
-        adapter_dir=row["adapter_dir"],
-        deviations=result.deviations if result else (),
-    )
+    fields = {name: row[name] for name in Trial.model_fields if name in row}
+    fields |= {"trial_id": row["id"], "study_id": str(row["study_id"])}
+    fields |= {"proposal": Proposal.model_validate_json(row["proposal"])}
+    if row["rung"]:
+        fields |= {"score": None, "rung": Rung.model_validate_json(row["rung"])}
+    if result:
+        fields |= {"costs": costs_of(result), "deviations": result.deviations}
+    return Trial.model_validate(fields)
