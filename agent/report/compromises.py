@@ -29,26 +29,20 @@ def compromises(report: Report) -> list[Compromise]:
         return []
     sign = 1 if report.direction is Direction.MAXIMIZE else -1
     marked = [c for c in (*pareto.front, *pareto.others) if c.is_default or c.is_best]
-    chosen = list(pareto.front) if pareto.weighed else _cheaper(pareto, marked, sign)
-    if not chosen:
+    rows = list(pareto.front) if pareto.weighed else _cheaper(pareto, marked, sign)
+    if not rows:
         return []
-    shown = [*_spread(chosen), *marked]
-    by_trial = {c.trial_number: c for c in shown}
+    by_trial = {c.trial_number: c for c in (*_spread(rows), *marked)}
     return sorted(by_trial.values(), key=lambda c: (-sign * c.quality, c.trial_number))
 
 
 def _cheaper(pareto: Pareto, marked: list[Compromise], sign: int) -> list[Compromise]:
-    best = next((c for c in marked if c.is_best), None)
-    default = next((c for c in marked if c.is_default), None)
-    if best is None or default is None:
+    seconds = next((c.costs.train_seconds for c in marked if c.is_best), None)
+    quality = next((c.quality for c in marked if c.is_default), None)
+    if seconds is None or quality is None:
         return []
-    return [
-        c
-        for c in pareto.front
-        if not c.is_default
-        and c.costs.train_seconds < best.costs.train_seconds
-        and sign * c.quality >= sign * default.quality
-    ]
+    faster = [c for c in pareto.front if c.costs.train_seconds < seconds and not c.is_default]
+    return [c for c in faster if sign * c.quality >= sign * quality]
 
 
 def _spread(front: list[Compromise]) -> list[Compromise]:
@@ -82,7 +76,7 @@ def note(report: Report) -> str:
     pareto = report.pareto
     if pareto is None:
         return ""
-    shown, front = compromises(report), {c.trial_number for c in pareto.front}
+    rows, front = compromises(report), {c.trial_number for c in pareto.front}
     total, words = len(front) + len(pareto.others), [COST_WORDS[c] for c in pareto.costs]
     sentences = ["The search went by quality alone and did not look for these."]
     if pareto.weighed:
@@ -91,9 +85,9 @@ def note(report: Report) -> str:
             f"{len(front)} of {total} configurations are on the front{rest}: no other is better "
             f"in {joined([str(report.metric), *words], 'or')} without being worse in another."
         ]
-    if beaten := [c.trial_number for c in shown if c.trial_number not in front]:
+    if beaten := [c.trial_number for c in rows if c.trial_number not in front]:
         sentences.append(f"{_trials(beaten)} not among them, and shown for comparison.")
-    if loose := [c.trial_number for c in shown if not c.confirmed]:
+    if loose := [c.trial_number for c in rows if not c.confirmed]:
         sentences.append(f"{_trials(loose)} not confirmed on fresh seeds: such a score may be luck.")
     if Tradeoff.PEAK_MEMORY_MB in pareto.costs and report.environment.get("device") == "cpu":
         sentences.append("Memory is the worker's, which grows from trial to trial: compare it with care.")

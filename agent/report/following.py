@@ -10,8 +10,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -168,10 +166,7 @@ def main() -> None:
 
         PartialState(cpu=True)  # accelerate's trackers ask it who they are
         over = threading.Event()
-        threads = [
-            threading.Thread(target=_follow, args=(partial(follower_of, job, name), name, over, out), daemon=True)
-            for name in job.trackers
-        ]
+        threads = [threading.Thread(target=_follow, args=(job, name, over, out), daemon=True) for name in job.trackers]
         for thread in threads:
             thread.start()
         sys.stdin.read()
@@ -181,13 +176,13 @@ def main() -> None:
             thread.join(max(0.0, until - time.monotonic()))
 
 
-def _follow(open_follower: Callable[[], Follower], name: TrackerName, over: threading.Event, out: TextIO) -> None:
+def _follow(job: FollowJob, name: TrackerName, over: threading.Event, out: TextIO) -> None:
     """Keep one tracker in step until the study is over and all is told, or until it is switched off."""
     failures, follower = 0, None
     while True:
         last_look = over.is_set()
         try:
-            follower = follower or open_follower()
+            follower = follower or follower_of(job, name)
             follower.catch_up()
             failures = 0
             if last_look:
@@ -212,7 +207,7 @@ def _own_output() -> TextIO:
 
 
 def _tell_failure(out: TextIO, name: TrackerName, line: str, failures: int, last: bool) -> None:
-    """The first of a row of failures and the last; those between say nothing new."""
+    """Tell of the first of a row of failures and of the last; those between say nothing new."""
     print(name, line, file=sys.stderr, flush=True)
     if last:
         times = "once" if failures == 1 else f"{failures} times in a row"

@@ -34,8 +34,8 @@ def render_markdown(report: Report, plots: "Sequence[Plot]") -> str:
 
 def render_summary(report: Report, trials: int) -> str:
     """What a terminal has room for: without plots, and with the best `trials` of the search only."""
-    shown = [*findings(report, narrow=True), search_trials(report, trials), keep_in_mind(report), budget(report)]
-    return "\n\n".join([f"**{escaped(report.verdict)}**", *_under_headings(shown)])
+    sections = [*findings(report, narrow=True), search_trials(report, trials), keep_in_mind(report), budget(report)]
+    return "\n\n".join([f"**{escaped(report.verdict)}**", *_under_headings(sections)])
 
 
 def _under_headings(sections: Iterable[Section]) -> list[str]:
@@ -74,41 +74,39 @@ def _comparison(report: Report) -> str:
 
 
 def _compromises(report: Report, narrow: bool) -> list[Section]:
-    chosen = compromises.compromises(report)
-    if report.pareto is None or not chosen:
+    choices = compromises.compromises(report)
+    if report.pareto is None or not choices:
         return []
     first, *rest = compromises.HEADER
     head = (first, escaped(report.metric), *rest, "", "configuration")
-    rows = [(*compromises.row(c), wording.config_line(c.config, report.free_hyperparameters)) for c in chosen]
+    rows = [(*compromises.row(c), wording.config_line(c.config, report.free_hyperparameters)) for c in choices]
     width = len(head) - narrow
     text = table(head[:width], (row[:width] for row in rows), right=(0, 1, 2, 3, 4, 5))
     return [Section(compromises.title(report.pareto), f"{text}\n\n{escaped(compromises.note(report))}", wide=True)]
 
 
 def _plots(plots: "Sequence[Plot]") -> Section:
-    drawn = [f"![{escaped(p.alt)}](plots/{p.name}.png)" for p in plots if p.png is not None]
+    images = [f"![{escaped(p.alt)}](plots/{p.name}.png)" for p in plots if p.png is not None]
     missing = [f"{escaped(p.title)}: {escaped(p.missing)}" for p in plots if p.png is None]
-    return Section("Plots", "\n\n".join([*drawn, *missing]))
+    return Section("Plots", "\n\n".join([*images, *missing]))
 
 
 def details(report: Report, trials: int | None = None) -> list[Section]:
     """What the findings rest on; the best `trials` of the search, or all of them."""
-    shown = [_confirmed(report), search_trials(report, trials), keep_in_mind(report), budget(report)]
+    sections = [_confirmed(report), search_trials(report, trials), keep_in_mind(report), budget(report)]
     if report.data is None:
-        return shown
+        return sections
     removed = report.data.removed_from_train
     note = f"\n\n{removed:,} duplicate rows were removed from train." if removed else ""
-    return [*shown, Section("Data", data_table(report) + note, wide=True)]
+    return [*sections, Section("Data", data_table(report) + note, wide=True)]
 
 
 def _confirmed(report: Report) -> Section:
+    names = report.free_hyperparameters
+    labels = ["default: " if side.config == report.default.config else "" for side in report.confirmed]
     rows = [
-        (
-            wording.mean_and_sd(side),
-            ("default: " if side.config == report.default.config else "")
-            + wording.config_line(side.config, report.free_hyperparameters),
-        )
-        for side in report.confirmed
+        (wording.mean_and_sd(side), label + wording.config_line(side.config, names))
+        for side, label in zip(report.confirmed, labels, strict=True)
     ]
     return Section("Confirmed on fresh seeds", table(("validation", "configuration"), rows), wide=True)
 
@@ -116,14 +114,9 @@ def _confirmed(report: Report) -> Section:
 def search_trials(report: Report, limit: int | None = None) -> Section:
     """The trials of the search, best first; at most `limit` of them."""
     ranked = wording.ranked_search(report)
+    names = report.free_hyperparameters
     rows = [
-        (
-            row.number,
-            row.source,
-            wording.outcome(row),
-            duration(row.seconds),
-            wording.config_line(row.config, report.free_hyperparameters),
-        )
+        (row.number, row.source, wording.outcome(row), duration(row.seconds), wording.config_line(row.config, names))
         for row in ranked[:limit]
     ]
     title = "Search trials, best first" if len(rows) == len(ranked) else f"Search trials, best {len(rows)}"
@@ -160,12 +153,9 @@ def data_table(report: Report) -> str:
 
 def again(report: Report) -> Section:
     """How to get the same result again, and what it was made with."""
-    command = (
-        f"{code(report.command)}\n\nor `tunewright run spec.yaml` with the spec beside this file."
-        if (report.command)
-        else "`tunewright run spec.yaml` with the spec beside this file."
-    )
-    made = f"Plan {code(report.plan_hash)}, started {report.started_at}, finished {report.finished_at}."
+    command = f"{code(report.command)}\n\nor " if report.command else ""
+    command += "`tunewright run spec.yaml` with the spec beside this file."
+    origin = f"Plan {code(report.plan_hash)}, started {report.started_at}, finished {report.finished_at}."
     versions = " · ".join(f"{escaped(name)} {escaped(value)}" for name, value in report.environment.items())
-    parts = [f"{command} {made}", versions, f"Adapter: {code(report.shipped.adapter_dir)}"]
+    parts = [f"{command} {origin}", versions, f"Adapter: {code(report.shipped.adapter_dir)}"]
     return Section("To do it again", "\n\n".join(part for part in parts if part), wide=True)

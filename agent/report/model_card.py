@@ -1,7 +1,6 @@
 """What goes with the adapter: its model card, and the spec that runs the study again."""
 
 from agent.report import wording
-from agent.report.build import spec_of
 from agent.report.markdown import data_table
 from agent.report.material import Material
 from agent.report.model import Report
@@ -9,12 +8,18 @@ from agent.request.markup import code, escaped, table
 from agent.request.tasks import TASKS
 from trainers.spec import Adapter
 
+LIMITS = (
+    "Scores hold for texts like those of the test split; other sources, languages or times were not measured.",
+    "Biases of the base model and of the training data are inherited and were not examined.",
+)
+
 
 def render_model_card(material: Material, report: Report) -> str:
     """README.md of the adapter directory, with the front matter of the Hugging Face hub."""
-    spec = spec_of(material)
+    spec = material.spec
     kind = "full fine-tuning" if spec.adapter is Adapter.FULL else f"{spec.adapter} adapter"
     loss = f", loss {spec.loss}" if spec.loss else ""
+    config = ((name, wording.plain(value)) for name, value in report.best.config.items())
     parts = [
         _front_matter(material, report),
         f"# {escaped(spec.base_model)}: {spec.task}, {kind}",
@@ -23,12 +28,12 @@ def render_model_card(material: Material, report: Report) -> str:
         f"> {escaped(report.request)}",
         f"**{escaped(report.verdict)}**",
         "## Scores\n\n" + _scores(report),
-        "## Configuration\n\n" + table(("hyperparameter", "value"), _config(report)),
+        "## Configuration\n\n" + table(("hyperparameter", "value"), config),
         *(["## Data\n\n" + data_table(report) + _labels(report)] if report.data else []),
         '## Use\n\n```sh\ntunewright generate PATH_OF_THIS_DIRECTORY "a text"\n```',
         f"## Reproduce\n\n{code(report.command)}\n\nPlan {code(report.plan_hash)}, training seed "
         f"{report.shipped.seed}. Versions:\n\n" + table(("", "version"), report.environment.items()),
-        "## Limits\n\n" + "\n".join(f"- {escaped(note)}" for note in _limits(report)),
+        "## Limits\n\n" + "\n".join(f"- {escaped(note)}" for note in (*LIMITS, *wording.notes(report))),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -40,7 +45,7 @@ def render_spec(material: Material) -> str:
     """
     import yaml
 
-    spec = spec_of(material)
+    spec = material.spec
     fields = spec.model_dump(mode="json", exclude_none=True)
     fields["output"].pop("dir", None)
     head = f"# The resolved spec of study {' '.join(material.study_id.split())}. Run: tunewright run spec.yaml\n"
@@ -50,7 +55,7 @@ def render_spec(material: Material) -> str:
 def _front_matter(material: Material, report: Report) -> str:
     import yaml
 
-    spec = spec_of(material)
+    spec = material.spec
     full = spec.adapter is Adapter.FULL
     fields = {
         "base_model": spec.base_model,
@@ -69,13 +74,9 @@ def _revision(material: Material) -> str:
 
 def _scores(report: Report) -> str:
     shipped = report.shipped
+    scores = (wording.number(shipped.validation_score), wording.number(shipped.test_score))
     rows = [
-        (
-            "this model",
-            wording.number(shipped.validation_score),
-            wording.number(shipped.test_score),
-            wording.span(shipped.ci95),
-        ),
+        ("this model", *scores, wording.span(shipped.ci95)),
         *((f"{name} configuration", *rest) for name, *rest in wording.comparison_rows(report)),
     ]
     head = (f"{escaped(report.metric)} ({wording.better(report)})", "validation", "test", "95 % interval of test")
@@ -85,18 +86,6 @@ def _scores(report: Report) -> str:
     return f"{table(head, rows)}\n\nFurther test metrics of the configuration: {escaped(further)}."
 
 
-def _config(report: Report) -> list[tuple[str, str]]:
-    return [(name, wording.plain(value)) for name, value in report.best.config.items()]
-
-
 def _labels(report: Report) -> str:
     labels = report.data.labels if report.data else ()
     return f"\n\nClasses: {', '.join(escaped(label) for label in labels)}." if labels else ""
-
-
-def _limits(report: Report) -> list[str]:
-    return [
-        "Scores hold for texts like those of the test split; other sources, languages or times were not measured.",
-        "Biases of the base model and of the training data are inherited and were not examined.",
-        *wording.notes(report),
-    ]

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from agent.report.material import Material
 from agent.report.model import Compromise, Pareto
-from agent.study.nouns import Costs, Phase, Trial, TrialState, config_key
+from agent.study.nouns import Costs, Phase, Trial, TrialState, by_config
 from trainers.spec import Direction, Objective, Tradeoff
 
 MIN_CONFIGS = 3
@@ -20,18 +20,17 @@ def quality_against_costs(material: Material, objective: Objective) -> Pareto | 
 
     Compared are the metric and the costs that the search weighed; training time where it weighed none.
     """
-    found = _compromises(material)
-    if len(found) < MIN_CONFIGS:
+    sign = -1.0 if objective.direction is Direction.MAXIMIZE else 1.0
+    best_first = sorted(_compromises(material), key=lambda c: (sign * c.quality, c.trial_number))
+    if len(best_first) < MIN_CONFIGS:
         return None
     costs = objective.tradeoffs or (Tradeoff.TRAIN_SECONDS,)
-    sign = -1.0 if objective.direction is Direction.MAXIMIZE else 1.0
-    front = set(non_dominated([(sign * c.quality, *(_rounded(c.costs.of(cost)) for cost in costs)) for c in found]))
-    best_first = sorted(range(len(found)), key=lambda i: (sign * found[i].quality, found[i].trial_number))
+    front = non_dominated([(sign * c.quality, *(_rounded(c.costs.of(cost)) for cost in costs)) for c in best_first])
     return Pareto(
         costs=costs,
         weighed=bool(objective.tradeoffs),
-        front=tuple(found[i] for i in best_first if i in front),
-        others=tuple(found[i] for i in best_first if i not in front),
+        front=tuple(best_first[i] for i in front),
+        others=tuple(c for i, c in enumerate(best_first) if i not in front),
     )
 
 
@@ -52,31 +51,24 @@ def _compromises(material: Material) -> list[Compromise]:
 
     The search's score of a confirmed configuration is left out: it was chosen for being high.
     """
-    groups: dict[str, list[Trial]] = {}
-    for trial in material.trials:
-        if trial.state is TrialState.COMPLETE and trial.score is not None and trial.costs is not None:
-            groups.setdefault(config_key(trial.config), []).append(trial)
-    found = []
-    for trials in groups.values():
-        fresh = [t for t in trials if t.phase is Phase.CONFIRM]
-        counted = fresh or trials
-        found.append(
-            Compromise(
-                trial_number=min(t.number for t in trials),
-                config=trials[0].config,
-                quality=fmean(t.score or 0.0 for t in counted),
-                n_seeds=len(counted),
-                confirmed=bool(fresh),
-                costs=_mean_costs([t.costs for t in counted if t.costs is not None]),
-                is_default=trials[0].config == material.default.config,
-                is_best=trials[0].config == material.best.config,
-            )
-        )
-    return found
+    measured = [t for t in material.trials if t.state is TrialState.COMPLETE and t.score is not None and t.costs]
+    return [_compromise(material, trials) for trials in by_config(measured)]
 
 
-def _mean_costs(costs: Sequence[Costs]) -> Costs:
-    return Costs(**{cost.value: fmean(c.of(cost) for c in costs) for cost in Tradeoff})
+def _compromise(material: Material, trials: Sequence[Trial]) -> Compromise:
+    fresh = [t for t in trials if t.phase is Phase.CONFIRM]
+    counted, config = fresh or trials, trials[0].config
+    costs = [t.costs for t in counted if t.costs is not None]
+    return Compromise(
+        trial_number=min(t.number for t in trials),
+        config=config,
+        quality=fmean(t.score or 0.0 for t in counted),
+        n_seeds=len(counted),
+        confirmed=bool(fresh),
+        costs=Costs(**{cost.value: fmean(c.of(cost) for c in costs) for cost in Tradeoff}),
+        is_default=config == material.default.config,
+        is_best=config == material.best.config,
+    )
 
 
 def _rounded(cost: float) -> float:

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from agent.report.compromises import COST_WORDS, joined
 from agent.report.model import Compromise, Pareto, Report
-from agent.report.style import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure
+from agent.report.style import COLOURS, GREY, INK, WIDTH, Plot, finished, new_figure, scale_of
 from agent.report.wording import number
 from trainers.spec import Direction, Tradeoff
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOG_FACTOR_COST, LOG_FACTOR_QUALITY = 8.0, 30.0
-"""Positive values that span more than this factor are drawn on a log axis."""
+LOG_FACTOR_COST = 8.0
+"""Positive costs that span more than this factor are drawn on a log axis."""
 
 UNITS = {
     Tradeoff.TRAIN_SECONDS: "training time (s)",
@@ -31,8 +31,7 @@ def quality_against_costs(report: Report, pareto: Pareto) -> Plot:
     n_panels = len(pareto.costs)
     figure = new_figure((WIDTH, 3.3) if n_panels == 1 else (2.3 * WIDTH, 3.4))
     panels = figure.subplots(1, n_panels, squeeze=False, sharey=True)[0]
-    if _span([c.quality for c in (*pareto.front, *pareto.others)]) > LOG_FACTOR_QUALITY:
-        panels[0].set_yscale("log")  # all panels share it
+    panels[0].set_yscale(scale_of([c.quality for c in (*pareto.front, *pareto.others)]))  # all panels share it
     for axes, cost in zip(panels, pareto.costs, strict=True):
         _panel(axes, pareto, cost)
         _numbers(axes, pareto.front, cost, above=report.direction is Direction.MAXIMIZE)
@@ -50,10 +49,8 @@ def quality_against_costs(report: Report, pareto: Pareto) -> Plot:
 
 def _panel(axes: "Axes", pareto: Pareto, cost: Tradeoff) -> None:
     every = (*pareto.front, *pareto.others)
-    values = [c.costs.of(cost) for c in every]
-    if _span(values) > LOG_FACTOR_COST:
-        axes.set_xscale("log")
-    else:
+    axes.set_xscale(scale_of([c.costs.of(cost) for c in every], LOG_FACTOR_COST))
+    if axes.get_xscale() == "linear":
         axes.locator_params(axis="x", nbins=6)
     _marks(axes, pareto.others, cost, GREY, "others", False, s=20, zorder=3)
     if len(pareto.costs) == 1:
@@ -69,22 +66,17 @@ def _panel(axes: "Axes", pareto: Pareto, cost: Tradeoff) -> None:
 
 def _numbers(axes: "Axes", front: Sequence[Compromise], cost: Tradeoff, above: bool) -> None:
     """Trial numbers on the better side of the points, marked ones first; one that would lie on another is left out."""
-    taken: list[tuple[float, float]] = []
+    places: list[tuple[float, float]] = []
     to_axes = axes.transData + axes.transAxes.inverted()
     for c in sorted(front, key=lambda c: not (c.is_best or c.is_default)):
         x, y = to_axes.transform((c.costs.of(cost), c.quality))
-        if any(abs(x - other[0]) < APART[0] and abs(y - other[1]) < APART[1] for other in taken):
+        if any(abs(x - other[0]) < APART[0] and abs(y - other[1]) < APART[1] for other in places):
             continue
-        taken.append((x, y))
+        places.append((x, y))
         axes.annotate(
             str(c.trial_number), (c.costs.of(cost), c.quality), xytext=(0, 9 if above else -9),
             textcoords="offset points", ha="center", va="bottom" if above else "top", fontsize=8, color=INK,
         )  # fmt: skip
-
-
-def _span(values: Sequence[float]) -> float:
-    """The largest of positive values over the smallest; 1 where one is not positive."""
-    return max(values) / min(values) if min(values) > 0.0 else 1.0
 
 
 def _xy(points: Sequence[Compromise], cost: Tradeoff) -> tuple[list[float], list[float]]:

@@ -2,12 +2,28 @@
 
 import io
 import re
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pydantic import Field
 
 from trainers.spec import Closed
+
+INK = "#1f2430"
+"""Colour of text and axes; becomes the page's own text colour in the SVG, so that it reads on dark and light."""
+
+GREY = "#8a8f98"
+
+CARD = "#fefefe"
+"""Ground behind labels that lie on lines; becomes the page's card colour in the SVG."""
+
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
+"""Okabe and Ito's palette without yellow and black: tells apart on both grounds and to colour-blind readers."""
+
+WIDTH = 5.1
+"""Inches; small on purpose: scaled to a 390-pixel screen, the text stays readable."""
 
 
 class NotebookFigure(Figure):
@@ -17,25 +33,6 @@ class NotebookFigure(Figure):
         png = io.BytesIO()
         self.savefig(png, format="png", dpi=120, facecolor="white")
         return png.getvalue()
-
-
-INK = "#1f2430"
-"""Colour of text and axes; becomes the page's own text colour in the SVG, so that it reads on dark and light."""
-
-
-GREY = "#8a8f98"
-
-
-CARD = "#fefefe"
-"""Ground behind labels that lie on lines; becomes the page's card colour in the SVG."""
-
-
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
-"""Okabe and Ito's palette without yellow and black: tells apart on both grounds and to colour-blind readers."""
-
-
-WIDTH = 5.1
-"""Inches; small on purpose: scaled to a 390-pixel screen, the text stays readable."""
 
 
 class Plot(Closed):
@@ -76,8 +73,18 @@ def style() -> AbstractContextManager[None]:
 
 def new_figure(inches: tuple[float, float] = (WIDTH, 3.3)) -> Figure:
     """A figure without pyplot, so that nothing global is touched. A notebook shows it all the same."""
-
     return NotebookFigure(figsize=inches, layout="constrained")
+
+
+def new_axes(inches: tuple[float, float] = (WIDTH, 3.3)) -> tuple[Figure, Axes]:
+    """A figure and the one plot in it."""
+    figure = new_figure(inches)
+    return figure, figure.add_subplot()
+
+
+def scale_of(values: Sequence[float], factor: float = 30.0) -> str:
+    """ "log" for positive values that span more than `factor`, which one diverged trial would hide; else "linear"."""
+    return "log" if min(values) > 0.0 and max(values) / min(values) > factor else "linear"
 
 
 def finished(figure: Figure, name: str, title: str, alt: str) -> Plot:

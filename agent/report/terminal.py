@@ -1,10 +1,9 @@
 """Markdown in a terminal, made for 80 columns, and the report there: the verdict first, then what it rests on."""
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import Heading, Markdown, MarkdownElement, Paragraph, TableDataElement, TableElement
+from rich.markdown import Heading, Markdown, MarkdownElement, Paragraph, TableElement
 from rich.table import Table
 from rich.text import Text
 
@@ -35,20 +34,17 @@ class _Table(TableElement):
         body = self.body.rows if self.body is not None else []
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         columns = list(zip(*(row.cells for row in (self.header.row, *body)), strict=True))
-        left = options.max_width - 2 * len(columns) - sum(_least_width(cells) for cells in columns[:-1])
+        texts = [[cell.content.plain for cell in cells] for cells in columns]
+        whole = [max(map(len, cells)) for cells in texts]
+        words = [max(len(word) for text in cells for word in ["", *text.split()]) for cells in texts]
+        room = options.max_width - 2 * len(columns)
+        left = next((n for w in (whole, words) if (n := room - sum(w[:-1])) >= LAST_COLUMN), 0)
         for place, cells in enumerate(columns):
-            most = left if place == len(columns) - 1 and left >= LAST_COLUMN else None
+            most = left if place == len(columns) - 1 and left else None
             table.add_column(cells[0].content, justify=cells[0].justify, overflow="fold", max_width=most)
         for row in body:
             table.add_row(*(cell.content for cell in row.cells))
         yield table
-
-
-def _least_width(cells: Sequence[TableDataElement]) -> int:
-    """Of a column whose words are to stay whole, and whose short texts stay on one line."""
-    texts = [cell.content.plain for cell in cells]
-    widest = max(map(len, texts))
-    return widest if widest <= SHORT_TEXT else max(len(word) for text in texts for word in text.split())
 
 
 class _Heading(Heading):

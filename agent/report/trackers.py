@@ -136,7 +136,7 @@ class Tracker:
                 self._opened(self._group)
         if run.key in self._open:
             return self._open[run.key]
-        tracker = self._made(run)
+        tracker = self._new(run)
         tracker.start()
         self._open[run.key] = tracker
         if self._name == "mlflow":
@@ -147,7 +147,7 @@ class Tracker:
             tracker.log({"configuration": "\n".join(["| | |", "|---|---|", *rows])}, step=0)
         return tracker
 
-    def _made(self, run: Run) -> Any:
+    def _new(self, run: Run) -> Any:
         from accelerate import tracking  # seconds: it loads torch
 
         group, label = self._group.key, "report" if run.number is None else f"trial {run.number}"
@@ -183,17 +183,8 @@ def _wandb_settings() -> Any:
     """A run holds what it is given: no code, no environment, no measurements of the machine."""
     import wandb
 
-    return wandb.Settings(
-        console="off",
-        silent=True,
-        disable_code=True,
-        disable_git=True,
-        disable_job_creation=True,
-        init_timeout=30,
-        x_disable_meta=True,
-        x_disable_stats=True,
-        x_save_requirements=False,
-    )
+    off = ("disable_code", "disable_git", "disable_job_creation", "x_disable_meta", "x_disable_stats", "silent")
+    return wandb.Settings(console="off", init_timeout=30, x_save_requirements=False, **dict.fromkeys(off, True))
 
 
 def error_line(error: Exception) -> str:

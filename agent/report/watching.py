@@ -39,12 +39,7 @@ OWN_VARIABLES = {
 }
 """Beginnings of the environment variables that hold a tracker's own keys; nobody else's are passed on."""
 
-_ATTEMPT_ENDS = {
-    EventKind.TRIAL_COMPLETE: "COMPLETE",
-    EventKind.TRIAL_PRUNED: "PRUNED",
-    EventKind.TRIAL_FAILED: "FAILED",
-    EventKind.TRIAL_RETRIED: "RETRIED",
-}
+_ATTEMPT_ENDS = (EventKind.TRIAL_COMPLETE, EventKind.TRIAL_PRUNED, EventKind.TRIAL_FAILED, EventKind.TRIAL_RETRIED)
 
 
 class Watcher(Protocol):
@@ -55,15 +50,12 @@ class Watcher(Protocol):
 
     def on_event(self, event: StudyEvent) -> None:
         """See `agent.study.nouns.Observer`."""
-        ...
 
     def troubles(self) -> list[Trouble]:
         """What went wrong since the last call."""
-        ...
 
     def close(self, until: float) -> None:
         """Finish what is under way, at the latest by `until` (of `time.monotonic`)."""
-        ...
 
 
 class Watched:
@@ -86,8 +78,7 @@ class Watched:
                 self._watchers.remove(watcher)
                 broken.append((watcher.name, f"failed and is switched off: {error_line(error)}"))
         self._observer.on_event(event)
-        self.tell(broken)
-        self.tell_troubles()
+        self.tell([*broken, *(trouble for watcher in self._watchers for trouble in watcher.troubles())])
 
     def close(self, seconds: float) -> None:
         """Give the watchers that long, all together, to finish. Never raises: the study is over."""
@@ -97,14 +88,10 @@ class Watched:
         self.tell_last_troubles()
 
     def tell_last_troubles(self) -> None:
-        """The same as `tell_troubles`, where nobody may be left to be told."""
+        """Turn what went wrong since the last call into events, where nobody may be left to see them."""
         with suppress(Exception, SystemExit):  # rich ends the program when its pipe is closed
-            self.tell_troubles()
-
-    def tell_troubles(self) -> None:
-        """Turn what went wrong since the last call into events."""
-        for watcher in self._watchers:
-            self.tell(watcher.troubles())
+            for watcher in self._watchers:
+                self.tell(watcher.troubles())
 
     def tell(self, troubles: list[Trouble]) -> None:
         """Store and show troubles; a store that refuses is the study's own business to find."""
@@ -201,7 +188,7 @@ class SpanWatcher:
         about = {
             "tunewright.trial": int(str(event.trial_id).rpartition("-")[2]),
             "tunewright.attempt": str(start.data["attempt_id"]),
-            "tunewright.state": _ATTEMPT_ENDS[event.kind],
+            "tunewright.state": event.kind.removeprefix("trial_").upper(),
             "tunewright.score": event.data.get("score"),
         }
         began, ended = (datetime.fromisoformat(e.at).timestamp() for e in (start, event))
@@ -231,15 +218,10 @@ def watched(
         return
     watchers, troubles = _opened(study, settings)
     everyone = Watched(observer, watchers, store, study.study_id)
-    spec, plan = study.spec, study.plan
-    about = {
-        "tunewright.task": spec.task,
-        "tunewright.base_model": spec.base_model,
-        "tunewright.metric": spec.objective.metric,
-        "tunewright.llm": plan.llm,
-    }
+    spec = study.spec
+    about = {"task": spec.task, "base_model": spec.base_model, "metric": spec.objective.metric, "llm": study.plan.llm}
     try:
-        with traces.study_span(study.study_id, about) as span:
+        with traces.study_span(study.study_id, {f"tunewright.{k}": v for k, v in about.items()}) as span:
             everyone.tell(troubles)
             try:
                 yield everyone
@@ -268,24 +250,26 @@ def tracker_environment(*names: TrackerName) -> dict[str, str]:
 def _opened(study: Study, settings: Settings) -> tuple[list[Watcher], list[Trouble]]:
     """The watchers that could be opened, and what is wrong with the others."""
     watching, watchers, troubles = settings.watching, list[Watcher](), list[Trouble]()
+
+    @contextmanager
+    def noted(*names: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            troubles.extend((name, error_line(error)) for name in names)
+
     places: dict[TrackerName, bool | str] = {}
     for name, place in watching.export.places.items():
-        try:
+        with noted(name):
             require(name)
             places[name] = place
-        except Exception as error:
-            troubles.append((name, error_line(error)))
-    try:
+    with noted(*places):
         if places:
             watchers.append(TrackerProcess(places, study, settings.database))
-    except Exception as error:
-        troubles.extend((name, error_line(error)) for name in places)
     if watching.webhook is not None:
         watchers.append(WebhookWatcher(watching.webhook, settings.database, study.study_id))
-    try:
+    with noted("traces"):
         if watching.traced:
             traces.use(watching.telemetry)
             watchers.append(SpanWatcher())
-    except Exception as error:
-        troubles.append(("traces", error_line(error)))
     return watchers, troubles

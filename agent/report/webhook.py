@@ -29,11 +29,8 @@ PAUSES_SECONDS = (1.0, 3.0)
 APPROVAL_SECONDS = 10.0
 """A plan is told of when it has waited so long: many are started by the very program that made them."""
 
-_EVENT_OF: dict[str, WebhookEvent] = {
-    StudyState.DONE: "done",
-    StudyState.FAILED: "failed",
-    StudyState.CANCELLED: "cancelled",
-}
+_EVENT_OF: dict[str, WebhookEvent] = {"DONE": "done", "FAILED": "failed", "CANCELLED": "cancelled"}
+"""State of a study that is over to what the webhook calls that."""
 
 
 class Scores(Closed):
@@ -113,35 +110,26 @@ class Approvals:
     def __init__(self, hook: Webhook | None, after_seconds: float = APPROVAL_SECONDS) -> None:
         self._hook = hook if hook is not None and "approval" in hook.events else None
         self._after_seconds = after_seconds
-        self._waiting: dict[str, threading.Timer] = {}
-        self._hashes: set[str] = set()
+        self._timers: dict[str, threading.Timer] = {}
 
     def waits(self, plan: Plan) -> None:
         """A plan is ready. Returns at once; nothing is told where no webhook is configured."""
         plan_hash = plan.plan_hash
-        if self._hook is None or plan_hash in self._hashes:
+        if self._hook is None or plan_hash in self._timers:
             return
-        self._hashes.add(plan_hash)
-        hook, notice = self._hook, _approval_notice(plan)
-        send = partial(deliver, hook, notice, f"plan-{plan_hash[:16]}")
-        timer = threading.Timer(self._after_seconds, self._send, (plan_hash, send))
+        send = partial(deliver, self._hook, _approval_notice(plan), f"plan-{plan_hash[:16]}")
+        timer = self._timers[plan_hash] = threading.Timer(self._after_seconds, _quietly, (send,))
         timer.daemon = True
-        self._waiting[plan_hash] = timer
         timer.start()
 
     def started(self, plan_hash: str) -> None:
         """It has been approved."""
-        if (timer := self._waiting.pop(plan_hash, None)) is not None:
-            timer.cancel()
-
-    def _send(self, plan_hash: str, send: Callable[[], None]) -> None:
-        self._waiting.pop(plan_hash, None)
-        _quietly(send)
+        if plan_hash in self._timers:
+            self._timers[plan_hash].cancel()
 
 
 def deliver(hook: Webhook, notice: Notice, message_id: str) -> None:
     """Up to three attempts with back-off. Raises NotDelivered with the last one's reason."""
-
     body = notice.model_dump_json(exclude_none=True).encode()
     secret = os.environ.get(SECRET_VARIABLE)
     for pause in (*PAUSES_SECONDS, None):

@@ -44,10 +44,9 @@ def mean_and_sd(side: Side) -> str:
 def differences(report: Report) -> list[tuple[str, str, str]]:
     """(hyperparameter, default, best) where the two configurations differ."""
     default, best = report.default.config, report.best.config
-    names = [*default, *(name for name in best if name not in default)]
     return [
         (name, plain(default.get(name, "not used")), plain(best.get(name, "not used")))
-        for name in names
+        for name in default | best
         if default.get(name) != best.get(name)
     ]
 
@@ -56,14 +55,7 @@ def ranked_search(report: Report) -> list[TrialRow]:
     """Search trials, the best first; those without a score last, by number."""
     sign = -1 if report.direction is Direction.MAXIMIZE else 1
     rows = [row for row in report.trial_rows if row.phase is Phase.SEARCH]
-    return sorted(
-        rows,
-        key=lambda r: (
-            r.state is not TrialState.COMPLETE,
-            sign * (r.score or 0.0) if r.score is not None else 0,
-            r.number,
-        ),
-    )
+    return sorted(rows, key=lambda r: (r.state is not TrialState.COMPLETE, sign * (r.score or 0.0), r.number))
 
 
 def outcome(row: TrialRow) -> str:
@@ -113,17 +105,17 @@ def better(report: Report) -> str:
 
 def notes(report: Report) -> list[str]:
     """Remarks, deviations, the flattery of the search score, and how often test was opened; one sentence each."""
-    found = [*report.remarks, *report.deviations]
+    sentences = [*report.remarks, *report.deviations]
     if report.optimism is not None and report.search_best_score is not None:
         sign = 1 if report.direction is Direction.MAXIMIZE else -1
         again = report.search_best_score - sign * report.optimism
         flatters = " The best of many trials tends to flatter." if report.optimism > 0 else ""
-        found.append(
+        sentences.append(
             f"The best single search score was {number(report.search_best_score)}; on fresh seeds the same "
             f"configuration reached {number(again)}.{flatters}"
         )
     times = "once" if report.test_openings == 1 else f"{report.test_openings} times"
-    return [*found, f"The test split was opened {times}."]
+    return [*sentences, f"The test split was opened {times}."]
 
 
 def shortened(text: str, length: int) -> str:

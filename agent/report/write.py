@@ -8,11 +8,8 @@ from pydantic import ValidationError
 from agent.report.build import build_report
 from agent.report.material import Material
 from agent.report.model import Report, Result, result_of
-from agent.report.terminal import print_report
 from agent.study.nouns import Study, report_directory
 from trainers.errors import InputError
-
-__all__ = ["Report", "print_report", "read_report", "write_report"]
 
 
 def write_report(material: Material, directory: Path) -> Report:

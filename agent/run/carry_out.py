@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.errors import InputError
 from agent.llm.calls import LlmCaps
 from agent.llm.open import open_planner
 from agent.llm.planner import Planner
@@ -20,7 +19,7 @@ from agent.run.budget import llm_reservation
 from agent.run.local import LocalExecutor, local_slots
 from agent.run.loop import run_study
 from agent.run.opening import open_test_in_child
-from agent.run.run import tell
+from agent.run.run import planned_space, tell
 from agent.search.affordable import affordable
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import task_card
@@ -57,7 +56,7 @@ def work_on(study_id: str, store: Store, settings: Settings) -> StudyState:
             study.study_id,
             store=store,
             executor=executor,
-            proposer=build(_planned_space(study)),
+            proposer=build(planned_space(study)),
             rebuild=build,
             observer=observer,
             open_test=lambda spec: open_test_in_child(spec, study.directory, study.plan.device),
@@ -88,15 +87,12 @@ def stopped_by_signals() -> Iterator[None]:
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    found = {s: signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGHUP)}
-    kept = {sign: handler for sign, handler in found.items() if handler not in (signal.SIG_IGN, None)}
-    for sign in kept:
-        signal.signal(sign, stop)
-    try:
+    with ExitStack() as stack:
+        for sign in (signal.SIGTERM, signal.SIGHUP):
+            if (handler := signal.getsignal(sign)) not in (signal.SIG_IGN, None):
+                stack.callback(signal.signal, sign, handler)
+                signal.signal(sign, stop)
         yield
-    finally:
-        for sign, handler in kept.items():
-            signal.signal(sign, handler)
 
 
 def prepared_data(plan: Plan, settings: Settings) -> Path:
@@ -112,20 +108,14 @@ def take_data(study: Study, settings: Settings) -> None:
         prepared_data(study.plan, settings).rename(data)
 
 
-def _planned_space(study: Study) -> Space:
-    if study.plan.space is None:
-        raise InputError("study", f"{study.study_id} has no search space in its plan.", "Start a new study.")
-    return study.plan.space
-
-
 def _proposers(study: Study, store: Store, observer: Observer) -> "Callable[[Space], Proposer]":
     """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
     from agent.search.hybrid import build_proposer
 
     plan, past = study.plan, study.plan.past
     if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
-        brought = {"study": past.study, "used": len(past.trials), "left_out": past.left_out}
-        tell(observer, store.log_event(study.study_id, EventKind.WARM_STARTED, None, brought))
+        start = {"study": past.study, "used": len(past.trials), "left_out": past.left_out}
+        tell(observer, store.log_event(study.study_id, EventKind.WARM_STARTED, None, start))
     planner = open_study_planner(
         plan,
         store.llm_spending(study.study_id),
@@ -140,8 +130,8 @@ def _proposers(study: Study, store: Store, observer: Observer) -> "Callable[[Spa
     fits = affordable(plan, machine, training_flops(machine, cache_directory()))
 
     def build(space: Space) -> Proposer:
-        said = store.llm_calls(study.study_id)
-        batch = LlmBatch(space, card, planner, background=True, past=said) if planner else None
+        calls = store.llm_calls(study.study_id)
+        batch = LlmBatch(space, card, planner, background=True, past=calls) if planner else None
         proposer = trading_off(build_proposer(space, card, batch, fits=fits), study.spec.objective)
         return warmed_up(proposer, space, past.trials if past else ())
 
@@ -152,8 +142,6 @@ def open_study_planner(plan: Plan, spent: tuple[int, float] = (0, 0.0), **report
     """The plan's planner LLM under its caps, of which `spent` (tokens, dollars) is used; None for `embedded`."""
     if plan.llm == "embedded":
         return None
-
-    tokens, usd = spent
-    limit = plan.spec.budget.llm_usd
-    caps = LlmCaps(tokens=plan.estimate.llm_tokens or None, usd=limit, tokens_used=tokens, usd_used=usd)
+    tokens, usd = plan.estimate.llm_tokens or None, plan.spec.budget.llm_usd
+    caps = LlmCaps(tokens=tokens, usd=usd, tokens_used=spent[0], usd_used=spent[1])
     return open_planner(plan.llm, caps=caps, **reports)

@@ -12,20 +12,19 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from agent.errors import BudgetSpent, StudyFailed
-from agent.report.material import Material
+from agent.report.material import Confirmed, Material
 from agent.run.budget import N_CHALLENGERS, N_CONFIRM_SEEDS, confirm_candidates
-from agent.run.collect import Chosen, Confirmed, collect
+from agent.run.collect import Chosen, collect
 from agent.run.run import Run
 from agent.run.schedule import evaluation
 from agent.study.nouns import (
     EventKind,
     Phase,
     Proposal,
-    Study,
-    StudyOutcome,
     StudyState,
     Trial,
     TrialState,
+    by_config,
     derived_seed,
     report_directory,
 )
@@ -45,48 +44,37 @@ def confirm(run: Run) -> Chosen:
         _plan(run)
     _carry_out(run)
     trials = run.store.trials(run.study_id, Phase.CONFIRM)
-    chosen = choose(group(trials), run.study.spec.objective.direction, run.store.results(run.study_id))
-    for candidate, why in chosen.dropped:
+    choice = choose(group(trials), run.study.spec.objective.direction, run.store.results(run.study_id))
+    for candidate, why in choice.dropped:
         run.emit(EventKind.CANDIDATE_DROPPED, config=candidate.config, why=why)
-    shipped = chosen.shipped
-    run.emit(EventKind.CHOSEN, shipped.trial_id, config=shipped.config, score=shipped.score, why=chosen.why)
-    _delete_adapters(run, trials, keep={*chosen.default.trial_ids, *chosen.best.trial_ids})
-    return chosen
+    shipped = choice.shipped
+    run.emit(EventKind.CHOSEN, shipped.trial_id, config=shipped.config, score=shipped.score, why=choice.why)
+    _delete_adapters(run, trials, keep={*choice.default.trial_ids, *choice.best.trial_ids})
+    return choice
 
 
 def report(
     run: Run,
-    chosen: Chosen,
+    choice: Chosen,
     open_test: Callable[[OpenTestSpec], OpenedTest],
     write_report: Callable[[Material, Path], object],
 ) -> None:
     """Open the test split (unless an earlier run got its results), hand out the adapter, write the report."""
     run.enter(StudyState.REPORTING)
-    results = _test_results(run, chosen, open_test)
+    results = _test_results(run, choice, open_test)
     directory = report_directory(run.study)
-    adapter = _hand_out(Path(chosen.shipped.adapter_dir or ""), directory / "adapter")
-    run.store.add_artifact(run.study_id, "adapter", str(adapter), chosen.shipped.trial_id)
-    material = collect(run.study, run.store, run.ledger.spending(), chosen, results, adapter)
+    adapter = _hand_out(Path(choice.shipped.adapter_dir or ""), directory / "adapter")
+    run.store.add_artifact(run.study_id, "adapter", str(adapter), choice.shipped.trial_id)
+    material = collect(run.study, run.store, run.ledger.spending(), choice, results, adapter)
     write_report(material, directory)
     run.store.add_artifact(run.study_id, "report", str(directory))
     run.emit(EventKind.REPORT_WRITTEN, directory=str(directory))
     run.enter(StudyState.DONE)
 
 
-def outcome(study: Study) -> StudyOutcome:
-    """What a run of a finished study gives."""
-    directory = report_directory(study)
-    return StudyOutcome(
-        study_id=study.study_id, state=study.state, report_dir=directory, adapter_dir=directory / "adapter"
-    )
-
-
 def group(trials: list[Trial]) -> list[Confirmed]:
     """Confirm trials by configuration, the default first."""
-    groups: dict[str, list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault(trial.proposal.model_dump_json(include={"config"}), []).append(trial)
-    return [Confirmed(trials=tuple(members)) for members in groups.values()]
+    return [Confirmed(trials=members) for members in by_config(trials)]
 
 
 def choose(candidates: list[Confirmed], direction: Direction, results: dict[str, TrainResult]) -> Chosen:
@@ -128,7 +116,7 @@ def choose(candidates: list[Confirmed], direction: Direction, results: dict[str,
 def _plan(run: Run) -> None:
     """Store the confirm trials, all at once: (top configurations + default) x fresh seeds, as time allows."""
     tops = confirm_candidates(run.store.history(run.study_id))
-    slots, wanted = run.scheduler.slots, len(tops)
+    slots, n_tops = run.scheduler.slots, len(tops)
     n_seeds = run.ledger.confirm_seeds(tops, slots)
     while n_seeds < 2 and len(tops) > 2:
         tops = tops[:-1]
@@ -140,18 +128,18 @@ def _plan(run: Run) -> None:
         for seed in seeds  # seed by seed: what an early end leaves is still paired
         for top in tops
     ]
-    if shortened := _shortened(n_seeds, len(tops), wanted):
+    if shortened := _shortened(n_seeds, len(tops), n_tops):
         run.emit(EventKind.DEVIATION, sentence=shortened)
     run.add_trials(Phase.CONFIRM, pairs)
     run.emit(EventKind.CONFIRM_PLANNED, seeds=seeds, configs=[top.config for top in tops])
 
 
-def _shortened(n_seeds: int, n_candidates: int, wanted: int) -> str | None:
-    if n_seeds == N_CONFIRM_SEEDS and n_candidates == wanted:
+def _shortened(n_seeds: int, n_candidates: int, n_tops: int) -> str | None:
+    if n_seeds == N_CONFIRM_SEEDS and n_candidates == n_tops:
         return None
     return (
         f"The time budget allowed {n_seeds} confirm seed(s) for {n_candidates} configuration(s), the default included, "
-        f"instead of {N_CONFIRM_SEEDS} for {min(wanted, 1 + N_CHALLENGERS)}."
+        f"instead of {N_CONFIRM_SEEDS} for {min(n_tops, 1 + N_CHALLENGERS)}."
     )
 
 
@@ -223,22 +211,22 @@ def _delete_adapters(run: Run, trials: list[Trial], keep: set[str]) -> None:
             run.store.forget_adapter(trial.trial_id)
 
 
-def _test_results(run: Run, chosen: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
+def _test_results(run: Run, choice: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
     """Trial id to scores on test of the default and the chosen configuration."""
-    wanted = {t.trial_id: Path(t.adapter_dir or "") for c in (chosen.default, chosen.best) for t in c.complete}
+    models = {t.trial_id: Path(t.adapter_dir or "") for c in (choice.default, choice.best) for t in c.complete}
     for opening in run.store.test_openings(run.study_id):
-        if opening.results is not None and set(wanted) <= set(opening.results):
+        if opening.results is not None and set(models) <= set(opening.results):
             return opening.results
     data = run.study.plan.data
     if data is None:
         raise TypeError(f"study {run.study_id} holds a plan without data")
     file = run.study.directory / "data" / "sealed" / "test.jsonl"
-    spec = OpenTestSpec(evaluate=evaluation(run.study, file), test_sha256=data.splits.test_sha256, models=wanted)
-    number = run.store.record_opening(run.study_id, list(wanted))
-    run.emit(EventKind.TEST_OPENED, opening=number, trial_ids=list(wanted))
-    opened = open_test(spec)
-    run.store.record_test_results(number, opened.results)
-    return opened.results
+    spec = OpenTestSpec(evaluate=evaluation(run.study, file), test_sha256=data.splits.test_sha256, models=models)
+    number = run.store.record_opening(run.study_id, list(models))
+    run.emit(EventKind.TEST_OPENED, opening=number, trial_ids=list(models))
+    results = open_test(spec).results
+    run.store.record_test_results(number, results)
+    return results
 
 
 def _hand_out(adapter: Path, destination: Path) -> Path:

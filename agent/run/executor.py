@@ -18,11 +18,9 @@ class Executor(Protocol):
 
     def capacity(self) -> list[Slot]:
         """Slots that exist, busy or not."""
-        ...
 
     def submit(self, spec: AttemptSpec) -> None:
         """Start an attempt on a free slot; submitting the same attempt_id twice is an error."""
-        ...
 
     def poll(self, timeout_seconds: float) -> list[Event]:
         """Events since the last call, waiting up to `timeout_seconds` for the first.
@@ -30,12 +28,9 @@ class Executor(Protocol):
         Every submitted attempt ends in exactly one `Finished` or `Failed`, also when its process dies (LOST), runs
         over its timeout (TIMEOUT) or makes no progress (HANG).
         """
-        ...
 
     def cancel(self, attempt_id: str, grace_seconds: float = 5.0) -> None:
         """Stop an attempt: ask, then kill its process group. Its `Failed` event has reason PREEMPTED."""
-        ...
 
     def close(self) -> None:
         """Stop everything and leave no process behind."""
-        ...

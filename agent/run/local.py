@@ -83,7 +83,8 @@ class LocalExecutor:
         while not events:
             with suppress(queue.Empty):
                 events.append(self._events.get(timeout=max(0.0, min(0.2, end - time.monotonic()))))
-            events.extend(self._drain())
+                while True:
+                    events.append(self._events.get_nowait())
             events = [event for event in events if self._note(event)]
             events.extend(failure for w in self._workers if (failure := self._check(w)) is not None)
             if time.monotonic() >= end:
@@ -94,7 +95,9 @@ class LocalExecutor:
         """Kill the worker that runs the attempt; its `Failed(PREEMPTED)` comes with the next poll."""
         for worker in self._workers:
             if worker.busy and worker.busy.attempt_id == attempt_id:
-                self._fail(worker, FailureReason.PREEMPTED, "stopped on request", grace_seconds)
+                if worker.process is not None:
+                    kill_group(worker.process, grace_seconds)
+                self._events.put(self._failed(worker, FailureReason.PREEMPTED, "stopped on request"))
 
     def close(self) -> None:
         """End every worker, kill those that do not end at once, close the logs."""
@@ -123,14 +126,6 @@ class LocalExecutor:
                 self._events.put(EVENT.validate_json(line))
             except ValidationError:
                 continue  # a torn last line of a killed worker; the death itself is noticed by poll
-
-    def _drain(self) -> list[Event]:
-        drained: list[Event] = []
-        while True:
-            try:
-                drained.append(self._events.get_nowait())
-            except queue.Empty:
-                return drained
 
     def _note(self, event: Event) -> bool:
         """Book an event; False for one of an attempt that is over already (a late line of a killed worker)."""
@@ -164,11 +159,6 @@ class LocalExecutor:
             kill_group(process, grace_seconds=0.0)
             return self._failed(worker, FailureReason.HANG, f"no progress for {self._hang_seconds:.0f} s")
         return None
-
-    def _fail(self, worker: _Worker, reason: FailureReason, message: str, grace_seconds: float) -> None:
-        if worker.process is not None:
-            kill_group(worker.process, grace_seconds)
-        self._events.put(self._failed(worker, reason, message))
 
     def _failed(self, worker: _Worker, reason: FailureReason, message: str) -> Failed:
         spec, worker.busy, worker.process = worker.busy, None, None
@@ -206,8 +196,8 @@ def local_slots(device: str, parallel_trials: int) -> list[Slot]:
 
 
 def _count_gpus() -> int:
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)  # noqa: S607 - from PATH on purpose
-    return max(1, listed.stdout.count("GPU "))
+    gpus = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)  # noqa: S607 - from PATH on purpose
+    return max(1, gpus.stdout.count("GPU "))
 
 
 def _slot_environment(slot: Slot, threads: int) -> dict[str, str]:

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from agent.errors import BudgetSpent, ObserverGone, StudyFailed, TunewrightError
 from agent.report.material import Material
@@ -21,18 +20,7 @@ from agent.run.rungs import asked_in_vain
 from agent.run.schedule import Scheduler
 from agent.search.proposer import Proposer, close
 from agent.study.lock import owning
-from agent.study.nouns import (
-    EventKind,
-    History,
-    Observer,
-    Phase,
-    Study,
-    StudyEvent,
-    StudyOutcome,
-    StudyState,
-    Trial,
-    TrialState,
-)
+from agent.study.nouns import EventKind, History, Observer, Phase, Study, StudyState, Trial, TrialState
 from agent.study.store import Store, StoreFull
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.spec import Direction, FailureReason
@@ -60,10 +48,10 @@ def run_study(
     open_test: OpenTest,
     write_report: WriteReport,
     rebuild: BuildProposer | None = None,
-) -> StudyOutcome:
-    """Carry a study out, or on from where it stopped, up to its report.
+) -> Study:
+    """Carry a study out, or on from where it stopped, up to its report; the study as it stands then.
 
-    The state of the outcome is DONE, or CANCELLED when another process asked for it, also before this call (see
+    Its state is DONE, or CANCELLED when another process asked for it, also before this call (see
     `Store.withdraw_cancel`). Ctrl-C and an observer that fails (ObserverGone) leave the study CANCELLED and are raised
     again. Raises StoreConflict when another process runs the study, StudyFailed and BudgetSpent when there is nothing
     to report. Whatever ends it, finished trials are kept and resuming goes on.
@@ -76,20 +64,20 @@ def run_study(
     with owning(study.directory):
         study = store.study(study_id)  # another process may have finished it before the lock was ours
         if study.state is StudyState.DONE:
-            return confirm.outcome(study)
+            return study
         run = _take_over(study, store, executor, proposer, observer, rebuild)
         with run.ledger.session():
             try:
                 _begin(run)
                 search(run)
-                chosen = confirm.confirm(run)
-                confirm.report(run, chosen, open_test, write_report)
+                choice = confirm.confirm(run)
+                confirm.report(run, choice, open_test, write_report)
             except BaseException as error:
                 return _give_up(run, error)
             finally:
                 close(run.proposer)
         run.emit(EventKind.STUDY_ENDED, state=StudyState.DONE, error=None)
-        return confirm.outcome(store.study(study_id))
+        return store.study(study_id)
 
 
 def search(run: Run) -> None:
@@ -187,15 +175,11 @@ def _take_over(
     """Make this process the study's owner; a space that was widened before gets its proposer."""
     store.take_over(study.study_id, os.getpid())
     failed = store.history(study.study_id).failed
-
-    def emit(kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
-        return run.emit(kind, trial_id, **data)
-
     run = Run(
         study=store.study(study.study_id),
         store=store,
         ledger=Ledger(store, study.study_id),
-        scheduler=Scheduler(store, executor, study, emit),
+        scheduler=Scheduler(store, executor, study, lambda *event, **data: run.emit(*event, **data)),
         proposer=proposer,
         observer=observer,
         rebuild=rebuild,
@@ -216,7 +200,7 @@ def _begin(run: Run) -> None:
     run.check_cancel()
 
 
-def _give_up(run: Run, error: BaseException) -> StudyOutcome:
+def _give_up(run: Run, error: BaseException) -> Study:
     """Stop what runs and write down why the study stopped; raises `error` unless it is a cancel request."""
     stopped = isinstance(error, KeyboardInterrupt | CancelRequested | ObserverGone)
     state = StudyState.CANCELLED if stopped else StudyState.FAILED
@@ -230,5 +214,5 @@ def _give_up(run: Run, error: BaseException) -> StudyOutcome:
     except StoreFull as full:
         raise full from error
     if isinstance(error, CancelRequested):
-        return StudyOutcome(study_id=run.study_id, state=state)
+        return run.store.study(run.study_id)
     raise error

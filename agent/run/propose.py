@@ -20,8 +20,8 @@ def propose(run: Run, history: History) -> str | None:
     budget, left = run.study.spec.budget.trials, run.ledger.trials_left()
     if left == 0:
         return f"all {budget} trials of the budget are used"
-    wanted = min(run.scheduler.free - sum(t.state is TrialState.WAITING for t in history.trials), left)
-    if wanted <= 0:
+    n_open = min(run.scheduler.free - sum(t.state is TrialState.WAITING for t in history.trials), left)
+    if n_open <= 0:
         return None
     if why := enough_found(run, history):
         return why
@@ -31,28 +31,28 @@ def propose(run: Run, history: History) -> str | None:
         replicate = next_replicate(history, budget)
         again = [] if replicate is None else [replicate]
         consider_edits(run, history)
-        proposals = again + (new_proposals(run, history, wanted - len(again)) if wanted > len(again) else [])
+        proposals = again + (new_proposals(run, history, n_open - len(again)) if n_open > len(again) else [])
     seed = run.study.spec.seed
     numbered = enumerate(proposals, start=len(history.trials))
     run.add_trials(Phase.SEARCH, [(p, derived_seed(seed, "search", number)) for number, p in numbered])
     return None if proposals else "the proposer has no configuration left that was not tried"
 
 
-def new_proposals(run: Run, history: History, wanted: int) -> list[Proposal]:
+def new_proposals(run: Run, history: History, n_open: int) -> list[Proposal]:
     """What the proposer offers, checked against the space and against what was tried; refusals are counted."""
     space = run.space
-    seen = {space.key(t.config) for t in history.trials}
+    keys = {space.key(t.config) for t in history.trials}
     fresh: list[Proposal] = []
     for turn in range(PROPOSE_TRIES):
         seed = derived_seed(run.study.spec.seed, "propose", len(history.trials), turn)
-        offered = run.proposer.propose(history, wanted, seed)
+        offered = run.proposer.propose(history, n_open, seed)
         for proposal in offered:
             config, problem = _canonical(space, proposal.config)
-            if problem or space.key(config) in seen:
+            if problem or space.key(config) in keys:
                 why = problem or "tried already"
                 run.emit(EventKind.PROPOSAL_REFUSED, why=why, source=proposal.source, config=proposal.config)
-            elif len(fresh) < wanted:
-                seen.add(space.key(config))
+            elif len(fresh) < n_open:
+                keys.add(space.key(config))
                 fresh.append(proposal.model_copy(update={"config": config}))
         if fresh or not offered:
             break
@@ -64,17 +64,17 @@ def may_end_early(run: Run) -> bool:
 
     A number of trials that the user gave is used up, unless the spec asks for early stopping as well.
     """
-    wanted = run.study.spec.budget.early_stopping
-    if wanted is not None:
-        return wanted
-    said = run.study.plan.provenance.get("budget.trials")
-    return said is None or said.source != "user"
+    choice = run.study.spec.budget.early_stopping
+    if choice is not None:
+        return choice
+    origin = run.study.plan.provenance.get("budget.trials")
+    return origin is None or origin.source != "user"
 
 
 def enough_found(run: Run, history: History) -> str | None:
     """Why the search ends before its budget is used, or None; once found it stays so, also after a restart."""
-    if found := run.store.events(run.study_id, kind=EventKind.ENOUGH_FOUND):
-        return str(found[-1].data["why"])
+    if events := run.store.events(run.study_id, kind=EventKind.ENOUGH_FOUND):
+        return str(events[-1].data["why"])
     budget, unspent = run.study.spec.budget.trials, run.ledger.trials_left()
     why = enough(history, len(run.space.free), budget) if may_end_early(run) else None
     if why is not None:
@@ -87,9 +87,9 @@ def consider_edits(run: Run, history: History) -> None:
     """Widen the space where the rule allows what the proposer, or the rule itself, asks for; the proposer follows."""
     if run.rebuild is None:
         return
-    asked: Sequence[SpaceEdit] = run.proposer.space_edits() if isinstance(run.proposer, SuggestsEdits) else ()
+    edits: Sequence[SpaceEdit] = run.proposer.space_edits() if isinstance(run.proposer, SuggestsEdits) else ()
     users = run.study.spec.search.stated()
-    for edit in asked:
+    for edit in edits:
         before = run.n_widened
         why_not = refusal(run.space, history, edit, users=users, n_before=before)
         if why_not is None:

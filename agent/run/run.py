@@ -1,6 +1,6 @@
 """One process carrying out one study: what its parts share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,20 +9,15 @@ from agent.run.budget import Ledger
 from agent.run.schedule import Scheduler
 from agent.search.proposer import Proposer
 from agent.search.space_edits import widened_space
-from agent.study.nouns import (
-    EventKind,
-    Observer,
-    Phase,
-    Proposal,
-    Study,
-    StudyEvent,
-    StudyState,
-    Trial,
-)
+from agent.study.nouns import EventKind, Observer, Phase, Proposal, Study, StudyEvent, StudyState, Trial
 from agent.study.store import Store
 from trainers.space import Space
 
 BuildProposer = Callable[[Space], Proposer]
+
+
+Record = tuple[EventKind, str | None, dict[str, Any]]
+"""Kind, trial and data of an event that is to be stored."""
 
 
 class CancelRequested(Exception):
@@ -52,9 +47,7 @@ class Run:
     @property
     def space(self) -> Space:
         """What is searched: the plan's space and what it was widened by since."""
-        if self.study.plan.space is None:
-            raise TypeError(f"study {self.study_id} holds a plan without a space")
-        return widened_space(self.study.plan.space, self._widenings())
+        return widened_space(planned_space(self.study), self._widenings())
 
     @property
     def n_widened(self) -> int:
@@ -66,19 +59,11 @@ class Run:
 
     def emit(self, kind: EventKind, trial_id: str | None = None, **data: Any) -> StudyEvent:
         """Store an event, then show it."""
-        event = self.store.log_event(self.study_id, kind, trial_id, data)
-        tell(self.observer, event)
-        return event
+        return self._emit_all([(kind, trial_id, data)])[0]
 
     def emit_with_deviation(self, kind: EventKind, data: dict[str, Any], sentence: str) -> None:
         """Store an event and the sentence that the report says of it, both or none; then show them."""
-        with self.store.tx():
-            events = [
-                self.store.log_event(self.study_id, kind, None, data),
-                self.store.log_event(self.study_id, EventKind.DEVIATION, None, {"sentence": sentence}),
-            ]
-        for event in events:
-            tell(self.observer, event)
+        self._emit_all([(kind, None, data), (EventKind.DEVIATION, None, {"sentence": sentence})])
 
     def enter(self, state: StudyState) -> None:
         """Move the study on to `state`."""
@@ -87,19 +72,21 @@ class Run:
 
     def add_trials(self, phase: Phase, proposals: Sequence[tuple[Proposal, int]]) -> None:
         """Store (proposal, seed) pairs as waiting trials and tell of them."""
+
+        def records() -> Iterator[Record]:
+            for trial in self.store.add_trials(self.study_id, phase, proposals):
+                data = {"phase": phase, "number": trial.number, "seed": trial.seed}
+                yield EventKind.TRIAL_PROPOSED, trial.trial_id, data | trial.proposal.model_dump(exclude_none=True)
+
+        self._emit_all(records())
+
+    def _emit_all(self, records: Iterable[Record]) -> list[StudyEvent]:
+        """Store events, and what making their records writes, in one transaction; then show them."""
         with self.store.tx():
-            events = [
-                self.store.log_event(
-                    self.study_id,
-                    EventKind.TRIAL_PROPOSED,
-                    trial.trial_id,
-                    {"phase": phase, "number": trial.number, "seed": trial.seed}
-                    | trial.proposal.model_dump(exclude_none=True),
-                )
-                for trial in self.store.add_trials(self.study_id, phase, proposals)
-            ]
+            events = [self.store.log_event(self.study_id, *record) for record in records]
         for event in events:
             tell(self.observer, event)
+        return events
 
     def check_cancel(self) -> None:
         """Raises CancelRequested if somebody asked for it."""
@@ -110,6 +97,13 @@ class Run:
         """One turn of the scheduler; raises CancelRequested if somebody asked for it."""
         self.check_cancel()
         return self.scheduler.step()
+
+
+def planned_space(study: Study) -> Space:
+    """The search space of the study's plan; every plan that is ready has one."""
+    if study.plan.space is None:
+        raise TypeError(f"study {study.study_id} holds a plan without a space")
+    return study.plan.space
 
 
 def tell(observer: Observer, event: StudyEvent) -> None:

@@ -56,7 +56,6 @@ MIN_TRIALS = 8
 class Verdict(Closed):
     """What a rung says about a trial."""
 
-    rung: Rung
     stop: bool
     why: str
 
@@ -67,10 +66,10 @@ def early_stopping(spec: TaskSpec, space: Space) -> bool:
     A study that weighs costs against its metric stops none unless asked to: a rung knows of quality alone, and would
     cut off the cheap ones.
     """
-    wanted = spec.budget.early_stopping
-    if wanted is False or not_comparable(spec, space) or (wanted is None and spec.objective.tradeoffs):
+    choice = spec.budget.early_stopping
+    if choice is False or not_comparable(spec, space) or (choice is None and spec.objective.tradeoffs):
         return False
-    return bool(wanted) or spec.budget.seconds is not None or spec.budget.trials >= MIN_TRIALS
+    return bool(choice) or spec.budget.seconds is not None or spec.budget.trials >= MIN_TRIALS
 
 
 def not_comparable(spec: TaskSpec, space: Space) -> str | None:
@@ -107,16 +106,16 @@ def judge(trial: Trial, rung: Rung, reached: dict[str, Rung], history: History) 
     place = 1 + sum(loss < rung.eval_loss for loss in losses)
     stands = f"place {place} of {len(losses) + 1} by validation loss at {rung.share:.0%} of the run"
     if protected(trial):
-        return Verdict(rung=rung, stop=False, why=f"{stands}; this trial runs to its end whatever comes")
+        return Verdict(stop=False, why=f"{stands}; this trial runs to its end whatever comes")
     if len(losses) < MIN_REACHED:
-        return Verdict(rung=rung, stop=False, why=f"{stands}; the first {MIN_REACHED} pass")
+        return Verdict(stop=False, why=f"{stands}; the first {MIN_REACHED} pass")
     foretells = _correlation(reached, history)
     if foretells is not None and foretells < MIN_CORRELATION:
         why = f"{stands}; losses there do not foretell scores (rank correlation {foretells:.2f})"
-        return Verdict(rung=rung, stop=False, why=why)
+        return Verdict(stop=False, why=why)
     keep = MILD_KEEP if foretells is None else 1.0 / ETA
     passing = math.ceil(keep * (len(losses) + 1))
-    return Verdict(rung=rung, stop=place > passing, why=f"{stands}; the best {passing} go on")
+    return Verdict(stop=place > passing, why=f"{stands}; the best {passing} go on")
 
 
 def protected(trial: Trial) -> bool:
@@ -145,14 +144,14 @@ def curve_digest(points: Sequence[CurvePoint], total_steps: int | None = None) -
     if not losses and not checks:
         return ""
     total = total_steps or max(p.step for p in points)
-    told: list[str] = []
+    words: list[str] = []
     if losses:
         marks = [(s, loss) for s in (0.1, 0.25, 0.5, 1.0) if (loss := _loss_at(losses, s * total)) is not None]
-        told.append("loss " + " ".join(f"{loss:.3g}@{share:.0%}" for share, loss in marks))
-        told += _shape([loss for _, loss in losses])
+        words.append("loss " + " ".join(f"{loss:.3g}@{share:.0%}" for share, loss in marks))
+        words += _shape([loss for _, loss in losses])
     if checks:
-        told.append("eval " + " ".join(f"{loss:.3g}@{step / total:.0%}" for step, loss in checks[-4:]))
-    return ", ".join(told)
+        words.append("eval " + " ".join(f"{loss:.3g}@{step / total:.0%}" for step, loss in checks[-4:]))
+    return ", ".join(words)
 
 
 def run_length(trial: Trial, points: Sequence[CurvePoint]) -> int | None:
@@ -162,23 +161,23 @@ def run_length(trial: Trial, points: Sequence[CurvePoint]) -> int | None:
 
 def _shape(losses: list[float]) -> list[str]:
     """Trend, spike and divergence in words."""
-    told: list[str] = []
+    words: list[str] = []
     if len(losses) >= 4:
         tail = losses[-max(2, len(losses) // 4) :]
         change = tail[-1] - tail[0]
         flat = abs(change) < 0.02 * max(abs(losses[0] - losses[-1]), 0.05 * abs(losses[0]))
         trend = "falling" if change < 0 else "rising"
-        told.append("flat at the end" if flat else f"{trend} at the end ({change:+.2g})")
+        words.append("flat at the end" if flat else f"{trend} at the end ({change:+.2g})")
     jumps = [
         after / median(losses[max(0, i - 4) : i + 1])
         for i, after in enumerate(losses[1:])
         if median(losses[max(0, i - 4) : i + 1]) > 0
     ]
     if jumps and max(jumps) >= 1.5:
-        told.append(f"spike x{max(jumps):.2g}")
+        words.append(f"spike x{max(jumps):.2g}")
     if len(losses) >= 3 and not median(losses[-3:]) <= 1.2 * median(losses[:3]):
-        told.append("diverged")
-    return told
+        words.append("diverged")
+    return words
 
 
 def _loss_at(losses: list[tuple[int, float]], step: float) -> float | None:

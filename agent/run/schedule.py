@@ -1,8 +1,10 @@
 """Carrying trials out: from a waiting trial to a recorded result, over whatever executor there is."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -14,7 +16,7 @@ from agent.study.store import Store
 from agent.study.trials import INTERRUPTIONS
 from evals.spec import EvalSpec
 from tools.attempt import Event, Failed, Finished, Progress, Started, TrainAttempt
-from trainers.spec import Closed, CurvePoint, FailureReason, TrainSpec
+from trainers.spec import CurvePoint, FailureReason, TrainSpec
 
 Emit = Callable[..., StudyEvent]
 """`emit(kind, trial_id=None, **data)`: stores an event and shows it to the observer."""
@@ -32,15 +34,19 @@ CHEAP_RESTART_SECONDS = 1.0
 """Stopping a trial ends its worker; starting one anew counts as free up to this."""
 
 
-class Running(Closed):
-    """An attempt under way."""
+@dataclass
+class Running:
+    """An attempt under way; times are those of `time.monotonic`."""
 
     attempt_id: str
     trial_id: str
     scratch: Path
     keep_adapter: bool
-    began: float
-    """`time.monotonic()` when it was handed to the executor."""
+    began: float = field(default_factory=time.monotonic)
+    training_since: float | None = None
+    last_progress: float = -math.inf
+    points: list[CurvePoint] = field(default_factory=list)
+    """Of its learning curve, not stored yet."""
 
 
 class Scheduler:
@@ -50,11 +56,8 @@ class Scheduler:
         self._store, self._executor, self._study, self._emit = store, executor, study, emit
         self.slots = min(study.spec.budget.parallel_trials, len(executor.capacity()))
         self._running: dict[str, Running] = {}
-        self._points: dict[str, list[CurvePoint]] = {}
-        self._shown: dict[str, float] = {}
         space = study.plan.space
         self.early_stopping = space is not None and early_stopping(study.spec, space)
-        self._training_since: dict[str, float] = {}
         self._restart_seconds = 0.0
 
     @property
@@ -73,13 +76,7 @@ class Scheduler:
         evaluate_at = EVALUATE_AT if self.early_stopping else ()
         spec = attempt_spec(self._study, trial, attempt_id, keep_adapter, timeout_seconds, evaluate_at)
         shutil.rmtree(spec.train.output_dir, ignore_errors=True)
-        self._running[attempt_id] = Running(
-            attempt_id=attempt_id,
-            trial_id=trial.trial_id,
-            scratch=spec.train.output_dir,
-            keep_adapter=keep_adapter,
-            began=time.monotonic(),
-        )
+        self._running[attempt_id] = Running(attempt_id, trial.trial_id, spec.train.output_dir, keep_adapter)
         self._executor.submit(spec)
 
     def step(self) -> list[Trial]:
@@ -104,29 +101,24 @@ class Scheduler:
         for running in self._running.values():
             shutil.rmtree(running.scratch, ignore_errors=True)
         self._running.clear()
-        self._points.clear()
         self._store.interrupt_attempts(self._study.study_id)
 
     def _record(self, event: Event, running: Running) -> Trial | None:
         match event:
             case Started():
                 self._store.record_started(event)
-                self._training_since[event.attempt_id] = now = time.monotonic()
+                running.training_since = now = time.monotonic()
                 self._restart_seconds = max(self._restart_seconds, now - running.began)
                 self._emit(EventKind.ATTEMPT_STARTED, running.trial_id, **event.model_dump(exclude={"event"}))
                 return None
             case Progress():
-                self._points.setdefault(event.attempt_id, []).append(event.point)
+                running.points.append(event.point)
                 self._show_progress(event, running)
                 return self._at_rung(event, running)
-            case Finished():
-                self._store_points(event.attempt_id)
+            case Finished() | Failed():
+                self._store_points(running)
                 del self._running[event.attempt_id]
-                return self._finished(event, running)
-            case Failed():
-                self._store_points(event.attempt_id)
-                del self._running[event.attempt_id]
-                return self._failed(event, running)
+                return self._finished(event, running) if isinstance(event, Finished) else self._failed(event, running)
 
     def _finished(self, event: Finished, running: Running) -> Trial:
         trial = self._store.finish_attempt(event)
@@ -170,13 +162,13 @@ class Scheduler:
 
     def _worth_stopping(self, running: Running, rung: Rung) -> bool:
         """Whether the rest of the run takes longer than a new worker with its base model."""
-        trained = time.monotonic() - self._training_since.get(running.attempt_id, running.began)
-        rest = trained * (1.0 / rung.share - 1.0)
+        seconds = time.monotonic() - (running.training_since or running.began)
+        rest = seconds * (1.0 / rung.share - 1.0)
         return self._restart_seconds <= CHEAP_RESTART_SECONDS or rest > self._restart_seconds
 
     def _prune(self, rung: Rung, running: Running) -> Trial:
         """Stop an attempt at a rung for good. Recorded first: a kill in between must not run it again."""
-        self._store_points(running.attempt_id)
+        self._store_points(running)
         del self._running[running.attempt_id]
         trial = self._store.prune_attempt(running.attempt_id, rung)
         self._executor.cancel(running.attempt_id)
@@ -186,15 +178,16 @@ class Scheduler:
 
     def _show_progress(self, event: Progress, running: Running) -> None:
         now = time.monotonic()
-        if now - self._shown.get(event.attempt_id, -PROGRESS_SECONDS) >= PROGRESS_SECONDS:
-            self._shown[event.attempt_id] = now
-            self._store_points(event.attempt_id)
+        if now - running.last_progress >= PROGRESS_SECONDS:
+            running.last_progress = now
+            self._store_points(running)
             point: dict[str, Any] = event.point.model_dump(exclude_none=True)
             self._emit(EventKind.PROGRESS, running.trial_id, total_steps=event.total_steps, **point)
 
-    def _store_points(self, attempt_id: str) -> None:
-        if points := self._points.pop(attempt_id, None):
-            self._store.record_points(attempt_id, points)
+    def _store_points(self, running: Running) -> None:
+        if running.points:
+            self._store.record_points(running.attempt_id, running.points)
+            running.points = []
 
 
 def attempt_spec(

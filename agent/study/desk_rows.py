@@ -8,7 +8,7 @@ from pydantic import Field
 from agent.errors import InputError
 from agent.request.draft import Draft, Overrides
 from agent.request.plan import Plan
-from agent.study.rows import Row, Rows, now
+from agent.study.rows import Rows, now
 from trainers.spec import Closed
 
 Role = Literal["user", "assistant", "tool"]
@@ -81,30 +81,24 @@ class Turn(Closed):
     data: dict[str, Any] = {}
 
 
+SUBMISSIONS = "SELECT CAST(study_id AS TEXT) AS study_id, at, face, key, plan_hash, job FROM submissions"
+FILES = "SELECT id AS file_id, at, filename, purpose, bytes, sha256, path FROM files"
+
+
 class DeskRows(Rows):
     """Writes are one transaction each; callers put several into one `tx()`."""
 
-    def keep_plan(self, kept: StoredPlan) -> None:
+    def keep_plan(self, plan: StoredPlan) -> None:
         """Keep a plan until it is approved; the same plan made again takes the place of the earlier one."""
-        values = (
-            kept.plan_hash,
-            kept.at,
-            kept.request,
-            kept.llm,
-            kept.draft.model_dump_json(),
-            kept.overrides.model_dump_json(),
-            kept.plan.model_dump_json(),
-            json.dumps(kept.llm_call_ids),
-            kept.edited,
-        )
-        with self.tx() as tx:
-            tx.execute("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        parts = (part.model_dump_json() for part in (plan.draft, plan.overrides, plan.plan))
+        values = (plan.plan_hash, plan.at, plan.request, plan.llm, *parts, json.dumps(plan.llm_call_ids), plan.edited)
+        self.write("INSERT OR REPLACE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def kept_plan(self, plan_hash: str) -> StoredPlan:
         """The plan with this hash, or with this prefix of 8 characters or more. Raises InputError without one."""
-        given = plan_hash.removeprefix("sha256:").lower()
-        rows = self.query("SELECT * FROM plans WHERE substr(plan_hash, 1, ?) = ?", (len(given), given))
-        if len(given) < 8 or len(rows) != 1:
+        prefix = plan_hash.removeprefix("sha256:").lower()
+        rows = self.query("SELECT * FROM plans WHERE substr(plan_hash, 1, ?) = ?", (len(prefix), prefix))
+        if len(prefix) < 8 or len(rows) != 1:
             rule = f"no plan {plan_hash!r} was made here."
             raise InputError("plan_hash", rule, "Make the plan first; it tells its hash.", code="not_found")
         row = dict(rows[0])
@@ -113,59 +107,43 @@ class DeskRows(Rows):
 
     def give_llm_calls(self, study_id: str, call_ids: tuple[int, ...]) -> None:
         """LLM calls made while planning become those of the study that came of it."""
-        with self.tx() as tx:
+        with self.tx():
             for call_id in call_ids:
-                tx.execute("UPDATE llm_calls SET study_id = ? WHERE id = ? AND study_id IS NULL", (study_id, call_id))
+                self.write("UPDATE llm_calls SET study_id = ? WHERE id = ? AND study_id IS NULL", (study_id, call_id))
 
     def enqueue(self, study_id: str) -> None:
         """Have a study worked off: at the end of the queue, or where it stands already; no longer paused."""
-        with self.tx() as tx:
-            tx.execute(
-                "INSERT INTO queue (study_id, queued_at) VALUES (?, ?)"
-                " ON CONFLICT (study_id) DO UPDATE SET paused = 0, starts = 0",
-                (study_id, now()),
-            )
+        self.write(
+            "INSERT INTO queue (study_id, queued_at) VALUES (?, ?)"
+            " ON CONFLICT (study_id) DO UPDATE SET paused = 0, starts = 0",
+            (study_id, now()),
+        )
 
     def pause(self, study_id: str) -> None:
         """Keep a study's place in the queue, but do not take it up."""
-        with self.tx() as tx:
-            tx.execute("UPDATE queue SET paused = 1 WHERE study_id = ?", (study_id,))
+        self.write("UPDATE queue SET paused = 1 WHERE study_id = ?", (study_id,))
 
     def dequeue(self, study_id: str) -> None:
         """Take a study off the queue; nothing where it is not on it."""
-        with self.tx() as tx:
-            tx.execute("DELETE FROM queue WHERE study_id = ?", (study_id,))
+        self.write("DELETE FROM queue WHERE study_id = ?", (study_id,))
 
     def take_next(self) -> str | None:
         """The first study of the queue that is not paused, its `starts` counted up; None where there is none."""
-        with self.tx() as tx:
+        with self.tx():
             rows = self.query("SELECT study_id FROM queue WHERE NOT paused ORDER BY position LIMIT 1")
             if not rows:
                 return None
-            tx.execute("UPDATE queue SET starts = starts + 1 WHERE study_id = ?", (rows[0]["study_id"],))
+            self.write("UPDATE queue SET starts = starts + 1 WHERE study_id = ?", (rows[0]["study_id"],))
         return str(rows[0]["study_id"])
 
     def queue(self) -> list[Queued]:
         """The queue, next first."""
-        return [
-            Queued(
-                study_id=str(row["study_id"]),
-                position=row["position"],
-                queued_at=row["queued_at"],
-                paused=bool(row["paused"]),
-                starts=row["starts"],
-            )
-            for row in self.query("SELECT * FROM queue ORDER BY position")
-        ]
+        columns = "CAST(study_id AS TEXT) AS study_id, position, queued_at, paused, starts"
+        return self.models(Queued, f"SELECT {columns} FROM queue ORDER BY position")  # noqa: S608
 
-    def study_states(self) -> dict[str, int]:
-        """State to number of studies."""
-        rows = self.query("SELECT state, count(*) AS n FROM studies GROUP BY state ORDER BY state")
-        return {row["state"]: row["n"] for row in rows}
-
-    def trial_states(self) -> dict[str, int]:
-        """State to number of trials, of all studies."""
-        rows = self.query("SELECT state, count(*) AS n FROM trials GROUP BY state ORDER BY state")
+    def state_counts(self, table: Literal["studies", "trials"]) -> dict[str, int]:
+        """State to number of studies, or of trials of all studies."""
+        rows = self.query(f"SELECT state, count(*) AS n FROM {table} GROUP BY state ORDER BY state")  # noqa: S608
         return {row["state"]: row["n"] for row in rows}
 
     def study_ids(self) -> list[str]:
@@ -178,8 +156,8 @@ class DeskRows(Rows):
             "SELECT sum(json_extract(result, '$.tokens_per_second') * json_extract(result, '$.train_seconds')) AS n"
             " FROM trials WHERE study_id = ? AND result IS NOT NULL"
         )
-        found = self.query(sql, (study_id,))[0]["n"]
-        return None if found is None else round(found)
+        tokens = self.query(sql, (study_id,))[0]["n"]
+        return None if tokens is None else round(tokens)
 
     def finish_times(self, study_id: str) -> dict[int, str]:
         """Trial number to when its last attempt ended, for trials that have ended."""
@@ -194,105 +172,65 @@ class DeskRows(Rows):
         self, study_id: str, face: str, plan_hash: str, key: str | None, job: dict[str, Any] | None
     ) -> None:
         """Note where a study came from. Raises StoreConflict where the key is another study's."""
-        with self.tx() as tx:
-            tx.execute(
-                "INSERT INTO submissions (study_id, at, face, key, plan_hash, job) VALUES (?, ?, ?, ?, ?, ?)",
-                (study_id, now(), face, key, plan_hash, None if job is None else json.dumps(job, allow_nan=False)),
-            )
+        self.write(
+            "INSERT INTO submissions (study_id, at, face, key, plan_hash, job) VALUES (?, ?, ?, ?, ?, ?)",
+            (study_id, now(), face, key, plan_hash, None if job is None else json.dumps(job, allow_nan=False)),
+        )
 
     def submission(self, *, study_id: str | None = None, key: str | None = None) -> Submission | None:
         """The submission of a study, or with an idempotency key."""
-        rows = self.query("SELECT * FROM submissions WHERE study_id = ? OR key = ?", (study_id and int(study_id), key))
-        return next((_submission(row) for row in rows), None)
+        sql, values = f"{SUBMISSIONS} WHERE submissions.study_id = ? OR key = ?", (study_id and int(study_id), key)
+        return next(iter(self.models(Submission, sql, values, json_in="job")), None)
 
     def submissions(self) -> list[Submission]:
         """All of them, oldest first."""
-        return [_submission(row) for row in self.query("SELECT * FROM submissions ORDER BY study_id")]
+        return self.models(Submission, f"{SUBMISSIONS} ORDER BY submissions.study_id", json_in="job")
 
     def add_file(self, file: StoredFile) -> None:
         """Note an uploaded file that is complete on disk."""
-        with self.tx() as tx:
-            tx.execute(
-                "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (file.file_id, file.at, file.filename, file.purpose, file.bytes, file.sha256, file.path),
-            )
+        self.write("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", tuple(file.model_dump().values()))
 
     def files(self) -> list[StoredFile]:
         """All uploaded files, newest first."""
-        return [_file(row) for row in self.query("SELECT * FROM files ORDER BY at DESC, id")]
+        return self.models(StoredFile, f"{FILES} ORDER BY at DESC, id")
 
     def file(self, file_id: str) -> StoredFile:
         """One uploaded file. Raises InputError without one of that id."""
-        rows = self.query("SELECT * FROM files WHERE id = ?", (file_id,))
-        if not rows:
+        files = self.models(StoredFile, f"{FILES} WHERE id = ?", (file_id,))
+        if not files:
             raise InputError("file", f"no file {file_id!r}.", "Upload it, or list the files.", code="not_found")
-        return _file(rows[0])
+        return files[0]
 
     def forget_file(self, file_id: str) -> None:
         """Take a file off the list; its bytes are the caller's to remove."""
-        with self.tx() as tx:
-            tx.execute("DELETE FROM files WHERE id = ?", (file_id,))
+        self.write("DELETE FROM files WHERE id = ?", (file_id,))
 
     def start_conversation(self, title: str, llm: str) -> str:
         """A new conversation's id."""
-        with self.tx() as tx:
-            row_id = tx.execute(
-                "INSERT INTO conversations (started_at, title, llm) VALUES (?, ?, ?)", (now(), title, llm)
-            ).lastrowid
-        return str(row_id)
+        sql = "INSERT INTO conversations (started_at, title, llm) VALUES (?, ?, ?)"
+        return str(self.write(sql, (now(), title, llm)).lastrowid)
 
     def name_conversation(self, conversation_id: str, title: str) -> None:
         """Give a conversation a title, such as its first words."""
-        with self.tx() as tx:
-            tx.execute("UPDATE conversations SET title = ? WHERE id = ?", (title, conversation_id))
+        self.write("UPDATE conversations SET title = ? WHERE id = ?", (title, conversation_id))
 
     def conversations(self) -> list[ConversationRow]:
         """All conversations, newest first."""
-        return [
-            ConversationRow(
-                conversation_id=str(row["id"]),
-                started_at=row["started_at"],
-                title=row["title"],
-                llm=row["llm"],
-                turns=row["turns"],
-            )
-            for row in self.query(
-                "SELECT *, (SELECT count(*) FROM turns WHERE conversation_id = conversations.id) AS turns"
-                " FROM conversations ORDER BY id DESC"
-            )
-        ]
+        return self.models(
+            ConversationRow,
+            "SELECT CAST(id AS TEXT) AS conversation_id, started_at, title, llm,"
+            " (SELECT count(*) FROM turns WHERE conversation_id = conversations.id) AS turns"
+            " FROM conversations ORDER BY id DESC",
+        )
 
     def add_turn(self, conversation_id: str, role: Role, text: str, data: dict[str, Any] | None = None) -> Turn:
         """Store an utterance or a tool call."""
-        at = now()
-        with self.tx() as tx:
-            row_id = tx.execute(
-                "INSERT INTO turns (conversation_id, at, role, text, data) VALUES (?, ?, ?, ?, ?)",
-                (conversation_id, at, role, text, json.dumps(data or {}, allow_nan=False)),
-            ).lastrowid
-        return Turn(turn_id=row_id or 0, at=at, role=role, text=text, data=data or {})
+        at, data = now(), data or {}
+        sql = "INSERT INTO turns (conversation_id, at, role, text, data) VALUES (?, ?, ?, ?, ?)"
+        row = self.write(sql, (conversation_id, at, role, text, json.dumps(data, allow_nan=False)))
+        return Turn(turn_id=row.lastrowid, at=at, role=role, text=text, data=data)
 
     def turns(self, conversation_id: str) -> list[Turn]:
         """The turns of a conversation, in order."""
-        rows = self.query("SELECT * FROM turns WHERE conversation_id = ? ORDER BY id", (int(conversation_id),))
-        return [
-            Turn(turn_id=row["id"], at=row["at"], role=row["role"], text=row["text"], data=json.loads(row["data"]))
-            for row in rows
-        ]
-
-
-def _submission(row: Row) -> Submission:
-    found = dict(row) | {"study_id": str(row["study_id"]), "job": row["job"] and json.loads(row["job"])}
-    return Submission.model_validate(found)
-
-
-def _file(row: Row) -> StoredFile:
-    return StoredFile(
-        file_id=row["id"],
-        at=row["at"],
-        filename=row["filename"],
-        purpose=row["purpose"],
-        bytes=row["bytes"],
-        sha256=row["sha256"],
-        path=row["path"],
-    )
+        sql = "SELECT id AS turn_id, at, role, text, data FROM turns WHERE conversation_id = ? ORDER BY id"
+        return self.models(Turn, sql, (int(conversation_id),), json_in="data")

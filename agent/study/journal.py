@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from agent.errors import InputError, StoreConflict
+from agent.errors import InputError
 from agent.llm.calls import LlmCall
 from agent.study.nouns import EventKind, StudyEvent
 from agent.study.rows import Row, Rows, now
@@ -16,6 +16,8 @@ from trainers.spec import Closed
 Account = Literal["wall_seconds", "llm_tokens", "llm_usd"]
 MAX_SEQ = 2**62
 """Above any number of an event; the database cannot hold twice that."""
+
+EVENTS = "SELECT seq, at, kind, trial_id, data FROM events"
 
 
 class Opening(Closed):
@@ -27,16 +29,6 @@ class Opening(Closed):
     results: dict[str, EvalResult] | None = Field(None, description="None: the opening gave nothing (it was cut off)")
 
 
-class Artifact(Closed):
-    """A file or directory that a study handed out."""
-
-    kind: str
-    path: str
-    trial_id: str | None = None
-    sha256: str | None = None
-    created_at: str
-
-
 class Journal(Rows):
     """Append-only records of a study."""
 
@@ -44,14 +36,10 @@ class Journal(Rows):
         self, study_id: str, kind: EventKind, trial_id: str | None = None, data: dict[str, Any] | None = None
     ) -> StudyEvent:
         """Store one event; `data` must be JSON without NaN or infinities."""
-        at = now()
-        text = json.dumps(data or {}, allow_nan=False)
-        with self.tx() as tx:
-            seq = tx.execute(
-                "INSERT INTO events (study_id, at, kind, trial_id, data) VALUES (?, ?, ?, ?, ?)",
-                (study_id, at, kind, trial_id, text),
-            ).lastrowid
-        return StudyEvent(seq=seq or 0, at=at, kind=kind, trial_id=trial_id, data=data or {})
+        at, data = now(), data or {}
+        sql = "INSERT INTO events (study_id, at, kind, trial_id, data) VALUES (?, ?, ?, ?, ?)"
+        row = self.write(sql, (study_id, at, kind, trial_id, json.dumps(data, allow_nan=False)))
+        return StudyEvent(seq=row.lastrowid, at=at, kind=kind, trial_id=trial_id, data=data)
 
     def events(
         self,
@@ -67,31 +55,21 @@ class Journal(Rows):
         """
         if not 0 <= after <= MAX_SEQ:
             raise InputError("after", f"must be the number of an event, got {after}.", "0 begins at the first.")
-        wanted = json.dumps([kind] if kind is not None else list(kinds))
-        rows = self.query(
-            "SELECT seq, at, kind, trial_id, data FROM events WHERE study_id = ? AND seq > ?"
-            " AND (json_array_length(?) = 0 OR kind IN (SELECT value FROM json_each(?))) ORDER BY seq LIMIT ?",
-            (study_id, after, wanted, wanted, -1 if limit is None else limit),
-        )
-        return [_event(row) for row in rows]
+        names = json.dumps([kind] if kind is not None else list(kinds))
+        of_kinds = "json_array_length(?) = 0 OR kind IN (SELECT value FROM json_each(?))"
+        sql = f"{EVENTS} WHERE study_id = ? AND seq > ? AND ({of_kinds}) ORDER BY seq LIMIT ?"
+        values = (study_id, after, names, names, -1 if limit is None else limit)
+        return self.models(StudyEvent, sql, values, json_in="data")
 
     def events_before(self, study_id: str, before: int | None, limit: int) -> list[StudyEvent]:
         """The latest events of a study, newest first, at most `limit`; with `before`, of those with a lower `seq`."""
-        rows = self.query(
-            "SELECT seq, at, kind, trial_id, data FROM events WHERE study_id = ? AND seq < coalesce(?, seq + 1)"
-            " ORDER BY seq DESC LIMIT ?",
-            (study_id, before, limit),
-        )
-        return [_event(row) for row in rows]
+        sql = f"{EVENTS} WHERE study_id = ? AND seq < coalesce(?, seq + 1) ORDER BY seq DESC LIMIT ?"
+        return self.models(StudyEvent, sql, (study_id, before, limit), json_in="data")
 
     def last_progress(self, study_id: str, trial_id: str) -> StudyEvent | None:
         """What a trial last told of its training; None before it did."""
-        rows = self.query(
-            "SELECT seq, at, kind, trial_id, data FROM events"
-            " WHERE study_id = ? AND kind = ? AND trial_id = ? ORDER BY seq DESC LIMIT 1",
-            (study_id, EventKind.PROGRESS, trial_id),
-        )
-        return _event(rows[0]) if rows else None
+        sql = f"{EVENTS} WHERE study_id = ? AND kind = ? AND trial_id = ? ORDER BY seq DESC LIMIT 1"
+        return next(iter(self.models(StudyEvent, sql, (study_id, EventKind.PROGRESS, trial_id), json_in="data")), None)
 
     def last_seq(self, study_id: str) -> int:
         """The sequence number of the study's latest event; 0 before the first."""
@@ -101,13 +79,9 @@ class Journal(Rows):
         """Store one call of the planner LLM; its id. Without a study: a call made while planning."""
         columns = "prompt_name prompt_sha256 text reply model prompt_tokens completion_tokens cost_usd seconds error"
         names = columns.split()
-        with self.tx() as tx:
-            row_id = tx.execute(
-                f"INSERT INTO llm_calls (study_id, at, {', '.join(names)})"  # noqa: S608
-                f" VALUES (?, ?, {', '.join('?' for _ in names)})",
-                (study_id, now(), *(getattr(call, name) for name in names)),
-            ).lastrowid
-        return row_id or 0
+        marks = ", ".join("?" for _ in names)
+        sql = f"INSERT INTO llm_calls (study_id, at, {', '.join(names)}) VALUES (?, ?, {marks})"  # noqa: S608
+        return int(self.write(sql, (study_id, now(), *(getattr(call, name) for name in names))).lastrowid)
 
     def llm_calls(self, study_id: str | None = None) -> list[Row]:
         """The LLM calls of a study (None: those made outside any study) in order, one mapping a row."""
@@ -130,22 +104,18 @@ class Journal(Rows):
 
     def reserve(self, study_id: str, account: Account, entry: str, amount: float) -> None:
         """Set `amount` aside before it is spent; a repeated entry changes nothing."""
-        with self.tx() as tx:
-            tx.execute(
-                "INSERT INTO ledger (study_id, account, entry, reserved, at) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                (study_id, account, entry, amount, now()),
-            )
+        self.write(
+            "INSERT INTO ledger (study_id, account, entry, reserved, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (study_id, account, entry, amount, now()),
+        )
 
     def reconcile(self, study_id: str, account: Account, entry: str, used: float) -> None:
         """Replace a reservation by what was really used; may be called again as use grows."""
-        with self.tx() as tx:
-            changed = tx.execute(
-                "UPDATE ledger SET used = ?, at = ? WHERE study_id = ? AND account = ? AND entry = ?",
-                (used, now(), study_id, account, entry),
-            )
-            if changed.rowcount != 1:
-                raise StoreConflict(f"nothing was reserved as {entry!r} in {account} of study {study_id}.")
+        self.write_one(
+            "UPDATE ledger SET used = ?, at = ? WHERE study_id = ? AND account = ? AND entry = ?",
+            (used, now(), study_id, account, entry),
+            f"nothing was reserved as {entry!r} in {account} of study {study_id}.",
+        )
 
     def balance(self, study_id: str, account: Account) -> float:
         """Used so far, reservations that were never reconciled counted in full."""
@@ -158,57 +128,28 @@ class Journal(Rows):
 
     def record_opening(self, study_id: str, trial_ids: Sequence[str]) -> int:
         """Count an opening of the test split, before it happens; its id."""
-        with self.tx() as tx:
-            opening = tx.execute(
-                "INSERT INTO test_openings (study_id, at, trial_ids) VALUES (?, ?, ?)",
-                (study_id, now(), json.dumps(list(trial_ids))),
-            ).lastrowid
-        return opening or 0
+        sql = "INSERT INTO test_openings (study_id, at, trial_ids) VALUES (?, ?, ?)"
+        return int(self.write(sql, (study_id, now(), json.dumps(list(trial_ids)))).lastrowid)
 
     def record_test_results(self, opening: int, results: dict[str, EvalResult]) -> None:
         """Store what an opening gave: trial id to scores with their rows."""
         text = json.dumps({trial_id: result.model_dump(mode="json") for trial_id, result in results.items()})
-        with self.tx() as tx:
-            changed = tx.execute(
-                "UPDATE test_openings SET results = ? WHERE id = ? AND results IS NULL", (text, opening)
-            )
-            if changed.rowcount != 1:
-                raise StoreConflict(f"opening {opening} of the test split has its results already.")
+        self.write_one(
+            "UPDATE test_openings SET results = ? WHERE id = ? AND results IS NULL",
+            (text, opening),
+            f"opening {opening} of the test split has its results already.",
+        )
 
     def test_openings(self, study_id: str) -> list[Opening]:
         """All openings of a study's test split, in order."""
-        rows = self.query("SELECT * FROM test_openings WHERE study_id = ? ORDER BY id", (study_id,))
-        return [
-            Opening(
-                opening=row["id"],
-                at=row["at"],
-                trial_ids=tuple(json.loads(row["trial_ids"])),
-                results=row["results"] and {k: EvalResult(**v) for k, v in json.loads(row["results"]).items()},
-            )
-            for row in rows
-        ]
+        sql = "SELECT id AS opening, at, trial_ids, results FROM test_openings WHERE study_id = ? ORDER BY id"
+        return self.models(Opening, sql, (study_id,), json_in="trial_ids results")
 
-    def add_artifact(
-        self, study_id: str, kind: str, path: str, trial_id: str | None = None, sha256: str | None = None
-    ) -> None:
-        """Note a file or directory that is handed out (adapter, report); noting it again renews its hash."""
-        with self.tx() as tx:
-            tx.execute(
-                "INSERT INTO artifacts (study_id, trial_id, kind, path, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (study_id, kind, path) DO UPDATE SET"
-                " trial_id = excluded.trial_id, sha256 = excluded.sha256, created_at = excluded.created_at",
-                (study_id, trial_id, kind, path, sha256, now()),
-            )
-
-    def artifacts(self, study_id: str) -> list[Artifact]:
-        """What a study handed out, oldest first."""
-        rows = self.query(
-            "SELECT kind, path, trial_id, sha256, created_at FROM artifacts WHERE study_id = ? ORDER BY id", (study_id,)
+    def add_artifact(self, study_id: str, kind: str, path: str, trial_id: str | None = None) -> None:
+        """Note a file or directory that is handed out (adapter, report); noting it again renews its time."""
+        self.write(
+            "INSERT INTO artifacts (study_id, trial_id, kind, path, created_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (study_id, kind, path) DO UPDATE SET trial_id = excluded.trial_id,"
+            " created_at = excluded.created_at",
+            (study_id, trial_id, kind, path, now()),
         )
-        return [Artifact.model_validate(dict(row)) for row in rows]
-
-
-def _event(row: Row) -> StudyEvent:
-    return StudyEvent(
-        seq=row["seq"], at=row["at"], kind=row["kind"], trial_id=row["trial_id"], data=json.loads(row["data"])
-    )

@@ -1,36 +1,9 @@
 """The schema of the one database, as named steps; a released step is never edited, only followed by another."""
 
+from functools import partial
 from typing import Any
 
 from sqlite_utils import Migrations
-
-MIGRATIONS = Migrations("tunewright")
-NAMES = ("m001_first_schema", "m002_rung_of_pruned_trials", "m003_desk")
-"""All steps of this version, in order; a database that holds others was written by a newer one."""
-
-
-@MIGRATIONS()  # type: ignore[untyped-decorator]
-def m001_first_schema(db: Any) -> None:
-    """Studies, trials, attempts, curves, LLM calls, events, artifacts, the ledger and the openings of test."""
-    for statement in FIRST_SCHEMA:
-        db.execute(statement)
-
-
-@MIGRATIONS()  # type: ignore[untyped-decorator]
-def m002_rung_of_pruned_trials(db: Any) -> None:
-    """Where a PRUNED trial was stopped, as JSON; its `score` is the validation loss there."""
-    db.execute(
-        "ALTER TABLE trials ADD COLUMN rung TEXT"
-        " CHECK ((rung IS NOT NULL) = (state = 'PRUNED') AND (rung IS NULL OR json_valid(rung)))"
-    )
-
-
-@MIGRATIONS()  # type: ignore[untyped-decorator]
-def m003_desk(db: Any) -> None:
-    """What the desk keeps: plans that wait for approval, the queue, submissions, uploaded files, conversations."""
-    for statement in DESK_SCHEMA:
-        db.execute(statement)
-
 
 DESK_SCHEMA = (
     "ALTER TABLE studies ADD COLUMN cwd TEXT",
@@ -232,3 +205,23 @@ FIRST_SCHEMA = (
     ) STRICT
     """,
 )
+
+STEPS = {
+    "m001_first_schema": FIRST_SCHEMA,
+    "m002_rung_of_pruned_trials": (  # where it was stopped; its `score` is the validation loss there
+        "ALTER TABLE trials ADD COLUMN rung TEXT"
+        " CHECK ((rung IS NOT NULL) = (state = 'PRUNED') AND (rung IS NULL OR json_valid(rung)))",
+    ),
+    "m003_desk": DESK_SCHEMA,
+}
+"""All steps of this version, in order; a database that holds others was written by a newer one."""
+
+
+def _carry_out(statements: tuple[str, ...], db: Any) -> None:
+    for statement in statements:
+        db.execute(statement)
+
+
+MIGRATIONS = Migrations("tunewright")
+for _name, _statements in STEPS.items():
+    MIGRATIONS(name=_name)(partial(_carry_out, _statements))

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from statistics import fmean
@@ -151,10 +151,7 @@ class History(Closed):
     @property
     def by_config(self) -> tuple[tuple[Trial, ...], ...]:
         """The complete trials, those of one configuration (its replicates) together, in order of their first."""
-        groups: dict[str, list[Trial]] = {}
-        for trial in self.complete:
-            groups.setdefault(config_key(trial.config), []).append(trial)
-        return tuple(tuple(group) for group in groups.values())
+        return by_config(self.complete)
 
     @property
     def ranked(self) -> tuple[Trial, ...]:
@@ -182,16 +179,9 @@ class History(Closed):
     def with_pending(self, proposals: Sequence[Proposal]) -> "History":
         """This history with `proposals` as trials that wait, numbered on from the last."""
         first = max((t.number for t in self.trials), default=-1) + 1
+        same: dict[str, Any] = {"study_id": "", "phase": Phase.SEARCH, "state": TrialState.WAITING, "seed": 0}
         pending = tuple(
-            Trial(
-                trial_id=f"proposed-{number}",
-                study_id="",
-                number=number,
-                phase=Phase.SEARCH,
-                state=TrialState.WAITING,
-                proposal=proposal,
-                seed=0,
-            )
+            Trial(trial_id=f"proposed-{number}", number=number, proposal=proposal, **same)
             for number, proposal in enumerate(proposals, start=first)
         )
         return self.model_copy(update={"trials": self.trials + pending})
@@ -212,19 +202,27 @@ class History(Closed):
             TrialState.FAILED: worst_first[int(0.1 * (len(worst_first) - 1))],
             TrialState.PRUNED: worst_first[int((len(worst_first) - 1) / 3)],
         }
-        found: dict[str, tuple[Config, float]] = {}
+        scores: dict[str, tuple[Config, float]] = {}
         for trial in self.trials:
             key = config_key(trial.config)
             if key in means:
-                found.setdefault(key, (trial.config, means[key]))
+                scores.setdefault(key, (trial.config, means[key]))
             elif trial.state in stand_in:
-                found.setdefault(key, (trial.config, stand_in[trial.state]))
-        return list(found.values())
+                scores.setdefault(key, (trial.config, stand_in[trial.state]))
+        return list(scores.values())
 
 
 def config_key(config: Config) -> str:
     """A text equal for equal canonical configurations (those of stored trials are)."""
     return json.dumps(config, sort_keys=True)
+
+
+def by_config(trials: Iterable[Trial]) -> tuple[tuple[Trial, ...], ...]:
+    """The trials of each configuration together, in order of their first."""
+    groups: dict[str, list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(config_key(trial.config), []).append(trial)
+    return tuple(tuple(group) for group in groups.values())
 
 
 def _scores(trials: tuple[Trial, ...]) -> list[float]:
@@ -302,22 +300,12 @@ class Observer(Protocol):
 
     def on_event(self, event: StudyEvent) -> None:
         """Called after the event is stored, from the thread that runs the study; must return quickly."""
-        ...
-
-
-class StudyOutcome(Closed):
-    """How one run of a study ended."""
-
-    study_id: str
-    state: StudyState
-    report_dir: Path | None = None
-    adapter_dir: Path | None = None
 
 
 def report_directory(study: Study) -> Path:
     """Where the user finds report and adapter: the spec's output directory, else one in the study's own."""
-    wanted = study.spec.output.dir
-    return (study.cwd or Path.cwd()) / Path(wanted).expanduser() if wanted else study.directory / "output"
+    place = study.spec.output.dir
+    return (study.cwd or Path.cwd()) / Path(place).expanduser() if place else study.directory / "output"
 
 
 def derived_seed(study_seed: int, purpose: str, *counters: int) -> int:

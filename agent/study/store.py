@@ -9,20 +9,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 from agent.errors import InputError, StoreConflict, TunewrightError
 from agent.request.plan import Plan
 from agent.study.desk_rows import DeskRows
-from agent.study.journal import Artifact, Journal, Opening
+from agent.study.journal import Journal
 from agent.study.lock import one_at_a_time, owner_pid
-from agent.study.nouns import History, Phase, Study, StudyState
-from agent.study.rows import Row, Transaction, now
+from agent.study.nouns import ENDED, History, Phase, Study, StudyState
+from agent.study.rows import Row, now
 from agent.study.trials import TrialRows
-
-__all__ = ["Artifact", "Opening", "Store", "StoreFull"]
 
 BUSY_TIMEOUT_SECONDS = 30.0
 """Longest observed wait of one of 8 writers with full synchronisation was 3.4 s; ten times that is not a queue."""
@@ -68,17 +65,17 @@ class Store(TrialRows, Journal, DeskRows):
                 isolation_level=None,
                 check_same_thread=False,
             )
-            try:
+            with ExitStack() as stack:
+                stack.callback(connection.close)
                 store = cls(path, Database(connection))
-                for pragma in PRAGMAS:
-                    connection.execute(f"PRAGMA {pragma}")
-                store._migrate(read_only)
-            except sqlite3.DatabaseError as error:
-                connection.close()
-                raise InputError("home", f"{path} cannot be used: {error}.", "Move it away to start afresh.") from error
-            except BaseException:
-                connection.close()
-                raise
+                try:
+                    for pragma in PRAGMAS:
+                        connection.execute(f"PRAGMA {pragma}")
+                    store._migrate(read_only)
+                except sqlite3.DatabaseError as error:
+                    hint = "Move it away to start afresh."
+                    raise InputError("home", f"{path} cannot be used: {error}.", hint) from error
+                stack.pop_all()
         return store
 
     def close(self) -> None:
@@ -89,13 +86,11 @@ class Store(TrialRows, Journal, DeskRows):
     def __enter__(self) -> "Store":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
-    def tx(self) -> Iterator[Transaction]:
+    def tx(self) -> Iterator[None]:
         """See `Rows.tx`. `BEGIN IMMEDIATE`, because a transaction that reads first cannot wait for the write lock.
 
         Raises StoreFull when the disk is full and StoreConflict when the database refuses the change.
@@ -106,7 +101,7 @@ class Store(TrialRows, Journal, DeskRows):
                 self._guarded("BEGIN IMMEDIATE")
             self._depth += 1
             try:
-                yield _Guarded(self)
+                yield
             except BaseException:
                 self._depth -= 1
                 if self._depth == 0 and connection.in_transaction:
@@ -115,6 +110,11 @@ class Store(TrialRows, Journal, DeskRows):
             self._depth -= 1
             if self._depth == 0:
                 self._commit()
+
+    def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        """See `Rows.write`."""
+        with self.tx():
+            return self._guarded(sql, parameters)
 
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Row]:
         """See `Rows.query`."""
@@ -134,21 +134,20 @@ class Store(TrialRows, Journal, DeskRows):
         """
         if not plan.ready:
             raise InputError("plan", "only a plan without open questions can be carried out.", "Answer them first.")
-        with self.tx() as tx:
-            row_id = tx.execute(
+        with self.tx():
+            row_id = self.write(
                 "INSERT INTO studies (state, created_at, plan, plan_hash, command, cwd)"
                 " VALUES ('PLANNED', ?, ?, ?, ?, ?)",
                 (now(), plan.model_dump_json(), plan.plan_hash, command, str(Path.cwd())),
             ).lastrowid
-            tx.execute("UPDATE studies SET command = replace(command, '{study}', id) WHERE id = ?", (row_id,))
+            self.write("UPDATE studies SET command = replace(command, '{study}', id) WHERE id = ?", (row_id,))
         return self.study(str(row_id))
 
     def study(self, study_id: str) -> Study:
         """One study. Raises InputError naming those there are."""
         rows = self.query("SELECT * FROM studies WHERE CAST(id AS TEXT) = ?", (study_id,))
         if not rows:
-            known = ", ".join(str(row["id"]) for row in self.query("SELECT id FROM studies ORDER BY id"))
-            rule = f"no study {study_id!r}; studies here: {known or 'none'}."
+            rule = f"no study {study_id!r}; studies here: {', '.join(self.study_ids()) or 'none'}."
             raise InputError("study", rule, f"In {self._path}.", code="not_found")
         return self._study_from(rows[0])
 
@@ -158,21 +157,19 @@ class Store(TrialRows, Journal, DeskRows):
 
     def set_state(self, study_id: str, state: StudyState, error: str | None = None) -> None:
         """Move a study on; DONE, FAILED and CANCELLED set the time it ended and settle a cancel request."""
-        over = state in (StudyState.DONE, StudyState.FAILED, StudyState.CANCELLED)
-        with self.tx() as tx:
-            tx.execute(
-                "UPDATE studies SET state = ?, error = ?, finished_at = ?, cancel_requested = cancel_requested AND ?"
-                " WHERE id = ?",
-                (state, error, now() if over else None, not over, study_id),
-            )
+        over = state in ENDED
+        self.write(
+            "UPDATE studies SET state = ?, error = ?, finished_at = ?, cancel_requested = cancel_requested AND ?"
+            " WHERE id = ?",
+            (state, error, now() if over else None, not over, study_id),
+        )
 
     def take_over(self, study_id: str, pid: int) -> None:
         """Note the process that runs a study from now on; it must hold the study's lock (`agent.study.lock`)."""
-        with self.tx() as tx:
-            tx.execute(
-                "UPDATE studies SET owner_pid = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
-                (pid, now(), study_id),
-            )
+        self.write(
+            "UPDATE studies SET owner_pid = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
+            (pid, now(), study_id),
+        )
 
     def request_cancel(self, study_id: str) -> int | None:
         """Ask the process that runs a study to stop; its pid. Where nobody runs it, it is CANCELLED at once (None).
@@ -183,23 +180,20 @@ class Store(TrialRows, Journal, DeskRows):
         study = self.study(study_id)
         if study.state is StudyState.DONE:
             raise InputError(
-                "study",
-                f"study {study_id} is done; nothing is left to cancel.",
-                f"See `tunewright report {study_id}`.",
+                "study", f"study {study_id} is done; nothing is left to cancel.", f"See `tunewright report {study_id}`."
             )
         pid = owner_pid(study.directory)
-        with self.tx() as tx:
+        with self.tx():
             if pid is None:
                 self.interrupt_attempts(study_id)
                 self.set_state(study_id, StudyState.CANCELLED)
-            tx.execute("UPDATE studies SET cancel_requested = 1 WHERE id = ?", (study_id,))
+            self.write("UPDATE studies SET cancel_requested = 1 WHERE id = ?", (study_id,))
         return pid
 
     def withdraw_cancel(self, study_id: str) -> None:
         """Somebody wants the study to go on: forget cancel requests of before, unless they are to a running process."""
         if owner_pid(self.study(study_id).directory) is None:
-            with self.tx() as tx:
-                tx.execute("UPDATE studies SET cancel_requested = 0 WHERE id = ?", (study_id,))
+            self.write("UPDATE studies SET cancel_requested = 0 WHERE id = ?", (study_id,))
 
     def cancel_requested(self, study_id: str) -> bool:
         """Whether a request to stop the study is open."""
@@ -212,31 +206,20 @@ class Store(TrialRows, Journal, DeskRows):
         return History(direction=direction, trials=tuple(self.trials(study_id, Phase.SEARCH)))
 
     def _study_from(self, row: Row) -> Study:
-        return Study(
-            study_id=str(row["id"]),
-            state=row["state"],
-            created_at=row["created_at"],
-            started_at=row["started_at"],
-            finished_at=row["finished_at"],
-            plan=Plan.model_validate_json(row["plan"]),
-            plan_hash=row["plan_hash"],
-            directory=self._path.parent / "studies" / str(row["id"]),
-            command=row["command"],
-            cwd=Path(row["cwd"]) if row["cwd"] else None,
-            error=row["error"],
-            owner_pid=row["owner_pid"],
-            cancel_requested=bool(row["cancel_requested"]),
-        )
+        study_id = str(row["id"])
+        fields = {name: row[name] for name in Study.model_fields if name in row}
+        fields |= {"study_id": study_id, "directory": self._path.parent / "studies" / study_id}
+        return Study.model_validate(fields | {"plan": Plan.model_validate_json(row["plan"])})
 
     def _migrate(self, read_only: bool) -> None:
-        from agent.study.migrations import MIGRATIONS, NAMES
+        from agent.study.migrations import MIGRATIONS, STEPS
 
         applied = {migration.name for migration in MIGRATIONS.applied(self._database)}
-        if unknown := sorted(applied - set(NAMES)):
+        if unknown := sorted(applied - set(STEPS)):
             raise InputError(
                 "home", f"{self._path} was written by a newer version ({', '.join(unknown)}).", "Upgrade tunewright."
             )
-        if read_only and applied != set(NAMES):
+        if read_only and applied != set(STEPS):
             raise InputError(
                 "home", f"{self._path} has an older schema.", "Run any command that writes, once.", code="old_schema"
             )
@@ -284,17 +267,6 @@ def _alone(path: Path) -> Iterator[None]:
             hint = "Set TUNEWRIGHT_HOME to a directory you may write."
             raise InputError("home", f"{path.parent} must be writable: {error.strerror}.", hint) from error
         yield
-
-
-class _Guarded:
-    """The open transaction as handed out by `Store.tx`."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-        """See `agent.study.rows.Transaction`."""
-        return cast(Any, self._store)._guarded(sql, parameters)
 
 
 def sqlite_version() -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """A tiny study that needs no data, model or training; also the child process that the kill tests kill.
 
-`python study_lab.py HOME STUDY_ID SECONDS_PER_TRIAL [rungs]` runs a study of HOME and writes the event kinds to
-stdout; with `rungs` its attempts measure validation losses on the way.
+`python -m tests.agent.study_lab HOME STUDY_ID SECONDS_PER_TRIAL [rungs]` runs a study of HOME and writes the event
+kinds to stdout; with `rungs` its attempts measure validation losses on the way.
 """
 
 import json
@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from random import Random
 
+from agent.report.material import Material
 from agent.request.plan import Plan
 from agent.run.loop import run_study
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from agent.study.store import Store
 from evals.spec import EvalResult, Item
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest
@@ -176,7 +177,7 @@ def run(
 
 def reported(store, study_id):
     """What `write_report` above wrote."""
-    return json.loads((store.study(study_id).directory / "output" / "report.json").read_text())
+    return Material.model_validate_json((store.study(study_id).directory / "output" / "report.json").read_text())
 
 
 def main():

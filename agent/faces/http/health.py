@@ -40,7 +40,7 @@ def health_routes(service: Service) -> APIRouter:
     def metrics() -> str:
         """Studies and trials by state, the queue, requests."""
         health, store, lines = healthz(), service.desk.store, list[str]()
-        for name, counts in (("studies", store.study_states()), ("trials", store.trial_states())):
+        for name, counts in (("studies", store.state_counts("studies")), ("trials", store.state_counts("trials"))):
             samples = {f'{{state="{state}"}}': n for state, n in counts.items()}
             lines += metric(name, "gauge", f"{name.capitalize()} by state.", samples)
         lines += metric("queue_length", "gauge", "Studies that are queued and not paused.", {"": health.queue})

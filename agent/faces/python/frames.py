@@ -13,8 +13,7 @@ from agent.errors import InputError
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-HASH_CHARACTERS = 16
-TRIAL_COLUMNS = ("number", "phase", "state", "source", "score", "seconds")
+TRIAL_COLUMNS = ("phase", "state", "source", "score", "seconds")
 FURTHER_COLUMNS = ("predicted_mean", "predicted_sd", "reason", "seed")
 
 
@@ -28,7 +27,7 @@ def data_name(data: "str | os.PathLike[str] | DataFrame | Sequence[Mapping[str, 
     if isinstance(data, str | os.PathLike):
         return os.fspath(data)
     lines = _lines(data)
-    path = home / "files" / f"rows-{hashlib.sha256(lines).hexdigest()[:HASH_CHARACTERS]}.jsonl"
+    path = home / "files" / f"rows-{hashlib.sha256(lines).hexdigest()[:16]}.jsonl"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -65,19 +64,10 @@ def trials_frame(trials: Sequence[TrialCard]) -> "DataFrame":
 
     names = dict.fromkeys(name for trial in trials for name in trial.config)
     rows = [
-        {
-            "number": trial.trial,
-            **{name: _plain(getattr(trial, name)) for name in (*TRIAL_COLUMNS[1:], *FURTHER_COLUMNS)},
-            **{f"params_{name}": value for name, value in trial.config.items()},
-        }
+        trial.model_dump(mode="json") | {f"params_{name}": value for name, value in trial.config.items()}
         for trial in trials
     ]
-    columns = [*TRIAL_COLUMNS, *(f"params_{name}" for name in names), *FURTHER_COLUMNS]
-    frame = pd.DataFrame(rows, columns=columns)
-    numbers = ["score", "seconds", "predicted_mean", "predicted_sd"]
-    return frame.astype(dict.fromkeys(numbers, float))
-
-
-def _plain(value: object) -> object:
-    """Enumerations as plain text: a data frame shows them by their value then."""
-    return str(value) if isinstance(value, str) else value
+    columns = ["trial", *TRIAL_COLUMNS, *(f"params_{name}" for name in names), *FURTHER_COLUMNS]
+    numbers = ("score", "seconds", "predicted_mean", "predicted_sd")
+    frame = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(numbers, float))
+    return frame.rename(columns={"trial": "number"})

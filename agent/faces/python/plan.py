@@ -2,7 +2,7 @@
 
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
@@ -19,9 +19,6 @@ from agent.request.markup import duration
 from agent.request.plan import Plan
 from agent.request.plan_rows import HASH_SHOWN
 from trainers.spec import Intent
-
-if TYPE_CHECKING:
-    from agent.faces.python.study import StudyHandle
 
 
 class PlanHandle:
@@ -75,9 +72,8 @@ class PlanHandle:
         )
         return PlanHandle(self._desk, planned)
 
-    def start(self, key: str | None = None) -> "StudyHandle":
+    def start(self, key: str | None = None) -> StudyHandle:
         """Approve this very plan and queue its study; returns at once. See `Tunewright.start`."""
-
         return StudyHandle(self._desk, self._desk.start(self.needed_hash(), face="python", key=key).study)
 
     def needed_hash(self) -> str:
@@ -89,10 +85,10 @@ class PlanHandle:
         if not self.questions:
             intent = self.plan.spec.intent or Intent.UNSUPPORTED
             raise InputError("request", f"asks to {intent}, not to train.", "Use `study()` for studies there are.")
-        asked = " ".join(
+        questions = " ".join(
             f"{q.field}: {q.question}{f' (suggestion: {q.suggestion})' if q.suggestion else ''}" for q in self.questions
         )
-        raise NeedsAnswer(f"the plan has open questions. {asked} Use plan.answer(field, value).")
+        raise NeedsAnswer(f"the plan has open questions. {questions} Use plan.answer(field, value).")
 
     def __repr__(self) -> str:
         card = self.card

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from agent.faces.live import LiveView
     from trainers.saved import Saved
 
 OnEvent = Callable[[StudyEvent], Any]
@@ -53,8 +52,6 @@ class StudyHandle:
 
     def _repr_html_(self) -> str:
         return card_html(self.status())
-
-    # -- looking -----------------------------------------------------------------------------------------------
 
     def status(self) -> StudyCard:
         """Where it stands, in one object."""
@@ -122,8 +119,6 @@ class StudyHandle:
             raise InputError("study", f"study {self.id} has no scored trial yet.", "Wait for one.", code="not_done")
         return figure
 
-    # -- following ---------------------------------------------------------------------------------------------
-
     def events(self, after: int = 0) -> list[StudyEvent]:
         """What has happened after the event numbered `after`."""
         return self._desk.store.events(self.id, after)
@@ -163,12 +158,12 @@ class StudyHandle:
         try:
             with ExitStack() as stack:
                 first = self.status().last_event if after is None else after
-                shown = stack.enter_context(self._view(first)) if progress else None
+                listeners = [on_event] if on_event is not None else []
+                if progress:
+                    listeners.insert(0, stack.enter_context(self._view(first)).on_event)
                 for event in self.stream(first, timeout):
-                    if shown is not None:
-                        shown.on_event(event)
-                    if on_event is not None:
-                        on_event(event)
+                    for listener in listeners:
+                        listener(event)
         except KeyboardInterrupt:
             again = f"Tunewright({str(self._desk.settings.home)!r}).study({self.id!r})"
             print(f"Not waiting any more. Study {self.id} goes on; find it again with {again}.", file=sys.stderr)
@@ -181,12 +176,12 @@ class StudyHandle:
         """`wait` for asyncio; `on_event` may be a coroutine function."""
         first = self.status().last_event if after is None else after
         async for event in self.aevents(first, timeout):
-            told = on_event(event) if on_event is not None else None
-            if isawaitable(told):
-                await told
+            reply = on_event(event) if on_event is not None else None
+            if isawaitable(reply):
+                await reply
         return await asyncio.to_thread(self.status)
 
-    def _view(self, after: int) -> "AbstractContextManager[LiveView]":
+    def _view(self, after: int) -> AbstractContextManager[LiveView]:
         """The display of `tunewright run`; plain lines where the output is no terminal, as in a notebook."""
         from rich.console import Console
 
@@ -196,8 +191,6 @@ class StudyHandle:
         view = LiveView(study, Console() if sys.stdout.isatty() else plain, used)
         view.restore([event for event in self.events() if event.seq <= after])
         return view
-
-    # -- control -----------------------------------------------------------------------------------------------
 
     def cancel(self) -> StudyCard:
         """Stop it and take it off the queue; what is finished stays, and `resume` goes on."""
@@ -211,14 +204,11 @@ class StudyHandle:
         """Queue it again; finished trials are not run again. Returns at once."""
         return self._desk.resume(self.id)
 
-    # -- the model ---------------------------------------------------------------------------------------------
-
     def generate(self, prompt: str, max_new_tokens: int = 128) -> Answer:
         """What its model says: text, or a class with the probabilities of all.
 
         The model is loaded into this process once (some seconds) and stays with this object.
         """
-
         return answer(self._model(), prompt, max_new_tokens)
 
     def predict(self, texts: Sequence[str], max_new_tokens: int = 128) -> list[str]:
@@ -243,7 +233,6 @@ class StudyHandle:
         return self._desk.export(self.id, None if out is None else Path(out), merge)
 
     def _model(self) -> "Saved":
-
         if self._saved is None:
             self._saved = load_saved(self.adapter)
         return self._saved

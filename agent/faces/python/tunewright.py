@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import yaml
@@ -59,9 +58,7 @@ class Tunewright:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -176,9 +173,9 @@ class Tunewright:
         return request
 
 
-def _overrides(**given: Any) -> Overrides:
+def _overrides(**fields: Any) -> Overrides:
     try:
-        return Overrides(**given)
+        return Overrides(**fields)
     except ValidationError as error:
         problem = error.errors()[0]
         field = str(problem["loc"][0])

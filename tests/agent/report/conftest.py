@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from agent.report.build import build_report
-from agent.report.material import Candidate, Material, Spending
+from agent.report.material import Confirmed, Material, Spending
 from agent.report.watching import watched
 from agent.request.plan import Plan
 from agent.settings import Settings, Watching
@@ -80,11 +80,12 @@ def material(
         for place, seed in enumerate(range(900, 900 + N_CONFIRM))
     ]
     tests = [[_result(task, skill[side], seed + 31 * side, names, n_rows) for seed in range(3)] for side in range(2)]
-    default = Candidate(role="default", config=configs[0], **_measured(confirm[:3], [] if default_failed else tests[0]))
     if default_failed:
-        default = Candidate(role="default", config=configs[0], trial_ids=(), seeds=(), validation=())
-    best = Candidate(role="best", config=configs[1], **_measured(confirm[3:], tests[1]))
+        fields = {"state": TrialState.FAILED, "reason": FailureReason.NAN, "score": None, "costs": None}
+        confirm[:3] = [trial.model_copy(update=fields) for trial in confirm[:3]]
+    default, best = Confirmed(trials=tuple(confirm[:3])), Confirmed(trials=tuple(confirm[3:]))
     trials = (*search, *confirm)
+    ids = [trial.trial_id for trial in confirm if trial.state is TrialState.COMPLETE]
     chosen = default if best_is_default else best
     return Material(
         study_id="20260101-abcd",
@@ -97,7 +98,8 @@ def material(
         default=default,
         best=chosen,
         confirmed=(default, best),
-        shipped_trial=chosen.trial_ids[1],
+        test=dict(zip(ids, tests[1] if default_failed else [*tests[0], *tests[1]], strict=True)),
+        shipped=chosen.trials[1],
         adapter_dir=str(adapter_dir),
         search_best_score=_leader(task, search).score,
         test_openings=1,
@@ -175,15 +177,6 @@ def _leader(task: Task, search: list[Trial]) -> Trial:
     """The trial after the default with the best score."""
     sign = -1 if task is Task.SFT else 1
     return max((t for t in search[1:] if t.score is not None), key=lambda t: sign * (t.score or 0.0))
-
-
-def _measured(trials: list[Trial], tests: list[EvalResult]) -> dict[str, tuple[object, ...]]:
-    return {
-        "trial_ids": tuple(t.trial_id for t in trials),
-        "seeds": tuple(t.seed for t in trials),
-        "validation": tuple(t.score for t in trials),
-        "test": tuple(tests),
-    }
 
 
 def _result(task: Task, skill: float, seed: int, labels: tuple[str, ...], n_rows: int) -> EvalResult:

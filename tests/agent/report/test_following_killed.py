@@ -12,12 +12,13 @@ from agent.study.store import Store
 
 pytest.importorskip("tensorboard", reason="pip install 'tunewright[tensorboard]'")
 
-LAB = Path(__file__).parents[1] / "study_lab.py"
+ROOT = Path(__file__).parents[3]
+LAB = ROOT / "tests/agent/study_lab.py"
 
 STUDY = """
 import importlib.util, sys
 from pathlib import Path
-from agent.run.scripted import ScriptedExecutor
+from tests.fakes.scripted_executor import ScriptedExecutor
 from agent.settings import Settings, Watching
 from agent.study.store import Store
 from agent.report.watching import watched
@@ -36,7 +37,8 @@ with Store.open(settings.database) as store:
 
 def test_a_killed_study_leaves_no_exporter_behind(tmp_path):
     """It sees the end of its standard input, exports the rest and ends."""
-    study = subprocess.Popen([sys.executable, "-c", STUDY, str(LAB), str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", STUDY, str(LAB), str(tmp_path)]
+    study = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     complete = 0
     while complete < 3:
         line = study.stdout.readline()

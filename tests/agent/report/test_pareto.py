@@ -15,7 +15,8 @@ from agent.report.material import Material
 from agent.report.model import Report
 from agent.report.pareto import non_dominated
 from agent.report.plots import draw_plots
-from agent.report.write import print_report, read_report, write_report
+from agent.report.terminal import print_report
+from agent.report.write import read_report, write_report
 from agent.study.nouns import Costs, Phase
 from trainers.spec import Config, Task, Tradeoff
 

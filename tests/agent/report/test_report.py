@@ -17,8 +17,9 @@ from agent.report.material import Material
 from agent.report.model import Report
 from agent.report.plot_models import confusion_counts
 from agent.report.plots import draw_plots
+from agent.report.terminal import print_report
 from agent.report.wording import notes, number, shortened
-from agent.report.write import print_report, read_report, write_report
+from agent.report.write import read_report, write_report
 from agent.request.spec_file import load_spec
 from trainers.errors import InputError
 from trainers.spec import Direction, Task, TaskSpec
@@ -58,9 +59,9 @@ def test_a_gain_is_stated_with_its_interval(make_material: Make) -> None:
     assert report.verdict.startswith("The best configuration is better than the default")
     assert report.gain is not None
     assert report.gain.distinguishable
-    assert report.best.validation.mean == pytest.approx(sum(material.best.validation) / 3)
+    assert report.best.validation.mean == pytest.approx(sum(material.best.scores) / 3)
     assert report.best.validation.sd == pytest.approx(0.01)
-    assert report.best.test_score == pytest.approx(sum(r.score for r in material.best.test) / 3)
+    assert report.best.test_score == pytest.approx(sum(r.score for r in material.tests(material.best)) / 3)
     assert report.gain.value == pytest.approx((report.best.test_score or 0) - (report.default.test_score or 0))
     low, high = report.shipped.ci95 or (math.nan, math.nan)
     assert low < (report.shipped.test_score or 0) < high
@@ -222,7 +223,7 @@ def test_many_classes_are_cut_to_the_worst(make_material: Make) -> None:
 
 def test_confusion_counts_keep_the_order_of_labels(make_material: Make) -> None:
     """Rows are true classes, columns predicted ones; the sum is the number of rows."""
-    items = make_material().best.test[0].items
+    items = next(iter(make_material().test.values())).items
     classes, counts = confusion_counts(items, ["unittest", "re"])
     assert classes[:3] == ["unittest", "re", "ast"]
     assert counts.sum() == len(items)

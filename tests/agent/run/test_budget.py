@@ -6,9 +6,9 @@ import pytest
 
 from agent.errors import StoreConflict
 from agent.run.budget import Ledger, llm_reservation
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, Phase, StudyState
 from agent.study.store import Store
+from tests.fakes.scripted_executor import ScriptedExecutor
 
 
 class Clock:
@@ -119,9 +119,9 @@ def test_the_time_limit_holds_and_leaves_room_for_the_report(store, lab):
     assert store.study("1").state is StudyState.DONE
     assert 3 <= len(store.trials("1", Phase.SEARCH)) < 50
     assert len(store.trials("1", Phase.CONFIRM)) >= 6
-    spending = lab.reported(store, "1")["spending"]
-    assert spending["seconds_limit"] == 5.0
-    assert 1.0 < spending["seconds_used"] < 7.0
+    spending = lab.reported(store, "1").spending
+    assert spending.seconds_limit == 5.0
+    assert 1.0 < spending.seconds_used < 7.0
 
 
 def test_a_short_budget_confirms_on_fewer_seeds_and_says_so(store, lab):
@@ -130,9 +130,9 @@ def test_a_short_budget_confirms_on_fewer_seeds_and_says_so(store, lab):
     lab.run(store, study.study_id, ScriptedExecutor(lab.objective, seconds=lambda spec: 0.2))
     material = lab.reported(store, "1")
     assert len(store.trials("1", Phase.CONFIRM)) < 9
-    assert len(material["default"]["seeds"]) in (1, 2)
+    assert len(material.default.seeds) in (1, 2)
     [deviation] = store.events("1", kind=EventKind.DEVIATION)
-    assert deviation.data["sentence"] in material["deviations"]
+    assert deviation.data["sentence"] in material.deviations
     assert "instead of 3" in deviation.data["sentence"]
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from agent.errors import BudgetSpent, StudyFailed
 from agent.run.confirm import choose, group
-from agent.run.scripted import ScriptedExecutor
-from agent.study.nouns import EventKind, Phase, Proposal, StudyState, Trial, TrialState
+from agent.study.nouns import EventKind, Phase, Proposal, StudyState, Trial, TrialState, report_directory
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import Direction, FailureReason, TrainResult
 
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE
@@ -128,13 +128,12 @@ def test_only_adapters_of_the_default_and_the_best_are_kept(store, lab):
     """Search trials and the other candidate leave nothing on the disk; one adapter is handed out."""
     outcome = lab.run(store, store.create_study(lab.plan(trials=5)).study_id)
     material = lab.reported(store, "1")
-    kept = {*material["default"]["trial_ids"], *material["best"]["trial_ids"]}
+    kept = {*material.default.trial_ids, *material.best.trial_ids}
     assert len(kept) == 6
     assert {t.trial_id for t in store.trials("1") if t.adapter_dir} == kept
     left = {path.name for path in (store.study("1").directory / "attempts").iterdir()}
     assert left == {f"{trial_id}-1" for trial_id in kept}
-    shipped = next(t for t in store.trials("1") if t.trial_id == material["shipped_trial"])
-    assert str(shipped.seed) in (outcome.adapter_dir / "scripted.json").read_text()
+    assert str(material.shipped.seed) in (report_directory(outcome) / "adapter/scripted.json").read_text()
 
 
 def test_the_report_tells_when_the_default_wins(store, lab):
@@ -143,8 +142,8 @@ def test_the_report_tells_when_the_default_wins(store, lab):
     executor = ScriptedExecutor(lambda config, seed: 0.9 if config == default else 0.1)
     lab.run(store, store.create_study(lab.plan(trials=4)).study_id, executor)
     material = lab.reported(store, "1")
-    assert material["best"] == material["default"]
-    assert material["best"]["config"] == default
+    assert material.best == material.default
+    assert material.best.config == default
     [event] = store.events("1", kind=EventKind.CHOSEN)
     assert "nothing beat the default" in event.data["why"]
 
@@ -154,8 +153,8 @@ def test_the_output_directory_of_the_spec_gets_report_and_adapter(store, lab, tm
     (tmp_path / "out" / "adapter").mkdir(parents=True)
     (tmp_path / "out" / "adapter" / "stale.bin").write_text("old")
     outcome = lab.run(store, store.create_study(lab.plan(trials=2, output=str(tmp_path / "out"))).study_id)
-    assert outcome.report_dir == tmp_path / "out"
-    assert [p.name for p in outcome.adapter_dir.iterdir()] == ["scripted.json"]
+    assert report_directory(outcome) == tmp_path / "out"
+    assert [p.name for p in (tmp_path / "out/adapter").iterdir()] == ["scripted.json"]
     assert (tmp_path / "out" / "report.json").exists()
 
 
@@ -185,7 +184,7 @@ def test_an_opening_that_fails_is_counted_and_the_study_can_be_resumed(store, la
     n_trials = len(store.trials("1"))
     lab.run(store, "1")
     assert len(store.trials("1")) == n_trials
-    assert lab.reported(store, "1")["test_openings"] == 2
+    assert lab.reported(store, "1").test_openings == 2
 
 
 def test_a_report_that_fails_to_be_written_does_not_open_the_test_again(store, lab):
@@ -198,7 +197,7 @@ def test_a_report_that_fails_to_be_written_does_not_open_the_test_again(store, l
     with pytest.raises(OSError, match="no pen"):
         lab.run(store, study.study_id, write_report=broken)
     lab.run(store, "1", open_test=None)
-    assert lab.reported(store, "1")["test_openings"] == 1
+    assert lab.reported(store, "1").test_openings == 1
 
 
 def test_failing_confirm_runs_are_deviations_in_the_report(store, lab):
@@ -211,8 +210,8 @@ def test_failing_confirm_runs_are_deviations_in_the_report(store, lab):
 
     lab.run(store, store.create_study(lab.plan(trials=4)).study_id, ScriptedExecutor(lab.objective, failure=failure))
     material = lab.reported(store, "1")
-    assert material["best"] == material["default"]
-    assert sum("was dropped: it failed on a fresh seed (NAN: loss is nan)" in d for d in material["deviations"]) == 2
+    assert material.best == material.default
+    assert sum("was dropped: it failed on a fresh seed (NAN: loss is nan)" in d for d in material.deviations) == 2
 
 
 def test_no_confirm_run_begins_after_the_time_limit(store, lab):
@@ -229,9 +228,9 @@ def test_no_confirm_run_begins_after_the_time_limit(store, lab):
     assert [t.seconds < 0.1 for t in confirm[5:]] == [True] * 4
     assert {t.reason for t in confirm if t.state is not TrialState.COMPLETE} == {FailureReason.TIMEOUT}
     report = lab.reported(store, "1")
-    assert any("were not started" in sentence for sentence in report["deviations"])
-    assert len(report["best"]["seeds"]) == 1
-    assert len(report["confirmed"]) == 3
+    assert any("were not started" in sentence for sentence in report.deviations)
+    assert len(report.best.seeds) == 1
+    assert len(report.confirmed) == 3
 
 
 def test_time_that_ends_before_any_confirm_run_is_budget_spent(store, lab):
@@ -255,4 +254,4 @@ def test_repeats_of_the_planner_count_as_duplicates_avoided(store, lab):
             return [Proposal(config=history.trials[0].config, source="llm"), *super().propose(history, n, seed)]
 
     lab.run(store, store.create_study(lab.plan(trials=2)).study_id, proposer=Repeating())
-    assert lab.reported(store, "1")["duplicates_avoided"] == 4
+    assert lab.reported(store, "1").duplicates_avoided == 4

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.errors import BudgetSpent, ObserverGone, StudyFailed
-from agent.run.scripted import ScriptedExecutor
-from agent.study.nouns import EventKind, Phase, Proposal, StudyState, TrialState
+from agent.study.nouns import EventKind, Phase, Proposal, StudyState, TrialState, report_directory
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.space import CategoricalParameter, Space
 from trainers.spec import FailureReason, Metric
 
@@ -24,10 +24,10 @@ def test_a_study_runs_from_the_default_to_its_report(store, lab):
     assert {t.seed for t in search}.isdisjoint(t.seed for t in confirm)
     assert len({t.seed for t in confirm}) == 3
     material = lab.reported(store, "1")
-    assert material["test_openings"] == 1
-    assert material["spending"]["trials_used"] == 6
-    assert material["command"] == "tunewright run x"
-    assert (outcome.adapter_dir / "scripted.json").exists()
+    assert material.test_openings == 1
+    assert material.spending.trials_used == 6
+    assert material.command == "tunewright run x"
+    assert (report_directory(outcome) / "adapter/scripted.json").exists()
     assert watcher.events == store.events("1")
     assert watcher.kinds()[0] == "study_started"
     assert watcher.kinds()[-1] == "study_ended"
@@ -187,7 +187,7 @@ def test_a_finite_space_is_searched_once(store, lab):
         store, study.study_id, ScriptedExecutor(lambda config, seed: config["lora_rank"]), lab.RandomProposer(space)
     )
     assert sorted(t.config["lora_rank"] for t in store.trials("1", Phase.SEARCH)) == [4, 8, 16]
-    assert lab.reported(store, "1")["duplicates_avoided"] >= 8
+    assert lab.reported(store, "1").duplicates_avoided >= 8
 
 
 def test_an_invalid_proposal_is_refused_and_shown(store, lab):

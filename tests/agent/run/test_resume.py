@@ -11,20 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import Phase, StudyState, TrialState
 from agent.study.store import Store
+from tests.fakes.scripted_executor import ScriptedExecutor
 
-CHILD = str(Path(__file__).parents[1] / "study_lab.py")
+ROOT = Path(__file__).parents[3]
 
 
 def start(home, seconds_per_trial, *flags):
     """A child process that runs study 1 of `home`."""
     return subprocess.Popen(
-        [sys.executable, CHILD, str(home), "1", str(seconds_per_trial), *flags],
+        [sys.executable, "-m", "tests.agent.study_lab", str(home), "1", str(seconds_per_trial), *flags],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 
@@ -93,7 +94,7 @@ def test_a_killed_study_ends_as_an_undisturbed_one(tmp_path, lab, moment):
         openings = store.test_openings("1")
         assert [o.results is not None for o in openings] == ([False, True] if moment == "test_opened" else [True])
         assert store.study("1").state is StudyState.DONE
-        assert lab.reported(store, "1")["test_openings"] == len(openings)
+        assert lab.reported(store, "1").test_openings == len(openings)
 
 
 def test_an_interrupted_attempt_is_charged_for_its_time(tmp_path, lab):

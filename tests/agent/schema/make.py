@@ -1,4 +1,4 @@
-"""Write the database of the current schema: `python tests/agent/schema/make.py VERSION`. Run once a release."""
+"""Write the database of the current schema: `python -m tests.agent.schema.make VERSION`. Run once a release."""
 
 import importlib.util
 import sys
@@ -19,10 +19,10 @@ def main():
     with tempfile.TemporaryDirectory() as home, Store.open(Path(home) / "tunewright.db") as store:
         # no path of the machine that made it stays in the file
         lab.run(store, store.create_study(lab.plan(trials=3), "tunewright run x --yes").study_id)
-        with store.tx() as tx:
-            tx.execute("UPDATE trials SET adapter_dir = replace(adapter_dir, ?, '')", (home,))
-            tx.execute("UPDATE artifacts SET path = replace(path, ?, '')", (home,))
-            tx.execute("UPDATE events SET data = replace(data, ?, '')", (home,))
+        with store.tx():
+            store.write("UPDATE trials SET adapter_dir = replace(adapter_dir, ?, '')", (home,))
+            store.write("UPDATE artifacts SET path = replace(path, ?, '')", (home,))
+            store.write("UPDATE events SET data = replace(data, ?, '')", (home,))
         target.unlink(missing_ok=True)
         store._database.conn.execute("VACUUM INTO ?", (str(target),))
 

@@ -14,11 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from agent.errors import InputError, StoreConflict
 from agent.run.schedule import attempt_spec
-from agent.run.scripted import ScriptedExecutor
 from agent.study.lock import owner_pid, owning
-from agent.study.migrations import NAMES
+from agent.study.migrations import STEPS
 from agent.study.nouns import EventKind, Phase, Proposal, TrialState
 from agent.study.store import Store, StoreFull
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.attempt import Failed, Started
 from trainers.spec import CurvePoint, FailureReason
 
@@ -126,8 +126,10 @@ def test_a_home_that_cannot_be_made_is_a_clear_error(tmp_path):
 
 def test_a_database_of_a_newer_version_is_refused(store, tmp_path):
     """A step this version does not know means: upgrade."""
-    with store.tx() as tx:
-        tx.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('tunewright', 'm999', '')")
+    with store.tx():
+        store.write(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('tunewright', 'm999', '')"
+        )
     with pytest.raises(InputError, match=r"newer version \(m999\)"):
         Store.open(tmp_path / "tunewright.db")
 
@@ -142,7 +144,7 @@ def test_eight_processes_can_open_a_new_database_at_once(tmp_path):
     ]
     assert [(child.communicate()[1], child.returncode) for child in children] == [("", 0)] * 8
     with Store.open(path) as store:
-        assert len(store.query("SELECT * FROM _sqlite_migrations")) == len(NAMES)
+        assert len(store.query("SELECT * FROM _sqlite_migrations")) == len(STEPS)
 
 
 @pytest.mark.parametrize("path", sorted(DATABASES.glob("*.db")), ids=lambda p: p.stem)
@@ -158,7 +160,7 @@ def test_a_database_of_every_released_schema_opens(path, tmp_path):
         assert store.events("1")[-1].kind is EventKind.STUDY_ENDED
         [opening] = store.test_openings("1")
         assert set(opening.results) == set(opening.trial_ids)
-        assert {a.kind for a in store.artifacts("1")} == {"adapter", "report"}
+        assert {row["kind"] for row in store.query("SELECT kind FROM artifacts")} == {"adapter", "report"}
         assert store.balance("1", "wall_seconds") > 0
 
 
