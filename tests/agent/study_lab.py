@@ -13,10 +13,10 @@ from random import Random
 
 from agent.request.plan import Plan
 from agent.run.loop import run_study
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
 from agent.study.store import Store
 from evals.spec import EvalResult, Item
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
 from tools.open_test import OpenedTest

@@ -53,6 +53,7 @@ def house(tmp_path: Path) -> Path:
             text = text.replace(after, after + added, 1)
         (tmp_path / name).write_text(text, encoding="utf-8")
     shutil.copy(ROOT / "tests/agent/study_lab.py", tmp_path)
+    shutil.copytree(ROOT / "tests/fakes", tmp_path / "tests/fakes")
     return tmp_path
 
 

@@ -8,8 +8,8 @@ import study_lab as lab
 
 from agent.request.plan import Plan
 from agent.run.schedule import attempt_spec
-from agent.run.scripted import ScriptedExecutor
 from agent.study.store import Store
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.data.prepare_data import prepare
 from tools.data.profile_data import profile
 from tools.worker import Training, carry_out

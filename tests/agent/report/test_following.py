@@ -4,8 +4,8 @@ import pytest
 
 from agent.report.following import Cursor, Follower
 from agent.report.trackers import study_run, trial_run
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, StudyState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.attempt import Failed, Started
 from trainers.spec import CurvePoint, FailureReason
 

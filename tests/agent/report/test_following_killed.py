@@ -17,7 +17,7 @@ LAB = Path(__file__).parents[1] / "study_lab.py"
 STUDY = """
 import importlib.util, sys
 from pathlib import Path
-from agent.run.scripted import ScriptedExecutor
+from tests.fakes.scripted_executor import ScriptedExecutor
 from agent.settings import Settings, Watching
 from agent.study.store import Store
 from agent.report.watching import watched

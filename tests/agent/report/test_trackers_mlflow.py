@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import FailureReason
 
 mlflow = pytest.importorskip("mlflow", reason="pip install 'tunewright[mlflow]'")

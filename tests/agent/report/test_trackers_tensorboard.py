@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import FailureReason
 
 pytest.importorskip("tensorboard", reason="pip install 'tunewright[tensorboard]'")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import FailureReason
 
 pytest.importorskip("trackio", reason="pip install 'tunewright[trackio]'")

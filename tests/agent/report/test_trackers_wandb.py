@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import FailureReason
 
 pytest.importorskip("wandb.proto.wandb_internal_pb2", reason="pip install 'tunewright[wandb]'")

@@ -7,9 +7,9 @@ import pytest
 
 from agent.desk.desk import Desk
 from agent.report.webhook import Approvals, tell_ended
-from agent.run.scripted import ScriptedExecutor
 from agent.settings import Webhook
 from agent.study.nouns import StudyState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import FailureReason
 
 

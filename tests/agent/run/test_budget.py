@@ -6,9 +6,9 @@ import pytest
 
 from agent.errors import StoreConflict
 from agent.run.budget import Ledger, llm_reservation
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, Phase, StudyState
 from agent.study.store import Store
+from tests.fakes.scripted_executor import ScriptedExecutor
 
 
 class Clock:

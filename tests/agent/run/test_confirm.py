@@ -4,8 +4,8 @@ import pytest
 
 from agent.errors import BudgetSpent, StudyFailed
 from agent.run.confirm import choose, group
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, Phase, Proposal, StudyState, Trial, TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import Direction, FailureReason, TrainResult
 
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE

@@ -3,8 +3,8 @@
 import pytest
 
 from agent.errors import BudgetSpent, ObserverGone, StudyFailed
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, Phase, Proposal, StudyState, TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.space import CategoricalParameter, Space
 from trainers.spec import FailureReason, Metric
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import Phase, StudyState, TrialState
 from agent.study.store import Store
+from tests.fakes.scripted_executor import ScriptedExecutor
 
 CHILD = str(Path(__file__).parents[1] / "study_lab.py")
 
@@ -25,7 +25,7 @@ def start(home, seconds_per_trial, *flags):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])},
     )
 
 

@@ -18,8 +18,8 @@ from agent.run.rungs import (
     judge,
     rung_at,
 )
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, Phase, Rung, TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.priors import default_space
 from trainers.spec import CurvePoint, TaskSpec, Tradeoff
 

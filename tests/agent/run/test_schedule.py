@@ -3,8 +3,8 @@
 import time
 
 from agent.run.rungs import EVALUATE_AT
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import EventKind, Phase, TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 
 
 class SlowToStart(ScriptedExecutor):

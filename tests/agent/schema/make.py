@@ -1,4 +1,4 @@
-"""Write the database of the current schema: `python tests/agent/schema/make.py VERSION`. Run once a release."""
+"""Write the database of the current schema: `PYTHONPATH=. python tests/agent/schema/make.py VERSION`. Run once a release."""
 
 import importlib.util
 import sys

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.run.confirm import confirm_candidates
-from agent.run.scripted import ScriptedExecutor
 from agent.search.replicates import MAX_RUNS, history_noise, next_replicate
 from agent.study.nouns import REPLICATE, EventKind, Phase, TrialState, config_key
+from tests.fakes.scripted_executor import ScriptedExecutor
 
 CONFIGS = [{"learning_rate": 10.0**-i, "lora_rank": 8} for i in range(2, 12)]
 

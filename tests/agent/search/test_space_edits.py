@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.llm.planner import Planner
-from agent.run.scripted import ScriptedExecutor
 from agent.search.llm.batch import REUSED_FOR_TRIALS, LlmBatch
 from agent.search.llm.task_card import TaskCard
 from agent.search.space_edits import MAX_EDITS, SpaceEdit, accept_edit, own_edit, refusal, widened_space
 from agent.study.nouns import EventKind, Phase, Proposal, StudyEvent
 from tests.fakes.scripted_chat import ScriptedChat
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
 from trainers.spec import Task
 

@@ -5,9 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.request.draft import Provenance
-from agent.run.scripted import ScriptedExecutor
 from agent.search.stop import enough, expected_improvement
 from agent.study.nouns import EventKind, Phase, Proposal, StudyState, TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 
 
 def config(i):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.run.scripted import ScriptedExecutor
 from agent.study.nouns import Phase, Proposal, TrialState
+from tests.fakes.scripted_executor import ScriptedExecutor
 from trainers.spec import FailureReason, Tradeoff
 
 

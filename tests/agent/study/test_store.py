@@ -14,11 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from agent.errors import InputError, StoreConflict
 from agent.run.schedule import attempt_spec
-from agent.run.scripted import ScriptedExecutor
 from agent.study.lock import owner_pid, owning
 from agent.study.migrations import NAMES
 from agent.study.nouns import EventKind, Phase, Proposal, TrialState
 from agent.study.store import Store, StoreFull
+from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.attempt import Failed, Started
 from trainers.spec import CurvePoint, FailureReason
 
