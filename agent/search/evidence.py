@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agent.study.nouns import History, TrialState
 from trainers.incontext.columns import positions
 from trainers.space import Space
-from trainers.spec import Config, Direction
+from trainers.spec import Config
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Evidence:
 
 def evidence(space: Space, history: History) -> Evidence:
     """The evidence of `history`; trials outside of `space` do not count."""
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    sign = history.direction.sign
     members = [t for t in history.trials if not space.problems(t.config)]
     scored = [t for t in members if t.state is TrialState.COMPLETE and t.score is not None]
     raw = np.array([sign * float(t.score or 0.0) for t in scored])

@@ -46,12 +46,6 @@ class Mixture:
         second = self.weights @ (self.sds**2 + self.means**2)
         return np.sqrt(np.maximum(second - self.mean**2, 1e-12))
 
-    def improvement(self, best: float) -> Array:
-        """Expected improvement over `best` (M,)."""
-        z = (self.means - best) / self.sds
-        density = np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi)
-        return np.asarray(self.weights @ (self.sds * (z * ndtr(z) + density)))
-
     def gain(self, best: float, incumbent: Array) -> Array:
         """Expected gain (M,) in the expected score of the incumbent, if each configuration is tried next.
 
@@ -126,11 +120,6 @@ class Informed:
         order = np.argsort(weights)[::-1][:KEPT]
         self._kept = np.sort(order)
         self._weights = weights[self._kept] / weights[self._kept].sum()
-
-    @property
-    def effective(self) -> float:
-        """Effective number of landscapes."""
-        return float(1.0 / (self._weights**2).sum())
 
     def predict(self, x: Array) -> Mixture:
         """The mixture at x (M, D)."""

@@ -1,10 +1,10 @@
 """What the LLAMBO prompts are told of trials and pools, and the forms their replies must have."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from agent.llm.messages import JsonSchema
 from agent.search.llambo.scale import Scale
+from agent.search.llm.edits import object_schema
 from agent.study.nouns import History, Trial, TrialState
 from prompts.history import number_text
 from trainers.spec import Closed, Config, Scalar
@@ -59,13 +59,8 @@ def ratings_schema(ids: Sequence[str]) -> JsonSchema:
 
 def _listed(name: str, ids: Sequence[str], numbers: Sequence[str]) -> JsonSchema:
     number = {"type": "integer", "minimum": 0, "maximum": 100}
-    item = _object({"id": {"type": "string", "enum": list(ids)}} | dict.fromkeys(numbers, number))
-    return {"title": name.capitalize(), **_object({name: {"type": "array", "items": item, "maxItems": len(ids)}})}
-
-
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    names = list(properties)
-    return {"type": "object", "properties": dict(properties), "required": names, "additionalProperties": False}
+    item = object_schema({"id": {"type": "string", "enum": list(ids)}} | dict.fromkeys(numbers, number))
+    return {"title": name.capitalize(), **object_schema({name: {"type": "array", "items": item, "maxItems": len(ids)}})}
 
 
 def table(names: Sequence[str], rows: Sequence[tuple[str, Config, str | None]], last: str | None = None) -> str:

@@ -9,7 +9,7 @@ import math
 from statistics import median
 
 from agent.study.nouns import History
-from trainers.spec import Direction, Metric
+from trainers.spec import Metric
 
 MEDIAN_GRADE, BEST_GRADE, LAST_GRADE = 50.0, 70.0, 100.0
 FIRST_REACH, LAST_REACH, REACH_TRIALS = 0.2, 0.05, 20
@@ -34,7 +34,7 @@ class Scale:
         scores = [t.score for t in history.complete if t.score is not None]
         if not scores:
             raise ValueError("a scale needs at least one complete trial")
-        self._sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+        self._sign = history.direction.sign
         self._rate = metric in RATES and all(0.0 <= s <= 1.0 for s in scores)
         better = sorted(self._oriented(s) for s in scores)
         self._median, best = median(better), better[-1]
@@ -72,13 +72,6 @@ class Scale:
 
     def _grade(self, value: float) -> float:
         return min(max(BEST_GRADE + (value - self._best) / self._step, 0.0), LAST_GRADE)
-
-
-def expected_improvement(mean: float, sd: float, best: float = BEST_GRADE) -> float:
-    """Expected gain over `best` under a normal distribution, in the units of the mean."""
-    z = (mean - best) / sd
-    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
-    return sd * (z * 0.5 * math.erfc(-z / math.sqrt(2.0)) + density)
 
 
 def spread_of_quantiles(low: float, high: float, floor: float) -> float:

@@ -5,7 +5,6 @@ ever appended, and a short request with the optimiser's digest; about 1,500 toke
 of the user's data is in it. Whatever comes back is checked against the space; nothing else is done with it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,7 +81,6 @@ class LlmBatch:
         self._batch: list[Proposal] = []
         self._beliefs: list[Beliefs] = []
         self._edits: list[SpaceEdit] = []
-        self._votes: Counter[str] = Counter()
         self._order: list[int] = []
         self._asked_after: int | None = None
         self._call_tokens = 0
@@ -96,11 +94,6 @@ class LlmBatch:
     def beliefs(self) -> tuple[Beliefs, ...]:
         """What the model said of the hyperparameters, newest last, at most `MAX_BELIEFS`; one at most per call."""
         return tuple(self._beliefs)
-
-    @property
-    def votes(self) -> Mapping[str, int]:
-        """How often the model proposed configurations that were known already, by `Space.key`."""
-        return dict(self._votes)
 
     def space_edits(self) -> Sequence[SpaceEdit]:
         """Bounds that the model asked to move since the last call, each once; never those of an earlier process."""
@@ -246,28 +239,12 @@ class LlmBatch:
         beliefs = self._believed(reply, problems)
         if beliefs:
             self._beliefs = [*self._beliefs, Beliefs(beliefs=beliefs, after_trials=over)][-MAX_BELIEFS:]
-        taken, votes = known_keys(self._space, history), 0
-        self._batch = []
-        for candidate in reply.candidates[: 2 * N_HIGH]:
-            try:
-                config = self._grid.config({k: v for k, v in candidate.items() if k != "why"})
-            except ValueError as error:
-                problems.append(safe_line(str(error)))
-                continue
-            key = self._space.key(config)
-            if key in taken:
-                votes += 1
-                self._votes[key] += not again
-                continue
-            taken.add(key)
-            self._batch.append(
-                Proposal(
-                    config=config,
-                    source=self.name,
-                    why=safe_line(str(candidate.get("why") or "")),
-                    llm_call_id=self._planner.last_call_id if call_id is None else call_id,
-                )
-            )
+        taken = known_keys(self._space, history)
+        configs, votes = self._grid.new_configs(reply.candidates[: 2 * N_HIGH], taken, problems)
+        call_id = self._planner.last_call_id if call_id is None else call_id
+        self._batch = [
+            Proposal(config=config, source=self.name, why=why, llm_call_id=call_id) for config, why in configs
+        ]
         edits = edits_of(self._space, reply.edits or (), problems)
         if not again:
             self._edits += [edit for edit in edits if edit not in self._edits]
@@ -275,9 +252,9 @@ class LlmBatch:
 
     def _believed(self, reply: CandidateBatch, problems: list[str]) -> tuple[Belief, ...]:
         beliefs: list[Belief] = []
-        for name, said in list(reply.priors.items())[: 2 * len(self._grid.names)]:
+        for name, fields in list(reply.priors.items())[: 2 * len(self._grid.names)]:
             try:
-                beliefs.append(self._grid.belief(name, said))
+                beliefs.append(self._grid.belief(name, fields))
             except ValueError as error:
                 problems.append(safe_line(f"prior: {error}"))
         return tuple(beliefs)

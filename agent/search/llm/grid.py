@@ -4,13 +4,14 @@ Float ranges are poorly enforced by grammar back-ends; lists are not. Ranges bec
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.llm.messages import JsonSchema
 from agent.search.fresh import completed
 from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
-from agent.search.llm.edits import bounded, edits_schema
+from agent.search.llm.edits import bounded, edits_schema, object_schema
+from agent.search.llm.text import safe_line
 from prompts.history import number_text
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed, is_ordered
 from trainers.spec import Config, Scalar
@@ -55,34 +56,47 @@ class Grid:
             nullable = name in self._space.conditions
             values: list[str | None] = [*words, None] if nullable else list(words)
             properties[name] = {"type": ["string", "null"] if nullable else "string", "enum": values}
-        candidates = {"type": "array", "items": _object(properties), "maxItems": n_high}
-        if not priors:
-            return {"title": "Candidates", **_object({"candidates": candidates})}
-        beliefs = _object({name: self._prior(words) for name, words in self._words.items()})
-        reply: dict[str, Any] = {"priors": beliefs, "candidates": candidates}
-        if names := bounded(self._space):
-            reply["edits"] = edits_schema(names, MAX_WHY)
-        return {"title": "Candidates", **_object(reply)}
+        reply: dict[str, Any] = {
+            "candidates": {"type": "array", "items": object_schema(properties), "maxItems": n_high}
+        }
+        if priors:
+            reply = {"priors": object_schema({n: _prior(list(words)) for n, words in self._words.items()})} | reply
+            if names := bounded(self._space):
+                reply["edits"] = edits_schema(names, MAX_WHY)
+        return {"title": "Candidates", **object_schema(reply)}
 
-    def _prior(self, words: Mapping[str, Scalar]) -> dict[str, Any]:
-        return _object(
-            {
-                "median": {"type": "string", "enum": _few(list(words))},
-                "spread": {"type": "string", "enum": list(SPREADS)},
-                "confidence": {"type": "string", "enum": list(CONFIDENCES)},
-            }
-        )
-
-    def belief(self, name: str, said: Mapping[str, Scalar | None]) -> Belief:
+    def belief(self, name: str, fields: Mapping[str, Scalar | None]) -> Belief:
         """What a reply says about one hyperparameter. Raises ValueError naming what cannot be used."""
         if name not in self._words:
             raise ValueError(f"unknown hyperparameter {name[:40]!r}")
-        unknown = sorted(set(said) - {"median", "spread", "confidence"})
-        if unknown or said.get("median") is None:
-            raise ValueError(f"{name} needs median, spread and confidence, got {', '.join(said)[:100]}")
-        median = self._value(name, said["median"])  # type: ignore[arg-type]  # not None, as was just checked
-        spread, confidence = spread_of(said.get("spread")), confidence_of(said.get("confidence"))
-        return Belief(parameter=name, median=median, spread=spread, confidence=confidence)
+        median = fields.get("median")
+        if set(fields) - {"median", "spread", "confidence"} or median is None:
+            raise ValueError(f"{name} needs median, spread and confidence, got {', '.join(fields)[:100]}")
+        return Belief(
+            parameter=name,
+            median=self._value(name, median),
+            spread=spread_of(fields.get("spread")),
+            confidence=confidence_of(fields.get("confidence")),
+        )
+
+    def new_configs(
+        self, candidates: Iterable[Mapping[str, Scalar | None]], taken: set[str], problems: list[str]
+    ) -> tuple[list[tuple[Config, str]], int]:
+        """(configuration, why) of the candidates whose keys are not in `taken`, where they are added, and the number
+        of repeats; why others cannot be used goes to `problems`."""
+        new, n_repeats = list[tuple[Config, str]](), 0
+        for candidate in candidates:
+            try:
+                config = self.config({k: v for k, v in candidate.items() if k != "why"})
+            except ValueError as error:
+                problems.append(safe_line(str(error)))
+                continue
+            if (key := self._space.key(config)) in taken:
+                n_repeats += 1
+                continue
+            taken.add(key)
+            new.append((config, safe_line(str(candidate.get("why") or ""))))
+        return new, n_repeats
 
     def config(self, values: Mapping[str, Scalar | None]) -> Config:
         """The canonical configuration that a candidate means.
@@ -128,9 +142,12 @@ def words_of(parameter: Parameter) -> dict[str, Scalar]:
     return words
 
 
-def _few(words: list[str]) -> list[str]:
-    """At most 12 of `words`, evenly spaced: a median needs no more, and a schema in the prompt costs tokens."""
-    return words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
+def _prior(words: list[str]) -> JsonSchema:
+    """The median is one of at most 12 words, evenly spaced: it needs no more, and a schema in the prompt costs
+    tokens."""
+    few = words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
+    choices = {"median": few, "spread": list(SPREADS), "confidence": list(CONFIDENCES)}
+    return object_schema({name: {"type": "string", "enum": listed} for name, listed in choices.items()})
 
 
 def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
@@ -150,15 +167,6 @@ def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
         raise ValueError(f"{name} must be {describe(parameter)}, got {number:g}")
     clipped = min(max(number, low), high)
     return round(clipped) if isinstance(parameter, IntParameter) else clipped
-
-
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def fixed_card(space: Space) -> list[tuple[str, str]]:

@@ -14,9 +14,10 @@ from agent.llm.messages import Decoding, JsonSchema, Message, Reply, TransportEr
 from agent.llm.planner import Planner
 from agent.search.fresh import known_keys
 from agent.search.llambo.proposer import LLAMBO_MODES, POOL, Llambo
-from agent.search.llambo.scale import Scale, expected_improvement
+from agent.search.llambo.scale import BEST_GRADE, Scale
 from agent.search.llm.task_card import TaskCard
 from agent.search.proposer import Proposer
+from agent.search.stop import expected_improvement
 from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, spaces, trial
 from tests.fakes.scripted_chat import ScriptedChat
@@ -259,8 +260,8 @@ def test_targets_come_nearer_as_trials_add_up() -> None:
 @given(mean=st.floats(0, 100), sd=st.floats(3, 50))
 def test_expected_improvement_is_positive_and_grows_with_the_mean(mean: float, sd: float) -> None:
     """As it must."""
-    assert expected_improvement(mean, sd) >= 0.0
-    assert expected_improvement(mean + 1, sd) >= expected_improvement(mean, sd)
+    one, next_ = (expected_improvement(m, sd, BEST_GRADE, maximize=True) for m in (mean, mean + 1))
+    assert 0.0 <= one <= next_
 
 
 def test_an_unknown_mode_is_refused() -> None:
