@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,6 @@ from agent.search.statistical import Statistical
 from agent.study.nouns import History, Proposal, TrialState, derived_seed
 from evals.search_bench.optuna_methods import N_STARTUP, OptunaMethod
 from evals.search_bench.problem import Method, Observation, Offer, Problem
-from evals.search_bench.run import MethodBuilder
 from trainers.errors import InputError
 
 YARDSTICKS = ("random", "tpe", "gp", "cmaes", "default")
@@ -76,11 +75,6 @@ def asks_llm(names: Sequence[str]) -> bool:
 def unknown_method(name: str) -> InputError:
     """The message for a name that is not of `METHODS`."""
     return InputError("--methods", f"must be of {', '.join(METHODS)}, got {name!r}.", "Give names with commas.")
-
-
-def method_builder(llm: BenchLlm = NO_LLM) -> MethodBuilder:
-    """`method` for the processes of a benchmark."""
-    return partial(method, llm=llm)
 
 
 def method_version(name: str, llm: BenchLlm = NO_LLM) -> str:

@@ -10,9 +10,8 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
-from agent.search.fresh import unit
 from agent.study.nouns import EventKind, History, StudyEvent
-from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, rounded
+from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, rounded, unit
 from trainers.spec import Closed
 from trainers.user_search import RULES
 
@@ -138,9 +137,9 @@ def _bound(parameter: FloatParameter | IntParameter, edit: SpaceEdit) -> float:
     """The bound that is asked for, no further out than allowed."""
     up = edit.high is not None
     furthest = _furthest(parameter, up)
-    wanted = edit.high if edit.high is not None else edit.low
-    assert wanted is not None
-    allowed = min(wanted, furthest) if up else max(wanted, furthest)
+    bound = edit.high if edit.high is not None else edit.low
+    assert bound is not None
+    allowed = min(bound, furthest) if up else max(bound, furthest)
     if isinstance(parameter, IntParameter):
         return math.floor(allowed) if up else math.ceil(allowed)
     return rounded(allowed)

@@ -34,7 +34,7 @@ class OptunaSearch:
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`. With `predict`, predictions come with the proposals once four trials have scores."""
-        rng, taken = Random(seed), known_keys(self._space, history)
+        rng, keys = Random(seed), known_keys(self._space, history)
         members = [t.config for t in history.trials if not self._space.problems(t.config)]
         suggest = None
         if sum(not self._space.problems(t.config) for t in history.complete) >= N_STARTUP and self._space.free:
@@ -43,12 +43,12 @@ class OptunaSearch:
         proposals: list[Proposal] = []
         for _ in range(n):
             if suggest is None:
-                config, why = far_config(self._space, taken, members, rng), "spread out, before there is a model"
+                config, why = far_config(self._space, keys, members, rng), "spread out, before there is a model"
             else:
-                config, why = fresh_config(self._space, suggest(), taken, rng), f"Optuna's {self._sampler} sampler"
+                config, why = fresh_config(self._space, suggest(), keys, rng), f"Optuna's {self._sampler} sampler"
             if config is None:
                 break
-            taken.add(self._space.key(config))
+            keys.add(self._space.key(config))
             members.append(config)
             mean, sd = model.predict(config) if model else (None, None)
             proposals.append(Proposal(config=config, source=self.name, why=why, predicted_mean=mean, predicted_sd=sd))

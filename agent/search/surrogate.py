@@ -7,9 +7,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from agent.search.fresh import unit
 from agent.study.nouns import History
-from trainers.space import CategoricalParameter, Space, is_fixed, is_ordered
+from trainers.space import CategoricalParameter, Space, is_fixed, is_ordered, unit
 from trainers.spec import Config
 
 MIN_SCORES = 4

@@ -50,7 +50,7 @@ class WarmStart(Wrapping):
 
     def _again(self, history: History) -> list[Proposal]:
         """The best past configurations that this study has not tried yet."""
-        tried = known_keys(self._space, history)
+        keys = known_keys(self._space, history)
         ranked = History(direction=history.direction, trials=self._past).ranked[:N_AGAIN]
         return [
             Proposal(
@@ -59,5 +59,5 @@ class WarmStart(Wrapping):
                 why=f"number {place} of the past study, with a score of {trial.score:.4g} there",
             )
             for place, trial in enumerate(ranked, 1)
-            if self._space.key(trial.config) not in tried
+            if self._space.key(trial.config) not in keys
         ]

@@ -105,12 +105,12 @@ class Llambo:
         return judged(history, scale, pool)
 
     def _warm_start(self, history: History) -> list[Proposal]:
-        taken = known_keys(self._space, history)
-        self._warm = [p for p in self._warm if self._space.key(p.config) not in taken]
+        keys = known_keys(self._space, history)
+        self._warm = [p for p in self._warm if self._space.key(p.config) not in keys]
         if not self._warm:
-            known = [(str(t.number), t.config, None) for t in history.trials[-60:]]
-            shown = table(self._grid.names, known) if known else ""
-            user = render("llambo_warmstart", n=N_CANDIDATES, known=shown)
+            rows = [(str(t.number), t.config, None) for t in history.trials[-60:]]
+            text = table(self._grid.names, rows) if rows else ""
+            user = render("llambo_warmstart", n=N_CANDIDATES, known=text)
             self._warm = self._usable(self._ask(user, Candidates, self._grid.schema(N_CANDIDATES)), history)
         return self._warm
 
@@ -161,18 +161,18 @@ class Llambo:
 
     def _pool(self, history: History, rng: Random) -> list[Proposal]:
         """Configurations to choose from: half near the three best trials, half uniform."""
-        taken = known_keys(self._space, history)
+        keys = known_keys(self._space, history)
         grades = Scale(history, self._card.metric)
         members = [t for t in history.complete if not self._space.problems(t.config)]
         best = sorted(members, key=lambda t: -grades.grade(t.score or 0.0))[:3]
         pool: list[Proposal] = []
         for i in range(POOL):
             near = neighbour(self._space, best[i % len(best)].config, rng, 0.15) if best and i < POOL // 2 else None
-            config = near if near is not None and self._space.key(near) not in taken else None
-            config = config or random_config(self._space, taken, rng)
+            config = near if near is not None and self._space.key(near) not in keys else None
+            config = config or random_config(self._space, keys, rng)
             if config is None:
                 break
-            taken.add(self._space.key(config))
+            keys.add(self._space.key(config))
             pool.append(
                 Proposal(config=config, source=self.name, why="near a good trial" if near else "drawn uniformly")
             )
@@ -194,8 +194,8 @@ class Llambo:
     def _usable(self, reply: Candidates, history: History) -> list[Proposal]:
         """The new configurations of a reply; what cannot be used or is known is counted in an event."""
         problems: list[str] = []
-        taken = known_keys(self._space, history)
-        configs, repeats = self._grid.new_configs(reply.candidates[: 2 * N_CANDIDATES], taken, problems)
+        keys = known_keys(self._space, history)
+        configs, repeats = self._grid.new_configs(reply.candidates[: 2 * N_CANDIDATES], keys, problems)
         call_id = self._planner.last_call_id
         proposals = [Proposal(config=c, source=self.name, why=why, llm_call_id=call_id) for c, why in configs]
         if repeats:

@@ -4,10 +4,9 @@ where trials fail, and what would be tried next. About 250 tokens whatever the n
 from collections import Counter
 from collections.abc import Sequence
 
-from agent.search.fresh import unit
 from agent.study.nouns import History, Trial
 from prompts.history import number_text
-from trainers.space import Space, is_ordered
+from trainers.space import Space, is_ordered, unit
 from trainers.spec import Config
 
 MIN_FOR_REGIONS, MIN_FOR_IMPORTANCE = 4, 8

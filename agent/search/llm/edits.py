@@ -39,10 +39,10 @@ def edits_schema(names: Sequence[str], max_why: int) -> dict[str, Any]:
     return {"type": "array", "items": object_schema(properties), "maxItems": MAX_ASKED}
 
 
-def edits_of(space: Space, asked: Sequence[Mapping[str, Scalar | None]], problems: list[str]) -> tuple[SpaceEdit, ...]:
+def edits_of(space: Space, items: Sequence[Mapping[str, Scalar | None]], problems: list[str]) -> tuple[SpaceEdit, ...]:
     """The edits of a reply that the rule can judge, each once; why the others cannot be used goes to `problems`."""
     edits: list[SpaceEdit] = []
-    for fields in asked[:MAX_ASKED]:
+    for fields in items[:MAX_ASKED]:
         try:
             edit = _edit(space, fields)
         except ValueError as error:
@@ -50,7 +50,7 @@ def edits_of(space: Space, asked: Sequence[Mapping[str, Scalar | None]], problem
             continue
         if all((edit.parameter, edit.low, edit.high) != (e.parameter, e.low, e.high) for e in edits):
             edits.append(edit)
-    problems += [f"edit: at most {MAX_ASKED} are read of a reply"] * len(asked[MAX_ASKED:])
+    problems += [f"edit: at most {MAX_ASKED} are read of a reply"] * len(items[MAX_ASKED:])
     return tuple(edits)
 
 

@@ -80,9 +80,9 @@ class Grid:
         )
 
     def new_configs(
-        self, candidates: Iterable[Mapping[str, Scalar | None]], taken: set[str], problems: list[str]
+        self, candidates: Iterable[Mapping[str, Scalar | None]], keys: set[str], problems: list[str]
     ) -> tuple[list[tuple[Config, str]], int]:
-        """(configuration, why) of the candidates whose keys are not in `taken`, where they are added, and the number
+        """(configuration, why) of the candidates whose keys are not in `keys`, where they are added, and the number
         of repeats; why others cannot be used goes to `problems`."""
         new, n_repeats = list[tuple[Config, str]](), 0
         for candidate in candidates:
@@ -91,25 +91,25 @@ class Grid:
             except ValueError as error:
                 problems.append(safe_line(str(error)))
                 continue
-            if (key := self._space.key(config)) in taken:
+            if (key := self._space.key(config)) in keys:
                 n_repeats += 1
                 continue
-            taken.add(key)
+            keys.add(key)
             new.append((config, safe_line(str(candidate.get("why") or ""))))
         return new, n_repeats
 
-    def config(self, values: Mapping[str, Scalar | None]) -> Config:
+    def config(self, candidate: Mapping[str, Scalar | None]) -> Config:
         """The canonical configuration that a candidate means.
 
         Numbers within the range count even off the grid, those at most one grid step outside are clipped. Raises
         ValueError naming what cannot be used; absent hyperparameters are not filled in.
         """
-        unknown = sorted(set(values) - set(self._words))
+        unknown = sorted(set(candidate) - set(self._words))
         if unknown:
             raise ValueError(f"unknown hyperparameters {', '.join(unknown)[:100]}")
-        chosen = {name: self._value(name, value) for name, value in values.items() if value is not None}
-        config = completed(self._space, chosen)
-        missing = [name for name in self._space.active(config) if name in self._words and name not in chosen]
+        values = {name: self._value(name, value) for name, value in candidate.items() if value is not None}
+        config = completed(self._space, values)
+        missing = [name for name in self._space.active(config) if name in self._words and name not in values]
         if missing:
             raise ValueError(f"{', '.join(missing)} not set")
         return config
@@ -145,9 +145,9 @@ def words_of(parameter: Parameter) -> dict[str, Scalar]:
 def _prior(words: list[str]) -> JsonSchema:
     """The median is one of at most 12 words, evenly spaced: it needs no more, and a schema in the prompt costs
     tokens."""
-    few = words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
-    choices = {"median": few, "spread": list(SPREADS), "confidence": list(CONFIDENCES)}
-    return object_schema({name: {"type": "string", "enum": listed} for name, listed in choices.items()})
+    medians = words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
+    choices = {"median": medians, "spread": list(SPREADS), "confidence": list(CONFIDENCES)}
+    return object_schema({name: {"type": "string", "enum": few} for name, few in choices.items()})
 
 
 def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
