@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from random import Random
 
 from agent.study.nouns import History
@@ -89,14 +89,10 @@ def enumerated(space: Space) -> list[Config]:
     if math.prod(len(v) for v in values) > MAX_ENUMERATED:
         return []
     by_key: dict[str, Config] = {}
-    for config in _products(space, values):
+    for combination in itertools.product(*values):
+        config = space.canonical(dict(zip(space.parameters, combination, strict=True)))
         by_key.setdefault(space.key(config), config)
     return list(by_key.values())
-
-
-def _products(space: Space, values: list[list[Scalar]]) -> Iterator[Config]:
-    for combination in itertools.product(*values):
-        yield space.canonical(dict(zip(space.parameters, combination, strict=True)))
 
 
 def _values(parameter: Parameter) -> list[Scalar]:

@@ -1,4 +1,7 @@
-"""Write the database of the current schema: `PYTHONPATH=. python tests/agent/schema/make.py VERSION`. Run once a release."""
+"""Write the database of the current schema, once a release.
+
+`PYTHONPATH=. python tests/agent/schema/make.py VERSION`
+"""
 
 import importlib.util
 import sys
