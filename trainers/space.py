@@ -168,6 +168,18 @@ class Space(Closed):
         return self.canonical({name: parameter.at(rng.random()) for name, parameter in self.parameters.items()})
 
 
+def unit(parameter: Parameter, value: Scalar) -> float:
+    """Where `value` lies in [0, 1] of the parameter's own scale; a choice by its place in the list."""
+    if isinstance(parameter, CategoricalParameter):
+        return parameter.choices.index(value) / max(1, len(parameter.choices) - 1)
+    number, low, high = float(value), float(parameter.low), float(parameter.high)
+    if low == high:
+        return 0.0
+    if parameter.log:
+        number, low, high = math.log(number), math.log(low), math.log(high)
+    return min(max((number - low) / (high - low), 0.0), 1.0)
+
+
 def is_ordered(parameter: Parameter) -> bool:
     """Whether neighbouring values are alike: numbers, and lists of rising numbers."""
     if not isinstance(parameter, CategoricalParameter):

@@ -89,6 +89,11 @@ class Direction(StrEnum):
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
 
+    @property
+    def sign(self) -> float:
+        """Scores times this are the better the larger."""
+        return 1.0 if self is Direction.MAXIMIZE else -1.0
+
 
 class Metric(StrEnum):
     """Scores a study can optimise; `evals/metrics.py` defines each."""

@@ -36,34 +36,34 @@ class Judgement:
 class Surrogates:
     """The surrogates after the trials so far. Pending trials count as having the score that is expected of them."""
 
-    def __init__(self, space: Space, known: Evidence, seed: int) -> None:
-        self._space, self._known, self._seed = space, known, seed
-        seen, y = known.x, known.y
-        if len(known.failed) and len(y):
-            seen = np.concatenate([seen, known.failed])
-            y = np.concatenate([y, np.full(len(known.failed), np.quantile(y, FAILED_AT))])
-        self._informed = Informed(space, seen, y, seed)
-        if len(known.pending) and len(y):
-            expected = self._informed.predict(known.pending).mean
-            seen, y = np.concatenate([seen, known.pending]), np.concatenate([y, expected])
-            self._informed = Informed(space, seen, y, seed)
+    def __init__(self, space: Space, past: Evidence, seed: int) -> None:
+        self._space, self._past, self._seed = space, past, seed
+        x, y = past.x, past.y
+        if len(past.failed) and len(y):
+            x = np.concatenate([x, past.failed])
+            y = np.concatenate([y, np.full(len(past.failed), np.quantile(y, FAILED_AT))])
+        self._informed = Informed(space, x, y, seed)
+        if len(past.pending) and len(y):
+            expected = self._informed.predict(past.pending).mean
+            x, y = np.concatenate([x, past.pending]), np.concatenate([y, expected])
+            self._informed = Informed(space, x, y, seed)
 
     def judge(
-        self, configs: list[Config], feasible: Array, prior: Array, model: InContext | None, shown: list[int]
+        self, configs: list[Config], feasible: Array, prior: Array, model: InContext | None, indices: list[int]
     ) -> Judgement:
-        """`feasible` and `prior` are factors; the in-context model looks at those of the indices `shown`, and the
+        """`feasible` and `prior` are factors; the in-context model looks at those at `indices`, and the
         best."""
         mixture = self._informed.predict(positions(self._space, configs))
         weight = feasible**2 * prior
         worth = _share(self._gain(mixture)) * weight
         if model is not None:
-            looked = np.unique(np.concatenate([np.argsort(-worth)[:N_TO_MODEL], np.array(shown, dtype=np.int64)]))
-            forecast = model.forecast([configs[i] for i in looked])
-            any_score = len(self._known.y) > 0
+            places = np.unique(np.concatenate([np.argsort(-worth)[:N_TO_MODEL], np.array(indices, dtype=np.int64)]))
+            forecast = model.forecast([configs[i] for i in places])
+            any_score = len(self._past.y) > 0
             gain = forecast.improvement * (1 - forecast.fails) if any_score else _above_least(forecast.mean)
             mixed = np.zeros_like(worth)
-            theirs = _share(gain) * feasible[looked] * prior[looked]
-            mixed[looked] = (1 - INCONTEXT_WEIGHT) * _share(worth[looked]) + INCONTEXT_WEIGHT * theirs
+            theirs = _share(gain) * feasible[places] * prior[places]
+            mixed[places] = (1 - INCONTEXT_WEIGHT) * _share(worth[places]) + INCONTEXT_WEIGHT * theirs
             worth = mixed
         return Judgement(worth, mixture.mean, mixture.sd)
 
@@ -78,11 +78,11 @@ class Surrogates:
         return float((mixture.mean + mixture.sd).mean())
 
     def _gain(self, mixture: Mixture) -> Array:
-        y = self._known.y
+        y = self._past.y
         if not len(y):
             return _above_least(mixture.mean)
         best = int(np.argmax(y))
-        incumbent = self._informed.predict(self._known.x[best : best + 1]).means[:, 0]
+        incumbent = self._informed.predict(self._past.x[best : best + 1]).means[:, 0]
         gain = np.maximum(mixture.gain(float(y[best]), incumbent), 0.0)
         return gain if gain.max() > 0.0 else _above_least(mixture.mean)
 

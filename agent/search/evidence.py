@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from agent.study.nouns import History, TrialState
 from trainers.incontext.columns import positions
 from trainers.space import Space
-from trainers.spec import Config, Direction
 
 Array = NDArray[np.float64]
 
@@ -28,8 +27,7 @@ class Evidence:
     """Finished trials in order. Scores are standardised, larger is better: score = location + scale * y, times -1 if
     the study minimises."""
 
-    configs: tuple[Config, ...]  # with a score, pruned ones last
-    x: Array  # (N, D) their positions
+    x: Array  # (N, D) positions of the configurations with a score, pruned ones last
     y: Array  # (N,)
     failed: Array  # (F, D)
     pending: Array  # (P, D)
@@ -46,7 +44,7 @@ class Evidence:
 
 def evidence(space: Space, history: History) -> Evidence:
     """The evidence of `history`; trials outside of `space` do not count."""
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    sign = history.direction.sign
     members = [t for t in history.trials if not space.problems(t.config)]
     scored = [t for t in members if t.state is TrialState.COMPLETE and t.score is not None]
     raw = np.array([sign * float(t.score or 0.0) for t in scored])
@@ -57,13 +55,12 @@ def evidence(space: Space, history: History) -> Evidence:
     if len(raw):
         floor = np.median(raw) - CLIP * (raw.max() - np.median(raw))
         raw = np.maximum(raw, floor) if raw.max() > np.median(raw) else raw
-    kept = _kept(raw)
-    scored, raw = [scored[i] for i in kept], raw[kept]
+    places = _places(raw)
+    scored, raw = [scored[i] for i in places], raw[places]
     location = float(raw.mean()) if len(raw) else 0.0
     scale = float(raw.std()) if len(raw) > 1 and raw.std() > 0 else 1.0
     keys = [space.key(t.config) for t in members]
     return Evidence(
-        configs=tuple(t.config for t in scored),
         x=positions(space, [t.config for t in scored]),
         y=(raw - location) / scale,
         failed=positions(space, [t.config for t in members if t.state is TrialState.FAILED][-MAX_TRIALS:]),
@@ -75,7 +72,7 @@ def evidence(space: Space, history: History) -> Evidence:
     )
 
 
-def _kept(raw: Array) -> NDArray[np.int64]:
+def _places(raw: Array) -> NDArray[np.int64]:
     """Places of the trials that count, in order."""
     if len(raw) <= MAX_TRIALS:
         return np.arange(len(raw))

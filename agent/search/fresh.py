@@ -2,11 +2,11 @@
 
 import itertools
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from random import Random
 
 from agent.study.nouns import History
-from trainers.space import CategoricalParameter, Parameter, Space, is_fixed, is_ordered
+from trainers.space import CategoricalParameter, Parameter, Space, is_fixed, is_ordered, unit
 from trainers.spec import Config, Scalar
 
 MAX_ENUMERATED = 2000
@@ -24,18 +24,6 @@ def completed(space: Space, config: Config) -> Config:
     """`config` with every parameter that it leaves open at its default, canonical."""
     default = {n: p.at(0.5) if p.default is None else p.default for n, p in space.parameters.items()}
     return space.canonical(default | config)
-
-
-def unit(parameter: Parameter, value: Scalar) -> float:
-    """Where `value` lies in [0, 1] of the parameter's own scale; a choice by its place in the list."""
-    if isinstance(parameter, CategoricalParameter):
-        return parameter.choices.index(value) / max(1, len(parameter.choices) - 1)
-    number, low, high = float(value), float(parameter.low), float(parameter.high)
-    if low == high:
-        return 0.0
-    if parameter.log:
-        number, low, high = math.log(number), math.log(low), math.log(high)
-    return min(max((number - low) / (high - low), 0.0), 1.0)
 
 
 def distance(space: Space, one: Config, other: Config) -> float:
@@ -65,34 +53,34 @@ def neighbour(space: Space, config: Config, rng: Random, step: float) -> Config:
     return completed(space, moved)
 
 
-def random_config(space: Space, taken: Collection[str], rng: Random) -> Config | None:
-    """A uniform configuration whose key is not in `taken`; None where (almost) nothing is left."""
+def random_config(space: Space, keys: Collection[str], rng: Random) -> Config | None:
+    """A uniform configuration whose key is not in `keys`; None where (almost) nothing is left."""
     for _ in range(_TRIES):
         config = space.sample(rng)
-        if space.key(config) not in taken:
+        if space.key(config) not in keys:
             return config
-    left = [c for c in enumerated(space) if space.key(c) not in taken]
-    return rng.choice(left) if left else None
+    rest = [c for c in enumerated(space) if space.key(c) not in keys]
+    return rng.choice(rest) if rest else None
 
 
-def far_config(space: Space, taken: Collection[str], others: list[Config], rng: Random) -> Config | None:
+def far_config(space: Space, keys: Collection[str], others: list[Config], rng: Random) -> Config | None:
     """Of 16 uniform configurations the one farthest from all `others`: a spread start, and away from failures."""
-    drawn = [random_config(space, taken, rng) for _ in range(16)]
-    candidates = [c for c in drawn if c is not None]
+    draws = [random_config(space, keys, rng) for _ in range(16)]
+    candidates = [c for c in draws if c is not None]
     return max(
         candidates, key=lambda c: min((distance(space, c, other) for other in others), default=0.0), default=None
     )
 
 
-def fresh_config(space: Space, wanted: Config, taken: Collection[str], rng: Random) -> Config | None:
-    """`wanted` if its key is new, else a neighbour that is, as near as draws find; None where nothing is left."""
-    if space.key(wanted) not in taken:
-        return wanted
+def fresh_config(space: Space, target: Config, keys: Collection[str], rng: Random) -> Config | None:
+    """`target` if its key is new, else a neighbour that is, as near as draws find; None where nothing is left."""
+    if space.key(target) not in keys:
+        return target
     for i in range(_TRIES):
-        config = neighbour(space, wanted, rng, step=0.02 * 1.1**i)
-        if space.key(config) not in taken:
+        config = neighbour(space, target, rng, step=0.02 * 1.1**i)
+        if space.key(config) not in keys:
             return config
-    return random_config(space, taken, rng)
+    return random_config(space, keys, rng)
 
 
 def enumerated(space: Space) -> list[Config]:
@@ -100,15 +88,11 @@ def enumerated(space: Space) -> list[Config]:
     values = [_values(parameter) for parameter in space.parameters.values()]
     if math.prod(len(v) for v in values) > MAX_ENUMERATED:
         return []
-    found: dict[str, Config] = {}
-    for config in _products(space, values):
-        found.setdefault(space.key(config), config)
-    return list(found.values())
-
-
-def _products(space: Space, values: list[list[Scalar]]) -> Iterator[Config]:
+    by_key: dict[str, Config] = {}
     for combination in itertools.product(*values):
-        yield space.canonical(dict(zip(space.parameters, combination, strict=True)))
+        config = space.canonical(dict(zip(space.parameters, combination, strict=True)))
+        by_key.setdefault(space.key(config), config)
+    return list(by_key.values())
 
 
 def _values(parameter: Parameter) -> list[Scalar]:

@@ -6,7 +6,6 @@ names suggest and of uniform ones. Each is scored by its expected gain under the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,13 +67,6 @@ def build_proposer(
     return Hybrid(space, Portfolio(space, card), n_portfolio, batch, fits=fits)
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    config: Config
-    source: str
-    proposal: Proposal | None = None  # as its source put it; None for the pool's
-
-
 class Hybrid:
     """See the module's docstring. Every proposal keeps the name of the source it came from, and carries a prediction.
 
@@ -126,8 +118,8 @@ class Hybrid:
         if not self._space.free:
             return None
         if self._portfolio is not None:
-            tried = sum(t.proposal.source == self._portfolio.name for t in history.trials)
-            offered = self._portfolio.propose(history, 1, seed) if tried < self._n_portfolio else []
+            n_tried = sum(t.proposal.source == self._portfolio.name for t in history.trials)
+            offered = self._portfolio.propose(history, 1, seed) if n_tried < self._n_portfolio else []
             if offered and self._fits(offered[0].config):
                 return offered[0]
         feasibility = Feasibility(self._space, history)
@@ -135,92 +127,92 @@ class Hybrid:
             offered = self._statistical.propose(history, 1, seed)
             if offered and self._may_run(offered[0].config, feasibility):
                 return self._predicted(offered[0], history, seed)
-        return self._chosen(history, feasibility, seed)
+        return self._best_candidate(history, feasibility, seed)
 
     def _predicted(self, proposal: Proposal, history: History, seed: int) -> Proposal:
         """With what the surrogates expect of it."""
-        known = evidence(self._space, history)
-        mean, sd = Surrogates(self._space, known, seed).predict(proposal.config)
-        return _proposal(_Candidate(proposal.config, proposal.source, proposal), known, mean, sd)
+        past = evidence(self._space, history)
+        mean, sd = Surrogates(self._space, past, seed).predict(proposal.config)
+        return _with_prediction(proposal, past, mean, sd)
 
     def _may_run(self, config: Config, feasibility: Feasibility) -> bool:
         return self._fits(config) and float(feasibility.probabilities([config])[0]) >= FEASIBLE
 
-    def _chosen(self, history: History, feasibility: Feasibility, seed: int) -> Proposal | None:
+    def _best_candidate(self, history: History, feasibility: Feasibility, seed: int) -> Proposal | None:
         """The candidate with the largest acquisition; None where nothing new is left."""
         rng = np.random.default_rng(seed)
-        known = evidence(self._space, history)
-        model = InContext(self._space, known, rng) if self._incontext else None
-        candidates = self._apart(self._candidates(history, known, model, rng, seed), known)
+        past = evidence(self._space, history)
+        model = InContext(self._space, past, rng) if self._incontext else None
+        candidates = self._apart(self._candidates(history, past, model, rng, seed), past)
         if not candidates:
             return None
         feasible = feasibility.probabilities([c.config for c in candidates])
         if (feasible >= FEASIBLE).any():
             keep = np.flatnonzero(feasible >= FEASIBLE)
             candidates, feasible = [candidates[i] for i in keep], feasible[keep]
-        surrogates = Surrogates(self._space, known, seed)
+        surrogates = Surrogates(self._space, past, seed)
         configs = [c.config for c in candidates]
-        prior = self._prior(history, known, surrogates, configs, seed)
-        shown = [i for i, c in enumerate(candidates) if c.source in ("incontext", "llm")]
-        judged = surrogates.judge(configs, feasible, prior, model, shown)
-        order = np.argsort(-judged.worth)
+        prior = self._prior(history, past, surrogates, configs, seed)
+        indices = [i for i, c in enumerate(candidates) if c.source in ("incontext", "llm")]
+        judgement = surrogates.judge(configs, feasible, prior, model, indices)
+        order = np.argsort(-judgement.worth)
         at = int(order[0])
         if self._llm is not None:
             theirs = [int(i) for i in order if candidates[i].source == self._llm.name]
-            unswayed = judged.worth / prior
+            unswayed = judgement.worth / prior
             if theirs and unswayed[theirs[0]] >= JUSTIFIED * unswayed.max():
                 at = theirs[0]
             self._llm.hints = [configs[i] for i in order if i != at][:3]
-        return _proposal(candidates[at], known, float(judged.mean[at]), float(judged.sd[at]))
+        return _with_prediction(candidates[at], past, float(judgement.mean[at]), float(judgement.sd[at]))
 
     def _candidates(
-        self, history: History, known: Evidence, model: InContext | None, rng: np.random.Generator, seed: int
-    ) -> list[_Candidate]:
+        self, history: History, past: Evidence, model: InContext | None, rng: np.random.Generator, seed: int
+    ) -> list[Proposal]:
         """New ones of all sources that fit; of equal ones that of the first source."""
-        taken = known_keys(self._space, history)
-        offered: list[_Candidate] = []
+        keys = known_keys(self._space, history)
+        offered: list[Proposal] = []
         if self._llm is not None and llm_is_due(history, self._llm.name):
-            offered += [_Candidate(p.config, p.source, p) for p in self._llm.propose(history, N_LLM, seed)]
-        if len(known.y) >= MIN_FOR_TPE:
-            offered += [_Candidate(p.config, "tpe-pool", p) for p in self._tpe.propose(history, N_TPE, seed)]
+            offered += self._llm.propose(history, N_LLM, seed)
+        if len(past.y) >= MIN_FOR_TPE:
+            tpe = self._tpe.propose(history, N_TPE, seed)
+            offered += [p.model_copy(update={"source": "tpe-pool"}) for p in tpe]
         if model is not None:
-            offered += [_Candidate(config, "incontext") for config in model.candidates(N_INCONTEXT, rng)]
-        offered += [_Candidate(config, "informed") for config in self._pool.draw(known, taken, rng)]
-        found: dict[str, _Candidate] = {}
+            why = "sampled by the in-context model for a better score"
+            configs = model.candidates(N_INCONTEXT, rng)
+            offered += [Proposal(config=config, source="incontext", why=why) for config in configs]
+        why = "largest expected gain after what names, ranges and trials tell"
+        pool = self._pool.draw(past, keys, rng)
+        offered += [Proposal(config=config, source="informed", why=why) for config in pool]
+        by_key: dict[str, Proposal] = {}
         for candidate in offered:
-            found.setdefault(self._space.key(candidate.config), candidate)
-        new = [c for key, c in found.items() if key not in taken]
+            by_key.setdefault(self._space.key(candidate.config), candidate)
+        new = [c for key, c in by_key.items() if key not in keys]
         return [c for c in new if self._fits(c.config)] or new
 
     def _prior(
-        self, history: History, known: Evidence, surrogates: Surrogates, configs: list[Config], seed: int
+        self, history: History, past: Evidence, surrogates: Surrogates, configs: list[Config], seed: int
     ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """What the LLM said, as factors; 1 without an LLM."""
-        said = self._llm.beliefs if self._llm is not None else ()
-        if not said:
+        beliefs = self._llm.beliefs if self._llm is not None else ()
+        if not beliefs:
             return np.ones(len(configs))
-        around = self._pool.near_best(known, np.random.default_rng(seed))
-        held = accepted(self._space, said, surrogates.promise, around, len(known.y), seed)
-        return factor(self._space, held, configs, len(history.trials) - len(history.pending))
+        around = self._pool.near_best(past, np.random.default_rng(seed))
+        statements = accepted(self._space, beliefs, surrogates.promise, around, len(past.y), seed)
+        return factor(self._space, statements, configs, len(history.trials) - len(history.pending))
 
-    def _apart(self, candidates: list[_Candidate], known: Evidence) -> list[_Candidate]:
+    def _apart(self, candidates: list[Proposal], past: Evidence) -> list[Proposal]:
         """Without those near known trials, where asking near known trials has given known trials."""
-        if not known.n_repeated or not len(known.x) or not candidates:
+        if not past.n_repeated or not len(past.x) or not candidates:
             return candidates
         x = positions(self._space, [c.config for c in candidates])
-        seen = np.concatenate([known.x, known.failed])
-        nearest = np.sqrt(((x[:, None] - seen[None]) ** 2).sum(-1)).min(1)
-        radius = APART_PER_REPEAT * np.sqrt(x.shape[1]) * min(known.n_repeated, 6)
+        past_x = np.concatenate([past.x, past.failed])
+        nearest = np.sqrt(((x[:, None] - past_x[None]) ** 2).sum(-1)).min(1)
+        radius = APART_PER_REPEAT * np.sqrt(x.shape[1]) * min(past.n_repeated, 6)
         far = np.flatnonzero(nearest >= min(radius, float(np.quantile(nearest, 0.9))))
         return [candidates[i] for i in far]
 
 
-def _proposal(candidate: _Candidate, known: Evidence, mean: float, sd: float) -> Proposal:
-    predicted = {"predicted_mean": known.score(mean), "predicted_sd": known.scale * sd} if len(known.y) else {}
-    if candidate.proposal is not None:
-        return candidate.proposal.model_copy(update=predicted | {"source": candidate.source})
-    why = {
-        "incontext": "sampled by the in-context model for a better score",
-        "informed": "largest expected gain after what names, ranges and trials tell",
-    }[candidate.source]
-    return Proposal(config=candidate.config, source=candidate.source, why=why, **predicted)
+def _with_prediction(proposal: Proposal, past: Evidence, mean: float, sd: float) -> Proposal:
+    if not len(past.y):
+        return proposal
+    return proposal.model_copy(update={"predicted_mean": past.score(mean), "predicted_sd": past.scale * sd})

@@ -75,18 +75,18 @@ class Forecast:
 class InContext:
     """The model after the trials of one history."""
 
-    def __init__(self, space: Space, known: Evidence, rng: np.random.Generator, network: Network | None = None) -> None:
-        self._space, self._network = space, network or embedded_network()
-        found = columns(space)
-        by_weight = sorted(range(len(found)), key=lambda j: -found[j].weight)[: words.MAX_COLUMNS]
-        self._chosen = np.array(sorted(by_weight), dtype=np.int64)
-        self._columns = [found[j] for j in self._chosen]
-        self._best = float(known.y.max()) if len(known.y) else 0.0
-        self._views = [self._view(known, i, rng) for i in range(VIEWS)]
+    def __init__(self, space: Space, past: Evidence, rng: np.random.Generator) -> None:
+        self._space, self._network = space, embedded_network()
+        every = columns(space)
+        by_weight = sorted(range(len(every)), key=lambda j: -every[j].weight)[: words.MAX_COLUMNS]
+        self._subset = np.array(sorted(by_weight), dtype=np.int64)
+        self._columns = [every[j] for j in self._subset]
+        self._best = float(past.y.max()) if len(past.y) else 0.0
+        self._views = [self._view(past, i, rng) for i in range(VIEWS)]
 
     def forecast(self, configs: list[Config]) -> Forecast:
         """Predictions for `configs`; 40 after 25 trials of 8 columns take about 0.1 s on one core."""
-        x = positions(self._space, configs)[:, self._chosen]
+        x = positions(self._space, configs)[:, self._subset]
         shares = [self._shares(view, x) for view in self._views]
         gains = [
             s[:, :-1] @ np.maximum((_CENTRES - v.offset) / v.gain - self._best, 0.0)
@@ -111,31 +111,31 @@ class InContext:
         for place, j in enumerate(view.order):
             first = words.FIRST_VALUE + place * words.VALUES
             shares = self._network.shares(self._network.after(view.read, tokens), slice(first, first + words.VALUES))
-            drawn = (shares.cumsum(1) > rng.random((n, 1))).argmax(1)
-            rows[:, j] = (drawn + rng.random(n)) / words.VALUES
-            tokens = np.concatenate([tokens, (first + drawn)[:, None]], 1)
+            picks = (shares.cumsum(1) > rng.random((n, 1))).argmax(1)
+            rows[:, j] = (picks + rng.random(n)) / words.VALUES
+            tokens = np.concatenate([tokens, (first + picks)[:, None]], 1)
         full = np.full((n, len(self._space.free)), INACTIVE)
-        full[:, self._chosen] = rows
+        full[:, self._subset] = rows
         return Decoder(self._space).configs(full)
 
-    def _view(self, known: Evidence, number: int, rng: np.random.Generator) -> _View:
+    def _view(self, past: Evidence, number: int, rng: np.random.Generator) -> _View:
         gain, offset = SIGHT
-        if number and len(known.y) > 2:
-            span = max(float(known.y.max() - np.quantile(known.y, 0.75)), 0.15)
+        if number and len(past.y) > 2:
+            span = max(float(past.y.max() - np.quantile(past.y, 0.75)), 0.15)
             gain = min(LENS_SPAN / span, 1.0)
-            offset = LENS_BEST - gain * float(known.y.max())
+            offset = LENS_BEST - gain * float(past.y.max())
         order = rng.permutation(len(self._columns))
         header = [self._columns[j] for j in order]
         tokens = words.header_tokens(
             [str(c.role) for c in header], [c.centre for c in header], [c.spread for c in header]
         )
         scored: list[tuple[Array, float | None]] = [
-            (row, offset + gain * float(y)) for row, y in zip(known.x, known.y, strict=True)
+            (row, offset + gain * float(y)) for row, y in zip(past.x, past.y, strict=True)
         ]
-        trials = scored + [(row, None) for row in known.failed]
-        for i in _shown(known, rng):
+        trials = scored + [(row, None) for row in past.failed]
+        for i in _order(past, rng):
             row, score = trials[i]
-            tokens += words.trial_tokens(list(row[self._chosen][order]), score)
+            tokens += words.trial_tokens(list(row[self._subset][order]), score)
         return _View(self._network.read(tokens), order, gain, offset)
 
     def _shares(self, view: _View, x: Array) -> Array:
@@ -150,42 +150,42 @@ class InContextSearch:
 
     name = "incontext"
 
-    def __init__(self, space: Space, network: Network | None = None) -> None:
-        self._space, self._pool, self._network = space, Pool(space), network
+    def __init__(self, space: Space) -> None:
+        self._space, self._pool = space, Pool(space)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`."""
-        rng, taken = np.random.default_rng(seed), known_keys(self._space, history)
-        known = evidence(self._space, history)
+        rng, keys = np.random.default_rng(seed), known_keys(self._space, history)
+        past = evidence(self._space, history)
         if not self._space.free:
             return []
-        model = InContext(self._space, known, rng, self._network)
+        model = InContext(self._space, past, rng)
         offered = {self._space.key(c): c for c in model.candidates(12, rng)}
-        drawn = self._pool.draw(known, taken, rng)
-        rest = [drawn[i] for i in rng.permutation(len(drawn))[:N_SCORED]]
-        found = [c for key, c in offered.items() if key not in taken]
-        found += [c for c in rest if self._space.key(c) not in offered]
-        if not found:
+        picks = self._pool.draw(past, keys, rng)
+        rest = [picks[i] for i in rng.permutation(len(picks))[:N_SCORED]]
+        configs = [c for key, c in offered.items() if key not in keys]
+        configs += [c for c in rest if self._space.key(c) not in offered]
+        if not configs:
             return []
-        forecast = model.forecast(found)
-        worth = (forecast.improvement + 1e-9) * (1 - forecast.fails) if len(known.y) else forecast.mean
+        forecast = model.forecast(configs)
+        worth = (forecast.improvement + 1e-9) * (1 - forecast.fails) if len(past.y) else forecast.mean
         return [
             Proposal(
-                config=found[i],
+                config=configs[i],
                 source=self.name,
                 why="the in-context model expects most of it",
-                predicted_mean=known.score(float(forecast.mean[i])) if len(known.y) else None,
-                predicted_sd=known.scale * float(forecast.sd[i]) if len(known.y) else None,
+                predicted_mean=past.score(float(forecast.mean[i])) if len(past.y) else None,
+                predicted_sd=past.scale * float(forecast.sd[i]) if len(past.y) else None,
             )
             for i in np.argsort(-worth)[:n]
         ]
 
 
-def _shown(known: Evidence, rng: np.random.Generator) -> list[int]:
+def _order(past: Evidence, rng: np.random.Generator) -> list[int]:
     """Indices (scored trials, then failed ones) in a random order; the best and the latest of a long history."""
-    n = len(known.y) + len(known.failed)
+    n = len(past.y) + len(past.failed)
     if n <= MAX_TRIALS:
         return list(rng.permutation(n))
-    best = list(np.argsort(-known.y)[: MAX_TRIALS // 2])
+    best = list(np.argsort(-past.y)[: MAX_TRIALS // 2])
     rest = [i for i in range(n) if i not in set(best)][-(MAX_TRIALS - len(best)) :]
     return list(rng.permutation(np.array(best + rest)))

@@ -81,8 +81,8 @@ def problem_card(problem: Problem, trials: int) -> TaskCard:
     """What there is to know of a problem beside its space: direction, number of trials, and its task in words unless
     it is kept back."""
     task = safe_line(problem.task)
-    known = {"description": task} if task else {}
-    return TaskCard(direction=problem.direction, trials=trials, **known)
+    more = {"description": task} if task else {}
+    return TaskCard(direction=problem.direction, trials=trials, **more)
 
 
 class OrRandom:

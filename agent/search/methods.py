@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,15 +10,13 @@ from pathlib import Path
 from agent.llm.planner import Planner
 from agent.search.incontext import InContextSearch
 from agent.search.llm_methods import LLM_METHODS, NO_LLM, BenchLlm, llm_proposer
-from agent.search.proposer import Proposer
+from agent.search.proposer import Proposer, outside_trial
 from agent.search.random_search import RandomSearch
 from agent.search.statistical import Statistical
-from agent.study.nouns import History, Phase, Proposal, Trial, TrialState, derived_seed
+from agent.study.nouns import History, Proposal, TrialState, derived_seed
 from evals.search_bench.optuna_methods import N_STARTUP, OptunaMethod
 from evals.search_bench.problem import Method, Observation, Offer, Problem
-from evals.search_bench.run import MethodBuilder
 from trainers.errors import InputError
-from trainers.spec import FailureReason
 
 YARDSTICKS = ("random", "tpe", "gp", "cmaes", "default")
 OURS = ("statistical", "spread", "incontext", "hybrid", "hybrid-without-incontext")
@@ -79,11 +77,6 @@ def unknown_method(name: str) -> InputError:
     return InputError("--methods", f"must be of {', '.join(METHODS)}, got {name!r}.", "Give names with commas.")
 
 
-def method_builder(llm: BenchLlm = NO_LLM) -> MethodBuilder:
-    """`method` for the processes of a benchmark."""
-    return partial(method, llm=llm)
-
-
 def method_version(name: str, llm: BenchLlm = NO_LLM) -> str:
     """Changes when results of the method may: Optuna's version, or a hash of this project's search code and weights,
     with the name of the planner LLM where it is asked."""
@@ -105,44 +98,28 @@ class Proposing:
 
     def __call__(self, observations: Sequence[Observation]) -> Offer | None:
         """See `Method`."""
-        trials = tuple(_trial(observation, self._seed) for observation in observations)
+        trials = tuple(
+            outside_trial(
+                "bench",
+                observation.n,
+                TrialState.FAILED if observation.failed else TrialState.COMPLETE,
+                Proposal(**observation.offer.model_dump(exclude={"tokens"}) | {"config": observation.config}),
+                observation.score,
+                self._seed,
+            )
+            for observation in observations
+        )
         history = History(direction=self._problem.direction, trials=trials)
         before = self._tokens_used
         offered = self._proposer.propose(history, 1, derived_seed(self._seed, "bench", len(trials)))
         if not offered:
             return None
-        first = offered[0]
-        return Offer(
-            config=first.config,
-            source=first.source,
-            predicted_mean=first.predicted_mean,
-            predicted_sd=first.predicted_sd,
-            tokens=self._tokens_used - before,
-        )
+        fields = offered[0].model_dump(include={"config", "source", "predicted_mean", "predicted_sd"})
+        return Offer(**fields, tokens=self._tokens_used - before)
 
     @property
     def _tokens_used(self) -> int:
         return self._planner.ledger.tokens_used if self._planner is not None else 0
-
-
-def _trial(observation: Observation, seed: int) -> Trial:
-    offer = observation.offer
-    return Trial(
-        trial_id=f"bench-{observation.n}",
-        study_id="bench",
-        number=observation.n,
-        phase=Phase.SEARCH,
-        state=TrialState.FAILED if observation.failed else TrialState.COMPLETE,
-        proposal=Proposal(
-            config=observation.config,
-            source=offer.source,
-            predicted_mean=offer.predicted_mean,
-            predicted_sd=offer.predicted_sd,
-        ),
-        seed=seed,
-        score=observation.score,
-        reason=FailureReason.NAN if observation.failed else None,
-    )
 
 
 def _nothing_more(observations: Sequence[Observation]) -> Offer | None:

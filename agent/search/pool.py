@@ -26,36 +26,36 @@ class Pool:
         self._all = {space.key(c): c for c in enumerated(space)}
         self._beliefs, self._decoder = Beliefs.of(columns(space), 1), Decoder(space)
 
-    def draw(self, known: Evidence, taken: set[str], rng: np.random.Generator) -> list[Config]:
-        """New configurations, none in `taken`; at most about 700, less in a small space, none in an empty one."""
+    def draw(self, past: Evidence, keys: set[str], rng: np.random.Generator) -> list[Config]:
+        """New configurations, none in `keys`; at most about 700, less in a small space, none in an empty one."""
         if 0 < len(self._all) <= MAX_ENUMERATED:
-            left = [c for key, c in self._all.items() if key not in taken]
-            if len(left) <= 700:
-                return left
-            return [left[i] for i in rng.choice(len(left), 700, replace=False)]
-        rows = self._rows(known, rng)
+            rest = [c for key, c in self._all.items() if key not in keys]
+            if len(rest) <= 700:
+                return rest
+            return [rest[i] for i in rng.choice(len(rest), 700, replace=False)]
+        rows = self._rows(past, rng)
         rows = on_levels(np.clip(rows, 0.0, 1.0 - 1e-9)[None], self._beliefs)[0]
-        found: dict[str, Config] = {}
+        by_key: dict[str, Config] = {}
         for config in self._decoder.configs(rows):
             key = self._space.key(config)
-            if key not in taken:
-                found.setdefault(key, config)
-        return list(found.values())
+            if key not in keys:
+                by_key.setdefault(key, config)
+        return list(by_key.values())
 
-    def near_best(self, known: Evidence, rng: np.random.Generator) -> list[Config]:
+    def near_best(self, past: Evidence, rng: np.random.Generator) -> list[Config]:
         """Configurations around the best trial; none without a score."""
-        if not len(known.y):
+        if not len(past.y):
             return []
-        moved = known.x[int(np.argmax(known.y))] + AROUND * rng.standard_normal((N_AROUND, known.x.shape[1]))
+        moved = past.x[int(np.argmax(past.y))] + AROUND * rng.standard_normal((N_AROUND, past.x.shape[1]))
         return self._decoder.configs(np.clip(moved, 0.0, 1.0))
 
-    def _rows(self, known: Evidence, rng: np.random.Generator) -> Array:
+    def _rows(self, past: Evidence, rng: np.random.Generator) -> Array:
         d = self._beliefs.centre.shape[1]
         suggested = self._beliefs.centre + self._beliefs.spread * rng.standard_normal((N_SUGGESTED, d))
         anywhere = rng.random((N_ANYWHERE, d))
-        if not len(known.y):
+        if not len(past.y):
             return np.concatenate([suggested, anywhere])
-        best = known.x[np.argsort(-known.y)[:KEPT_BEST]]
+        best = past.x[np.argsort(-past.y)[:KEPT_BEST]]
         start = best[rng.integers(len(best), size=N_LOCAL)]
         step = np.exp(rng.uniform(np.log(0.02), np.log(0.3), (N_LOCAL, 1)))
         moved = rng.random((N_LOCAL, d)) < np.maximum(0.3, 1.5 / d)

@@ -4,10 +4,10 @@ The portfolio is fixed per task, adapter and loss (`trainers/tasks/`); it is nev
 demonstration.
 """
 
-from agent.search.fresh import completed, known_keys, unit
+from agent.search.fresh import completed, known_keys
 from agent.search.llm.task_card import TaskCard
 from agent.study.nouns import History, Proposal
-from trainers.space import CategoricalParameter, Parameter, Space
+from trainers.space import CategoricalParameter, Parameter, Space, unit
 from trainers.spec import Adapter, Config, Scalar
 from trainers.tasks import TASKS
 from trainers.tasks.trainer import Setting
@@ -28,28 +28,28 @@ class Portfolio:
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`; the same in every call but for what has been tried. `seed` is not used."""
-        taken = known_keys(self._space, history)
+        keys = known_keys(self._space, history)
         proposals: list[Proposal] = []
         for setting in self._settings:
             config = self._adapted(setting)
             key = self._space.key(config)
-            if key not in taken and len(proposals) < n:
-                taken.add(key)
+            if key not in keys and len(proposals) < n:
+                keys.add(key)
                 proposals.append(Proposal(config=config, source=self.name, why=setting.source))
         return proposals
 
     def _adapted(self, setting: Setting) -> Config:
         """The default with the setting's values moved to the nearest ones that the space allows."""
         default = self._space.default()
-        wanted: dict[str, Scalar] = dict(setting.set)
+        values: dict[str, Scalar] = dict(setting.set)
         for name, factor in setting.times.items():
             base = default.get(name)
             if isinstance(base, (int, float)):
-                wanted[name] = base * factor
-        if "learning_rate" in wanted:
-            wanted["learning_rate"] = float(wanted["learning_rate"]) * self._lr_ratio
+                values[name] = base * factor
+        if "learning_rate" in values:
+            values["learning_rate"] = float(values["learning_rate"]) * self._lr_ratio
         changes: Config = {}
-        for name, value in wanted.items():
+        for name, value in values.items():
             parameter = self._space.parameters.get(name)
             nearest = nearest_value(parameter, value) if parameter is not None else None
             if nearest is not None:

@@ -17,9 +17,9 @@ class RandomSearch:
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`."""
-        rng, taken = Random(seed), known_keys(self._space, history)
+        rng, keys = Random(seed), known_keys(self._space, history)
         proposals: list[Proposal] = []
-        while len(proposals) < n and (config := random_config(self._space, taken, rng)) is not None:
-            taken.add(self._space.key(config))
+        while len(proposals) < n and (config := random_config(self._space, keys, rng)) is not None:
+            keys.add(self._space.key(config))
             proposals.append(Proposal(config=config, source=self.name, why="drawn uniformly"))
         return proposals

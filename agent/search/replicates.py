@@ -25,8 +25,8 @@ def next_replicate(history: History, trials_budget: int) -> Proposal | None:
 
     Nothing while a replicate is under way, when the allowance is used up, or when there is no doubt.
     """
-    made = [t for t in history.trials if t.proposal.source == REPLICATE]
-    if len(made) >= int(MAX_SHARE * trials_budget) or any(t in history.pending for t in made):
+    replicates = [t for t in history.trials if t.proposal.source == REPLICATE]
+    if len(replicates) >= int(MAX_SHARE * trials_budget) or any(t in history.pending for t in replicates):
         return None
     top = [t for t in history.ranked[:2] if _may_run_again(t, history)]
     if not top:

@@ -7,7 +7,6 @@ the others'.
 """
 
 from agent.study.nouns import History, TrialState
-from trainers.spec import Direction
 
 STATISTICAL = ("gp", "tpe")
 """Sources of the statistical optimiser's own trials."""
@@ -33,7 +32,7 @@ def statistical_is_due(history: History) -> bool:
 
 def statistical_share(history: History) -> float:
     """The statistical optimiser's share, by how often its trials and the others' were a new best, lately above all."""
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    sign = history.direction.sign
     hits, tries = {True: 0.5, False: 1.0}, {True: 4.0, False: 4.0}
     best: float | None = None
     for trial in history.trials:
@@ -66,6 +65,6 @@ def llm_share(history: History, name: str = "llm") -> float:
     if len(picks) < JUDGED_PICKS or not scores:
         return MAX_LLM_SHARE
     median = scores[len(scores) // 2]
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    sign = history.direction.sign
     useful = any(t.score is not None and sign * t.score >= sign * median for t in picks)
     return MAX_LLM_SHARE if useful else MIN_LLM_SHARE

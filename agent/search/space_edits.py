@@ -10,10 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
-from agent.search.fresh import unit
 from agent.study.nouns import EventKind, History, StudyEvent
-from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, rounded
-from trainers.spec import Closed, Config
+from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, rounded, unit
+from trainers.spec import Closed
 from trainers.user_search import RULES
 
 MAX_EDITS = 2
@@ -59,7 +58,10 @@ def accept_edit(
     """
     if refusal(space, history, edit, users=users, n_before=n_before) is not None:
         return None
-    return moved(space, edit)
+    parameter = space.parameters[edit.parameter]
+    assert not isinstance(parameter, CategoricalParameter)  # which would have been refused
+    bound = _bound(parameter, edit)
+    return _with_bounds(space, edit.parameter, {"low": bound} if edit.high is None else {"high": bound})
 
 
 def refusal(
@@ -83,7 +85,7 @@ def refusal(
     up = edit.high is not None
     if (edit.high or 0.0) <= parameter.high if up else (edit.low or 0.0) >= parameter.low:
         return f"{name} would not become wider than {parameter.low:g} to {parameter.high:g}"
-    close = n_at_bound(parameter, name, history, up)
+    close = _n_at_bound(parameter, name, history, up)
     if close < MIN_AT_BOUND:
         side = "upper" if up else "lower"
         return f"{close} of the best {TOP} configurations lie at the {side} bound of {name}, fewer than {MIN_AT_BOUND}"
@@ -94,23 +96,13 @@ def refusal(
     return None if holds(bound) else f"{name} {rule}, {bound:g} is not"
 
 
-def moved(space: Space, edit: SpaceEdit) -> Space:
-    """`space` with one bound moved, at most by the step that the rule allows; nothing else is checked."""
-    parameter = space.parameters[edit.parameter]
-    if isinstance(parameter, CategoricalParameter):
-        raise TypeError(f"{edit.parameter} has no bounds")
-    side = "low" if edit.high is None else "high"
-    wider = parameter.model_copy(update={side: _bound(parameter, edit)})
-    return space.model_copy(update={"parameters": space.parameters | {edit.parameter: wider}})
-
-
 def own_edit(space: Space, history: History, *, users: Collection[str] = (), n_before: int = 0) -> SpaceEdit | None:
     """What the rule asks for by itself: a bound at which all of the best `TOP` configurations lie; None mostly."""
     for name, parameter in space.parameters.items():
         if isinstance(parameter, CategoricalParameter):
             continue
         for up in (True, False):
-            if n_at_bound(parameter, name, history, up) < TOP:
+            if _n_at_bound(parameter, name, history, up) < TOP:
                 continue
             why = f"all of the best {TOP} configurations lie at its {'upper' if up else 'lower'} bound"
             bound = _furthest(parameter, up)
@@ -120,37 +112,34 @@ def own_edit(space: Space, history: History, *, users: Collection[str] = (), n_b
     return None
 
 
-def n_at_bound(parameter: FloatParameter | IntParameter, name: str, history: History, up: bool) -> int:
+def _n_at_bound(parameter: FloatParameter | IntParameter, name: str, history: History, up: bool) -> int:
     """How many of the best `TOP` configurations lie within `NEAR` of the range from the bound; 0 with fewer scored."""
     best = history.ranked[:TOP]
-    return sum(_near(parameter, name, t.config, up) for t in best) if len(best) == TOP else 0
+    values = [t.config[name] for t in best if name in t.config and not isinstance(t.config[name], (bool, str))]
+    places = [unit(parameter, value) for value in values]
+    return sum(place >= 1.0 - NEAR if up else place <= NEAR for place in places) if len(best) == TOP else 0
 
 
 def widened_space(space: Space, events: Sequence[StudyEvent]) -> Space:
     """The space that is searched now: the plan's, with the granted edits among `events` applied in order."""
     for event in events:
         if event.kind is EventKind.SPACE_WIDENED:
-            parameter = space.parameters[event.data["parameter"]]
-            wider = parameter.model_copy(update={"low": event.data["low"], "high": event.data["high"]})
-            space = space.model_copy(update={"parameters": space.parameters | {event.data["parameter"]: wider}})
+            space = _with_bounds(space, event.data["parameter"], {"low": event.data["low"], "high": event.data["high"]})
     return space
 
 
-def _near(parameter: FloatParameter | IntParameter, name: str, config: Config, up: bool) -> bool:
-    value = config.get(name)
-    if value is None or isinstance(value, (bool, str)):
-        return False
-    place = unit(parameter, value)
-    return place >= 1.0 - NEAR if up else place <= NEAR
+def _with_bounds(space: Space, name: str, bounds: dict[str, float]) -> Space:
+    wider = space.parameters[name].model_copy(update=bounds)
+    return space.model_copy(update={"parameters": space.parameters | {name: wider}})
 
 
 def _bound(parameter: FloatParameter | IntParameter, edit: SpaceEdit) -> float:
     """The bound that is asked for, no further out than allowed."""
     up = edit.high is not None
     furthest = _furthest(parameter, up)
-    wanted = edit.high if edit.high is not None else edit.low
-    assert wanted is not None
-    allowed = min(wanted, furthest) if up else max(wanted, furthest)
+    bound = edit.high if edit.high is not None else edit.low
+    assert bound is not None
+    allowed = min(bound, furthest) if up else max(bound, furthest)
     if isinstance(parameter, IntParameter):
         return math.floor(allowed) if up else math.ceil(allowed)
     return rounded(allowed)

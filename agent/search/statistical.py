@@ -14,7 +14,7 @@ from agent.search.surrogate import clipped, surrogate
 from agent.study.nouns import History, Proposal
 from trainers.optuna_space import asked_config, optuna_trial
 from trainers.space import Space
-from trainers.spec import Config, Direction
+from trainers.spec import Config
 
 N_STARTUP = 4
 """Complete trials before a sampler is asked; until then points are spread out."""
@@ -28,29 +28,27 @@ Sampler = Literal["tpe", "gp"]
 class OptunaSearch:
     """One Optuna sampler. A call takes about 10 ms (tpe) or 0.1 to 0.5 s (gp, 40 trials)."""
 
-    def __init__(self, space: Space, sampler: Sampler, n_startup: int = N_STARTUP, *, predict: bool = True) -> None:
+    def __init__(self, space: Space, sampler: Sampler, *, predict: bool = True) -> None:
         self.name: str = sampler
-        self._predict = predict
-        self._sampler: Sampler = sampler
-        self._space, self._n_startup = space, n_startup
+        self._space, self._sampler, self._predict = space, sampler, predict
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`. With `predict`, predictions come with the proposals once four trials have scores."""
-        rng, taken = Random(seed), known_keys(self._space, history)
+        rng, keys = Random(seed), known_keys(self._space, history)
         members = [t.config for t in history.trials if not self._space.problems(t.config)]
         suggest = None
-        if sum(not self._space.problems(t.config) for t in history.complete) >= self._n_startup and self._space.free:
+        if sum(not self._space.problems(t.config) for t in history.complete) >= N_STARTUP and self._space.free:
             suggest = _suggestions(self._space, history, self._sampler, seed)
         model = surrogate(self._space, history) if suggest and self._predict else None
         proposals: list[Proposal] = []
         for _ in range(n):
             if suggest is None:
-                config, why = far_config(self._space, taken, members, rng), "spread out, before there is a model"
+                config, why = far_config(self._space, keys, members, rng), "spread out, before there is a model"
             else:
-                config, why = fresh_config(self._space, suggest(), taken, rng), f"Optuna's {self._sampler} sampler"
+                config, why = fresh_config(self._space, suggest(), keys, rng), f"Optuna's {self._sampler} sampler"
             if config is None:
                 break
-            taken.add(self._space.key(config))
+            keys.add(self._space.key(config))
             members.append(config)
             mean, sd = model.predict(config) if model else (None, None)
             proposals.append(Proposal(config=config, source=self.name, why=why, predicted_mean=mean, predicted_sd=sd))
@@ -69,9 +67,9 @@ class Statistical:
 
     name = "statistical"
 
-    def __init__(self, space: Space, n_startup: int = N_STARTUP, *, predict: bool = True) -> None:
-        self._gp = OptunaSearch(space, "gp", n_startup, predict=predict)
-        self._tpe = OptunaSearch(space, "tpe", n_startup, predict=predict)
+    def __init__(self, space: Space, *, predict: bool = True) -> None:
+        self._gp = OptunaSearch(space, "gp", predict=predict)
+        self._tpe = OptunaSearch(space, "tpe", predict=predict)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`; proposals carry `gp` or `tpe` as their source."""
@@ -87,9 +85,9 @@ def _suggestions(space: Space, history: History, sampler: Sampler, seed: int) ->
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, seed % 2**32))
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
-    finished = [(c, sign * y) for c, y in history.imputed() if not space.problems(c)]
-    for (config, _), score in zip(finished, clipped([y for _, y in finished]), strict=True):
+    finished = [(c, y) for c, y in history.imputed() if not space.problems(c)]
+    scores = clipped([history.direction.sign * y for _, y in finished])
+    for (config, _), score in zip(finished, scores, strict=True):
         study.add_trial(optuna_trial(space, config, score, optuna.trial.TrialState.COMPLETE))
     for trial in history.pending:
         if not space.problems(trial.config):

@@ -43,11 +43,11 @@ def enough(history: History, dimensions: int, trials_budget: int) -> str | None:
     Judged by the predictions stored with the latest proposals, against the incumbent of today. A proposal without a
     prediction, or one that became the incumbent, says that there is more to find.
     """
-    tried = [t for t in history.trials if t.proposal.source != REPLICATE]
-    if len(tried) < max(MIN_TRIALS, TRIALS_PER_DIMENSION * dimensions, MIN_SHARE * trials_budget):
+    trials = [t for t in history.trials if t.proposal.source != REPLICATE]
+    if len(trials) < max(MIN_TRIALS, TRIALS_PER_DIMENSION * dimensions, MIN_SHARE * trials_budget):
         return None
     best, least = history.best, _least(history)
-    latest = _latest(tried)
+    latest = _latest(trials)
     if best is None or best.score is None or least is None or len(latest) < IN_A_ROW or best in latest:
         return None
     level = history.mean_score(best.config) or 0.0
@@ -61,10 +61,10 @@ def enough(history: History, dimensions: int, trials_budget: int) -> str | None:
     )
 
 
-def _latest(tried: list[Trial]) -> list[Trial]:
+def _latest(trials: list[Trial]) -> list[Trial]:
     """The last `IN_A_ROW` that are over, and all that are not."""
-    over = [t for t in tried if t.state not in (TrialState.WAITING, TrialState.RUNNING)][-IN_A_ROW:]
-    return over + [t for t in tried if t.state in (TrialState.WAITING, TrialState.RUNNING)] if over else []
+    over = [t for t in trials if t.state not in (TrialState.WAITING, TrialState.RUNNING)][-IN_A_ROW:]
+    return over + [t for t in trials if t.state in (TrialState.WAITING, TrialState.RUNNING)] if over else []
 
 
 def _least(history: History) -> tuple[float, str] | None:

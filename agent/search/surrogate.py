@@ -7,10 +7,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from agent.search.fresh import unit
 from agent.study.nouns import History
-from trainers.space import CategoricalParameter, Space, is_fixed, is_ordered
-from trainers.spec import Config, Direction
+from trainers.space import CategoricalParameter, Space, is_fixed, is_ordered, unit
+from trainers.spec import Config
 
 MIN_SCORES = 4
 
@@ -24,19 +23,14 @@ class Surrogate:
 
     def __init__(self, space: Space, history: History) -> None:
         self._space = space
-        self._sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+        self._sign = history.direction.sign
         points = [(c, self._sign * y) for c, y in history.imputed() if not space.problems(c)]
-        scores = clipped([y for _, y in points])
-        self._model = _fitted([encoded(space, c) for c, _ in points], scores)
+        self._model = _fitted([encoded(space, c) for c, _ in points], clipped([y for _, y in points]))
 
     def predict(self, config: Config) -> tuple[float, float]:
         """Mean and standard deviation of the score, in its own units."""
-        mean, sd = self._predict(config)
-        return self._sign * mean, sd
-
-    def _predict(self, config: Config) -> tuple[float, float]:
         mean, sd = self._model.predict([encoded(self._space, config)], return_std=True)
-        return float(mean[0]), float(sd[0])
+        return self._sign * float(mean[0]), float(sd[0])
 
 
 def surrogate(space: Space, history: History) -> Surrogate | None:

@@ -10,8 +10,7 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from agent.search.proposer import Prefetches, Proposer, close
-from agent.search.space_edits import SpaceEdit, SuggestsEdits
+from agent.search.proposer import Proposer, Wrapping
 from agent.search.surrogate import clipped
 from agent.study.nouns import Costs, History, Proposal, Trial, derived_seed
 from trainers.spec import Direction, Objective, Tradeoff
@@ -34,50 +33,37 @@ def trading_off(inner: Proposer, objective: Objective) -> Proposer:
     return TradeOff(inner, objective.tradeoffs) if objective.tradeoffs else inner
 
 
-class TradeOff:
+class TradeOff(Wrapping):
     """See the module's docstring. Proposals keep their source; `why` tells the weights.
 
     Predictions of the inner proposer are dropped: they are of the blend, which no trial has.
     """
 
     def __init__(self, inner: Proposer, costs: Sequence[Tradeoff]) -> None:
-        self._inner, self._costs = inner, tuple(costs)
-
-    @property
-    def name(self) -> str:
-        """The inner proposer's."""
-        return self._inner.name
+        super().__init__(inner)
+        self._costs = tuple(costs)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`. Each proposal has weights of its own and knows of those before it."""
-        found: list[Proposal] = []
+        proposals: list[Proposal] = []
         for i in range(n):
             weights = draw_weights(len(self._costs), Random(derived_seed(seed, "weights", i)))
-            seen = blended(history.with_pending(found), self._costs, weights)
-            offered = self._inner.propose(seen, 1, seed + i)
+            blend = blended(history.with_pending(proposals), self._costs, weights)
+            offered = self._inner.propose(blend, 1, seed + i)
             if not offered:
                 break
-            found.append(self._told(offered[0], weights))
-        return found
+            proposals.append(self._explained(offered[0], weights))
+        return proposals
 
-    def prefetch(self, history: History) -> None:
-        """Let the inner proposer work ahead, on an even blend: the weights to come are not known."""
-        if isinstance(self._inner, Prefetches):
-            share = 0.5 / len(self._costs)
-            self._inner.prefetch(blended(history, self._costs, (0.5, *(share for _ in self._costs))))
+    def ahead(self, history: History) -> History:
+        """An even blend: the weights to come are not known."""
+        share = 0.5 / len(self._costs)
+        return blended(history, self._costs, (0.5, *(share for _ in self._costs)))
 
-    def space_edits(self) -> Sequence[SpaceEdit]:
-        """What the inner proposer asks for."""
-        return self._inner.space_edits() if isinstance(self._inner, SuggestsEdits) else ()
-
-    def close(self) -> None:
-        """Let go of whatever the inner proposer holds."""
-        close(self._inner)
-
-    def _told(self, proposal: Proposal, weights: Sequence[float]) -> Proposal:
+    def _explained(self, proposal: Proposal, weights: Sequence[float]) -> Proposal:
         names = ("quality", *self._costs)
-        told = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, weights, strict=True))
-        why = f"{proposal.why} (weights: {told})".strip()
+        text = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, weights, strict=True))
+        why = f"{proposal.why} (weights: {text})".strip()
         return proposal.model_copy(update={"why": why, "predicted_mean": None, "predicted_sd": None})
 
 
@@ -97,31 +83,27 @@ def blended(history: History, costs: Sequence[Tradeoff], weights: Sequence[float
     complete = history.complete
     if not complete:
         return history.model_copy(update={"direction": Direction.MAXIMIZE})
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
-    losses = [
-        relative_losses([sign * (t.score or 0.0) for t in complete]),
-        *(_cost_losses(complete, cost) for cost in costs),
-    ]
-    scores = {
+    scores = [history.direction.sign * (t.score or 0.0) for t in complete]
+    losses = [quality_losses(scores), *(_cost_losses(complete, cost) for cost in costs)]
+    blends = {
         trial.trial_id: 1.0 - chebyshev(values, weights) / (1.0 + AUGMENTATION)
         for trial, values in zip(complete, zip(*losses, strict=True), strict=True)
     }
     trials = tuple(
-        t.model_copy(update={"score": scores[t.trial_id]}) if t.trial_id in scores else t for t in history.trials
+        t.model_copy(update={"score": blends[t.trial_id]}) if t.trial_id in blends else t for t in history.trials
     )
     return History(direction=Direction.MAXIMIZE, trials=trials)
 
 
 def chebyshev(losses: Sequence[float], weights: Sequence[float]) -> float:
-    """Losses as one: the augmented Chebyshev function, 0 where nothing is lost."""
+    """The augmented Chebyshev function: the largest weighted loss and a share of their sum."""
     weighted = [loss * weight for loss, weight in zip(losses, weights, strict=True)]
     return max(weighted) + AUGMENTATION * sum(weighted)
 
 
-def relative_losses(gains: Sequence[float]) -> list[float]:
-    """0 for the best of scores of which larger is better, to 1 for the worst; a diverged trial does not make all
-    others equal."""
-    scores = clipped(gains)
+def quality_losses(scores: Sequence[float]) -> list[float]:
+    """0 for the best (largest) score to 1 for the worst; a diverged trial does not make all others equal."""
+    scores = clipped(scores)
     best, span = max(scores), max(scores) - min(scores)
     return [(best - score) / span if span > 0.0 else 0.0 for score in scores]
 
@@ -129,11 +111,11 @@ def relative_losses(gains: Sequence[float]) -> list[float]:
 def _cost_losses(trials: Sequence[Trial], cost: Tradeoff) -> list[float]:
     """0 for the cheapest to 1 for the dearest by logarithm."""
     logs = [None if t.costs is None else _log(t.costs, cost) for t in trials]
-    known = [value for value in logs if value is not None]
-    if not known:
+    values = [value for value in logs if value is not None]
+    if not values:
         return [0.0] * len(trials)
-    low, span = min(known), max(max(known) - min(known), LEAST_SPAN)
-    middle = sum(known) / len(known)
+    low, span = min(values), max(max(values) - min(values), LEAST_SPAN)
+    middle = sum(values) / len(values)
     return [((middle if value is None else value) - low) / span for value in logs]
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from agent.request.past import PastTrial
-from agent.search.proposer import Prefetches, Proposer, close
-from agent.search.space_edits import SpaceEdit, SuggestsEdits
-from agent.study.nouns import History, Phase, Proposal, Trial, TrialState
+from agent.search.fresh import known_keys
+from agent.search.proposer import Proposer, Wrapping, outside_trial
+from agent.study.nouns import History, Proposal, TrialState
 from trainers.space import Space
-from trainers.spec import FailureReason
 
 N_AGAIN = 2
 """The best past configurations are run first: only what is run here can be confirmed, reported and handed back."""
@@ -21,7 +20,7 @@ def warmed_up(inner: Proposer, space: Space, past: Sequence[PastTrial]) -> Propo
     return WarmStart(inner, space, past) if past else inner
 
 
-class WarmStart:
+class WarmStart(Wrapping):
     """Past trials that are members of the space come before the study's own in the history that `inner` is given.
 
     They have negative numbers and the source `past`. Their scores stand beside the study's as they are, so they must be
@@ -30,42 +29,28 @@ class WarmStart:
     """
 
     def __init__(self, inner: Proposer, space: Space, past: Sequence[PastTrial]) -> None:
-        self._inner, self._space = inner, space
+        super().__init__(inner)
+        self._space = space
         members = [p for p in past if not space.problems(p.config)]
-        self._past = tuple(_trial(p, number=i - len(members)) for i, p in enumerate(members))
-
-    @property
-    def name(self) -> str:
-        """The inner proposer's."""
-        return self._inner.name
+        self._past = tuple(
+            outside_trial("past", number, _STATES[p.state], Proposal(config=p.config, source="past"), p.score)
+            for number, p in enumerate(members, -len(members))
+        )
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`."""
         again = self._again(history)[:n]
         if len(again) == n:
             return again
-        known = history.with_pending(again)
-        return again + self._inner.propose(self._with_past(known), n - len(again), seed)
+        return again + self._inner.propose(self.ahead(history.with_pending(again)), n - len(again), seed)
 
-    def prefetch(self, history: History) -> None:
-        """Let the inner proposer work ahead."""
-        if isinstance(self._inner, Prefetches):
-            self._inner.prefetch(self._with_past(history))
-
-    def space_edits(self) -> Sequence[SpaceEdit]:
-        """What the inner proposer asks for."""
-        return self._inner.space_edits() if isinstance(self._inner, SuggestsEdits) else ()
-
-    def close(self) -> None:
-        """Let go of whatever the inner proposer holds."""
-        close(self._inner)
-
-    def _with_past(self, history: History) -> History:
+    def ahead(self, history: History) -> History:
+        """The past trials, then the study's own."""
         return history.model_copy(update={"trials": self._past + history.trials})
 
     def _again(self, history: History) -> list[Proposal]:
         """The best past configurations that this study has not tried yet."""
-        tried = {self._space.key(t.config) for t in history.trials if not self._space.problems(t.config)}
+        keys = known_keys(self._space, history)
         ranked = History(direction=history.direction, trials=self._past).ranked[:N_AGAIN]
         return [
             Proposal(
@@ -74,20 +59,5 @@ class WarmStart:
                 why=f"number {place} of the past study, with a score of {trial.score:.4g} there",
             )
             for place, trial in enumerate(ranked, 1)
-            if self._space.key(trial.config) not in tried
+            if self._space.key(trial.config) not in keys
         ]
-
-
-def _trial(past: PastTrial, number: int) -> Trial:
-    state = _STATES[past.state]
-    return Trial(
-        trial_id=f"past{number}",
-        study_id="past",
-        number=number,
-        phase=Phase.SEARCH,
-        state=state,
-        proposal=Proposal(config=past.config, source="past"),
-        seed=0,
-        score=past.score,
-        reason=FailureReason.NAN if state is TrialState.FAILED else None,
-    )

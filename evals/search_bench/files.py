@@ -2,8 +2,8 @@
 
 The JSON holds `name`, `objective` ({"direction": "minimize" or "maximize"}), `space` (per hyperparameter type, low,
 high, log; or choices) and `grid`: true means that only the listed configurations exist. The CSV has a column per
-hyperparameter, `objective` (empty where the run failed), `status` (ok, or why not) and perhaps a column that starts
-with `cost`. Rows with equal hyperparameters are repeats. Files named NAME.curves.csv are left alone.
+hyperparameter, `objective` (empty where the run failed) and `status` (ok, or why not); other columns are not read. Rows
+with equal hyperparameters are repeats. Files named NAME.curves.csv are left alone.
 """
 
 import csv
@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evals.search_bench.problem import Problem
@@ -77,12 +76,12 @@ def _head(path: Path) -> _Head:
 
 def _table(path: Path, head: _Head, family: str) -> Table:
     rows = _rows(path.with_suffix(".csv"), head)
-    axes = {name: sorted({config[name] for config, _, _ in rows}, key=_rank(head, name)) for name in head.space}
+    axes = {name: sorted({config[name] for config, _ in rows}, key=_rank(head, name)) for name in head.space}
     space = Space(parameters={n: _axis(p, axes[n]) if head.grid else p for n, p in head.space.items()})
-    repeats: dict[tuple[Scalar, ...], list[tuple[float, float]]] = defaultdict(list)
-    for config, score, cost in rows:
-        repeats[tuple(config.values())].append((score, cost))
-    if not any(math.isfinite(score) for _, score, _ in rows):
+    repeats: dict[tuple[Scalar, ...], list[float]] = defaultdict(list)
+    for config, score in rows:
+        repeats[tuple(config.values())].append(score)
+    if not any(math.isfinite(score) for _, score in rows):
         raise InputError("--tables", f"{path.stem} must have at least one run with an objective, got none.", FORMAT)
     return Table(
         head.name,
@@ -90,8 +89,7 @@ def _table(path: Path, head: _Head, family: str) -> Table:
         space,
         head.objective.direction,
         {name: [key[i] for key in repeats] for i, name in enumerate(head.space)},
-        [[score for score, _ in found] for found in repeats.values()],
-        costs=np.array([float(np.mean([cost for _, cost in found])) for found in repeats.values()]),
+        list(repeats.values()),
         log=frozenset(n for n, p in head.space.items() if not isinstance(p, CategoricalParameter) and p.log),
         task=head.description,
     )
@@ -111,8 +109,8 @@ def _axis(parameter: Parameter, values: list[Scalar]) -> Parameter:
     return CategoricalParameter(choices=tuple(values), default=default)
 
 
-def _rows(path: Path, head: _Head) -> list[tuple[Config, float, float]]:
-    """(configuration, score or NaN, cost or NaN) of every run."""
+def _rows(path: Path, head: _Head) -> list[tuple[Config, float]]:
+    """(configuration, score or NaN) of every run."""
     if not path.is_file():
         raise InputError("--tables", f"{path.stem}.json needs {path.name} beside it, there is none.", FORMAT)
     with path.open(encoding="utf-8", newline="") as file:
@@ -121,22 +119,20 @@ def _rows(path: Path, head: _Head) -> list[tuple[Config, float, float]]:
         missing = [c for c in (*head.space, "objective", "status") if c not in columns]
         if missing:
             raise InputError("--tables", f"{path} must have the column {missing[0]!r}, got {list(columns)}.", FORMAT)
-        cost = next((c for c in columns if c.startswith("cost") and c not in head.space), None)
-        rows = [_row(path, line, row, head, cost) for line, row in enumerate(reader, start=2)]
+        rows = [_row(path, line, row, head) for line, row in enumerate(reader, start=2)]
     if not rows:
         raise InputError("--tables", f"{path} must have at least one run, got none.", FORMAT)
     return rows
 
 
-def _row(path: Path, line: int, row: dict[str, str], head: _Head, cost: str | None) -> tuple[Config, float, float]:
+def _row(path: Path, line: int, row: dict[str, str], head: _Head) -> tuple[Config, float]:
     try:
         config = {name: _value(parameter, row[name]) for name, parameter in head.space.items()}
         ok = row["status"] == "ok" and row["objective"] != ""
         score = float(row["objective"]) if ok else float("nan")
-        price = float(row[cost]) if cost and row[cost] else float("nan")
     except (ValueError, TypeError) as error:
         raise InputError("--tables", f"{path} line {line} must hold values of the space: {error}.", FORMAT) from None
-    return config, score, price
+    return config, score
 
 
 def _value(parameter: Parameter, text: str) -> Scalar:
@@ -145,10 +141,10 @@ def _value(parameter: Parameter, text: str) -> Scalar:
     elif isinstance(parameter, IntParameter):
         value = int(text)
     else:
-        found = [choice for choice in parameter.choices if str(choice) == text]
-        if not found:
+        equal = [choice for choice in parameter.choices if str(choice) == text]
+        if not equal:
             raise ValueError(f"{text!r} is none of {list(parameter.choices)}")
-        value = found[0]
+        value = equal[0]
     if not parameter.accepts(value):
         raise ValueError(f"{text!r} is out of range")
     return value

@@ -21,7 +21,7 @@ N_STARTUP = 5
 class OptunaMethod:
     """A `Method` that asks one sampler. `seed` seeds the sampler."""
 
-    def __init__(self, problem: Problem, sampler: Sampler, seed: int, n_startup: int = N_STARTUP) -> None:
+    def __init__(self, problem: Problem, sampler: Sampler, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -29,7 +29,7 @@ class OptunaMethod:
         direction = "maximize" if problem.direction is Direction.MAXIMIZE else "minimize"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._study = optuna.create_study(direction=direction, sampler=_sampler(sampler, seed, n_startup))
+            self._study = optuna.create_study(direction=direction, sampler=_sampler(sampler, seed))
         self._asked: Any = None
         self._told = 0
 
@@ -44,28 +44,28 @@ class OptunaMethod:
     def _tell(self, observation: Observation) -> None:
         from optuna.trial import TrialState
 
-        asked, self._asked = self._asked, None
+        suggestion, self._asked = self._asked, None
         state = TrialState.FAIL if observation.failed else TrialState.COMPLETE
-        if asked is not None and observation.config == observation.offer.config:
-            self._study.tell(asked, observation.score, state=state)
+        if suggestion is not None and observation.config == observation.offer.config:
+            self._study.tell(suggestion, observation.score, state=state)
             return
         attributes = {}
-        if asked is not None:  # the nearest listed configuration was run instead: that is what the study learns of
-            attributes = self._study.tell(asked, state=TrialState.FAIL).system_attrs
+        if suggestion is not None:  # the nearest listed configuration was run instead: that is what the study learns of
+            attributes = self._study.tell(suggestion, state=TrialState.FAIL).system_attrs
         # not asked for in this form: the common start, or a snapped configuration
         trial = optuna_trial(self._space, observation.config, observation.score, state, system_attrs=attributes)
         self._study.add_trial(trial)
 
 
-def _sampler(sampler: Sampler, seed: int, n_startup: int) -> Any:
+def _sampler(sampler: Sampler, seed: int) -> Any:
     from optuna import samplers
 
     match sampler:
         case "random":
             return samplers.RandomSampler(seed=seed)
         case "tpe":
-            return samplers.TPESampler(seed=seed, n_startup_trials=n_startup)
+            return samplers.TPESampler(seed=seed, n_startup_trials=N_STARTUP)
         case "gp":
-            return samplers.GPSampler(seed=seed, n_startup_trials=n_startup, warn_independent_sampling=False)
+            return samplers.GPSampler(seed=seed, n_startup_trials=N_STARTUP, warn_independent_sampling=False)
         case "cmaes":
             return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)

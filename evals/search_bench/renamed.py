@@ -17,10 +17,11 @@ class Renamed(Problem):
         self._original = original
         space = original.space
         self._names = {name: f"x{i}" for i, name in enumerate(space.parameters, start=1)}
+        self._words = {name: _words(parameter) for name, parameter in space.parameters.items()}
         conditions = {
             self._names[name]: Condition(
                 parameter=self._names[c.parameter],
-                values=tuple(_hidden(space.parameters[c.parameter], value) for value in c.values),
+                values=tuple(self._words[c.parameter].get(value, value) for value in c.values),
             )
             for name, c in space.conditions.items()
         }
@@ -28,7 +29,8 @@ class Renamed(Problem):
             original.name + SUFFIX,
             original.family + SUFFIX,
             Space(
-                parameters={self._names[n]: _nameless(p) for n, p in space.parameters.items()}, conditions=conditions
+                parameters={self._names[n]: _nameless(p, self._words[n]) for n, p in space.parameters.items()},
+                conditions=conditions,
             ),
             original.direction,
             original.optimum,
@@ -60,38 +62,26 @@ class Renamed(Problem):
         return self._original.true_score(self._back(config))
 
     def _there(self, config: Config) -> Config:
-        parameters = self._original.space.parameters
-        return {self._names[name]: _hidden(parameters[name], value) for name, value in config.items()}
+        return {self._names[name]: self._words[name].get(value, value) for name, value in config.items()}
 
     def _back(self, config: Config) -> Config:
         back: Config = {}
-        for name, parameter in self._original.space.parameters.items():
-            if self._names[name] in config:
-                back[name] = _shown(parameter, config[self._names[name]])
+        for name, new_name in self._names.items():
+            if new_name in config:
+                words = {word: choice for choice, word in self._words[name].items()}
+                back[name] = words.get(config[new_name], config[new_name])
         return back
 
 
-def _nameless(parameter: Parameter) -> Parameter:
-    if not _has_words(parameter):
+def _words(parameter: Parameter) -> dict[Scalar, Scalar]:
+    """The choices of a hyperparameter with words, and their new words; empty for numbers, which stay."""
+    if isinstance(parameter, CategoricalParameter) and any(isinstance(c, (str, bool)) for c in parameter.choices):
+        return {choice: f"v{i}" for i, choice in enumerate(parameter.choices, start=1)}
+    return {}
+
+
+def _nameless(parameter: Parameter, words: dict[Scalar, Scalar]) -> Parameter:
+    if not words:
         return parameter
-    assert isinstance(parameter, CategoricalParameter)
-    default = None if parameter.default is None else _hidden(parameter, parameter.default)
-    return CategoricalParameter(choices=tuple(_hidden(parameter, c) for c in parameter.choices), default=default)
-
-
-def _has_words(parameter: Parameter) -> bool:
-    return isinstance(parameter, CategoricalParameter) and any(isinstance(c, (str, bool)) for c in parameter.choices)
-
-
-def _hidden(parameter: Parameter, value: Scalar) -> Scalar:
-    if not _has_words(parameter):
-        return value
-    assert isinstance(parameter, CategoricalParameter)
-    return f"v{parameter.choices.index(value) + 1}"
-
-
-def _shown(parameter: Parameter, value: Scalar) -> Scalar:
-    if not _has_words(parameter):
-        return value
-    assert isinstance(parameter, CategoricalParameter)
-    return parameter.choices[int(str(value)[1:]) - 1]
+    default = None if parameter.default is None else words[parameter.default]
+    return CategoricalParameter(choices=tuple(words.values()), default=default)

@@ -9,8 +9,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from pydantic import Field
 
-from evals.search_bench.problem import Method, Observation, Offer, Outcome, Problem
-from trainers.spec import Closed, Config, Direction
+from evals.search_bench.problem import Method, Observation, Problem
+from trainers.spec import Closed, Config
 
 MethodBuilder = Callable[[str, Problem, int], Method]
 """(name, problem, seed) -> method; picklable where several processes are used."""
@@ -83,33 +83,17 @@ def run(problem: Problem, method: Method, key: RunKey) -> Run:
         place = problem.space.key(config)
         outcome = problem.evaluate(config, _draw(problem, key.seed, counts.get(place, 0)))
         if outcome.score is not None:
-            good = outcome.score if problem.direction is Direction.MAXIMIZE else -outcome.score
+            good = problem.direction.sign * outcome.score
             if best is None or good > best[0]:
                 best = (good, problem.regret(config))
         regret = 1.0 if best is None else best[1]
-        steps.append(_step(outcome, place in counts, regret, offer, seconds))
+        result = outcome.model_dump(include={"config", "score", "failed"})
+        offered = offer.model_dump(exclude={"config"})
+        duplicate = place in counts
+        steps.append(Step(**result, **offered, duplicate=duplicate, regret=regret, seconds=round(seconds, 5)))
         counts[place] = counts.get(place, 0) + 1
-        observations.append(
-            Observation(
-                n=len(observations), config=outcome.config, score=outcome.score, failed=outcome.failed, offer=offer
-            )
-        )
+        observations.append(Observation(n=len(observations), **result, offer=offer))
     return Run(key=key, family=problem.family, steps=tuple(steps))
-
-
-def _step(outcome: Outcome, duplicate: bool, regret: float, offer: Offer, seconds: float) -> Step:
-    return Step(
-        config=outcome.config,
-        score=outcome.score,
-        failed=outcome.failed,
-        duplicate=duplicate,
-        regret=regret,
-        source=offer.source,
-        seconds=round(seconds, 5),
-        tokens=offer.tokens,
-        predicted_mean=offer.predicted_mean,
-        predicted_sd=offer.predicted_sd,
-    )
 
 
 def _draw(problem: Problem, seed: int, earlier: int) -> int:

@@ -36,11 +36,11 @@ def _grid(title: str, methods: dict[str, Numbers]) -> Grid:
 
 def page(results: Results, plot: str) -> str:
     """All numbers but those of single problems as Markdown; `plot` is the picture beside it."""
-    said = ", ".join(f"{name} {value}" for name, value in results.settings.items() if name != "methods")
+    settings = ", ".join(f"{name} {value}" for name, value in results.settings.items() if name != "methods")
     parts = [
         "# Search methods compared",
         "Mean normalised regret of the best configuration so far: 0 the optimum, 1 the median configuration; means "
-        f"over seeds, then over problems. {said[:1].upper()}{said[1:]}. Single problems are in `results.json`.",
+        f"over seeds, then over problems. {settings[:1].upper()}{settings[1:]}. Single problems are in `results.json`.",
         f"![regret against trials]({plot})",
         *_section("All problems", results.methods),
         *(_section("Renamed twins", results.renamed) if results.renamed else ()),
@@ -64,7 +64,7 @@ def _test_rows(tests: dict[str, dict[str, dict[str, Comparison]]]) -> list[list[
     return [
         head,
         *(
-            [method, at, c.against, _ratio(c), _shown(c.p_value, ".3g"), str(c.wins), str(c.losses)]
+            [method, at, c.against, _ratio(c), _formatted(c.p_value, ".3g"), str(c.wins), str(c.losses)]
             for method, against in tests.items()
             for at, c in against.get("better", {}).items()
         ),
@@ -87,7 +87,7 @@ def rows_of(methods: dict[str, Numbers]) -> list[list[str]]:
 def _cells(n: Numbers, trials: list[str]) -> list[str]:
     regrets = [f"{n.regret[t]:.3f}" for t in trials]
     shares = [_share(n.failed_share), _share(n.duplicate_share)]
-    costs = [_shown(n.seconds_per_proposal, ".3f"), _shown(n.tokens_per_proposal, ".0f")]
+    costs = [_formatted(n.seconds_per_proposal, ".3f"), _formatted(n.tokens_per_proposal, ".0f")]
     return [*regrets, f"{n.area:.3f}", *shares, *costs]
 
 
@@ -115,5 +115,5 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}%"
 
 
-def _shown(value: float | None, form: str) -> str:
+def _formatted(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)

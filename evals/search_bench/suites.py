@@ -24,11 +24,11 @@ def load_problems(
     for suite in dict.fromkeys(suites):
         problems += _suite(suite, directories)
     _check_names(problems)
-    chosen = [p for p in problems if not only or any(fnmatchcase(p.name, pattern) for pattern in only)]
-    if not chosen:
+    matching = [p for p in problems if not only or any(fnmatchcase(p.name, pattern) for pattern in only)]
+    if not matching:
         names = ", ".join(p.name for p in problems[:6])
         raise InputError("--only", f"must match a problem, {', '.join(only)} matches none.", f"Names: {names}, ...")
-    return [*chosen, *(Renamed(p) for p in chosen)] if renamed else chosen
+    return [*matching, *(Renamed(p) for p in matching)] if renamed else matching
 
 
 def _suite(suite: str, directories: Sequence[Path]) -> list[Problem]:

@@ -66,15 +66,15 @@ class Results(Closed):
 
 def summarise(runs: Sequence[Run], settings: dict[str, Any] | None = None) -> Results:
     """The numbers of finished runs; renamed twins are kept out of the overall means."""
-    named = [r for r in runs if not r.key.problem.endswith(SUFFIX)]
+    originals = [r for r in runs if not r.key.problem.endswith(SUFFIX)]
     twins = [r for r in runs if r.key.problem.endswith(SUFFIX)]
     return Results(
-        methods=_by_method(named or twins),
+        methods=_by_method(originals or twins),
         families={family: _by_method(group) for family, group in grouped(runs, lambda r: r.family).items()},
         tables={name: _by_method(group) for name, group in grouped(runs, lambda r: r.key.problem).items()},
-        tests=compare_all(named or twins),
-        renamed=_by_method(twins) if named else {},
-        renamed_tests=compare_all(twins) if named and twins else {},
+        tests=compare_all(originals or twins),
+        renamed=_by_method(twins) if originals else {},
+        renamed_tests=compare_all(twins) if originals and twins else {},
         settings=settings or {},
     )
 

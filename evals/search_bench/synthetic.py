@@ -11,8 +11,8 @@ from collections.abc import Callable
 from random import Random
 
 from evals.search_bench.problem import Outcome, Problem
-from trainers.space import CategoricalParameter, Condition, FloatParameter, IntParameter, Parameter, Space
-from trainers.spec import Config, Direction, Scalar
+from trainers.space import CategoricalParameter, Condition, FloatParameter, IntParameter, Parameter, Space, unit
+from trainers.spec import Config, Direction
 
 Places = dict[str, float]
 Loss = Callable[[Places], float | None]
@@ -58,12 +58,11 @@ class Synthetic(Problem):
 
 def load_synthetic() -> list[Problem]:
     """Every made-up problem; about a second in all."""
-    plain = {f"x{i}": FloatParameter(low=0.0, high=1.0) for i in range(1, 7)}
     tuning = Space(parameters=_TUNING)
     return [
-        Synthetic("branin", "functions", _space({n: plain[n] for n in ("x1", "x2")}), branin, 0.01),
-        Synthetic("hartmann6", "functions", _space(plain), hartmann6, 0.01),
-        Synthetic("ackley5", "functions", _space({f"x{i}": plain[f"x{i}"] for i in range(1, 6)}), ackley, 0.01),
+        Synthetic("branin", "functions", _cube(2), branin, 0.01),
+        Synthetic("hartmann6", "functions", _cube(6), hartmann6, 0.01),
+        Synthetic("ackley5", "functions", _cube(5), ackley, 0.01),
         Synthetic("tuning-smooth", "tuning", tuning, tuning_smooth, 0.05, "fine-tuning, validation loss"),
         Synthetic("tuning-narrow", "tuning", tuning, tuning_narrow, 0.02, "fine-tuning, validation loss"),
         Synthetic("tuning-mixed", "tuning", _MIXED, tuning_mixed, 0.05, "training a network, validation loss"),
@@ -72,6 +71,10 @@ def load_synthetic() -> list[Problem]:
         Synthetic("cliff40-tilted", "cliff40", tuning, cliff_tilted, 0.03, "fine-tuning that may diverge"),
         Synthetic("cliff40-both", "cliff40", tuning, cliff_both, 0.03, "fine-tuning that may diverge or not fit"),
     ]
+
+
+def _cube(d: int) -> Space:
+    return Space(parameters={f"x{i}": FloatParameter(low=0.0, high=1.0) for i in range(1, d + 1)})
 
 
 _TUNING: dict[str, Parameter] = {
@@ -94,22 +97,9 @@ _MIXED = Space(
 )
 
 
-def _space(parameters: dict[str, FloatParameter]) -> Space:
-    return Space(parameters=dict(parameters))
-
-
 def _places(space: Space, config: Config) -> Places:
     """Where each value lies in [0, 1] of its range (log where so declared), choices by their index; 0.5 if inactive."""
-    return {n: _place(p, config[n]) if n in config else 0.5 for n, p in space.parameters.items()}
-
-
-def _place(parameter: Parameter, value: Scalar) -> float:
-    if isinstance(parameter, CategoricalParameter):
-        return parameter.choices.index(value) / max(1, len(parameter.choices) - 1)
-    number, low, high = float(value), float(parameter.low), float(parameter.high)
-    if parameter.log:
-        number, low, high = math.log(number), math.log(low), math.log(high)
-    return min(max((number - low) / (high - low), 0.0), 1.0) if high > low else 0.5
+    return {n: unit(p, config[n]) if n in config else 0.5 for n, p in space.parameters.items()}
 
 
 def branin(u: Places) -> float:

@@ -4,13 +4,14 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import zip_longest
 from random import Random
 
 import numpy as np
 import numpy.typing as npt
 
 from evals.search_bench.problem import Outcome, Problem
-from trainers.space import CategoricalParameter, Parameter, Space, is_ordered
+from trainers.space import CategoricalParameter, Space, is_ordered
 from trainers.spec import Config, Direction, Scalar
 
 Floats = npt.NDArray[np.float64]
@@ -20,8 +21,8 @@ class Table(Problem):
     """A problem over the listed configurations; any other member of the space is run as the nearest listed one.
 
     `columns` holds one list of values per parameter, `repeats` the observed scores of each configuration with NaN where
-    a run failed, `costs` a mean cost of each or NaN. `log` names the parameters whose values are compared by their
-    ratio. 62,000 configurations take some 10 MB. Raises ValueError if every run failed.
+    a run failed. `log` names the parameters whose values are compared by their ratio. 62,000 configurations take some
+    10 MB. Raises ValueError if every run failed.
     """
 
     def __init__(
@@ -33,13 +34,12 @@ class Table(Problem):
         columns: Mapping[str, Sequence[Scalar]],
         repeats: Sequence[Sequence[float]],
         *,
-        costs: Floats | None = None,
         log: frozenset[str] = frozenset(),
         task: str = "",
     ) -> None:
-        self._columns, self._costs, self._log = columns, costs, log
-        self._n_repeats = [len(found) for found in repeats]
-        self._scores = scores = _padded(repeats)
+        self._columns, self._log = columns, log
+        self._n_repeats = [len(scores) for scores in repeats]
+        self._scores = scores = np.array(list(zip_longest(*repeats, fillvalue=np.nan)), dtype=np.float64).T
         self._rows: dict[tuple[Scalar, ...], int] = {}  # found before: a look through a large table takes milliseconds
         n_finite = np.isfinite(scores).sum(axis=1)
         sums = np.where(np.isfinite(scores), scores, 0.0).sum(axis=1)
@@ -68,9 +68,8 @@ class Table(Problem):
         row = self._row(config)
         repeat = Random(f"repeat/{row}/{seed}").randrange(self._n_repeats[row])
         score = float(self._scores[row, repeat])
-        cost = None if self._costs is None or not math.isfinite(self._costs[row]) else float(self._costs[row])
         failed = not math.isfinite(score)
-        return Outcome(config=self._listed(row), score=None if failed else score, failed=failed, cost=cost)
+        return Outcome(config=self._listed(row), score=None if failed else score, failed=failed)
 
     def true_score(self, config: Config) -> float | None:
         """See `Problem.true_score`: the mean of the repeats that did not fail."""
@@ -82,12 +81,12 @@ class Table(Problem):
 
     def _row(self, config: Config) -> int:
         """The nearest listed configuration on the parameters' own scales; unlike words are 1 apart."""
-        wanted = tuple(config[name] for name in self._columns)
-        if wanted not in self._rows:
-            point = np.array([self._place(name, value) for name, value in zip(self._columns, wanted, strict=True)])
+        values = tuple(config[name] for name in self._columns)
+        if values not in self._rows:
+            point = np.array([self._place(name, value) for name, value in zip(self._columns, values, strict=True)])
             differences = np.where(self._ordered, self._points - point, self._points != point)
-            self._rows[wanted] = int(np.argmin((differences**2).sum(axis=1)))
-        return self._rows[wanted]
+            self._rows[values] = int(np.argmin((differences**2).sum(axis=1)))
+        return self._rows[values]
 
     @cached_property
     def _ordered(self) -> npt.NDArray[np.bool_]:
@@ -107,22 +106,11 @@ class Table(Problem):
         if not is_ordered(parameter):
             assert isinstance(parameter, CategoricalParameter)
             return float(parameter.choices.index(value))
-        low, high = _ends(parameter)
+        if isinstance(parameter, CategoricalParameter):
+            low, high = float(parameter.choices[0]), float(parameter.choices[-1])
+        else:
+            low, high = float(parameter.low), float(parameter.high)
         number = float(value)
         if name in self._log:
             number, low, high = math.log(number), math.log(low), math.log(high)
         return (number - low) / (high - low) if high > low else 0.0
-
-
-def _padded(repeats: Sequence[Sequence[float]]) -> Floats:
-    """(configurations, most repeats), NaN where there are fewer or a run failed."""
-    scores = np.full((len(repeats), max(len(found) for found in repeats)), np.nan)
-    for i, found in enumerate(repeats):
-        scores[i, : len(found)] = found
-    return scores
-
-
-def _ends(parameter: Parameter) -> tuple[float, float]:
-    if isinstance(parameter, CategoricalParameter):
-        return float(parameter.choices[0]), float(parameter.choices[-1])
-    return float(parameter.low), float(parameter.high)

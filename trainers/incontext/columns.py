@@ -50,13 +50,13 @@ def positions(space: Space, configs: Sequence[Config]) -> Array:
     """(len(configs), number of free parameters) in [0, 1]; `INACTIVE` where a parameter does not count."""
     rows = np.full((len(configs), len(space.free)), INACTIVE)
     for j, name in enumerate(space.free):
-        parameter, known = space.parameters[name], dict[Scalar, float]()
+        parameter, places = space.parameters[name], dict[Scalar, float]()
         for i, config in enumerate(configs):
             if name in config:
                 value = config[name]
-                if value not in known:
-                    known[value] = place(parameter, value)
-                rows[i, j] = known[value]
+                if value not in places:
+                    places[value] = place(parameter, value)
+                rows[i, j] = places[value]
     return np.asarray(np.clip(rows, 0.0, 1.0))
 
 
@@ -154,13 +154,8 @@ class Decoder:
                 columns[name] = [parameter.choices[i] for i in nearest]
             else:
                 columns[name] = [parameter.at(float(share)) for share in at]
-        found = []
+        configs = []
         for i in range(len(rows)):
-            chosen = self._default | {name: values[i] for name, values in columns.items()}
-            found.append(self._space.canonical({name: chosen[name] for name in self._space.active(chosen)}))
-        return found
-
-
-def config_at(space: Space, row: Sequence[float]) -> Config:
-    """The configuration of `space` nearest to positions in [0, 1], one per free parameter; for many use `Decoder`."""
-    return Decoder(space).configs(np.array([row], dtype=np.float64))[0]
+            values = self._default | {name: column[i] for name, column in columns.items()}
+            configs.append(self._space.canonical({name: values[name] for name in self._space.active(values)}))
+        return configs

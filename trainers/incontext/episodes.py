@@ -85,7 +85,8 @@ def batch(n: int, seed: int, step: int) -> Batch:
     beliefs, roles = random_beliefs(n, d, rng)
     shapes, noise = landscape.sample(beliefs, rng), _noise(beliefs, roles, rng)
     x, y, failed, mean, sd, p_fail = _trials(beliefs, shapes, noise, t, rng)
-    return _written(beliefs, roles, x, _viewed(y, failed, mean, sd, p_fail, noise, rng), rng)
+    scores, targets = _in_view(y, mean, sd, p_fail, rng)
+    return _written(beliefs, roles, x, scores, failed, targets, rng)
 
 
 def _columns(step: int, rng: np.random.Generator) -> int:
@@ -239,17 +240,11 @@ def _next(
     return landscape.on_levels(np.clip(new, 0.0, 1.0 - 1e-9)[:, None], beliefs)[:, 0]
 
 
-@dataclass(frozen=True)
-class _Viewed:
-    score: Array  # (B, T) brought to the scale of the words
-    failed: NDArray[np.bool_]
-    targets: NDArray[np.float32]  # (B, T, SCORES + 1)
-
-
-def _viewed(
-    y: Array, failed: NDArray[np.bool_], mean: Array, sd: Array, p_fail: Array, noise: _Noise, rng: np.random.Generator
-) -> _Viewed:
-    """Scores on the scale of the words: everything in sight, or the upper end under a lens, the rest below the floor.
+def _in_view(
+    y: Array, mean: Array, sd: Array, p_fail: Array, rng: np.random.Generator
+) -> tuple[Array, NDArray[np.float32]]:
+    """Scores (B, T) on the scale of the words, and targets (B, T, SCORES + 1): everything in sight, or the upper end
+    under a lens, the rest below the floor.
 
     The scale is drawn, so the model has to read it off the trials; a caller may then choose any like these.
     """
@@ -267,10 +262,18 @@ def _viewed(
     ends = np.ones((*y.shape, 1))
     share = np.diff(np.concatenate([0 * ends, below, ends], -1), axis=-1) * (1 - p_fail)[..., None]
     targets = np.concatenate([share, p_fail[..., None]], -1).astype(np.float32)
-    return _Viewed(scale(y), failed, targets)
+    return scale(y), targets
 
 
-def _written(beliefs: Beliefs, roles: NDArray[np.int64], x: Array, viewed: _Viewed, rng: np.random.Generator) -> Batch:
+def _written(
+    beliefs: Beliefs,
+    roles: NDArray[np.int64],
+    x: Array,
+    scores: Array,
+    failed: NDArray[np.bool_],
+    targets: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> Batch:
     n, t, d = x.shape
     centre = np.round((beliefs.centre - words.LOWEST_CENTRE) / words.CENTRE_STEP).astype(np.int64)
     spread = np.searchsorted(np.array(words.SPREAD_EDGES), beliefs.spread)
@@ -282,21 +285,21 @@ def _written(beliefs: Beliefs, roles: NDArray[np.int64], x: Array, viewed: _View
     header = np.concatenate([np.ones((n, 1), dtype=np.int64), np.stack(columns, -1).reshape(n, -1)], 1)
     bins = np.clip((x * words.VALUES).astype(np.int64), 0, words.VALUES - 1)
     values = words.FIRST_VALUE + np.arange(d) * words.VALUES + bins
-    seen = np.clip((viewed.score * words.SCORES).astype(np.int64), 0, words.SCORES - 1)
-    score = np.where(viewed.failed, 3, words.FIRST_SCORE + seen)
+    seen = np.clip((scores * words.SCORES).astype(np.int64), 0, words.SCORES - 1)
+    score = np.where(failed, 3, words.FIRST_SCORE + seen)
     asked = words.FIRST_TARGET + seen * words.TARGETS // words.SCORES
-    backward = (rng.random((n, t)) < BACKWARD_SHARE) & ~viewed.failed
+    backward = (rng.random((n, t)) < BACKWARD_SHARE) & ~failed
     forward = np.concatenate([values, score[..., None]], -1)
     turned = np.concatenate([asked[..., None], values], -1)
     tokens = np.concatenate([header, np.where(backward[..., None], turned, forward).reshape(n, -1)], 1)
     begin = header.shape[1]
     b, i = np.nonzero(~backward)
     rows, trials = np.nonzero(backward)
-    drawn = np.where(viewed.failed, words.SCORES, seen)
+    drawn = np.where(failed, words.SCORES, seen)
     return Batch(
         tokens=tokens,
         where=(b, begin + i * (d + 1) + d),
-        targets=viewed.targets[b, i],
+        targets=targets[b, i],
         drawn=drawn[b, i],
         asked=(np.repeat(rows, d), (begin + trials[:, None] * (d + 1) + 1 + np.arange(d)).reshape(-1)),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import deserialize
 
 Array = NDArray[np.float32]
 
@@ -117,19 +118,13 @@ def _turned(x: Array, cosine: Array, sine: Array) -> Array:
 
 def tensors(path: Path) -> dict[str, Array]:
     """All tensors of a safetensors file in float32; bfloat16, which numpy lacks, is the upper half of a float32."""
-    data = path.read_bytes()
-    size = int.from_bytes(data[:8], "little")
-    found: dict[str, Array] = {}
-    for name, entry in json.loads(data[8 : 8 + size]).items():
-        if name == "__metadata__":
-            continue
-        begin, end = (8 + size + offset for offset in entry["data_offsets"])
+    arrays: dict[str, Array] = {}
+    for name, entry in deserialize(path.read_bytes()):  # type: ignore[no-untyped-call]
         if entry["dtype"] == "BF16":
-            raw = np.frombuffer(data[begin:end], dtype="<u2").astype(np.uint32) << 16
-            values = raw.view(np.float32)
+            values = (np.frombuffer(entry["data"], dtype="<u2").astype(np.uint32) << 16).view(np.float32)
         elif entry["dtype"] == "F32":
-            values = np.frombuffer(data[begin:end], dtype="<f4").astype(np.float32)
+            values = np.frombuffer(entry["data"], dtype="<f4")
         else:
             raise ValueError(f"{path} holds {name} as {entry['dtype']}; BF16 or F32 can be read")
-        found[name] = values.reshape(entry["shape"])
-    return found
+        arrays[name] = values.reshape(entry["shape"])
+    return arrays

@@ -96,12 +96,3 @@ def write_tokenizer(directory: Path) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (directory / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
-
-
-def load_network(directory: Path) -> Any:
-    """The network in float32 for inference. Takes about 0.1 s beside the import of torch and transformers."""
-    import torch
-    from transformers import LlamaForCausalLM
-
-    network = LlamaForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    return network.eval().requires_grad_(False)

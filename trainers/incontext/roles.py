@@ -5,13 +5,12 @@ with the source in a comment. They are not fitted to any table of results. A nam
 says nothing.
 """
 
-import itertools
 import math
 import re
 from enum import StrEnum
 from typing import Literal
 
-from trainers.space import CategoricalParameter, Parameter, Space
+from trainers.space import CategoricalParameter, Parameter, Space, is_ordered
 from trainers.spec import Closed, Scalar
 
 Scale = Literal["log10", "log2", "linear", "share"]
@@ -150,9 +149,7 @@ def belief_of(name: str, space: Space) -> Belief:
 
 def numbers(parameter: CategoricalParameter) -> list[float] | None:
     """The choices as rising numbers; None where they are words, or in no order."""
-    found = [float(c) for c in parameter.choices if isinstance(c, (int, float)) and not isinstance(c, bool)]
-    rising = all(a < b for a, b in itertools.pairwise(found))
-    return found if len(found) == len(parameter.choices) and rising else None
+    return [float(choice) for choice in parameter.choices] if is_ordered(parameter) else None
 
 
 def ordered_choices(parameter: CategoricalParameter) -> list[Scalar]:

@@ -18,7 +18,7 @@ from agent.request.plan_rows import plan_json
 from agent.request.read import read_request
 from agent.request.resolve import resolve
 from agent.search.llm_methods import NO_LLM, BenchLlm
-from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method_builder, method_version
+from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method, method_version
 from agent.settings import Settings
 from evals.requests.labelled import load_part, load_rows
 from evals.requests.reading import Reading, reading_from_plan
@@ -84,7 +84,7 @@ def compare_searches(
     problems = load_problems(suites or (("tables",) if tables else ("synthetic",)), tables, only, renamed)
     progress = Console(stderr=True)
     version = partial(method_version, llm=planner)
-    results = bench(problems, checked, method_builder(planner), version, out, progress)
+    results = bench(problems, checked, partial(method, llm=planner), version, out, progress)
     if as_json:
         click.echo(json.dumps(results.model_dump(mode="json")))
     else:

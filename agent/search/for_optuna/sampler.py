@@ -104,7 +104,7 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
             space, proposer = self._proposer(search_space, study.directions)
             seed = derived_seed(self._seed, "optuna", trial.number)
             history = history_of(space, trials, study.directions, seed)
-            with _kept_verbosity():
+            with _same_verbosity():
                 offered = proposer.propose(history, 1, seed)
             proposal = offered[0] if offered else _again(space.space, history, seed)
             _record(study, trial, proposal)
@@ -155,7 +155,7 @@ def _card(task: TaskCard | TaskSpec | Task | str | None) -> TaskCard | None:
 
 
 @contextmanager
-def _kept_verbosity() -> Iterator[None]:
+def _same_verbosity() -> Iterator[None]:
     """Optuna's log level stays as it was: our own use of Optuna's samplers lowers it."""
     level = optuna.logging.get_verbosity()
     try:
@@ -173,8 +173,8 @@ def _again(space: Space, history: History, seed: int) -> Proposal:
 
 def _record(study: Study, trial: FrozenTrial, proposal: Proposal) -> None:
     """Keep the proposal with the trial, as Optuna's own samplers keep theirs: other processes read it there."""
-    kept = proposal.model_dump(mode="json", exclude_none=True)
-    study._storage.set_trial_system_attr(trial._trial_id, PROPOSAL_KEY, kept)
+    value = proposal.model_dump(mode="json", exclude_none=True)
+    study._storage.set_trial_system_attr(trial._trial_id, PROPOSAL_KEY, value)
 
 
 def _fresh_seed() -> int:

@@ -82,19 +82,16 @@ class Llambo:
         if self._off:
             return []
         try:
-            found = self._found(history, Random(seed))
+            return self._offered(history, Random(seed))[:n]
         except LlmCapReached:
             self._off = True  # the planner has said so
             return []
         except PlannerFailed as error:
-            self._fail(str(error))
-            return []
-        return found[:n]
+            return self._fail(str(error))
 
-    def _found(self, history: History, rng: Random) -> list[Proposal]:
-        if self._mode.startswith("warmstart"):
-            return self._warm_start(history)
-        if self._mode == "end-to-end" and (len(history.trials) < N_WARM_UP or not history.complete):
+    def _offered(self, history: History, rng: Random) -> list[Proposal]:
+        starts = self._mode == "end-to-end" and (len(history.trials) < N_WARM_UP or not history.complete)
+        if starts or self._mode.startswith("warmstart"):
             return self._warm_start(history)
         if not history.complete:
             return self._fail(f"{self.name} needs a trial with a score to start from.")
@@ -104,19 +101,16 @@ class Llambo:
         if self._mode == "end-to-end":
             return self._predicted(history, scale, self._candidates(history, scale))
         pool = self._pool(history, rng)
-        return (
-            self._predicted(history, scale, pool)
-            if self._mode == "discriminative"
-            else self._rated(history, scale, pool)
-        )
+        judged = self._predicted if self._mode == "discriminative" else self._rated
+        return judged(history, scale, pool)
 
     def _warm_start(self, history: History) -> list[Proposal]:
-        taken = known_keys(self._space, history)
-        self._warm = [p for p in self._warm if self._space.key(p.config) not in taken]
+        keys = known_keys(self._space, history)
+        self._warm = [p for p in self._warm if self._space.key(p.config) not in keys]
         if not self._warm:
-            known = [(str(t.number), t.config, None) for t in history.trials[-60:]]
-            shown = table(self._grid.names, known) if known else ""
-            user = render("llambo_warmstart", n=N_CANDIDATES, known=shown)
+            rows = [(str(t.number), t.config, None) for t in history.trials[-60:]]
+            text = table(self._grid.names, rows) if rows else ""
+            user = render("llambo_warmstart", n=N_CANDIDATES, known=text)
             self._warm = self._usable(self._ask(user, Candidates, self._grid.schema(N_CANDIDATES)), history)
         return self._warm
 
@@ -134,55 +128,51 @@ class Llambo:
         """The pool by expected improvement; what the model gave no prediction for is left out."""
         if not pool:
             return []
-        ids = [f"c{i + 1}" for i in range(len(pool))]
-        user = render(
-            "llambo_discriminative",
-            history=graded_table(self._grid.names, history, scale),
-            pool=table(self._grid.names, [(i, p.config, None) for i, p in zip(ids, pool, strict=True)]),
-        )
-        reply = self._ask(user, Predictions, predictions_schema(ids))
-        said = {p.id: p for p in reply.predictions}
-        found: list[tuple[float, Proposal]] = []
-        for pool_id, proposal in zip(ids, pool, strict=True):
-            if (prediction := said.get(pool_id)) is None:
+        by_id = {f"c{i + 1}": proposal for i, proposal in enumerate(pool)}
+        past = graded_table(self._grid.names, history, scale)
+        user = render("llambo_discriminative", history=past, pool=self._pool_table(by_id))
+        predictions = {p.id: p for p in self._ask(user, Predictions, predictions_schema(list(by_id))).predictions}
+        judged: list[tuple[float, Proposal]] = []
+        for pool_id, proposal in by_id.items():
+            if (prediction := predictions.get(pool_id)) is None:
                 continue
             low, mean, high = (min(max(g, 0.0), 100.0) for g in (prediction.low, prediction.middle, prediction.high))
             sd = spread_of_quantiles(low, high, SD_FLOOR)
-            told = {
+            fields = {
                 "predicted_mean": scale.score(mean),
                 "predicted_sd": abs(scale.score(mean + sd) - scale.score(mean - sd)) / 2.0,
             }
-            found.append((expected_improvement(mean, sd, BEST_GRADE, maximize=True), self._told(proposal, told)))
-        return self._best_first(found, len(pool))
+            gain = expected_improvement(mean, sd, BEST_GRADE, maximize=True)
+            judged.append((gain, proposal.model_copy(update=fields)))
+        return self._best_first(judged, len(pool))
 
     def _rated(self, history: History, scale: Scale, pool: list[Proposal]) -> list[Proposal]:
         """The pool by the probability of being in the best quarter."""
-        ids = [f"c{i + 1}" for i in range(len(pool))]
         if not pool:
             return []
-        user = render(
-            "llambo_generative",
-            history=labelled_table(self._grid.names, history, scale),
-            pool=table(self._grid.names, [(i, p.config, None) for i, p in zip(ids, pool, strict=True)]),
-        )
-        said = {r.id: r.good for r in self._ask(user, Ratings, ratings_schema(ids)).ratings}
-        found = [(said[i], self._told(p, {})) for i, p in zip(ids, pool, strict=True) if i in said]
-        return self._best_first(found, len(pool))
+        by_id = {f"c{i + 1}": proposal for i, proposal in enumerate(pool)}
+        past = labelled_table(self._grid.names, history, scale)
+        user = render("llambo_generative", history=past, pool=self._pool_table(by_id))
+        ratings = {r.id: r.good for r in self._ask(user, Ratings, ratings_schema(list(by_id))).ratings}
+        return self._best_first([(ratings[i], p) for i, p in by_id.items() if i in ratings], len(pool))
+
+    def _pool_table(self, by_id: dict[str, Proposal]) -> str:
+        return table(self._grid.names, [(pool_id, p.config, None) for pool_id, p in by_id.items()])
 
     def _pool(self, history: History, rng: Random) -> list[Proposal]:
         """Configurations to choose from: half near the three best trials, half uniform."""
-        taken = known_keys(self._space, history)
+        keys = known_keys(self._space, history)
         grades = Scale(history, self._card.metric)
         members = [t for t in history.complete if not self._space.problems(t.config)]
         best = sorted(members, key=lambda t: -grades.grade(t.score or 0.0))[:3]
         pool: list[Proposal] = []
         for i in range(POOL):
             near = neighbour(self._space, best[i % len(best)].config, rng, 0.15) if best and i < POOL // 2 else None
-            config = near if near is not None and self._space.key(near) not in taken else None
-            config = config or random_config(self._space, taken, rng)
+            config = near if near is not None and self._space.key(near) not in keys else None
+            config = config or random_config(self._space, keys, rng)
             if config is None:
                 break
-            taken.add(self._space.key(config))
+            keys.add(self._space.key(config))
             pool.append(
                 Proposal(config=config, source=self.name, why="near a good trial" if near else "drawn uniformly")
             )
@@ -203,27 +193,27 @@ class Llambo:
 
     def _usable(self, reply: Candidates, history: History) -> list[Proposal]:
         """The new configurations of a reply; what cannot be used or is known is counted in an event."""
-        candidates, call_id = reply.candidates[: 2 * N_CANDIDATES], self._planner.last_call_id
-        usable = self._grid.usable(candidates, known_keys(self._space, history), self.name, call_id)
-        repeats, problems = len(usable.repeated), usable.problems
+        problems: list[str] = []
+        keys = known_keys(self._space, history)
+        configs, repeats = self._grid.new_configs(reply.candidates[: 2 * N_CANDIDATES], keys, problems)
+        call_id = self._planner.last_call_id
+        proposals = [Proposal(config=c, source=self.name, why=why, llm_call_id=call_id) for c, why in configs]
         if repeats:
             message = f"{self.name} repeated {repeats} known configurations."
             self._planner.note(LlmEvent(kind="votes", message=message, count=repeats))
         if problems:
             message = f"{len(problems)} candidates of {self.name} cannot be used, the first: {problems[0]}."
             self._planner.note(LlmEvent(kind="rejected", message=message, count=len(problems)))
-        return usable.proposals or self._fail(f"{self.name} gave no new configuration that can be used.")
+        return proposals or self._fail(f"{self.name} gave no new configuration that can be used.")
 
-    def _best_first(self, found: list[tuple[float, Proposal]], asked: int) -> list[Proposal]:
-        if len(found) < asked:
-            message = f"{self.name} said nothing about {asked - len(found)} of {asked} configurations."
-            self._planner.note(LlmEvent(kind="rejected", message=message, count=asked - len(found)))
-        if not found:
+    def _best_first(self, judged: list[tuple[float, Proposal]], n: int) -> list[Proposal]:
+        if len(judged) < n:
+            message = f"{self.name} said nothing about {n - len(judged)} of {n} configurations."
+            self._planner.note(LlmEvent(kind="rejected", message=message, count=n - len(judged)))
+        if not judged:
             return self._fail(f"{self.name} judged no configuration.")
-        return [proposal for _, proposal in sorted(found, key=lambda pair: -pair[0])]
-
-    def _told(self, proposal: Proposal, more: dict[str, float]) -> Proposal:
-        return proposal.model_copy(update={"llm_call_id": self._planner.last_call_id, **more})
+        update = {"llm_call_id": self._planner.last_call_id}
+        return [proposal.model_copy(update=update) for _, proposal in sorted(judged, key=lambda pair: -pair[0])]
 
     def _fail(self, message: str) -> list[Proposal]:
         self._planner.note(LlmEvent(kind="batch_failed", message=message))

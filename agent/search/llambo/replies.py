@@ -76,15 +76,15 @@ def table(names: Sequence[str], rows: Sequence[tuple[str, Config, str | None]], 
 
 def graded_table(names: Sequence[str], history: History, scale: Scale) -> str:
     """Finished trials with their grade, or the way they failed; early stopped ones have no comparable score."""
-    rows = [(str(t.number), t.config, _grade(t, scale)) for t in _shown(history, scale)]
+    rows = [(str(t.number), t.config, _grade(t, scale)) for t in _rows_of(history, scale)]
     return table(names, rows, "grade")
 
 
 def labelled_table(names: Sequence[str], history: History, scale: Scale) -> str:
     """Finished trials as good or bad."""
-    shown = [t for t in _shown(history, scale) if t.state is not TrialState.PRUNED]
+    trials = [t for t in _rows_of(history, scale) if t.state is not TrialState.PRUNED]
     rows = [
-        (str(t.number), t.config, "good" if t.score is not None and scale.is_good(t.score) else "bad") for t in shown
+        (str(t.number), t.config, "good" if t.score is not None and scale.is_good(t.score) else "bad") for t in trials
     ]
     return table(names, rows, "label")
 
@@ -95,13 +95,13 @@ def pending_table(names: Sequence[str], history: History) -> str:
     return table(names, rows) if rows else ""
 
 
-def _shown(history: History, scale: Scale) -> list[Trial]:
+def _rows_of(history: History, scale: Scale) -> list[Trial]:
     over = [t for t in history.trials if t not in history.pending]
     if len(over) <= MAX_ROWS:
         return over
     best = sorted(history.complete, key=lambda t: -scale.grade(t.score or 0.0))[: MAX_ROWS // 2]
-    kept = {t.trial_id for t in (*best, *over[-MAX_ROWS // 2 :])}
-    return [t for t in over if t.trial_id in kept]
+    ids = {t.trial_id for t in (*best, *over[-MAX_ROWS // 2 :])}
+    return [t for t in over if t.trial_id in ids]
 
 
 def _grade(trial: Trial, scale: Scale) -> str:

@@ -9,7 +9,7 @@ import math
 from statistics import median
 
 from agent.study.nouns import History
-from trainers.spec import Direction, Metric
+from trainers.spec import Metric
 
 MEDIAN_GRADE, BEST_GRADE, LAST_GRADE = 50.0, 70.0, 100.0
 FIRST_REACH, LAST_REACH, REACH_TRIALS = 0.2, 0.05, 20
@@ -34,7 +34,7 @@ class Scale:
         scores = [t.score for t in history.complete if t.score is not None]
         if not scores:
             raise ValueError("a scale needs at least one complete trial")
-        self._sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+        self._sign = history.direction.sign
         self._rate = metric in RATES and all(0.0 <= s <= 1.0 for s in scores)
         better = sorted(self._oriented(s) for s in scores)
         self._median, best = median(better), better[-1]

@@ -36,10 +36,10 @@ MIN_SCORES = 2
 """Scored trials before a statement is tested; before, it is as good as anything that is known."""
 
 
-def factor(space: Space, said: Sequence[Beliefs], configs: Sequence[Config], n_over: int) -> Array:
+def factor(space: Space, statements: Sequence[Beliefs], configs: Sequence[Config], n_over: int) -> Array:
     """Factors (len(configs),) in [exp(-MAX_LOG), exp(MAX_LOG)]; 1 where nothing was said. `n_over`: finished trials."""
     total, fade = np.zeros(len(configs)), 1.0 / (1.0 + n_over / EVEN_AFTER)
-    for beliefs in said:
+    for beliefs in statements:
         weight = fade * 0.5 ** (max(0, n_over - beliefs.after_trials) / HALF_LIFE)
         logs = np.array([beliefs.log_density(space, config) for config in configs])
         total += weight * np.clip(logs, -2 * MAX_LOG, 2 * MAX_LOG)
@@ -48,7 +48,7 @@ def factor(space: Space, said: Sequence[Beliefs], configs: Sequence[Config], n_o
 
 def accepted(
     space: Space,
-    said: Sequence[Beliefs],
+    statements: Sequence[Beliefs],
     promise: Callable[[list[Config]], float],
     around_best: list[Config],
     n_scores: int,
@@ -56,8 +56,8 @@ def accepted(
 ) -> list[Beliefs]:
     """The statements that pass the test. `promise` gives the mean upper confidence bound of configurations, in standard
     deviations of the scores; `around_best` are configurations near the incumbent."""
-    if n_scores < MIN_SCORES or not around_best or not said:
-        return list(said)
+    if n_scores < MIN_SCORES or not around_best or not statements:
+        return list(statements)
     least = promise(around_best) - TOLERANCE
     rng = Random(seed)
-    return [b for b in said if promise([b.sample(space, rng) for _ in range(N_DRAWN)]) >= least]
+    return [b for b in statements if promise([b.sample(space, rng) for _ in range(N_DRAWN)]) >= least]

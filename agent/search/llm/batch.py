@@ -5,7 +5,6 @@ ever appended, and a short request with the optimiser's digest; about 1,500 toke
 of the user's data is in it. Whatever comes back is checked against the space; nothing else is done with it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,7 +81,6 @@ class LlmBatch:
         self._batch: list[Proposal] = []
         self._beliefs: list[Beliefs] = []
         self._edits: list[SpaceEdit] = []
-        self._votes: Counter[str] = Counter()
         self._order: list[int] = []
         self._asked_after: int | None = None
         self._call_tokens = 0
@@ -97,23 +95,18 @@ class LlmBatch:
         """What the model said of the hyperparameters, newest last, at most `MAX_BELIEFS`; one at most per call."""
         return tuple(self._beliefs)
 
-    @property
-    def votes(self) -> Mapping[str, int]:
-        """How often the model proposed configurations that were known already, by `Space.key`."""
-        return dict(self._votes)
-
     def space_edits(self) -> Sequence[SpaceEdit]:
         """Bounds that the model asked to move since the last call, each once; never those of an earlier process."""
-        asked, self._edits = self._edits, []
-        return tuple(asked)
+        edits, self._edits = self._edits, []
+        return tuple(edits)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`. `seed` is not used: what a model answers is not in our hands."""
         self.prefetch(history)
         if self._asking is not None and not self._waited:
             self._collect(history)
-        taken = known_keys(self._space, history)
-        return [p for p in self._batch if self._space.key(p.config) not in taken][:n]
+        keys = known_keys(self._space, history)
+        return [p for p in self._batch if self._space.key(p.config) not in keys][:n]
 
     def prefetch(self, history: History) -> None:
         """Take up a reply that has come, and ask anew where the batch is old. Returns at once with `background`."""
@@ -136,20 +129,22 @@ class LlmBatch:
 
     def _interval(self, over: int) -> int:
         """Trials that a batch must serve, so that the tokens left last to the end of the study."""
-        left = self._planner.ledger.tokens_left
-        if left is None or not self._call_tokens:
+        tokens_left = self._planner.ledger.tokens_left
+        if tokens_left is None or not self._call_tokens:
             return REUSED_FOR_TRIALS
         trials_left = max(0, (self._card.trials or DEFAULT_TRIALS) - over)
-        calls = max(left // self._call_tokens, 1)
+        calls = max(tokens_left // self._call_tokens, 1)
         return max(REUSED_FOR_TRIALS, -(-trials_left // calls))
 
     def _affordable(self) -> bool:
         """Whether the tokens left pay for a whole batch: half a reply would be wasted. If not, the source is off."""
-        left = self._planner.ledger.tokens_left
-        if left is None or left >= self._call_tokens:
+        tokens_left = self._planner.ledger.tokens_left
+        if tokens_left is None or tokens_left >= self._call_tokens:
             return True
         self._off = True
-        message = f"{left} tokens are left and a batch takes about {self._call_tokens}; the optimiser goes on alone."
+        message = (
+            f"{tokens_left} tokens are left and a batch takes about {self._call_tokens}; the optimiser goes on alone."
+        )
         self._planner.note(LlmEvent(kind="cap_reached", message=message))
         return False
 
@@ -218,8 +213,8 @@ class LlmBatch:
         """Finished trials in the order in which they were seen to end (a row, once written, stays); running ones."""
         pending = {t.number for t in history.pending}
         trials = {t.number: t for t in history.trials}
-        known = [number for number in self._order if number in trials and number not in pending]
-        self._order = known + sorted(set(trials) - set(known) - pending)
+        order = [number for number in self._order if number in trials and number not in pending]
+        self._order = order + sorted(set(trials) - set(order) - pending)
         finished = [trial_row(trials[number]) for number in self._order]
         return finished, [trial_row(trials[number]) for number in sorted(pending)]
 
@@ -246,22 +241,22 @@ class LlmBatch:
         beliefs = self._believed(reply, problems)
         if beliefs:
             self._beliefs = [*self._beliefs, Beliefs(beliefs=beliefs, after_trials=over)][-MAX_BELIEFS:]
+        keys = known_keys(self._space, history)
+        configs, votes = self._grid.new_configs(reply.candidates[: 2 * N_HIGH], keys, problems)
         call_id = self._planner.last_call_id if call_id is None else call_id
-        candidates = reply.candidates[: 2 * N_HIGH]
-        usable = self._grid.usable(candidates, known_keys(self._space, history), self.name, call_id)
-        self._batch = usable.proposals
-        problems += usable.problems
+        self._batch = [
+            Proposal(config=config, source=self.name, why=why, llm_call_id=call_id) for config, why in configs
+        ]
         edits = edits_of(self._space, reply.edits or (), problems)
         if not again:
-            self._votes.update(usable.repeated)
             self._edits += [edit for edit in edits if edit not in self._edits]
-            self._report(problems, len(usable.repeated))
+            self._report(problems, votes)
 
     def _believed(self, reply: CandidateBatch, problems: list[str]) -> tuple[Belief, ...]:
         beliefs: list[Belief] = []
-        for name, said in list(reply.priors.items())[: 2 * len(self._grid.names)]:
+        for name, fields in list(reply.priors.items())[: 2 * len(self._grid.names)]:
             try:
-                beliefs.append(self._grid.belief(name, said))
+                beliefs.append(self._grid.belief(name, fields))
             except ValueError as error:
                 problems.append(safe_line(f"prior: {error}"))
         return tuple(beliefs)

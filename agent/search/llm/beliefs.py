@@ -10,8 +10,8 @@ from statistics import NormalDist
 
 from pydantic import Field
 
-from agent.search.fresh import completed, unit
-from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, is_fixed, is_ordered
+from agent.search.fresh import completed
+from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, is_fixed, is_ordered, unit
 from trainers.spec import Closed, Config, Scalar
 
 SPREADS = {"narrow": 0.08, "medium": 0.2, "wide": 0.45}
@@ -55,11 +55,11 @@ class Beliefs(Closed):
 
     def sample(self, space: Space, rng: Random) -> Config:
         """A canonical configuration drawn from that density."""
-        drawn = {name: parameter.at(rng.random()) for name, parameter in space.parameters.items()}
+        values = {name: parameter.at(rng.random()) for name, parameter in space.parameters.items()}
         for belief in self._usable(space):
             if rng.random() < belief.confidence:
-                drawn[belief.parameter] = _drawn(space.parameters[belief.parameter], belief, rng)
-        return completed(space, drawn)
+                values[belief.parameter] = _draw(space.parameters[belief.parameter], belief, rng)
+        return completed(space, values)
 
     def _usable(self, space: Space) -> list[Belief]:
         return [
@@ -71,25 +71,25 @@ class Beliefs(Closed):
         ]
 
 
-def spread_of(said: Scalar | None) -> float:
+def spread_of(word: Scalar | None) -> float:
     """A spread given as a word or as a share of the scale. Raises ValueError for anything else."""
-    return min(max(_number(said, SPREADS, "spread"), MIN_SPREAD), 1.0)
+    return min(max(_number(word, SPREADS, "spread"), MIN_SPREAD), 1.0)
 
 
-def confidence_of(said: Scalar | None) -> float:
+def confidence_of(word: Scalar | None) -> float:
     """A confidence given as a word or as a probability. Raises ValueError for anything else."""
-    return min(_number(said, CONFIDENCES, "confidence"), MAX_CONFIDENCE)
+    return min(_number(word, CONFIDENCES, "confidence"), MAX_CONFIDENCE)
 
 
-def _number(said: Scalar | None, words: dict[str, float], what: str) -> float:
-    if isinstance(said, str) and said.strip().lower() in words:
-        return words[said.strip().lower()]
+def _number(word: Scalar | None, words: dict[str, float], what: str) -> float:
+    if isinstance(word, str) and word.strip().lower() in words:
+        return words[word.strip().lower()]
     try:
-        number = math.nan if said is None or isinstance(said, bool) else float(said)
+        number = math.nan if word is None or isinstance(word, bool) else float(word)
     except (ValueError, OverflowError):
         number = math.nan
     if not 0.0 <= number <= 1.0:
-        raise ValueError(f"{what} must be {', '.join(words)} or between 0 and 1, got {str(said)[:40]!r}")
+        raise ValueError(f"{what} must be {', '.join(words)} or between 0 and 1, got {str(word)[:40]!r}")
     return number
 
 
@@ -115,7 +115,7 @@ def table(parameter: CategoricalParameter, belief: Belief) -> list[float]:
     return [w / sum(weights) for w in weights]
 
 
-def _drawn(parameter: Parameter, belief: Belief, rng: Random) -> Scalar:
+def _draw(parameter: Parameter, belief: Belief, rng: Random) -> Scalar:
     if isinstance(parameter, CategoricalParameter):
         return rng.choices(parameter.choices, table(parameter, belief))[0]
     centre = unit(parameter, belief.median)

@@ -4,13 +4,10 @@ where trials fail, and what would be tried next. About 250 tokens whatever the n
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
-from agent.search.fresh import unit
 from agent.study.nouns import History, Trial
 from prompts.history import number_text
-from trainers.space import Space, is_ordered
-from trainers.spec import Config, Direction
+from trainers.space import Space, is_ordered, unit
+from trainers.spec import Config
 
 MIN_FOR_REGIONS, MIN_FOR_IMPORTANCE = 4, 8
 """Scored trials from which a line says more than the table itself."""
@@ -25,8 +22,7 @@ MAX_HINTS, MAX_BOUNDARIES, MAX_IMPORTANT = 3, 3, 4
 def digest_lines(space: Space, history: History, hints: Sequence[Config] = ()) -> list[str]:
     """Regions, importance, failure boundaries and the optimiser's next suggestions; empty while nothing is known."""
     lines = [*region_lines(space, history), *importance_lines(space, history), *failure_lines(space, history)]
-    shown = [config for config in hints if not space.problems(config)][:MAX_HINTS]
-    for config in shown:
+    for config in [config for config in hints if not space.problems(config)][:MAX_HINTS]:
         values = ", ".join(f"{n}={number_text(config[n])}" for n in space.free if n in config)
         lines.append(f"the optimiser would try next: {values}")
     return lines
@@ -59,13 +55,13 @@ def importance_lines(space: Space, history: History) -> list[str]:
     scored = _best_first(space, history)
     if len(scored) < MIN_FOR_IMPORTANCE:
         return []
-    found: list[tuple[float, str]] = []
+    correlations: list[tuple[float, str]] = []
     for name in space.free:
         trials = [t for t in scored if name in t.config]
         if is_ordered(space.parameters[name]) and len(trials) >= MIN_FOR_IMPORTANCE:
             places = [unit(space.parameters[name], t.config[name]) for t in trials]
-            found.append((-_rank_correlation(places), name))  # trials come best first
-    strongest = sorted(found, key=lambda pair: -abs(pair[0]))[:MAX_IMPORTANT]
+            correlations.append((-_rank_correlation(places), name))  # trials come best first
+    strongest = sorted(correlations, key=lambda pair: -abs(pair[0]))[:MAX_IMPORTANT]
     words = [f"{name} {value:+.2f}" for value, name in strongest if abs(value) >= 0.2]
     return [f"correlation with a better score: {', '.join(words)}"] if words else []
 
@@ -75,9 +71,9 @@ def failure_lines(space: Space, history: History) -> list[str]:
     over = [t for t in (*history.complete, *history.failed) if not space.problems(t.config)]
     if sum(t.score is None for t in over) < MIN_FAILURES:
         return []
-    found = [line for name in space.free for line in _boundaries(space, name, over)]
-    found.sort(key=lambda pair: -pair[0])
-    return [line for _, line in found[:MAX_BOUNDARIES]]
+    boundaries = [line for name in space.free for line in _boundaries(space, name, over)]
+    boundaries.sort(key=lambda pair: -pair[0])
+    return [line for _, line in boundaries[:MAX_BOUNDARIES]]
 
 
 def _boundaries(space: Space, name: str, over: Sequence[Trial]) -> list[tuple[float, str]]:
@@ -110,15 +106,13 @@ def _boundaries(space: Space, name: str, over: Sequence[Trial]) -> list[tuple[fl
 
 
 def _best_first(space: Space, history: History) -> list[Trial]:
-    sign = -1.0 if history.direction is Direction.MAXIMIZE else 1.0
+    sign = history.direction.sign
     trials = [t for t in history.complete if t.score is not None and not space.problems(t.config)]
-    return sorted(trials, key=lambda t: (sign * (t.score or 0.0), t.number))
+    return sorted(trials, key=lambda t: (-sign * (t.score or 0.0), t.number))
 
 
 def _rank_correlation(values: Sequence[float]) -> float:
     """Spearman's correlation of `values` with their position in the sequence; 0 where all are equal."""
-    x = np.array(values)
-    if np.ptp(x) == 0.0:
-        return 0.0
-    ranks = (x[:, None] > x).sum(1) + (x[:, None] == x).sum(1) / 2.0  # equal values share the mean of theirs
-    return float(np.corrcoef(ranks, np.arange(len(x)))[0, 1])
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(values, range(len(values))).statistic) if len(set(values)) > 1 else 0.0

@@ -16,8 +16,6 @@ from trainers.spec import Scalar
 MAX_ASKED = 2
 """Edits that are read of one reply."""
 
-FIELDS = ("parameter", "low", "high", "why")
-
 
 def bounded(space: Space) -> tuple[str, ...]:
     """The free hyperparameters that have bounds, in order."""
@@ -26,7 +24,7 @@ def bounded(space: Space) -> tuple[str, ...]:
 
 def edits_schema(names: Sequence[str], max_why: int) -> dict[str, Any]:
     """JSON schema of the edits of `names`: an array, mostly empty."""
-    properties: dict[str, Any] = {
+    properties = {
         "why": {"type": "string", "maxLength": max_why},
         "parameter": {"type": "string", "enum": list(names)},
         "low": {"type": ["number", "null"]},
@@ -35,41 +33,41 @@ def edits_schema(names: Sequence[str], max_why: int) -> dict[str, Any]:
     return {"type": "array", "items": object_schema(properties), "maxItems": MAX_ASKED}
 
 
-def edits_of(space: Space, asked: Sequence[Mapping[str, Scalar | None]], problems: list[str]) -> tuple[SpaceEdit, ...]:
+def edits_of(space: Space, items: Sequence[Mapping[str, Scalar | None]], problems: list[str]) -> tuple[SpaceEdit, ...]:
     """The edits of a reply that the rule can judge, each once; why the others cannot be used goes to `problems`."""
-    found: list[SpaceEdit] = []
-    for said in asked[:MAX_ASKED]:
+    edits: list[SpaceEdit] = []
+    for fields in items[:MAX_ASKED]:
         try:
-            edit = _edit(space, said)
+            edit = _edit(space, fields)
         except ValueError as error:
             problems.append(safe_line(f"edit: {error}"))
             continue
-        if all((edit.parameter, edit.low, edit.high) != (e.parameter, e.low, e.high) for e in found):
-            found.append(edit)
-    problems += [f"edit: at most {MAX_ASKED} are read of a reply"] * len(asked[MAX_ASKED:])
-    return tuple(found)
+        if all((edit.parameter, edit.low, edit.high) != (e.parameter, e.low, e.high) for e in edits):
+            edits.append(edit)
+    problems += [f"edit: at most {MAX_ASKED} are read of a reply"] * len(items[MAX_ASKED:])
+    return tuple(edits)
 
 
-def _edit(space: Space, said: Mapping[str, Scalar | None]) -> SpaceEdit:
-    name = said.get("parameter")
+def _edit(space: Space, fields: Mapping[str, Scalar | None]) -> SpaceEdit:
+    name = fields.get("parameter")
     if not isinstance(name, str) or name not in bounded(space):
         raise ValueError(f"{str(name)[:40]!r} has no bounds that could be moved")
-    unknown = sorted(set(said) - set(FIELDS))
+    unknown = sorted(set(fields) - {"parameter", "low", "high", "why"})
     if unknown:
         raise ValueError(f"unknown {', '.join(unknown)[:100]}")
-    low, high = _number(said.get("low")), _number(said.get("high"))
+    low, high = _number(fields.get("low")), _number(fields.get("high"))
     if (low is None) == (high is None):
         raise ValueError(f"{name} needs one of low and high")
-    return SpaceEdit(parameter=name, low=low, high=high, why=safe_line(str(said.get("why") or "")))
+    return SpaceEdit(parameter=name, low=low, high=high, why=safe_line(str(fields.get("why") or "")))
 
 
-def _number(said: Scalar | None) -> float | None:
-    if said is None:
+def _number(value: Scalar | None) -> float | None:
+    if value is None:
         return None
     try:
-        number = math.nan if isinstance(said, bool) else float(said)
+        number = math.nan if isinstance(value, bool) else float(value)
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"a bound must be a number, got {str(said)[:40]!r}")
+        raise ValueError(f"a bound must be a number, got {str(value)[:40]!r}")
     return number

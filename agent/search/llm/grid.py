@@ -4,8 +4,7 @@ Float ranges are poorly enforced by grammar back-ends; lists are not. Ranges bec
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agent.llm.messages import JsonSchema
@@ -14,7 +13,6 @@ from agent.search.fresh import completed
 from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
 from agent.search.llm.edits import bounded, edits_schema
 from agent.search.llm.text import safe_line
-from agent.study.nouns import Proposal
 from prompts.history import number_text
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed, is_ordered
 from trainers.spec import Config, Scalar
@@ -22,15 +20,6 @@ from trainers.spec import Config, Scalar
 LEVELS = 32
 MAX_WHY = 120
 """Characters of a reason; the one free text in a reply, so the one place where a small model can ramble."""
-
-
-@dataclass
-class Usable:
-    """What of a reply's candidates can be tried; the keys of known configurations, and why others cannot be used."""
-
-    proposals: list[Proposal] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 class Grid:
@@ -68,67 +57,60 @@ class Grid:
             nullable = name in self._space.conditions
             values: list[str | None] = [*words, None] if nullable else list(words)
             properties[name] = {"type": ["string", "null"] if nullable else "string", "enum": values}
-        candidates = {"type": "array", "items": object_schema(properties), "maxItems": n_high}
-        if not priors:
-            return {"title": "Candidates", **object_schema({"candidates": candidates})}
-        beliefs = object_schema({name: self._prior(words) for name, words in self._words.items()})
-        reply: dict[str, Any] = {"priors": beliefs, "candidates": candidates}
-        if names := bounded(self._space):
-            reply["edits"] = edits_schema(names, MAX_WHY)
+        reply: dict[str, Any] = {
+            "candidates": {"type": "array", "items": object_schema(properties), "maxItems": n_high}
+        }
+        if priors:
+            reply = {"priors": object_schema({n: _prior(list(words)) for n, words in self._words.items()})} | reply
+            if names := bounded(self._space):
+                reply["edits"] = edits_schema(names, MAX_WHY)
         return {"title": "Candidates", **object_schema(reply)}
 
-    def _prior(self, words: Mapping[str, Scalar]) -> dict[str, Any]:
-        return object_schema(
-            {
-                "median": {"type": "string", "enum": _few(list(words))},
-                "spread": {"type": "string", "enum": list(SPREADS)},
-                "confidence": {"type": "string", "enum": list(CONFIDENCES)},
-            }
-        )
-
-    def belief(self, name: str, said: Mapping[str, Scalar | None]) -> Belief:
+    def belief(self, name: str, fields: Mapping[str, Scalar | None]) -> Belief:
         """What a reply says about one hyperparameter. Raises ValueError naming what cannot be used."""
         if name not in self._words:
             raise ValueError(f"unknown hyperparameter {name[:40]!r}")
-        unknown = sorted(set(said) - {"median", "spread", "confidence"})
-        if unknown or said.get("median") is None:
-            raise ValueError(f"{name} needs median, spread and confidence, got {', '.join(said)[:100]}")
-        median = self._value(name, said["median"])  # type: ignore[arg-type]  # not None, as was just checked
-        spread, confidence = spread_of(said.get("spread")), confidence_of(said.get("confidence"))
-        return Belief(parameter=name, median=median, spread=spread, confidence=confidence)
+        median = fields.get("median")
+        if set(fields) - {"median", "spread", "confidence"} or median is None:
+            raise ValueError(f"{name} needs median, spread and confidence, got {', '.join(fields)[:100]}")
+        return Belief(
+            parameter=name,
+            median=self._value(name, median),
+            spread=spread_of(fields.get("spread")),
+            confidence=confidence_of(fields.get("confidence")),
+        )
 
-    def usable(
-        self, candidates: Sequence[Mapping[str, Scalar | None]], taken: set[str], source: str, call_id: int | None
-    ) -> Usable:
-        """Proposals of the candidates of call `call_id`, each configuration once and none whose key is in `taken`."""
-        usable, seen = Usable(), set(taken)
+    def new_configs(
+        self, candidates: Iterable[Mapping[str, Scalar | None]], keys: set[str], problems: list[str]
+    ) -> tuple[list[tuple[Config, str]], int]:
+        """(configuration, why) of the candidates whose keys are not in `keys`, where they are added, and the number
+        of repeats; why others cannot be used goes to `problems`."""
+        new, n_repeats = list[tuple[Config, str]](), 0
         for candidate in candidates:
             try:
                 config = self.config({k: v for k, v in candidate.items() if k != "why"})
             except ValueError as error:
-                usable.problems.append(safe_line(str(error)))
+                problems.append(safe_line(str(error)))
                 continue
-            key = self._space.key(config)
-            if key in seen:
-                usable.repeated.append(key)
+            if (key := self._space.key(config)) in keys:
+                n_repeats += 1
                 continue
-            seen.add(key)
-            why = safe_line(str(candidate.get("why") or ""))
-            usable.proposals.append(Proposal(config=config, source=source, why=why, llm_call_id=call_id))
-        return usable
+            keys.add(key)
+            new.append((config, safe_line(str(candidate.get("why") or ""))))
+        return new, n_repeats
 
-    def config(self, values: Mapping[str, Scalar | None]) -> Config:
+    def config(self, candidate: Mapping[str, Scalar | None]) -> Config:
         """The canonical configuration that a candidate means.
 
         Numbers within the range count even off the grid, those at most one grid step outside are clipped. Raises
         ValueError naming what cannot be used; absent hyperparameters are not filled in.
         """
-        unknown = sorted(set(values) - set(self._words))
+        unknown = sorted(set(candidate) - set(self._words))
         if unknown:
             raise ValueError(f"unknown hyperparameters {', '.join(unknown)[:100]}")
-        chosen = {name: self._value(name, value) for name, value in values.items() if value is not None}
-        config = completed(self._space, chosen)
-        missing = [name for name in self._space.active(config) if name in self._words and name not in chosen]
+        values = {name: self._value(name, value) for name, value in candidate.items() if value is not None}
+        config = completed(self._space, values)
+        missing = [name for name in self._space.active(config) if name in self._words and name not in values]
         if missing:
             raise ValueError(f"{', '.join(missing)} not set")
         return config
@@ -161,9 +143,12 @@ def words_of(parameter: Parameter) -> dict[str, Scalar]:
     return words
 
 
-def _few(words: list[str]) -> list[str]:
-    """At most 12 of `words`, evenly spaced: a median needs no more, and a schema in the prompt costs tokens."""
-    return words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
+def _prior(words: list[str]) -> JsonSchema:
+    """The median is one of at most 12 words, evenly spaced: it needs no more, and a schema in the prompt costs
+    tokens."""
+    medians = words if len(words) <= 12 else [words[round(i * (len(words) - 1) / 8)] for i in range(9)]
+    choices = {"median": medians, "spread": list(SPREADS), "confidence": list(CONFIDENCES)}
+    return object_schema({name: {"type": "string", "enum": few} for name, few in choices.items()})
 
 
 def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:

@@ -52,12 +52,12 @@ def task_card(plan: Plan) -> TaskCard:
     """The card of a plan that is ready: its spec, and what is known of data, model and machine."""
     if not isinstance(plan.spec, TaskSpec):
         raise ValueError("the plan is not ready: its spec is still a draft")
-    known: dict[str, object] = {"device": plan.device, "precision": plan.precision}
+    facts: dict[str, object] = {"device": plan.device, "precision": plan.precision}
     if plan.base is not None:
-        known |= {"model_parameters": plan.base.parameters, "hidden_size": plan.base.hidden_size}
+        facts |= {"model_parameters": plan.base.parameters, "hidden_size": plan.base.hidden_size}
     if plan.data is not None:
         counts, lengths = plan.data.label_counts.values(), plan.data.lengths
-        known |= {
+        facts |= {
             "n_train_rows": plan.data.splits.train,
             "n_classes": len(plan.data.labels) or None,
             "largest_class_share": round(max(counts) / sum(counts), 3) if sum(counts) else None,
@@ -65,4 +65,4 @@ def task_card(plan: Plan) -> TaskCard:
             "tokens_p99": lengths.p99,
             "max_seq_length": lengths.max_seq_length,
         }
-    return card_of_spec(plan.spec).model_copy(update=known)
+    return card_of_spec(plan.spec).model_copy(update=facts)

@@ -30,6 +30,6 @@ def safe_line(text: str) -> str:
 def card_lines(card: TaskCard, only: Sequence[str] | None = None) -> list[tuple[str, str]]:
     """(name, value) of what is known of the job, of `only` these where given: how long it runs is left out, and so are
     the card's own defaults, which nobody stated."""
-    known = card.model_dump(mode="json", exclude_none=True, exclude_unset=True).items()
-    wanted = [(n, v) for n, v in known if n not in ("trials", "parallel_trials") and (only is None or n in only)]
-    return [(name, number_text(value)) for name, value in wanted]
+    fields = card.model_dump(mode="json", exclude_none=True, exclude_unset=True).items()
+    facts = [(n, v) for n, v in fields if n not in ("trials", "parallel_trials") and (only is None or n in only)]
+    return [(name, number_text(value)) for name, value in facts]

@@ -3,6 +3,7 @@
 import json
 import pickle
 from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from agent.llm.calls import LlmCaps, LlmEvent
 from agent.llm.planner import Planner
 from agent.search.llm.text import card_lines
 from agent.search.llm_methods import LLM_METHODS, NO_LLM, BenchLlm, llm_proposer, problem_card
-from agent.search.methods import DEFAULT_METHODS, METHODS, check_methods, method, method_builder, method_version
+from agent.search.methods import DEFAULT_METHODS, METHODS, check_methods, method, method_version
 from evals.search_bench.problem import Problem
 from evals.search_bench.renamed import Renamed
 from evals.search_bench.run import Run, RunKey, run
@@ -130,7 +131,7 @@ def test_a_missing_key_is_told_before_anything_runs() -> None:
 
 def test_two_processes_open_the_llm_by_its_name(tmp_path: Path) -> None:
     """The builder travels to them without keys or connections; tokens and sources come back, also from --out."""
-    pickle.dumps(method_builder(BenchLlm("openai:some-model", 5)))
+    pickle.dumps(partial(method, llm=BenchLlm("openai:some-model", 5)))
     text = json.dumps({"candidates": [{"x1": "0.548", "x2": "0.161"}], "priors": {}})
     with serve(tmp_path, {"text": text}) as served:
         llm = f"{served.base_url}#m"

@@ -6,7 +6,7 @@ import pytest
 
 from agent.request.draft import DraftSpec
 from agent.request.plan import Plan
-from agent.search.fresh import far_config, neighbour, unit
+from agent.search.fresh import far_config, neighbour
 from agent.search.hybrid import build_proposer
 from agent.search.llm.task_card import TaskCard, card_of_spec, task_card
 from agent.search.portfolio import Portfolio, nearest_value
@@ -19,7 +19,7 @@ from agent.study.nouns import History, Proposal, Trial
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
-from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space
+from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, unit
 from trainers.spec import Adapter, Budget, Columns, Config, Data, Direction, Metric, Objective, Task, TaskSpec
 
 CLASSIFY = TaskCard(task=Task.CLASSIFICATION, trials=40)

@@ -1,6 +1,5 @@
 """A table of runs as a problem."""
 
-import numpy as np
 import pytest
 
 from evals.search_bench.table import Table
@@ -30,7 +29,7 @@ def test_a_run_that_failed_has_no_score(grid: Table) -> None:
     """Nor a true one where all repeats failed."""
     config = {"learning_rate": 1e-2, "lora_rank": 16}
     outcome = grid.evaluate(config, 0)
-    assert (outcome.failed, outcome.score, outcome.cost) == (True, None, None)
+    assert (outcome.failed, outcome.score) == (True, None)
     assert grid.true_score(config) is None
 
 
@@ -49,11 +48,10 @@ def words(scores: list[list[float]], choices: tuple[str, ...] = ("a", "b", "c"),
 
 def test_repeats_may_differ_in_number() -> None:
     """One failed repeat among others is drawn too, and left out of the mean."""
-    table = words([[1.0], [2.0, 4.0, float("nan")], [3.0, 5.0]], costs=np.array([1.0, np.nan, 2.5]))
+    table = words([[1.0], [2.0, 4.0, float("nan")], [3.0, 5.0]])
     assert table.true_score({"x": "b"}) == 3.0
     assert {table.evaluate({"x": "b"}, seed).score for seed in range(40)} == {2.0, 4.0, None}
     assert (table.optimum, table.median) == (1.0, 3.0)
-    assert [table.evaluate({"x": x}, 0).cost for x in "abc"] == [1.0, None, 2.5]
 
 
 def test_a_table_needs_one_score() -> None:

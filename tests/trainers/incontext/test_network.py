@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from prompts import trial_words as words
+from tests.trainers.incontext.loading import load_network
 from trainers.incontext.forward import tensors
-from trainers.incontext.network import TINY, load_network, new_network, save_network
+from trainers.incontext.network import TINY, new_network, save_network
 
 torch = pytest.importorskip("torch")
 

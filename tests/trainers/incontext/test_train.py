@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from trainers.incontext.network import TINY, Size, load_network
+from tests.trainers.incontext.loading import load_network
+from trainers.incontext.network import TINY, Size
 from trainers.incontext.train import TrainingPlan, main, rate, train
 
 torch = pytest.importorskip("torch")

@@ -260,8 +260,8 @@ def test_targets_come_nearer_as_trials_add_up() -> None:
 @given(mean=st.floats(0, 100), sd=st.floats(3, 50))
 def test_expected_improvement_is_positive_and_grows_with_the_mean(mean: float, sd: float) -> None:
     """As it must."""
-    lower, higher = (expected_improvement(m, sd, BEST_GRADE, maximize=True) for m in (mean, mean + 1))
-    assert 0.0 <= lower <= higher
+    one, next_ = (expected_improvement(m, sd, BEST_GRADE, maximize=True) for m in (mean, mean + 1))
+    assert 0.0 <= one <= next_
 
 
 def test_an_unknown_mode_is_refused() -> None:
