@@ -175,7 +175,6 @@ def _close(
     work: Working, base: BaseModelFacts | None, profiled: "Profiled | None"
 ) -> tuple[TaskSpec | None, Space | None]:
     """The closed spec and its search space; values of the search that break a rule are rejected one after another."""
-
     while True:
         try:
             spec = work.task_spec()

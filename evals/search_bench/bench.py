@@ -96,7 +96,6 @@ def _kept(out: Path) -> list[Run]:
 
 
 def _write(out: Path, results: Results, runs: Sequence[Run]) -> None:
-
     (out / RESULTS).write_text(json.dumps(results.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
     write_plots(runs, out / PLOTS)
     (out / PAGE).write_text(page(results, PLOTS), encoding="utf-8")

@@ -100,7 +100,6 @@ def plan_of(service: Service, request: str, options: PlanOptions) -> PlanCard:
 
 def check_spec_file(request: str, settings: Settings) -> None:
     """Raises InputError where a request names a spec file that is not inside the roots."""
-
     if is_spec_file(request):
         confined("request", request.strip(), settings.roots)
 
