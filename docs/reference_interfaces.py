@@ -10,6 +10,7 @@ from reference_tables import HEADER, field_table, table, words
 
 from agent.desk import cards
 from agent.desk.desk import Desk
+from agent.desk.tools import VERBS
 from agent.settings import Settings
 
 
@@ -72,7 +73,8 @@ def _signature(function: Any) -> str:
     """Names and defaults; types are told by the words."""
     found = inspect.signature(function)
     parameters = [p.replace(annotation=inspect.Parameter.empty) for n, p in found.parameters.items() if n != "self"]
-    return str(found.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+    whole = str(found.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+    return whole.replace(repr(VERBS), "VERBS")
 
 
 def _prose(thing: Any) -> str:
