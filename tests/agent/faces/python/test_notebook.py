@@ -37,8 +37,8 @@ def test_the_notebook_runs_and_shows_plan_study_and_plot(tmp_path: Path, monkeyp
     client.execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     html = "".join(str(output.data.get("text/html", "")) for output in shown if "data" in output)
-    assert "Plan</strong> ready" in html
-    assert "Study 1</strong> done" in html
+    assert "<p>Plan <code>" in html
+    assert "<strong>Study 1</strong> is done" in html
     assert any("image/png" in output.data for output in shown if "data" in output)
     printed = "".join(output.text for output in shown if output.output_type == "stream")
     assert "trial  0" in printed
