@@ -13,6 +13,9 @@ from agent.desk.desk import Desk
 from agent.desk.tools import VERBS
 from agent.settings import Settings
 
+OF_CARDS = {name for name, model in vars(cards).items() if getattr(model, "__module__", "") == cards.__name__}
+"""The models that the page of results describes."""
+
 
 def pages() -> dict[str, list[str]]:
     """File name to lines."""
@@ -161,6 +164,6 @@ def _answer(operation: dict[str, Any], named: dict[str, Any]) -> str:
         if status.startswith("2") and status not in ("202",):
             if "application/json" in content:
                 told = words(content["application/json"]["schema"], named)
-                return f"[{told}](reference_results.md#{told.lower()})" if hasattr(cards, told) else told
+                return f"[{told}](reference_results.md#{told.lower()})" if told in OF_CARDS else told
             return ", ".join(content)
     return ""

@@ -73,4 +73,4 @@ def test_a_study_replicates_within_its_budget(store, lab):
     candidates = confirm_candidates(store.history("1"))
     assert len({config_key(t.config) for t in candidates}) == len(candidates) == 3
     refused = store.events("1", kind=EventKind.PROPOSAL_REFUSED)
-    assert lab.reported(store, "1")["duplicates_avoided"] == len(refused)
+    assert lab.reported(store, "1").duplicates_avoided == len(refused)

@@ -179,7 +179,7 @@ def test_a_study_widens_its_space_and_its_proposer_follows(store, lab):
     assert [m.closed for m in made] == [1, 1, 1]
     assert max(t.config["learning_rate"] for t in store.trials("1", Phase.SEARCH)) > 4e-2
     assert store.study("1").plan_hash == plan_hash == store.study("1").plan.plan_hash
-    assert sum("space was widened" in s for s in lab.reported(store, "1")["deviations"]) == 2
+    assert sum("space was widened" in s for s in lab.reported(store, "1").deviations) == 2
 
 
 def test_a_resumed_study_searches_the_wider_space(store, lab):

@@ -105,7 +105,7 @@ def test_a_study_says_what_it_saved(store, lab):
     assert 20 <= n < 25
     [stopped] = store.events("1", kind=EventKind.SEARCH_STOPPED)
     assert stopped.data["trials_unspent"] == 40 - n
-    [sentence] = [s for s in lab.reported(store, "1")["deviations"] if "unspent" in s]
+    [sentence] = [s for s in lab.reported(store, "1").deviations if "unspent" in s]
     assert sentence.startswith(f"The search left {40 - n} of its 40 trials unspent: the last 3 proposals promised")
 
 
@@ -135,4 +135,4 @@ def test_what_was_found_enough_stays_so_after_a_restart(store, lab):
     lab.run(store, study.study_id, falling(lab))
     assert len(store.trials("1", Phase.SEARCH)) == n < 40
     assert len(store.events("1", kind=EventKind.ENOUGH_FOUND)) == 1
-    assert len([s for s in lab.reported(store, "1")["deviations"] if "unspent" in s]) == 1
+    assert len([s for s in lab.reported(store, "1").deviations if "unspent" in s]) == 1

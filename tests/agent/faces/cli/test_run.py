@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
+from agent.study.lock import owner_pid
+
 FRUIT, CAR = ("apple", "pear", "plum", "fig", "peach", "grape"), ("engine", "wheel", "brake", "gear", "clutch", "axle")
 
 
@@ -91,7 +93,8 @@ def killed(workplace: Path) -> dict[str, Any]:
         if event.get("kind") == "attempt_started" and event["trial_id"] == "1-1":
             break
     assert seen, process.stderr.read() if process.stderr else ""
-    queue_process = said(workplace, "status", "1")["running_pid"]
+    queue_process = owner_pid(workplace / "home" / "studies" / "1")
+    assert queue_process
     process.send_signal(signal.SIGKILL)  # first: whoever follows starts the queue again
     process.wait()
     os.kill(queue_process, signal.SIGKILL)
