@@ -148,12 +148,12 @@ def run(
 ) -> int:
     """Plan, ask for approval, search, confirm and report. Ctrl-C stops; `resume` goes on."""
     from agent.desk.planning import job_of
-    from agent.faces.cli.run import approval_of, queue_job, run_job
+    from agent.faces.cli.run import approval_of, run_job
 
     if key is not None and not detach:
         raise InputError("key", "is for studies that are queued.", "Add --detach.")
     job, approval = job_of(request, flags, llm, from_study), approval_of(yes, approve, as_json)
-    return queue_job(job, approval, key, as_json) if detach else run_job(job, approval, as_json)
+    return run_job(job, approval, as_json, detach=detach, key=key)
 
 
 later_command(
@@ -332,9 +332,10 @@ def submit(
 ) -> int:
     """`run --detach` under the name that job queues use; with --wait it follows the study and leaves it running."""
     from agent.desk.planning import job_of
-    from agent.faces.cli.run import approval_of, queue_job
+    from agent.faces.cli.run import approval_of, run_job
 
-    return queue_job(job_of(request, flags, llm), approval_of(yes, approve, as_json), None, as_json, wait)
+    job, approval = job_of(request, flags, llm), approval_of(yes, approve, as_json)
+    return run_job(job, approval, as_json, detach=True, wait=wait)
 
 
 later_command(

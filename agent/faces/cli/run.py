@@ -51,38 +51,31 @@ def show_plan(plan: Plan, as_json: bool) -> None:
             click.echo(f"\nTo approve: tunewright run … --approve {plan.plan_hash[:HASH_SHOWN]}, or --yes")
 
 
-def run_job(job: Job, approval: Approval, as_json: bool) -> int:
-    """Plan, approve, queue and follow to the report. Requests about an existing study are answered instead."""
-    settled = settle(job, approval)
-    plan = settled.resolved.plan
-    if _is_about_a_study(plan):
-        return answer_about_study(plan, job.settings, as_json)
-    show_plan(plan, as_json)
-    if not plan.ready or plan.spec.intent is Intent.PLAN:
-        return exit_code(plan)
-    approve(plan, approval)
-    with Desk(job.settings) as desk:
-        return follow(desk, _queue(desk, job, settled).study, as_json)
+def run_job(
+    job: Job, approval: Approval, as_json: bool, *, detach: bool = False, key: str | None = None, wait: bool = False
+) -> int:
+    """Plan, approve, queue and follow to the report. Requests about an existing study are answered instead.
 
-
-def queue_job(job: Job, approval: Approval, key: str | None, as_json: bool, wait: bool = False) -> int:
-    """Plan, approve and queue a study; with `wait` follow it, but leave it running when the following is stopped.
-
-    With --json one object: the study, or a plan that is not ready. Raises InputError for a request that asks for no
-    study.
+    `detach` returns once the study is queued; with `wait` it follows the study too, but leaves it running when the
+    following is stopped. With --json that prints one object: the study, or a plan that is not ready. Raises InputError
+    for `detach` with a request that asks for no study.
     """
     settled = settle(job, approval)
     plan = settled.resolved.plan
-    if _is_about_a_study(plan):
-        raise InputError("request", f"a request to {plan.spec.intent} cannot be queued.", "Leave out --detach.")
+    if plan.spec.intent not in ABOUT_A_NEW_STUDY and not plan.refusal:
+        if detach:
+            raise InputError("request", f"a request to {plan.spec.intent} cannot be queued.", "Leave out --detach.")
+        return answer_about_study(plan, job.settings, as_json)
     only_plan = not plan.ready or plan.spec.intent is Intent.PLAN
-    if only_plan or not as_json:
+    if only_plan or not (detach and as_json):
         show_plan(plan, as_json)
     if only_plan:
         return exit_code(plan)
     approve(plan, approval)
     with Desk(job.settings) as desk:
         card = _queue(desk, job, settled, key)
+        if not detach:
+            return follow(desk, card.study, as_json)
         if wait:
             return follow_loosely(desk, card.study, as_json)
     hint = f"`tunewright wait {card.study}` waits for it, `tunewright events {card.study} -f` follows it."
@@ -103,11 +96,7 @@ def resume_study(study: str | None, settings: Settings, as_json: bool, detach: b
     return 0
 
 
-def _is_about_a_study(plan: Plan) -> bool:
-    return plan.spec.intent not in ABOUT_A_NEW_STUDY and not plan.refusal
-
-
-def _queue(desk: Desk, job: Job, settled: "Settled", key: str | None = None) -> StudyCard:
+def _queue(desk: Desk, job: Job, settled: "Settled", key: str | None) -> StudyCard:
     plan = settled.resolved.plan
     calls = tuple(desk.store.log_llm_call(call) for call in job.calls)
     desk.keep(job, settled.draft, plan, calls, edited=settled.edited)
