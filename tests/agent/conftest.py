@@ -29,6 +29,33 @@ def store(tmp_path):
         yield opened
 
 
+@pytest.fixture
+def rows(tmp_path, monkeypatch):
+    """A file of labelled rows in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return write_rows(tmp_path)
+
+
+def write_rows(directory):
+    """80 labelled rows in `directory`; the file."""
+    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
+    path = directory / "tickets.csv"
+    path.write_text("text,label\n" + "\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def finished_home(tmp_path_factory, lab):
+    """A home with one study that is done; its runs were scripted, its report is real. Never changed."""
+    from agent.report.write import write_report
+    from agent.study.store import Store
+
+    home = tmp_path_factory.mktemp("finished")
+    with Store.open(home / "tunewright.db") as store:
+        lab.run(store, store.create_study(lab.plan(trials=4)).study_id, write_report=write_report)
+    return home
+
+
 @pytest.fixture(scope="session")
 def preference_plan(tmp_path_factory):
     """A ready preference plan with quoted, inferred and default values."""

@@ -13,16 +13,6 @@ REQUEST = "classify {} with MiniLM, 3 trials, 1 epoch"
 
 
 @pytest.fixture
-def rows(tmp_path, monkeypatch):
-    """A file of labelled rows in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "tickets.csv"
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    path.write_text("text,label\n" + "\n".join(lines) + "\n")
-    return path
-
-
-@pytest.fixture
 def desk(rows):
     """A desk over an empty home."""
     with Desk(load_settings()) as opened:

@@ -19,11 +19,8 @@ REQUESTS = (
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
+def desk(rows):
     """A desk over an empty home, in a directory with a file of labelled rows."""
-    monkeypatch.chdir(tmp_path)
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    (tmp_path / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
     with Desk(load_settings()) as opened:
         yield opened
 

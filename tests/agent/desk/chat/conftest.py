@@ -8,32 +8,18 @@ import pytest
 
 from agent.desk.chat.conversation import Conversation
 from agent.desk.desk import Desk
-from agent.report.write import write_report
 from agent.settings import load_settings
 from agent.study.lock import owning
-from agent.study.store import Store
 from tests.fakes.openai_server import serve
 
 REQUEST = "classify tickets.csv with MiniLM, 3 trials, 1 epoch"
 
 
-@pytest.fixture(scope="session")
-def finished_home(tmp_path_factory, lab):
-    """A home with one study that is done; its runs were scripted, its report is real. Never changed."""
-    home = tmp_path_factory.mktemp("finished")
-    with Store.open(home / "tunewright.db") as store:
-        lab.run(store, store.create_study(lab.plan(trials=4)).study_id, write_report=write_report)
-    return home
-
-
 @pytest.fixture
-def desk(tmp_path, monkeypatch, request):
+def desk(tmp_path, rows, request):
     """A desk over a home of its own, in a directory with rows; nobody works off its queue."""
-    monkeypatch.chdir(tmp_path)
     if "finished" in request.fixturenames:
         shutil.copytree(request.getfixturevalue("finished_home"), tmp_path / "home")
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    (tmp_path / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
     with Desk(load_settings()) as opened, owning(opened.settings.home / "queue"):
         yield opened
 

@@ -18,23 +18,16 @@ from agent.faces.http.guard import Hosts
 from agent.faces.http.service import Service
 from agent.faces.http.status import Statuses
 from agent.settings import load_settings
+from tests.agent.conftest import write_rows
 
 TOKEN = "t" * 43
 PORT = 8321
 HOST = f"127.0.0.1:{PORT}"
 
 
-def write_tickets(directory: Path):
-    """Rows to learn from."""
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    (directory / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
-
-
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
+def desk(rows):
     """A desk over an empty home, in a working directory with rows to learn from."""
-    monkeypatch.chdir(tmp_path)
-    write_tickets(tmp_path)
     with Desk(load_settings(), face="http") as opened:
         yield opened
 
@@ -126,7 +119,7 @@ def until(condition, seconds=20.0):
 def running(tmp_path_factory):
     """One server for the tests that do not end it; its queue is left alone."""
     cwd = tmp_path_factory.mktemp("served")
-    write_tickets(cwd)
+    write_rows(cwd)
     home = cwd / "home"
     home.mkdir()
     with quiet_queue(home), serving(home, cwd) as server:

@@ -1,8 +1,6 @@
 """A desk with data, a home with a finished study, and the official client as a plain function."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import anyio
 import pytest
@@ -54,16 +52,6 @@ class Talk:
 
 
 @pytest.fixture
-def rows(tmp_path, monkeypatch):
-    """A file of labelled rows in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "tickets.csv"
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    path.write_text("text,label\n" + "\n".join(lines) + "\n")
-    return path
-
-
-@pytest.fixture
 def desk(rows):
     """A desk over an empty home."""
     with Desk(load_settings(), face="mcp") as opened:
@@ -84,11 +72,8 @@ def talk(desk):
 
 
 @pytest.fixture(scope="session")
-def finished_home(tmp_path_factory):
+def finished_home(tmp_path_factory, lab):
     """A home with study 1, done with its report; nothing was trained for it."""
-    spec = importlib.util.spec_from_file_location("study_lab", Path(__file__).parents[2] / "study_lab.py")
-    lab = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(lab)
     home = tmp_path_factory.mktemp("finished")
     with Desk(Settings(home=home, roots=(home,))) as desk:
         study = desk.store.create_study(lab.plan(trials=3)).study_id

@@ -12,6 +12,7 @@ import pytest
 from agent.desk.desk import Desk
 from agent.desk.dispatch import dispatcher_pid
 from agent.settings import load_settings
+from tests.agent.conftest import write_rows
 from tests.agent.desk.chat.conftest import claims
 from tests.fakes.openai_server import serve
 
@@ -74,8 +75,7 @@ def plain(text):
 @pytest.fixture
 def place(tmp_path):
     """A directory with rows; whatever runs there at the end is ended."""
-    lines = [f"the {word} number {i} of ticket,{word}" for i in range(40) for word in ("refund", "parcel")]
-    (tmp_path / "tickets.csv").write_text("text,label\n" + "\n".join(lines) + "\n")
+    write_rows(tmp_path)
     yield tmp_path
     with Desk(load_settings()) as desk:
         for card in desk.studies():
