@@ -94,7 +94,7 @@ def compare(
     Raises ValueError if the row counts or references differ. About 3 s for 3,000 rows x 2 x 5 models.
     """
     _check_paired(best, default)
-    sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
+    sign = direction.sign
     resampled = [_resampled(side, draws) for side in (best, default)]
     observed = [np.array([result.score for result in side]) for side in (best, default)]
     rng = np.random.default_rng(SEED + 1)
@@ -137,7 +137,7 @@ def optimism(search_best: float, confirmed: Sequence[float], direction: Directio
 
     Above 0: the search score was too good. The fresh scores must belong to the configuration that had it.
     """
-    sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
+    sign = direction.sign
     return sign * (search_best - fmean(confirmed))
 
 

@@ -1,7 +1,6 @@
 """Asking a saved adapter: text from a language model, class probabilities from a classifier."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -9,11 +8,8 @@ from evals.generate import generate as write
 from evals.generate import generate_texts
 from trainers.encode import encode_chat_prompt, escaped, special_strings
 from trainers.errors import InputError
-from trainers.saved import load_saved
+from trainers.saved import Saved, load_saved
 from trainers.spec import Closed
-
-if TYPE_CHECKING:
-    from trainers.saved import Saved
 
 MAX_NEW_TOKENS = 32_768
 
@@ -41,7 +37,7 @@ def generate(adapter: Path, prompt: str, max_new_tokens: int = 128) -> Answer:
     return answer(load_saved(adapter), prompt, max_new_tokens)
 
 
-def answer(saved: "Saved", prompt: str, max_new_tokens: int = 128) -> Answer:
+def answer(saved: Saved, prompt: str, max_new_tokens: int = 128) -> Answer:
     """`generate` of a model that is open already. Raises InputError as it does."""
     check_prompt(prompt, max_new_tokens)
     import torch
@@ -68,7 +64,7 @@ def check_prompt(prompt: str, max_new_tokens: int) -> None:
         raise InputError("max_new_tokens", rule, "Give a number such as 128.")
 
 
-def _continued(saved: "Saved", prompt: str, max_new_tokens: int) -> str:
+def _continued(saved: Saved, prompt: str, max_new_tokens: int) -> str:
     """What a language model writes after a plain prompt, or after a user's turn if it was trained on conversations."""
     model, tokenizer = saved.model, saved.tokenizer
     if not saved.facts.chat:

@@ -103,7 +103,7 @@ def _range(name: str, value: Range, default: Parameter) -> Parameter:
 
 
 def _nearest(choices: tuple[Scalar, ...], ideal: Scalar | None) -> Scalar:
-    """`wanted` where it is a choice, else the closest number, else the first choice."""
+    """`ideal` where it is a choice, else the closest number, else the first choice."""
     if ideal in choices:
         return next(choice for choice in choices if choice == ideal)
     numbers = [c for c in choices if not isinstance(c, (bool, str))]

@@ -296,7 +296,7 @@ def _parameter(desk: Desk, study_id: str, config: Mapping[str, Any], name: str) 
     if name not in config and name not in ranges:
         raise InputError("parameter", f"{name!r} is no hyperparameter of this trial.", f"It has: {', '.join(config)}.")
     trials = [t for t in desk.trials(study_id) if name in t.config and t.phase == "search"]
-    sign = -1 if study.spec.objective.direction == "maximize" else 1
+    sign = -study.spec.objective.direction.sign
     trials.sort(key=lambda t: (t.score is None, sign * (t.score or 0.0)))
     return ParameterView(
         name=name,

@@ -16,7 +16,7 @@ from agent.desk.event_words import event_sentence, trial_number
 from agent.report.wording import number
 from agent.request.markup import duration, scalar
 from agent.study.nouns import EventKind, Phase, Study, StudyEvent
-from trainers.spec import Config, Direction
+from trainers.spec import Config
 
 SHOWN_TRIALS = 8
 """Rows of the live table; older ones scroll out of it (all are in `tunewright show`)."""
@@ -127,7 +127,7 @@ class LiveView:
         return Group(self._headline(best), table, self._budget_line())
 
     def _best(self) -> Row | None:
-        sign = 1 if self._study.spec.objective.direction is Direction.MAXIMIZE else -1
+        sign = self._study.spec.objective.direction.sign
         scored = [r for r in self._rows.values() if r.score is not None and r.phase == Phase.SEARCH]
         return max(scored, key=lambda r: sign * (r.score or 0.0), default=None)
 

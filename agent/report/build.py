@@ -139,7 +139,7 @@ def trial_row(trial: Trial) -> TrialRow:
 
 def _optimism(material: Material, search: list[Trial], direction: Direction) -> float | None:
     """Of the configuration that had the best search score, if it was confirmed."""
-    sign = 1 if direction is Direction.MAXIMIZE else -1
+    sign = direction.sign
     scored = [(sign * t.score, -t.number, t) for t in search if t.state is TrialState.COMPLETE and t.score is not None]
     if not scored:
         return None

@@ -3,7 +3,7 @@
 from agent.report.model import Compromise, Pareto, Report
 from agent.report.wording import number
 from agent.request.markup import duration
-from trainers.spec import Direction, Tradeoff
+from trainers.spec import Tradeoff
 
 MAX_ROWS = 8
 """A longer front is shown in part, evenly spread; all of it is in report.json and on the plot."""
@@ -27,7 +27,7 @@ def compromises(report: Report) -> list[Compromise]:
     pareto = report.pareto
     if pareto is None:
         return []
-    sign = 1 if report.direction is Direction.MAXIMIZE else -1
+    sign = report.direction.sign
     marked = [c for c in (*pareto.front, *pareto.others) if c.is_default or c.is_best]
     rows = list(pareto.front) if pareto.weighed else _cheaper(pareto, marked, sign)
     if not rows:
@@ -36,7 +36,7 @@ def compromises(report: Report) -> list[Compromise]:
     return sorted(by_trial.values(), key=lambda c: (-sign * c.quality, c.trial_number))
 
 
-def _cheaper(pareto: Pareto, marked: list[Compromise], sign: int) -> list[Compromise]:
+def _cheaper(pareto: Pareto, marked: list[Compromise], sign: float) -> list[Compromise]:
     seconds = next((c.costs.train_seconds for c in marked if c.is_best), None)
     quality = next((c.quality for c in marked if c.is_default), None)
     if seconds is None or quality is None:

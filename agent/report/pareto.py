@@ -6,7 +6,7 @@ from statistics import fmean
 from agent.report.material import Material
 from agent.report.model import Compromise, Pareto
 from agent.study.nouns import Costs, Phase, Trial, TrialState, by_config
-from trainers.spec import Direction, Objective, Tradeoff
+from trainers.spec import Objective, Tradeoff
 
 MIN_CONFIGS = 3
 """With fewer configurations there is nothing to choose from."""
@@ -20,7 +20,7 @@ def quality_against_costs(material: Material, objective: Objective) -> Pareto | 
 
     Compared are the metric and the costs that the search weighed; training time where it weighed none.
     """
-    sign = -1.0 if objective.direction is Direction.MAXIMIZE else 1.0
+    sign = -objective.direction.sign
     best_first = sorted(_compromises(material), key=lambda c: (sign * c.quality, c.trial_number))
     if len(best_first) < MIN_CONFIGS:
         return None

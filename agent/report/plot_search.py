@@ -111,7 +111,7 @@ def learning_curves(material: Material, report: Report) -> Plot:
 
 def _curves(material: Material, report: Report) -> list[tuple[str, tuple[CurvePoint, ...]]]:
     """(label, curve) of the default and the best-scored search trials that have one."""
-    sign = -1 if report.direction is Direction.MAXIMIZE else 1
+    sign = -report.direction.sign
     search = [t for t in material.trials if t.phase is Phase.SEARCH and material.curves.get(t.trial_id)]
     default = [t for t in search if t.number == 0]
     rest = sorted((t for t in search if t.number and t.score is not None), key=lambda t: sign * (t.score or 0.0))

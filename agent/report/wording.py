@@ -53,7 +53,7 @@ def differences(report: Report) -> list[tuple[str, str, str]]:
 
 def ranked_search(report: Report) -> list[TrialRow]:
     """Search trials, the best first; those without a score last, by number."""
-    sign = -1 if report.direction is Direction.MAXIMIZE else 1
+    sign = -report.direction.sign
     rows = [row for row in report.trial_rows if row.phase is Phase.SEARCH]
     return sorted(rows, key=lambda r: (r.state is not TrialState.COMPLETE, sign * (r.score or 0.0), r.number))
 
@@ -107,7 +107,7 @@ def notes(report: Report) -> list[str]:
     """Remarks, deviations, the flattery of the search score, and how often test was opened; one sentence each."""
     sentences = [*report.remarks, *report.deviations]
     if report.optimism is not None and report.search_best_score is not None:
-        sign = 1 if report.direction is Direction.MAXIMIZE else -1
+        sign = report.direction.sign
         again = report.search_best_score - sign * report.optimism
         flatters = " The best of many trials tends to flatter." if report.optimism > 0 else ""
         sentences.append(

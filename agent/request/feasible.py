@@ -9,7 +9,7 @@ from agent.request.working import Working
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile
 from tools.data.profile_data import MIN_ROWS
-from tools.estimate import P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost, trials_at_once
+from tools.estimate import ADAPTER_BYTES, P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost, trials_at_once
 from tools.machine import Machine
 from trainers.space import CategoricalParameter, IntParameter, Space
 from trainers.spec import Adapter, TaskSpec
@@ -28,7 +28,7 @@ def fit_adapter_limit(work: Working, spec: TaskSpec, space: Space, base: BaseMod
     limit, rank = spec.constraints.max_adapter_mb, space.parameters.get("lora_rank")
     if limit is None or spec.adapter is Adapter.FULL or rank is None:
         return space
-    one_mb = adapter_weights(base, 1) * 4.0 / BYTES_PER_MB
+    one_mb = adapter_weights(base, 1) * ADAPTER_BYTES / BYTES_PER_MB
     largest = math.floor(limit / one_mb) if one_mb else 2**31
     ranks = [float(c) for c in rank.choices] if isinstance(rank, CategoricalParameter) else [rank.low, rank.high]
     smallest = min(ranks)

@@ -9,7 +9,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from agent.request.import_optuna import FIELD, read_study, split_source
-from agent.request.rules.vocabulary import WORDS
 from tools.paths import confined
 from trainers.errors import InputError
 from trainers.space import Space
@@ -103,6 +102,8 @@ def canonical_name(name: str, ours: Collection[str]) -> str | None:
             return spelling
     if "device" in last:
         return None
+    from agent.request.rules.vocabulary import WORDS  # reads the words of the rules reader, which few processes need
+
     for hyperparameter in WORDS.hyperparameters:
         spelled = re.match(rf"(?:{hyperparameter.called})(?==)", f"{last}=", re.IGNORECASE)
         if spelled and hyperparameter.name in ours:
@@ -154,7 +155,7 @@ def _best_and_latest(trials: list[PastTrial], direction: Direction) -> list[Past
     """At most `MAX_PAST` of them, in their order."""
     if len(trials) <= MAX_PAST:
         return trials
-    sign = -1.0 if direction is Direction.MAXIMIZE else 1.0
+    sign = -direction.sign
     scored = sorted((sign * t.score, i) for i, t in enumerate(trials) if t.score is not None)
     selection = {i for _, i in scored[: MAX_PAST // 2]}
     rest = [i for i in range(len(trials)) if i not in selection]

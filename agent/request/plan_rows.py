@@ -1,6 +1,6 @@
 """A plan for machines (`plan_json`), and the rows in which people see it (`desk/words.py` shows them)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.request.draft import Provenance
@@ -51,7 +51,8 @@ def understood_rows(plan: Plan) -> list[tuple[str, str, str]]:
     about = (("intent", plan.spec.intent), ("study", plan.study), ("trial", plan.trial))
     is_training = plan.spec.intent is Intent.TRAIN
     rows = [(name, plain(str(value)), "") for name, value in about if value is not None and not is_training]
-    rows += [row for label, fields in SPEC_ROWS if (row := row_of(plan, label, fields)) is not None]
+    spec_values = flat(plan.spec)
+    rows += [row for label, fields in SPEC_ROWS if (row := row_of(plan, spec_values, label, fields)) is not None]
     fixed = {n: p for n, p in plan.space.parameters.items() if is_fixed(p)} if plan.space else {}
     if fixed:
         values = ", ".join(f"{name} {scalar(parameter.at(0.0))}" for name, parameter in fixed.items())
@@ -59,9 +60,8 @@ def understood_rows(plan: Plan) -> list[tuple[str, str, str]]:
     return rows
 
 
-def row_of(plan: Plan, label: str, fields: tuple[str, ...]) -> tuple[str, str, str] | None:
-    """A row of `SPEC_ROWS`: (label, value, origin); None where it is not worth showing."""
-    values = flat(plan.spec)
+def row_of(plan: Plan, values: Mapping[str, Any], label: str, fields: tuple[str, ...]) -> tuple[str, str, str] | None:
+    """A row of `SPEC_ROWS` from the flat values of the spec: (label, value, origin); None where it says nothing."""
     names = [f for f in fields if _worth_showing(f, values, plan.provenance)]
     cells = [_value(f, values.get(f), plan.provenance.get(f)) for f in names]
     if not cells:
@@ -95,7 +95,7 @@ def searched_rows(plan: Plan) -> list[tuple[str, str, str, str]]:
     return [(n, scalar(default.get(n, "-")), _range(parameters[n]), _quote_of(n, plan)) for n in plan.space.free]
 
 
-def _worth_showing(field: str, values: dict[str, Any], provenance: dict[str, Provenance]) -> bool:
+def _worth_showing(field: str, values: Mapping[str, Any], provenance: dict[str, Provenance]) -> bool:
     origin = provenance.get(field)
     if field not in values:
         return origin is not None  # rejected

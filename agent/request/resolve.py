@@ -5,7 +5,6 @@ breaks a rule an error; the rest of the plan is filled in all the same, so that 
 """
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -21,7 +20,7 @@ from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
 from tools.data.columns import Undecided
-from tools.data.profile_data import profile
+from tools.data.profile_data import Profiled, profile
 from tools.estimate import Estimate, estimate, training_flops
 from tools.machine import Machine, find_machine
 from trainers.embedded import TINY_CAUSAL
@@ -30,16 +29,13 @@ from trainers.priors import default_space
 from trainers.space import Space
 from trainers.spec import Data, Intent, TaskSpec
 
-if TYPE_CHECKING:
-    from tools.data.profile_data import Profiled
-
 
 @dataclass(frozen=True)
 class Resolved:
     """A plan, and the rows behind it where the data could be read."""
 
     plan: Plan
-    profiled: "Profiled | None" = None
+    profiled: Profiled | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class _Facts:
 
     machine: Machine
     base: BaseModelFacts | None = None
-    profiled: "Profiled | None" = None
+    profiled: Profiled | None = None
     spec: TaskSpec | None = None
     space: Space | None = None
     estimate: Estimate = field(default_factory=Estimate)
@@ -138,7 +134,7 @@ def _take_rejected(work: Working, name: str, quote: str, reason: str) -> None:
     work.drop(name, reason, quote)
 
 
-def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> "Profiled | None":
+def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> Profiled | None:
     """Read, split and measure the data; None where that is not possible, with the reason in `work`."""
     if (
         work.get("data.train") is None
@@ -172,7 +168,7 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
 
 
 def _close(
-    work: Working, base: BaseModelFacts | None, profiled: "Profiled | None"
+    work: Working, base: BaseModelFacts | None, profiled: Profiled | None
 ) -> tuple[TaskSpec | None, Space | None]:
     """The closed spec and its search space; values of the search that break a rule are rejected one after another."""
     while True:

@@ -96,7 +96,7 @@ def choose(candidates: list[Confirmed], direction: Direction, results: dict[str,
     default = default.on(seeds)
     whole = [c.on(seeds) for c in others if set(seeds) <= set(c.seeds)]
     dropped = [(c, c.first_error) for c in others if not set(seeds) <= set(c.seeds)]
-    sign = 1.0 if direction is Direction.MAXIMIZE else -1.0
+    sign = direction.sign
     running = [c for c in (default, *whole) if c.scores]
     leader = max(running, key=lambda c: sign * mean(c.scores))
     tied = [c for c in running if c is not leader and _within_one_error(leader, c, sign)]

@@ -18,7 +18,7 @@ from statistics import correlation, median
 from agent.study.nouns import REPLICATE, EventKind, History, Phase, Rung, StudyEvent, Trial, TrialState
 from trainers.arguments import step_at
 from trainers.space import Space, is_fixed
-from trainers.spec import Closed, CurvePoint, Direction, TaskSpec
+from trainers.spec import Closed, CurvePoint, TaskSpec
 from trainers.tasks import TASKS
 
 ETA = 3
@@ -188,7 +188,7 @@ def _loss_at(losses: list[tuple[int, float]], step: float) -> float | None:
 
 def _correlation(reached: dict[str, Rung], history: History) -> float | None:
     """Spearman's rank correlation of low rung losses with good final scores; None with fewer than `MIN_PAIRS`."""
-    sign = 1.0 if history.direction is Direction.MAXIMIZE else -1.0
+    sign = history.direction.sign
     pairs = [
         (-reached[t.trial_id].eval_loss, sign * t.score)
         for t in history.trials

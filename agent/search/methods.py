@@ -133,6 +133,6 @@ def _code_hash() -> str:
     root = Path(__file__).resolve().parents[2]
     folders = (root / "agent" / "search", root / "trainers" / "incontext", root / "prompts")
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    for path in sorted([*files, root / "trainers" / "space.py"]):
+    for path in sorted([*files, *(root / "trainers" / name for name in ("space.py", "optuna_space.py"))]):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -63,8 +63,9 @@ def enough(history: History, dimensions: int, trials_budget: int) -> str | None:
 
 def _latest(trials: list[Trial]) -> list[Trial]:
     """The last `IN_A_ROW` that are over, and all that are not."""
-    over = [t for t in trials if t.state not in (TrialState.WAITING, TrialState.RUNNING)][-IN_A_ROW:]
-    return over + [t for t in trials if t.state in (TrialState.WAITING, TrialState.RUNNING)] if over else []
+    under_way = [t for t in trials if t.state in (TrialState.WAITING, TrialState.RUNNING)]
+    over = [t for t in trials if t not in under_way][-IN_A_ROW:]
+    return over + under_way if over else []
 
 
 def _least(history: History) -> tuple[float, str] | None:

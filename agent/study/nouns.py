@@ -160,7 +160,7 @@ class History(Closed):
         Configurations are ranked by `agent.study.noise.posterior_means`, not by their luckiest run: without
         replicates that is the order of the scores.
         """
-        sign = 1 if self.direction is Direction.MAXIMIZE else -1
+        sign = self.direction.sign
         groups = self.by_config
         means = posterior_means([_scores(group) for group in groups])
         order = sorted(range(len(groups)), key=lambda i: (-sign * means[i], groups[i][0].number))

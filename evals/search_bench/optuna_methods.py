@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from evals.search_bench.problem import Observation, Offer, Problem
 from trainers.optuna_space import asked_config, optuna_trial
-from trainers.spec import Direction
 
 Sampler = Literal["random", "tpe", "gp", "cmaes"]
 
@@ -26,10 +25,9 @@ class OptunaMethod:
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space, self._name = problem.space, sampler
-        direction = "maximize" if problem.direction is Direction.MAXIMIZE else "minimize"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._study = optuna.create_study(direction=direction, sampler=_sampler(sampler, seed))
+            self._study = optuna.create_study(direction=problem.direction.value, sampler=_sampler(sampler, seed))
         self._asked: Any = None
         self._told = 0
 

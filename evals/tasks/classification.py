@@ -7,15 +7,15 @@ from evals.metrics import score
 from evals.rows import Row
 from evals.spec import EvalSpec, Item, Judged
 from trainers.data import tokenise
-from trainers.spec import Metric, Task
-from trainers.tasks import TASKS
+from trainers.spec import Metric
+from trainers.tasks.classification import CLASSIFICATION
 
 DECISION_METRICS = (Metric.ACCURACY, Metric.F1_MACRO, Metric.F1_WEIGHTED)
 
 
 def judge(model: Any, tokenizer: Any, spec: EvalSpec, rows: list[Row], reference: Any | None) -> Judged:
     """Items of `spec.metric` and every other classification metric. Ties go to the lower class index."""
-    tokens = tokenise(rows, TASKS[Task.CLASSIFICATION], tokenizer, spec.max_seq_length).rows
+    tokens = tokenise(rows, CLASSIFICATION, tokenizer, spec.max_seq_length).rows
     encoded, truth = [row["input_ids"] for row in tokens], [row["labels"] for row in tokens]
 
     def run(batch: list[int]) -> list[tuple[int, float]]:

@@ -11,8 +11,8 @@ from evals.rows import Row, Target
 from evals.spec import EvalSpec, Item, Judged
 from trainers.data import tokenise
 from trainers.errors import InputError
-from trainers.spec import Metric, Task
-from trainers.tasks import TASKS
+from trainers.spec import Metric
+from trainers.tasks.preference import PREFERENCE
 
 FIXED_BETA = 0.1
 """Beta of the preference eval_loss: DPO's default (Rafailov et al. 2023, arXiv 2305.18290), equal for all trials."""
@@ -78,7 +78,7 @@ def pair_targets(tokenizer: Any, rows: list[Row], max_seq_length: int) -> list[t
 
     Pairs whose prompt alone is too long are missing. Raises AttemptFailed(DATA) if none is left.
     """
-    tokens = tokenise(rows, TASKS[Task.PREFERENCE], tokenizer, max_seq_length)
+    tokens = tokenise(rows, PREFERENCE, tokenizer, max_seq_length)
     return [
         (_after(row["prompt_ids"], row["chosen_ids"]), _after(row["prompt_ids"], row["rejected_ids"]))
         for row in tokens.rows

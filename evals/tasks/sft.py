@@ -9,8 +9,8 @@ from evals.metrics import score
 from evals.rows import Row, Target
 from evals.spec import EvalSpec, Item, Judged
 from trainers.data import IGNORED, tokenise
-from trainers.spec import Metric, Task
-from trainers.tasks import TASKS
+from trainers.spec import Metric
+from trainers.tasks.sft import SFT
 
 LIKELIHOOD_METRICS = (Metric.EVAL_LOSS, Metric.PERPLEXITY, Metric.ACCURACY)
 
@@ -46,5 +46,5 @@ def targets_of(tokenizer: Any, rows: list[Row], max_seq_length: int) -> list[Tar
 
     Rows of whose target nothing is left are missing. Raises AttemptFailed(DATA) if none is left.
     """
-    tokens = tokenise(rows, TASKS[Task.SFT], tokenizer, max_seq_length)
+    tokens = tokenise(rows, SFT, tokenizer, max_seq_length)
     return [Target(row["input_ids"], [int(label != IGNORED) for label in row["labels"]]) for row in tokens.rows]

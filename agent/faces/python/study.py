@@ -22,13 +22,12 @@ from agent.study.nouns import Phase, StudyEvent
 from tools.evaluate import Evaluation
 from tools.export import Exported
 from tools.generate import Answer, answer
-from trainers.saved import load_saved
+from trainers.saved import Saved, load_saved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from trainers.saved import Saved
 
 OnEvent = Callable[[StudyEvent], Any]
 """Gets every event in order. An error it raises ends the waiting, not the study."""
@@ -232,7 +231,7 @@ class StudyHandle:
         """Copy its adapter to a new directory, or merge it into the base model there."""
         return self._desk.export(self.id, None if out is None else Path(out), merge)
 
-    def _model(self) -> "Saved":
+    def _model(self) -> Saved:
         if self._saved is None:
             self._saved = load_saved(self.adapter)
         return self._saved

@@ -21,7 +21,7 @@ from agent.search.llm.grid import Grid, fixed_card
 from agent.search.llm.task_card import TaskCard
 from agent.search.llm.text import card_lines, safe_line, trial_row
 from agent.search.space_edits import SpaceEdit
-from agent.study.nouns import History, Proposal, TrialState
+from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
 from prompts.history import history_text
 from tools.estimate import llm_token_limit
@@ -274,4 +274,4 @@ class LlmBatch:
 
 
 def _over(history: History) -> int:
-    return sum(t.state not in (TrialState.WAITING, TrialState.RUNNING) for t in history.trials)
+    return len(history.trials) - len(history.pending)

@@ -8,6 +8,7 @@ from agent.request.draft import Refusal
 from agent.request.notes import interval_half_width
 from agent.request.plan import Plan
 from agent.request.plan_rows import plan_json, row_of
+from trainers.dotted import flat
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_plan_survives_json(plan):
 
 def test_a_list_without_members_is_not_shown(plan):
     """No comma stands for trade-offs that nobody asked for."""
-    assert not row_of(plan, "objective", ("objective.metric", "objective.tradeoffs"))[1].endswith(", ")
+    assert not row_of(plan, flat(plan.spec), "objective", ("objective.metric", "objective.tradeoffs"))[1].endswith(", ")
 
 
 def test_interval_of_a_share_shrinks_with_rows():

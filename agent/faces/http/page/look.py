@@ -12,7 +12,7 @@ from agent.faces.http.page.reading import clock, count, words
 from agent.report.wording import number
 from agent.request.markup import duration
 from agent.study.nouns import EventKind, Phase, StudyEvent, StudyState, TrialState
-from trainers.spec import Config, Direction, FailureReason
+from trainers.spec import Config, FailureReason
 
 
 class Source(NamedTuple):
@@ -161,7 +161,7 @@ def gain_of(card: StudyCard) -> tuple[float | None, float | None, bool]:
     if r is None:
         best = card.best.score if card.best else None
         return best, None if best is None or card.default is None else best - card.default, False
-    sign = 1 if card.direction is Direction.MAXIMIZE else -1
+    sign = card.direction.sign
     return r.best_test, r.gain, r.gain_ci95 is not None and min(sign * end for end in r.gain_ci95) > 0
 
 
