@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from agent.desk.cards import Explanation, StudyCard, TrialCard
 from agent.desk.desk import Desk
@@ -9,13 +10,42 @@ from agent.errors import TunewrightError
 from agent.faces.http.page import charts, look
 from agent.faces.http.page.charts import Field, Interval
 from agent.faces.http.page.reading import difference, sentence
-from agent.faces.http.page.view import View
 from agent.report.wording import number
 from agent.study.nouns import EventKind, StudyEvent, TrialState
-from trainers.spec import CurvePoint
+from trainers.spec import Closed, CurvePoint
 
 Z95 = 1.96
 RECENT, PAGE = 600, 500
+
+
+class View(Closed):
+    """How a page of charts is looked at. All of it stands in the address, so it outlives a reload."""
+
+    sort: str = "trial"
+    """A column of the table of trials; from high to low with "-" before it."""
+    field: Field = "loss"
+    tables: str = ""
+    """Charts that are shown as tables, their names with commas between."""
+    events: str = "latest"
+
+    def change(self, **fields: str) -> str:
+        """The query of this view with some fields changed."""
+        changed = self.model_copy(update=fields).model_dump(exclude_defaults=True)
+        return f"?{urlencode(changed)}"
+
+    def shows_table(self, chart: str) -> bool:
+        """Whether a chart is shown as a table."""
+        return chart in self.tables.split(",")
+
+    def flip(self, chart: str) -> str:
+        """The query with a chart and its table changed for each other."""
+        names = [name for name in self.tables.split(",") if name and name != chart]
+        return self.change(tables=",".join(names if self.shows_table(chart) else [*names, chart]))
+
+    def sorted_by(self, column: str, down_first: bool) -> str:
+        """The query that sorts by a column, or the other way round where it does already."""
+        ways = [f"-{column}", column] if down_first else [column, f"-{column}"]
+        return self.change(sort=ways[1] if self.sort == ways[0] else ways[0])
 
 
 def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
@@ -27,7 +57,6 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
         "ordered": ordered(trials, view.sort),
         "budget": desk.budget(study),
         "scores": charts.scores_chart(card, trials),
-        "best_so_far": charts.best_so_far(card, trials),
         "result": result_chart(card),
         "events": latest_events(desk, study, card, view.events == "all"),
         "view": view,
@@ -63,11 +92,6 @@ def trial_page(desk: Desk, study: str, place: int, view: View) -> dict[str, Any]
     }
 
 
-def report_page(desk: Desk, study: str) -> dict[str, Any]:
-    """Where a study's report is. Raises InputError while it is not done."""
-    return {"card": desk.status(study), "report": desk.report_card(study)}
-
-
 def _curves(curves: dict[int, tuple[CurvePoint, ...]], field: Field, offered: Sequence[Field]) -> dict[str, Any]:
     measured = charts.fields(curves, offered)
     if field not in measured:
@@ -75,7 +99,7 @@ def _curves(curves: dict[int, tuple[CurvePoint, ...]], field: Field, offered: Se
     return {
         "curves": charts.curves_chart(curves, field),
         "field": field,
-        "fields": {name: look.FIELDS[name] for name in measured},
+        "fields": {name: look.TABLES.curves[name] for name in measured},
     }
 
 
