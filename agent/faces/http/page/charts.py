@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Literal
 
 from agent.desk.cards import StudyCard, TrialCard
+from agent.faces.http.page.look import proposer
 from agent.study.nouns import Phase, TrialState
 from trainers.spec import CurvePoint, Direction
 
@@ -119,7 +120,6 @@ def scores_chart(card: StudyCard, trials: Sequence[TrialCard]) -> ScoresChart:
     x, y = Scale(-0.5, last + 0.5), robust(values, always)
     confirm = next((t.trial for t in trials if t.phase is Phase.CONFIRM), None)
     best = best_so_far(card, trials)
-    scored = [t for t in trials if t.score is not None]
     return ScoresChart(
         x=x,
         y=y,
@@ -130,7 +130,7 @@ def scores_chart(card: StudyCard, trials: Sequence[TrialCard]) -> ScoresChart:
         best=_steps(best, x, y, bottom, max((t.trial for t in trials if t.phase is Phase.SEARCH), default=0)),
         default=None if card.default is None else y.y(card.default, bottom),
         confirm=None if confirm is None else confirm - 0.5,
-        sources=tuple(dict.fromkeys("confirm" if t.phase is Phase.CONFIRM else t.source for t in scored)),
+        sources=tuple(dict.fromkeys(proposer(t) for t in trials if t.score is not None)),
     )
 
 

@@ -142,7 +142,7 @@ def origin(text: str) -> tuple[str, str, str]:
     if text.startswith("“"):
         return "said", "your words", text
     kind = "default" if text.startswith("default") else "inferred"
-    return kind, kind, text.removeprefix(f"{kind}: ") if text.startswith(f"{kind}: ") else text
+    return kind, kind, text.removeprefix(f"{kind}: ")
 
 
 def plan_of(result: Mapping[str, Any]) -> PlanCard | None:

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 from agent.desk.cards import Explanation, StudyCard, TrialCard
 from agent.desk.desk import Desk
-from agent.errors import TunewrightError
 from agent.faces.http.page import charts, look
 from agent.faces.http.page.charts import Field, Interval
 from agent.faces.http.page.reading import difference, sentence
@@ -68,27 +67,16 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
 def trial_page(desk: Desk, study: str, place: int, view: View) -> dict[str, Any]:
     """All of a trial. Raises InputError where there is none."""
     trial, trials = desk.explain(study, place), desk.trials(study)
-    compared = None
-    if place and trial.outcome is not None:
-        try:
-            compared = desk.compare(study, place, 0)
-        except TunewrightError:  # the default has no score to compare with
-            compared = None
     return {
         "trial": trial,
         "row": next(row for row in trials if row.trial == place),
         "numbers": {row.trial for row in trials},
         "prediction": prediction_chart(trial),
         "verdict": verdict(trial),
-        "compared": compared,
+        "compared": desk.compare(study, place, 0) if place and trial.outcome is not None else None,
         "call": desk.llm_call(study, place) if trial.llm_model else None,
-        "running": set(),
         "view": view,
-        **_curves(
-            {place: trial.curve} if trial.curve else {},
-            view.field,
-            ("loss", "eval_loss", "learning_rate", "grad_norm"),
-        ),
+        **_curves({place: trial.curve}, view.field, ("loss", "eval_loss", "learning_rate", "grad_norm")),
     }
 
 
@@ -106,9 +94,9 @@ def _curves(curves: dict[int, tuple[CurvePoint, ...]], field: Field, offered: Se
 def ordered(trials: Sequence[TrialCard], sort: str) -> list[TrialCard]:
     """Trials by a column, "-" before it from high to low; those without a value stand last either way."""
     column, down = sort.removeprefix("-"), sort.startswith("-")
-    keyed = [(_key(trial, column), trial) for trial in trials]
-    some = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: (pair[0], pair[1].trial))
-    return [trial for _, trial in (some[::-1] if down else some)] + [trial for key, trial in keyed if key is None]
+    some = [trial for trial in trials if _key(trial, column) is not None]
+    some.sort(key=lambda trial: (_key(trial, column), trial.trial), reverse=down)
+    return some + [trial for trial in trials if _key(trial, column) is None]
 
 
 def _key(trial: TrialCard, column: str) -> Any:
