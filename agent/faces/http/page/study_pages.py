@@ -14,7 +14,8 @@ from agent.study.nouns import EventKind, StudyEvent, TrialState
 from trainers.spec import Closed, CurvePoint
 
 Z95 = 1.96
-RECENT, PAGE = 600, 500
+RECENT = 600
+"""Events, those of training included, of which the latest are shown."""
 
 
 class View(Closed):
@@ -57,7 +58,7 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
         "budget": desk.budget(study),
         "scores": charts.scores_chart(card, trials),
         "result": result_chart(card),
-        "events": latest_events(desk, study, card, view.events == "all"),
+        "events": latest_events(desk, card, view.events == "all"),
         "view": view,
         "running": {trial.trial for trial in trials if trial.state is TrialState.RUNNING},
         **_curves(curves, view.field, ("loss", "eval_loss")),
@@ -110,16 +111,12 @@ def _key(trial: TrialCard, column: str) -> Any:
     return keys.get(column, trial.trial)
 
 
-def latest_events(desk: Desk, study: str, card: StudyCard, every: bool) -> list[StudyEvent]:
+def latest_events(desk: Desk, card: StudyCard, every: bool) -> list[StudyEvent]:
     """Events without the steps of training, newest first; the latest of them, or every one."""
     kinds = [kind for kind in EventKind if kind is not EventKind.PROGRESS]
-    after, events = 0 if every else max(0, card.last_event - RECENT), list[StudyEvent]()
-    while True:
-        piece = desk.events(study, after, PAGE, kinds)
-        events += piece.events
-        if not piece.more:
-            return events[::-1] if every else events[: -look.EVENTS_SHOWN - 1 : -1]
-        after = piece.after
+    after = 0 if every else max(0, card.last_event - RECENT)
+    events = desk.store.events(card.study, after, kinds=kinds)[::-1]
+    return events if every else events[: look.EVENTS_SHOWN]
 
 
 def result_chart(card: StudyCard) -> charts.IntervalChart | None:
@@ -127,13 +124,9 @@ def result_chart(card: StudyCard) -> charts.IntervalChart | None:
     r = card.result
     if r is None:
         return None
-    best = "best (default)" if r.best_is_default else "best"
-    return charts.interval_chart(
-        [
-            Interval("default", "theirs", r.default_test, r.default_ci95),
-            Interval(best, "ours", r.best_test, r.best_ci95),
-        ]
-    )
+    default = Interval("default", "theirs", r.default_test, r.default_ci95)
+    best = Interval("best (default)" if r.best_is_default else "best", "ours", r.best_test, r.best_ci95)
+    return charts.interval_chart([default, best])
 
 
 def prediction_chart(trial: Explanation) -> charts.IntervalChart:
