@@ -63,7 +63,7 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
     page = [f"agent/faces/http/page/{folder}/*" for folder in ("static", "templates", "vendor")]
-    for pattern in ("agent/report/*.j2", "evals/requests/*.json", *page):
+    for pattern in ("agent/report/*.j2", "agent/study/schema/*.sql", "evals/requests/*.json", *page):
         assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)} != set()
 
 
