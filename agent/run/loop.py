@@ -21,7 +21,8 @@ from agent.run.schedule import Scheduler
 from agent.search.proposer import Proposer, close
 from agent.study.lock import owning
 from agent.study.nouns import EventKind, History, Observer, Phase, Study, StudyState, Trial, TrialState
-from agent.study.store import Store, StoreFull
+from agent.study.rows import StoreFull
+from agent.study.store import Store
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.spec import Direction, FailureReason
 

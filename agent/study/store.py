@@ -1,18 +1,16 @@
-"""The one database: opening it, transactions, and the studies in it. The only module that opens SQLite.
+"""The one database: opening it, transactions, and the studies in it.
 
 `Store` is `TrialRows` (trials, attempts, curves), `Journal` (events, costs, openings) and `DeskRows` (plans that wait,
 the queue, conversations) over one connection.
 Nothing acknowledged is lost: a method that has returned has committed with `synchronous=FULL`.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from agent.errors import InputError, StoreConflict, TunewrightError
+from agent.errors import InputError
 from agent.request.plan import Plan
 from agent.study.desk_rows import DeskRows
 from agent.study.journal import Journal
@@ -27,20 +25,8 @@ BUSY_TIMEOUT_SECONDS = 30.0
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "mmap_size = 0")
 
 
-class StoreFull(TunewrightError):
-    """The disk that holds the database has no space left; what was stored before is intact."""
-
-    code = "store_full"
-
-
 class Store(TrialRows, Journal, DeskRows):
     """Typed verbs over the database of one home directory. Usable from several threads; one owner a study."""
-
-    def __init__(self, path: Path, database: Any) -> None:
-        """Use `Store.open`."""
-        self._path, self._database = path, database
-        self._lock = threading.RLock()
-        self._depth = 0
 
     @classmethod
     def open(cls, path: Path, read_only: bool = False) -> "Store":
@@ -88,40 +74,6 @@ class Store(TrialRows, Journal, DeskRows):
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    @contextmanager
-    def tx(self) -> Iterator[None]:
-        """See `Rows.tx`. `BEGIN IMMEDIATE`, because a transaction that reads first cannot wait for the write lock.
-
-        Raises StoreFull when the disk is full and StoreConflict when the database refuses the change.
-        """
-        with self._lock:
-            connection = self._database.conn
-            if self._depth == 0:
-                self._guarded("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0 and connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._commit()
-
-    def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-        """See `Rows.write`."""
-        with self.tx():
-            return self._guarded(sql, parameters)
-
-    def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Row]:
-        """See `Rows.query`."""
-        with self._lock:
-            cursor = self._database.conn.execute(sql, parameters)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def version(self) -> int:
         """A number that changes whenever another connection has committed something."""
@@ -227,29 +179,6 @@ class Store(TrialRows, Journal, DeskRows):
             self._database.conn.execute("PRAGMA journal_mode = WAL")
             with self.tx():
                 MIGRATIONS.apply(self._database)
-
-    def _commit(self) -> None:
-        try:
-            self._guarded("COMMIT")
-        except BaseException:
-            with suppress(Exception):
-                self._database.conn.execute("ROLLBACK")
-            raise
-
-    def _guarded(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-        """Execute, with SQLite's refusals turned into our errors."""
-        import sqlite3
-
-        try:
-            return self._database.conn.execute(sql, parameters)
-        except sqlite3.IntegrityError as error:
-            raise StoreConflict(f"the database refused a change: {error}.") from error
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StoreFull(
-                    f"no space is left for {self._path}. Nothing stored before is lost; free some space, then resume."
-                ) from error
-            raise StoreConflict(f"the database could not be written: {error} ({self._path}).") from error
 
 
 @contextmanager
