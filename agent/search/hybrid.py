@@ -15,8 +15,8 @@ from agent.search.evidence import Evidence, evidence
 from agent.search.feasibility import Feasibility
 from agent.search.fresh import known_keys
 from agent.search.incontext import InContext
-from agent.search.llm.accepted import accepted, factor
 from agent.search.llm.batch import LlmBatch
+from agent.search.llm.beliefs import accepted, factor
 from agent.search.llm.task_card import TaskCard, card_of_spec
 from agent.search.pool import Pool
 from agent.search.portfolio import Portfolio

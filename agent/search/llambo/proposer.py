@@ -34,7 +34,6 @@ from agent.search.llambo.replies import (
 from agent.search.llambo.scale import BEST_GRADE, Scale, spread_of_quantiles
 from agent.search.llm.grid import Grid, fixed_card
 from agent.search.llm.task_card import TaskCard
-from agent.search.llm.text import card_lines
 from agent.search.stop import expected_improvement
 from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
@@ -184,11 +183,11 @@ class Llambo:
     def _system(self) -> Rendered:
         """The prefix, with as much of the job as the mode allows."""
         fixed = [(f"{name} (fixed)", value) for name, value in fixed_card(self._space)]
-        card = card_lines(self._card) + fixed
+        card = self._card.lines() + fixed
         if self._mode == "warmstart-none":
             card = []
         elif self._mode == "warmstart-partial":
-            card = card_lines(self._card, PARTIAL)
+            card = self._card.lines(PARTIAL)
         return render("llambo_system", card=card, hyperparameters=self._grid.cards())
 
     def _usable(self, reply: Candidates, history: History) -> list[Proposal]:

@@ -16,10 +16,9 @@ from agent.llm.reply_json import extract_json
 from agent.search.fresh import known_keys
 from agent.search.llm.beliefs import Belief, Beliefs
 from agent.search.llm.digest import digest_lines
-from agent.search.llm.edits import bounded, edits_of
 from agent.search.llm.grid import Grid, fixed_card
 from agent.search.llm.task_card import TaskCard
-from agent.search.llm.text import card_lines, safe_line, trial_row
+from agent.search.llm.text import safe_line, trial_row
 from agent.search.space_edits import SpaceEdit
 from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
@@ -152,16 +151,13 @@ class LlmBatch:
         system, user = self._prompts(history)
         before, schema = self._planner.ledger.tokens_used, self._grid.schema(N_HIGH, priors=True)
         try:
-            if self._background:
-                asking = self._planner.start(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
-                self._asking = (asking, over, before)
-                return
-            reply = self._planner.ask(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
+            asking = self._planner.start(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
         except PlannerFailed as error:
             self._failed(error)
-        else:
-            self._take(reply, history, over)
-        self._call_tokens = self._planner.ledger.tokens_used - before or self._call_tokens
+            return
+        self._asking = (asking, over, before)
+        if not self._background:
+            self._collect(history)
 
     def _collect(self, history: History) -> None:
         assert self._asking is not None
@@ -169,12 +165,10 @@ class LlmBatch:
         try:  # Ctrl-C while this waits leaves the call to `close`
             reply = asking.result()
         except PlannerFailed as error:
-            self._asking = None
             self._failed(error)
         else:
-            self._asking = None
             self._take(reply, history, over)
-        self._waited = True
+        self._asking, self._waited = None, True
         self._call_tokens = self._planner.ledger.tokens_used - before or self._call_tokens
 
     def _failed(self, error: PlannerFailed) -> None:
@@ -189,11 +183,11 @@ class LlmBatch:
         fixed = [(f"{name} (fixed)", value) for name, value in fixed_card(self._space)]
         system = render(
             "propose_system",
-            card=card_lines(self._card) + fixed,
+            card=self._card.lines() + fixed,
             hyperparameters=self._grid.cards(),
             n_low=N_LOW,
             n_high=N_HIGH,
-            bounds=bool(bounded(self._space)),
+            bounds=bool(self._grid.bounded),
         )
         best, maximize = history.best, history.direction is Direction.MAXIMIZE
         finished, pending = self._rows(history)
@@ -247,7 +241,7 @@ class LlmBatch:
         self._batch = [
             Proposal(config=config, source=self.name, why=why, llm_call_id=call_id) for config, why in configs
         ]
-        edits = edits_of(self._space, reply.edits or (), problems)
+        edits = self._grid.edits(reply.edits or (), problems)
         if not again:
             self._edits += [edit for edit in edits if edit not in self._edits]
             self._report(problems, votes)

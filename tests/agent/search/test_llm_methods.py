@@ -14,7 +14,6 @@ from click.testing import CliRunner, Result
 from agent.faces.cli.commands import cli
 from agent.llm.calls import LlmCaps, LlmEvent
 from agent.llm.planner import Planner
-from agent.search.llm.text import card_lines
 from agent.search.llm_methods import LLM_METHODS, NO_LLM, BenchLlm, llm_proposer, problem_card
 from agent.search.methods import DEFAULT_METHODS, METHODS, check_methods, method, method_version
 from evals.search_bench.problem import Problem
@@ -99,8 +98,8 @@ def test_the_llm_is_told_of_a_problem_what_is_known(problem: Problem) -> None:
     twin's task is kept back."""
     card = problem_card(problem, 9)
     assert card.trials == 9
-    assert card_lines(card) == [("description", "fine-tuning, validation loss"), ("direction", "minimize")]
-    assert card_lines(problem_card(Renamed(problem), 9)) == [("direction", "minimize")]
+    assert card.lines() == [("description", "fine-tuning, validation loss"), ("direction", "minimize")]
+    assert problem_card(Renamed(problem), 9).lines() == [("direction", "minimize")]
     chat = Obedient()
     llm = BenchLlm("any", 9, lambda name, caps, on_event: Planner(chat, name))
     method("llm", problem, 0, llm)(())
