@@ -151,13 +151,16 @@ class LlmBatch:
         system, user = self._prompts(history)
         before, schema = self._planner.ledger.tokens_used, self._grid.schema(N_HIGH, priors=True)
         try:
-            asking = self._planner.start(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
+            if self._background:
+                asking = self._planner.start(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
+                self._asking = (asking, over, before)
+                return
+            reply = self._planner.ask(system, user, CandidateBatch, schema, MAX_REPLY_TOKENS)
         except PlannerFailed as error:
             self._failed(error)
-            return
-        self._asking = (asking, over, before)
-        if not self._background:
-            self._collect(history)
+        else:
+            self._take(reply, history, over)
+        self._call_tokens = self._planner.ledger.tokens_used - before or self._call_tokens
 
     def _collect(self, history: History) -> None:
         assert self._asking is not None
