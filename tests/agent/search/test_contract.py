@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agent.llm.planner import Planner
 from agent.search.fresh import enumerated, known_keys
-from agent.search.hybrid import build_proposer
+from agent.search.hybrid import Hybrid
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import TaskCard
 from agent.search.portfolio import Portfolio
@@ -30,7 +30,8 @@ GARBAGE = json.dumps(
 
 def with_llm(space: Space) -> Proposer:
     """The hybrid with an LLM that answers garbage."""
-    return build_proposer(space, CARD, Planner(ScriptedChat(GARBAGE), "fake", backoff_seconds=0.0))
+    planner = Planner(ScriptedChat(GARBAGE), "fake", backoff_seconds=0.0)
+    return Hybrid(space, CARD, LlmBatch(space, CARD, planner))
 
 
 def hopeful(space: Space) -> LlmBatch:
@@ -48,7 +49,7 @@ PROPOSERS: dict[str, Callable[[Space], Proposer]] = {
     "statistical": Statistical,
     "portfolio": lambda space: Portfolio(space, CARD),
     "llm": hopeful,
-    "hybrid": lambda space: build_proposer(space, CARD),
+    "hybrid": lambda space: Hybrid(space, CARD),
     "hybrid with llm": with_llm,
 }
 EVERY = pytest.mark.parametrize("make", PROPOSERS.values(), ids=PROPOSERS.keys())

@@ -7,7 +7,7 @@ import pytest
 from agent.request.draft import DraftSpec
 from agent.request.plan import Plan
 from agent.search.fresh import far_config, neighbour
-from agent.search.hybrid import build_proposer
+from agent.search.hybrid import Hybrid
 from agent.search.llm.task_card import TaskCard, card_of_spec, task_card
 from agent.search.portfolio import Portfolio, nearest_value
 from agent.search.proposer import Proposer
@@ -178,7 +178,7 @@ def test_a_small_budget_gets_a_small_portfolio() -> None:
         objective=Objective(metric=Metric.F1_MACRO, direction=Direction.MAXIMIZE),
         budget=Budget(trials=8),
     )
-    sources = [t.proposal.source for t in run(build_proposer(TYPICAL, spec), 8, 0)]
+    sources = [t.proposal.source for t in run(Hybrid(TYPICAL, card_of_spec(spec)), 8, 0)]
     assert sources.count("portfolio") == 2
     assert card_of_spec(spec).trials == 8
 
@@ -223,7 +223,7 @@ def test_a_resumed_study_proposes_as_an_uninterrupted_one() -> None:
         name = "fresh"
 
         def propose(self, past: History, n: int, seed: int) -> list[Proposal]:
-            return build_proposer(TYPICAL, CLASSIFY).propose(past, n, seed)
+            return Hybrid(TYPICAL, CLASSIFY).propose(past, n, seed)
 
-    kept = [t.config for t in run(build_proposer(TYPICAL, CLASSIFY), 10, 4)]
+    kept = [t.config for t in run(Hybrid(TYPICAL, CLASSIFY), 10, 4)]
     assert [t.config for t in run(Fresh(), 10, 4)] == kept
