@@ -16,9 +16,8 @@ from agent.report.watching import watched
 from agent.report.write import write_report
 from agent.request.plan import Plan
 from agent.run.budget import llm_reservation
-from agent.run.local import LocalExecutor, local_slots
+from agent.run.local import LocalExecutor, local_slots, open_test_in_child
 from agent.run.loop import run_study
-from agent.run.opening import open_test_in_child
 from agent.run.run import planned_space, tell
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import task_card

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agent.request.feasible import memory_limit
 from agent.request.plan import Plan
 from agent.study.nouns import History, TrialState
+from agent.study.trials import INTERRUPTIONS
 from tools.estimate import trial_cost
 from tools.machine import Machine
 from trainers.incontext.columns import Column, columns, positions
@@ -25,16 +26,7 @@ Array = NDArray[np.float64]
 MAX_TIME_SHARE = 0.5
 """Of the time budget: a longer trial would leave nothing to compare it with, or no confirmation."""
 
-NOT_THE_CONFIG = frozenset(
-    {
-        FailureReason.DATA,
-        FailureReason.DISK,
-        FailureReason.USER_CODE,
-        FailureReason.LOST,
-        FailureReason.GPU_LOST,
-        FailureReason.PREEMPTED,
-    }
-)
+NOT_THE_CONFIG = frozenset({FailureReason.DATA, FailureReason.DISK, FailureReason.USER_CODE, *INTERRUPTIONS})
 """Failures that say nothing of the hyperparameters."""
 
 INSIDE, OUTSIDE = 0.95, 0.02

@@ -117,7 +117,7 @@ class Hybrid:
         """With what the surrogates expect of it."""
         past = evidence(self._space, history)
         mean, sd = Surrogates(self._space, past, seed).predict(proposal.config)
-        return _with_prediction(proposal, past, mean, sd)
+        return past.predicted(proposal, mean, sd)
 
     def _may_run(self, config: Config, feasibility: Feasibility) -> bool:
         return self._fits(config) and float(feasibility.probabilities([config])[0]) >= FEASIBLE
@@ -147,7 +147,7 @@ class Hybrid:
             if theirs and unswayed[theirs[0]] >= JUSTIFIED * unswayed.max():
                 at = theirs[0]
             self._llm.hints = [configs[i] for i in order if i != at][:3]
-        return _with_prediction(candidates[at], past, float(judgement.mean[at]), float(judgement.sd[at]))
+        return past.predicted(candidates[at], float(judgement.mean[at]), float(judgement.sd[at]))
 
     def _candidates(
         self, history: History, past: Evidence, model: InContext | None, rng: np.random.Generator, seed: int
@@ -194,9 +194,3 @@ class Hybrid:
         radius = APART_PER_REPEAT * np.sqrt(x.shape[1]) * min(past.n_repeated, 6)
         far = np.flatnonzero(nearest >= min(radius, float(np.quantile(nearest, 0.9))))
         return [candidates[i] for i in far]
-
-
-def _with_prediction(proposal: Proposal, past: Evidence, mean: float, sd: float) -> Proposal:
-    if not len(past.y):
-        return proposal
-    return proposal.model_copy(update={"predicted_mean": past.score(mean), "predicted_sd": past.scale * sd})

@@ -5,8 +5,7 @@ the queue, conversations) over one connection.
 Nothing acknowledged is lost: a method that has returned has committed with `synchronous=FULL`.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,7 +31,8 @@ class Store(TrialRows, Journal, DeskRows):
     def open(cls, path: Path, read_only: bool = False) -> "Store":
         """Open the database at `path`; create or migrate it unless `read_only`.
 
-        Raises InputError where a read-only database does not exist or was written by a newer version.
+        Raises InputError for a directory that cannot be written, and where a read-only database does not exist or was
+        written by a newer version.
         """
         import sqlite3
 
@@ -42,7 +42,8 @@ class Store(TrialRows, Journal, DeskRows):
             raise InputError(
                 "home", f"there is no database at {path}.", "Start with `tunewright run`, or set TUNEWRIGHT_HOME."
             )
-        with nullcontext() if read_only else _alone(path):
+        # not the transaction's own lock: the first switch to WAL does not wait for anybody
+        with nullcontext() if read_only else one_at_a_time(path.with_name(path.name + ".lock")):
             mode = "ro" if read_only else "rwc"
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={mode}",
@@ -179,23 +180,6 @@ class Store(TrialRows, Journal, DeskRows):
             self._database.conn.execute("PRAGMA journal_mode = WAL")
             with self.tx():
                 MIGRATIONS.apply(self._database)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Make the home directory and keep other processes from opening the database meanwhile.
-
-    Not the transaction's own lock: the first switch to WAL does not wait for anybody. Raises InputError for a
-    directory that cannot be written.
-    """
-    with ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(one_at_a_time(path.with_name(path.name + ".lock")))
-        except OSError as error:
-            hint = "Set TUNEWRIGHT_HOME to a directory you may write."
-            raise InputError("home", f"{path.parent} must be writable: {error.strerror}.", hint) from error
-        yield
 
 
 def sqlite_version() -> tuple[int, ...]:

@@ -183,10 +183,9 @@ class LlmBatch:
         self._planner.note(LlmEvent(kind="batch_failed", message=message))
 
     def _prompts(self, history: History) -> tuple[Rendered, Rendered]:
-        fixed = [(f"{name} (fixed)", value) for name, value in fixed_card(self._space)]
         system = render(
             "propose_system",
-            card=self._card.lines() + fixed,
+            card=self._card.lines() + fixed_card(self._space),
             hyperparameters=self._grid.cards(),
             n_low=N_LOW,
             n_high=N_HIGH,

@@ -216,4 +216,4 @@ def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
 
 def fixed_card(space: Space) -> list[tuple[str, str]]:
     """Hyperparameters with one value only, for the job description."""
-    return [(name, number_text(p.at(0.0))) for name, p in space.parameters.items() if is_fixed(p)]
+    return [(f"{name} (fixed)", number_text(p.at(0.0))) for name, p in space.parameters.items() if is_fixed(p)]

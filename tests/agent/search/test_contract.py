@@ -8,13 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.llm.planner import Planner
-from agent.search.fresh import enumerated, known_keys
+from agent.search.fresh import RandomSearch, enumerated, known_keys
 from agent.search.hybrid import Hybrid
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import TaskCard
 from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.statistical import OptunaSearch, Statistical
 from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, spaces

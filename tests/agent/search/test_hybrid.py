@@ -6,11 +6,11 @@ from statistics import fmean
 
 import pytest
 
+from agent.search.fresh import RandomSearch
 from agent.search.hybrid import Hybrid
 from agent.search.llm.beliefs import Belief, Beliefs
 from agent.search.llm.task_card import TaskCard
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.shares import FREE_TRIALS, MAX_LLM_SHARE, MIN_STATISTICAL
 from agent.search.space_edits import SpaceEdit
 from agent.study.nouns import History, Proposal, Trial

@@ -6,15 +6,13 @@ import pytest
 
 from agent.request.draft import DraftSpec
 from agent.request.plan import Plan
-from agent.search.fresh import far_config, neighbour
+from agent.search.fresh import RandomSearch, far_config, neighbour
 from agent.search.hybrid import Hybrid
 from agent.search.llm.task_card import TaskCard, card_of_spec, task_card
 from agent.search.portfolio import Portfolio, nearest_value
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.shares import MAX_LLM_SHARE, llm_share
-from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical
-from agent.search.surrogate import clipped, surrogate
+from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical, clipped, surrogate
 from agent.study.nouns import History, Proposal, Trial
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tools.base_model import BaseModelFacts

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.search.fresh import known_keys
+from agent.search.fresh import RandomSearch, known_keys
 from agent.search.hybrid import Hybrid
 from agent.search.llm.task_card import TaskCard, card_of_spec
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.space_edits import SpaceEdit
 from agent.search.statistical import OptunaSearch
 from agent.search.tradeoff import MIN_QUALITY_WEIGHT, TradeOff, blended, draw_weights, trading_off
