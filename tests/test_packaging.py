@@ -63,7 +63,8 @@ def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> No
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
     page = [f"agent/faces/http/page/{folder}/*" for folder in ("static", "templates", "vendor")]
-    for pattern in ("agent/report/*.j2", "evals/requests/*.json", "agent/faces/http/page/*.toml", *page):
+    data = ("agent/report/*.j2", "agent/study/schema/*.sql", "evals/requests/*.json", "agent/faces/http/page/*.toml")
+    for pattern in (*data, *page):
         assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)} != set()
 
 
