@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agent.request.tasks import TASKS
+from agent.request.tasks import TASKS, own_fields
 from agent.request.working import Working
 from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
 from tools.data.columns import Undecided
@@ -22,8 +22,8 @@ def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
 
     Asks for the data where none is named: without it nothing else is worth asking.
     """
-    for task, kind in TASKS.items():
-        if own := next((name for name in kind.fields if name in work.values), None):
+    for task in TASKS:
+        if own := next((name for name in own_fields(task) if name in work.values), None):
             work.infer("task", task, f"only {task} has {own}")
     metric = work.get("objective.metric")
     of_metric = [task for task, terms in TERMS.items() if metric in terms.metrics]

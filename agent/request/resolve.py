@@ -15,7 +15,7 @@ from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
 from agent.request.notes import data_notes
 from agent.request.past import Past, read_past
 from agent.request.plan import Plan, PlanError
-from agent.request.tasks import TASKS
+from agent.request.tasks import choose_loss
 from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
@@ -85,8 +85,7 @@ def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
     profiled = None if work.refusal else _profile(work, settings, base)
     if work.refusal:
         return replace(facts, base=base)
-    if (task := work.get("task")) is not None:
-        TASKS[task].choose_loss(work, profiled)
+    choose_loss(work, profiled)
     choose_rest(work)
     spec, space = _close(work, base, profiled)
     facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space if profiled else None)
