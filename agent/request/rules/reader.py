@@ -4,8 +4,8 @@ Each reader consumes the words it understood, so that no number is read twice. A
 `read_by_rules` quotes them. Typical cost: a few milliseconds.
 """
 
+from agent.request.checks import problem
 from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Quote
-from agent.request.limits import problem
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
 from agent.request.rules.edits import merged
