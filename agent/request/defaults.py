@@ -78,14 +78,12 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
     name, task = work.get("base_model"), work.get("task")
     if name is None and task is None:
         return None
-    if name is None:
-        return _default_base(work, roots)
     try:
-        base = find_base_model(name, roots=roots)
+        base = find_base_model(name, roots=roots) if name is not None else _default_base(work, roots)
     except InputError as error:
         work.fail(error)
         return None
-    if base.name != name:
+    if name is not None and base.name != name:
         provenance = work.provenance["base_model"]
         work.values["base_model"] = base.name
         work.provenance["base_model"] = provenance.model_copy(update={"reason": f"{name} is short for {base.name}"})
@@ -93,38 +91,28 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
         rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
         work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")
     if base.name == TINY_CAUSAL:
-        work.notes.append(_TOY)
+        toy = "is a toy with random weights, built here: it only shows the loop, its adapter is of no use."
+        work.notes.append(f"{TINY_CAUSAL} {toy}")
     return base
 
 
-_TOY = f"{TINY_CAUSAL} is a toy with random weights, built here: it only shows the loop, its adapter is of no use."
-
-
-def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None:
+def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts:
+    """The task's usual model; a toy for language models where the hub cannot be reached. Raises InputError."""
     if not TRAINED[work.get("task")].language_model:
-        return _own_base(work, roots, MINILM, "small, and good at short texts")
-    if str(work.get("data.train")).startswith("stdlib:"):
-        return _own_base(work, roots, TINY_CAUSAL, "goes with the embedded data; only shows the loop")
-    try:
-        base = find_base_model(DEFAULT_CAUSAL, roots=roots)
-    except InputError as error:
-        problem = "no connection to the hub" if error.code == "hub_offline" else error.rule
-        reason = f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop"
-        return _own_base(work, roots, TINY_CAUSAL, reason)
-    work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
-    return base
-
-
-def _own_base(work: Working, roots: tuple[Path, ...], name: str, reason: str) -> BaseModelFacts | None:
-    """A model that needs no hub, or hardly; None with an error in `work` where it cannot be had either."""
+        name, reason = MINILM, "small, and good at short texts"
+    elif str(work.get("data.train")).startswith("stdlib:"):
+        name, reason = TINY_CAUSAL, "goes with the embedded data; only shows the loop"
+    else:
+        try:
+            base = find_base_model(DEFAULT_CAUSAL, roots=roots)
+        except InputError as error:
+            problem = "no connection to the hub" if error.code == "hub_offline" else error.rule
+            name, reason = TINY_CAUSAL, f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop"
+        else:
+            work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
+            return base
     work.default("base_model", name, reason)
-    if name == TINY_CAUSAL:
-        work.notes.append(_TOY)
-    try:
-        return find_base_model(name, roots=roots)
-    except InputError as error:
-        work.fail(error)
-        return None
+    return find_base_model(name, roots=roots)
 
 
 def choose_rest(work: Working) -> None:
