@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from agent.llm.background import Background
@@ -28,15 +29,28 @@ KEY_VARIABLES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "
 RESTARTS = 1
 
 
+_DECODINGS: dict[str, tuple[Decoding, ...]] = {
+    "anthropic": ("json_schema", "plain"),
+    "langchain": ("json_schema", "plain"),
+    "vllm": ("json_schema",),
+}
+"""What is tried, strictest first; elsewhere all three."""
+
+
 @dataclass(frozen=True)
 class LangChainModel:
-    """A LangChain chat model, and what its calls must be accounted and told with."""
+    """A LangChain chat model for planner and chat agent, and what its calls must be accounted and told with."""
 
     model: Any
     name: LlmName
     price: Price | None
     secrets: tuple[str, ...]
     max_reply_tokens: int = 4096
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """See `ChatModel.decodings`."""
+        return _DECODINGS.get(self.name.kind, ("json_schema", "json_mode", "plain"))
 
     def limited(self, max_tokens: int) -> Any:
         """The model with a limit on its reply, where it knows one."""
@@ -64,21 +78,13 @@ class LangChainModel:
         late = "Timeout" in kind and "Connect" not in kind
         return TransportError(f"{kind}: {detail}", _retry_after(error), timed_out=late)
 
-
-class LangChainChat:
-    """A LangChain chat model behind the planner's protocol."""
-
-    def __init__(self, opened: LangChainModel) -> None:
-        self._opened = opened
-        self.decodings = _DECODINGS.get(opened.name.kind, ("json_schema", "json_mode", "plain"))
-
     def complete(
         self, messages: Sequence[Message], schema: JsonSchema, decoding: Decoding, max_tokens: int, seconds: float
     ) -> Reply:
         """See `ChatModel.complete`. The time limit holds for the whole reply, also one that drips in: HTTP clients
         limit the wait for each chunk only. The thread of a call that is late is left behind."""
         turns = [(m.role, m.text) for m in messages]
-        own_server = self._opened.name.kind in ("http", "vllm")
+        own_server = self.name.kind in ("http", "vllm")
         runnable = self._runnable(schema if own_server else without_limits(schema), decoding, max_tokens)
         call: Background[Any] = Background(lambda thread: thread.put(runnable.invoke(turns)))
         try:
@@ -92,10 +98,10 @@ class LangChainChat:
         return Reply(message.text, usage.get("input_tokens"), usage.get("output_tokens"))
 
     def _runnable(self, schema: JsonSchema, decoding: Decoding, max_tokens: int) -> Any:
-        chat = self._opened.limited(max_tokens)
+        chat = self.limited(max_tokens)
         if decoding == "plain":
             return chat
-        if self._opened.name.kind in ("openai", "http", "vllm"):
+        if self.name.kind in ("openai", "http", "vllm"):
             # with_structured_output would do, but for its lenient JSON parser: minutes on a hostile reply of 3 MB
             return chat.bind(response_format=response_format(schema, decoding))
         try:
@@ -109,18 +115,10 @@ class LangChainChat:
         """The partial reply of a model stopped at its token limit (it was paid for); any other error is raised."""
         completion = getattr(error, "completion", None)
         if completion is None:
-            raise self._opened.mapped(error) from error
+            raise self.mapped(error) from error
         usage = completion.usage
         text = completion.choices[0].message.content or ""
         return Reply(text, usage and usage.prompt_tokens, usage and usage.completion_tokens)
-
-
-_DECODINGS: dict[str, tuple[Decoding, ...]] = {
-    "anthropic": ("json_schema", "plain"),
-    "langchain": ("json_schema", "plain"),
-    "vllm": ("json_schema",),
-}
-"""What is tried, strictest first; elsewhere all three."""
 
 
 def _retry_after(error: Exception) -> float | None:
@@ -142,7 +140,6 @@ class TransformersChat:
 
     def __init__(self, model: str) -> None:
         self._name = model
-        self._loaded: tuple[Any, Any] | None = None
 
     def complete(
         self, messages: Sequence[Message], schema: JsonSchema, decoding: Decoding, max_tokens: int, seconds: float
@@ -150,7 +147,7 @@ class TransformersChat:
         """See `ChatModel.complete`; generation ends after `seconds` with what there is."""
         import torch
 
-        tokenizer, model = self._load()
+        tokenizer, model = self._loaded
         turns = [{"role": m.role, "content": m.text} for m in messages]
         try:
             text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
@@ -172,21 +169,21 @@ class TransformersChat:
         reply = tokenizer.decode(tokens[0, n_prompt:], skip_special_tokens=True)
         return Reply(reply, n_prompt, int(tokens.shape[1]) - n_prompt)
 
-    def _load(self) -> tuple[Any, Any]:
-        if self._loaded is None:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        """Tokenizer and model."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
 
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            try:
-                tokenizer = AutoTokenizer.from_pretrained(self._name)
-                model = AutoModelForCausalLM.from_pretrained(self._name, dtype="auto", use_safetensors=True)
-            except (OSError, ValueError) as error:
-                raise AccessError(f"hf:{self._name} cannot be opened: {str(error).splitlines()[0]}") from error
-            if tokenizer.chat_template is None:
-                raise AccessError(f"hf:{self._name} has no chat template; use a chat or instruct model.")
-            self._loaded = tokenizer, model.to(device).eval()
-        return self._loaded
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self._name)
+            model = AutoModelForCausalLM.from_pretrained(self._name, dtype="auto", use_safetensors=True)
+        except (OSError, ValueError) as error:
+            raise AccessError(f"hf:{self._name} cannot be opened: {str(error).splitlines()[0]}") from error
+        if tokenizer.chat_template is None:
+            raise AccessError(f"hf:{self._name} has no chat template; use a chat or instruct model.")
+        return tokenizer, model.to(device).eval()
 
 
 class VllmChat:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.llm.calls import LlmCall, LlmCaps, LlmEvent, price_of, secrets_of
-from agent.llm.chats import KEY_VARIABLES, LangChainChat, LangChainModel, TransformersChat, VllmChat
+from agent.llm.chats import KEY_VARIABLES, LangChainModel, TransformersChat, VllmChat
 from agent.llm.messages import ChatModel
 from agent.llm.name import SPELLINGS, LlmName, parse_llm
 from agent.llm.planner import Planner, Reserve
@@ -80,9 +80,9 @@ def _chat(name: LlmName, environ: Mapping[str, str], timeout_seconds: float) -> 
         return TransformersChat(name.model), secrets_of(environ)
     if name.kind != "vllm":
         opened = _langchain(name, environ, timeout_seconds)
-        return LangChainChat(opened), opened.secrets
+        return opened, opened.secrets
     server = server_for(name.model, load_settings().home, environ)
-    chat = VllmChat(server, lambda: LangChainChat(_langchain(name, environ, timeout_seconds, server)))
+    chat = VllmChat(server, lambda: _langchain(name, environ, timeout_seconds, server))
     return chat, (server.key, *secrets_of(environ))
 
 
