@@ -11,7 +11,6 @@ from typing import NamedTuple
 from agent.request.working import Working
 from tools.machine import Machine
 from tools.paths import confined
-from trainers.errors import InputError
 from trainers.spec import TERMS, Adapter, Choices, Metric, Range
 from trainers.user_search import RULES
 
@@ -75,14 +74,11 @@ def check_paths(work: Working, roots: tuple[Path, ...]) -> None:
     name = work.get("output.dir")
     if name is None:
         return
-    try:
+    with work.recording():
         path = confined("output.dir", name, roots)
-    except InputError as error:
-        work.fail(error)
-        return
-    in_the_way = next((p for p in (path, *path.parents) if p.exists()), None)
-    if in_the_way is not None and not in_the_way.is_dir():
-        work.reject("output.dir", f"must be a directory, and {in_the_way} is a file.", "Name another directory.")
+        in_the_way = next((p for p in (path, *path.parents) if p.exists()), None)
+        if in_the_way is not None and not in_the_way.is_dir():
+            work.reject("output.dir", f"must be a directory, and {in_the_way} is a file.", "Name another directory.")
 
 
 def check_method(work: Working, machine: Machine) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from agent.request.tasks import TASKS, own_fields
 from agent.request.working import Working
 from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
-from tools.data.columns import Undecided
 from tools.data.detect import detect_columns
 from tools.data.load_data import FORMATS, load_table
 from trainers.embedded import MINILM, TINY_CAUSAL
@@ -37,13 +36,9 @@ def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
     if work.get("task") is not None:
         return
     columns = Columns.model_validate({role: work.get(f"data.columns.{role}") for role in Columns.model_fields})
-    try:
+    with work.recording():
         detected = detect_columns(load_table(name, "data.train", roots, seed=work.get("seed") or 0), None, columns)
         work.infer("task", detected.task, detected.evidence.get("task", "from the data's columns"))
-    except Undecided as undecided:
-        work.ask(undecided.field, undecided.question, undecided.suggestion)
-    except InputError as error:
-        work.fail(error)
 
 
 def _data_file_in(directory: Path) -> str | None:
@@ -78,10 +73,10 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
     name, task = work.get("base_model"), work.get("task")
     if name is None and task is None:
         return None
-    try:
+    base: BaseModelFacts | None = None
+    with work.recording():
         base = find_base_model(name, roots=roots) if name is not None else _default_base(work, roots)
-    except InputError as error:
-        work.fail(error)
+    if base is None:
         return None
     if name is not None and base.name != name:
         provenance = work.provenance["base_model"]

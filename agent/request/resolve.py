@@ -18,7 +18,6 @@ from agent.request.tasks import choose_loss
 from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
-from tools.data.columns import Undecided
 from tools.data.profile_data import Profiled, profile
 from tools.estimate import Estimate, estimate, training_flops
 from tools.machine import Machine, find_machine
@@ -103,13 +102,11 @@ def _past(work: Working, spec: TaskSpec, space: Space, settings: Settings) -> Pa
     """The past trials that the spec names, with a note of what was taken over."""
     if spec.warm_start is None:
         return None
-    try:
+    with work.recording():
         past = read_past(spec.warm_start, spec, space, settings.roots)
-    except InputError as error:
-        work.fail(error)
-        return None
-    work.notes.append(past.note(spec))
-    return past
+        work.notes.append(past.note(spec))
+        return past
+    return None
 
 
 def _apply_overrides(work: Working, overrides: Overrides) -> None:
@@ -141,7 +138,7 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
         return None
 
     draft = work.draft_spec()
-    try:
+    with work.recording():
         profiled = profile(
             Data.model_validate(draft.data.model_dump()),
             work.get("task"),
@@ -152,16 +149,11 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
             constraints=draft.constraints,
             seed=work.get("seed") or 0,
         )
-    except Undecided as open_question:
-        work.ask(open_question.field, open_question.question, open_question.suggestion)
-        return None
-    except InputError as error:
-        work.fail(error)
-        return None
-    for role, column in profiled.profile.columns:
-        evidence = profiled.profile.column_evidence.get(role, "found in the data")
-        work.infer(f"data.columns.{role}", column, evidence)
-    return profiled
+        for role, column in profiled.profile.columns:
+            evidence = profiled.profile.column_evidence.get(role, "found in the data")
+            work.infer(f"data.columns.{role}", column, evidence)
+        return profiled
+    return None
 
 
 def _close(
