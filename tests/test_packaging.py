@@ -56,7 +56,7 @@ def test_help_answers_from_the_wheel(wheel: Path) -> None:
 
 def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> None:
     """A wheel without its prompts would fail only when an LLM is asked."""
-    code = "import sys, prompts, prompts.render as _; print(prompts.__file__)\nfrom prompts.render import source"
+    code = "import sys, prompts; print(prompts.__file__)\nfrom prompts import source"
     code += "\nfor name in sys.argv[1:]: source(name)"
     names = [p.stem for p in (ROOT / "prompts").glob("*.md") if p.stem != "README"]
     done = in_wheel(wheel, "-c", code, *names)
