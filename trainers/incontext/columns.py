@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.incontext.roles import Belief, Role, belief_of, numbers, on_scale, ordered_choices, role_of
+from trainers.incontext.roles import Belief, belief_of, numbers, on_scale, ordered_choices, role_of
 from trainers.space import CategoricalParameter, Parameter, Space
 from trainers.spec import Closed, Config, Scalar
 
@@ -29,7 +29,7 @@ class Column(Closed):
     """One free hyperparameter: its role, and its belief in shares of the range (see `Belief`)."""
 
     name: str
-    role: Role
+    role: str
     centre: float
     spread: float
     left: float

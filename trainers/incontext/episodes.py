@@ -9,6 +9,7 @@ trials so far. By the tower rule its expectation over landscapes is what the mod
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.special import ndtr
 from prompts import trial_words as words
 from trainers.incontext import landscape
 from trainers.incontext.landscape import Array, Beliefs, Landscapes
-from trainers.incontext.roles import BELIEFS, Role
+from trainers.incontext.roles import BELIEFS
 
 MAX_TRIALS = 40
 BACKWARD_SHARE = 0.2
@@ -37,8 +38,12 @@ COLUMN_SHARES = (4, 14, 12, 12, 14, 11, 8, 12, 8, 3, 0, 3)
 _UNITS = {"log10": (1.5, 8.0), "log2": (2.0, 7.0), "linear": (0.3, 1.0), "share": (1.0, 1.0)}
 """Widths of the ranges that people search, by scale."""
 
-_ROLES = [r for r in Role if r is not Role.UNKNOWN]
-_COMMON = np.array([4.0 if r in (Role.LEARNING_RATE, Role.BATCH_SIZE, Role.CHOICE) else 1.0 for r in _ROLES])
+_BELIEFS = [BELIEFS[role] for role in words.ROLES]
+_UNKNOWN, _CHOICE, _LEARNING_RATE, _BATCH_SIZE = map(
+    words.ROLES.index, ("unknown", "choice", "learning_rate", "batch_size")
+)
+_NAMED = np.arange(len(words.ROLES) - 1) + 1
+_COMMON = np.where(np.isin(_NAMED, (_CHOICE, _LEARNING_RATE, _BATCH_SIZE)), 4.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -61,20 +66,7 @@ class _Noise:
     weight: Array  # (B,) of the process
     share: Array  # (B,) of the landscape
     sd: Array  # (B,) of a repeat
-    crash: "_Crash"
-
-
-@dataclass(frozen=True)
-class _Crash:
-    low: Array  # (B, D): a trial inside [low, high] fails
-    high: Array
-    inside: Array  # (B,) probability
-    outside: Array
-
-    def __call__(self, x: Array) -> Array:
-        """Probability of failure (B,) at x (B, D)."""
-        hit = ((x >= self.low) & (x <= self.high)).all(-1)
-        return np.where(hit, self.inside, self.outside)
+    crash: Callable[[Array], Array]  # probability of failure (B,) at x (B, D)
 
 
 def batch(n: int, seed: int, step: int) -> Batch:
@@ -99,35 +91,33 @@ def _columns(step: int, rng: np.random.Generator) -> int:
 
 
 def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, NDArray[np.int64]]:
-    """Columns of `n` random spaces, and their roles' indices in `ROLES` (n, d)."""
-    chosen = rng.choice(len(_ROLES), size=(n, d), p=_COMMON / _COMMON.sum())
-    unnamed = (rng.random((n, 1)) < 0.3) | (rng.random((n, d)) < 0.12)
-    roles = np.where(unnamed, Role.UNKNOWN, np.array(_ROLES, dtype=object)[chosen])
-    units = np.array([rng.uniform(*_UNITS[BELIEFS[r].scale]) for r in roles.flat]).reshape(n, d)
+    """Columns of `n` random spaces, and their roles' indices in `prompts.trial_words.ROLES` (n, d)."""
+    roles = rng.choice(_NAMED, size=(n, d), p=_COMMON / _COMMON.sum())
+    roles = np.where((rng.random((n, 1)) < 0.3) | (rng.random((n, d)) < 0.12), _UNKNOWN, roles)
+    units = rng.uniform(*np.moveaxis(np.array([_UNITS[belief.scale] for belief in _BELIEFS])[roles], -1, 0))
 
-    def known(field: str) -> Array:
-        return np.array([getattr(BELIEFS[r], field) for r in roles.flat], dtype=np.float64).reshape(n, d)
+    def believed(field: str) -> Array:
+        return np.asarray(np.array([getattr(belief, field) for belief in _BELIEFS])[roles])
 
-    spread = np.minimum(known("spread") / units, 0.5)
+    spread = np.minimum(believed("spread") / units, 0.5)
     spread = np.maximum((1 / spread**2 + 1 / 0.35**2) ** -0.5, 0.05)
-    own = np.array([BELIEFS[r].scale == "share" for r in roles.flat]).reshape(n, d)
-    centre = np.where(own, 0.5 + (known("centre") - 0.5) * 0.7, 0.5 + 0.2 * rng.standard_normal((n, d)))
+    own = believed("scale") == "share"
+    centre = np.where(own, 0.5 + (believed("centre") - 0.5) * 0.7, 0.5 + 0.2 * rng.standard_normal((n, d)))
     centre += 0.05 * rng.standard_normal((n, d))
-    choice = (roles == Role.CHOICE) | ((roles == Role.UNKNOWN) & (rng.random((n, d)) < 0.15))
+    choice = (roles == _CHOICE) | ((roles == _UNKNOWN) & (rng.random((n, d)) < 0.15))
     stepped = rng.random((n, 1)) < np.where(rng.random((n, 1)) < 0.4, 0.9, 0.15)
     levels = np.where(choice, rng.integers(2, 6, (n, d)), np.where(stepped, rng.integers(3, 13, (n, d)), 0))
     beliefs = Beliefs(
         centre=np.clip(centre, -0.2, 1.2),
         spread=spread,
-        left=np.clip(known("left") / units, 0.05, 3.0),
-        right=np.clip(known("right") / units, 0.05, 3.0),
-        weight=known("weight"),
+        left=np.clip(believed("left") / units, 0.05, 3.0),
+        right=np.clip(believed("right") / units, 0.05, 3.0),
+        weight=believed("weight"),
         choice=choice,
         levels=levels,
-        named=roles != Role.UNKNOWN,
+        named=roles != _UNKNOWN,
     )
-    names = {role: index for index, role in enumerate(words.ROLES)}
-    return beliefs, np.array([names[str(r)] for r in roles.flat], dtype=np.int64).reshape(n, d)
+    return beliefs, roles
 
 
 def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator) -> _Noise:
@@ -150,26 +140,24 @@ def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator)
     )
 
 
-def _crash(roles: NDArray[np.int64], rng: np.random.Generator) -> _Crash:
+def _crash(roles: NDArray[np.int64], rng: np.random.Generator) -> Callable[[Array], Array]:
     """A third of the episodes: beyond a threshold (high learning rates above all), in a corner, or in a box."""
     n, d = roles.shape
     low, high = np.full((n, d), -1.0), np.full((n, d), 2.0)
     has = rng.random(n) < 0.35
     for i in np.flatnonzero(has):
-        rates = np.flatnonzero(roles[i] == words.ROLES.index(Role.LEARNING_RATE))
-        first = int(rates[0]) if len(rates) and rng.random() < 0.7 else int(rng.integers(d))
+        rates = np.flatnonzero(roles[i] == _LEARNING_RATE)
+        dims = [int(rates[0]) if len(rates) and rng.random() < 0.7 else int(rng.integers(d))]
         size = rng.uniform(0.05, 0.5)
-        dims = (
-            [first]
-            if d == 1 or rng.random() < 0.6
-            else [first, *rng.permutation([j for j in range(d) if j != first])[:1]]
-        )
+        if d > 1 and rng.random() >= 0.6:
+            dims += rng.permutation([j for j in range(d) if j not in dims])[:1].tolist()
         edge = size ** (1 / len(dims))
         for j in dims:
             where = 1 - edge if rng.random() < 0.75 or j in rates else rng.uniform(0, 1 - edge)
             low[i, j], high[i, j] = where, where + edge + (1.0 if where >= 1 - edge - 1e-9 else 0.0)
     inside = np.where(has, rng.choice([0.8, 0.95, 0.99], size=n), 0.0)
-    return _Crash(low, high, inside, np.where(rng.random(n) < 0.15, 0.08, 0.005))
+    outside = np.where(rng.random(n) < 0.15, 0.08, 0.005)
+    return lambda x: np.where(((x >= low) & (x <= high)).all(-1), inside, outside)
 
 
 def _trials(

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainers.incontext.columns import INACTIVE, Decoder, columns, place, positions
-from trainers.incontext.roles import Role
 from trainers.space import CategoricalParameter, Condition, FloatParameter, IntParameter, Parameter, Space
 
 floats = st.builds(
@@ -109,5 +108,5 @@ def test_a_default_draws_the_belief_to_itself() -> None:
     )
     assert chosen.centre > plain.centre
     assert chosen.spread < plain.spread
-    assert odd.role is Role.LEARNING_RATE
+    assert odd.role == "learning_rate"
     assert odd.centre == pytest.approx(0.5)
