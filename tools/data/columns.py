@@ -50,7 +50,7 @@ def texts_by_content(table: Table, *others: str | None) -> list[str]:
 
 
 def named_column(
-    table: Table, column: str | None, role: tuple[tuple[str, ...], ...], what: str, others: tuple[str | None, ...]
+    table: Table, column: str | None, role: list[list[str]], what: str, others: tuple[str | None, ...]
 ) -> tuple[str | None, str]:
     """(the column of a role, why), (None, "") without one; Undecided where several have its names."""
     if column:
