@@ -6,14 +6,14 @@ files depend only on this code and the running Python's standard library.
 
 import ast
 import json
-import shutil
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from trainers.save import scratch_beside
 
 VOCABULARY = 4096
 HIDDEN, INNER, LAYERS, HEADS, POSITIONS = 192, 512, 4, 4, 1024
@@ -34,9 +34,8 @@ def build_tiny_causal(directory: Path) -> Path:
     """
     if (directory / "config.json").is_file():
         return directory
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
+    with scratch_beside(directory) as name:
+        scratch = Path(name)
         _write(scratch)
         scratch.chmod(0o755)
         try:
@@ -44,8 +43,6 @@ def build_tiny_causal(directory: Path) -> Path:
         except OSError:  # another process was first: the same code wrote the same files
             if not (directory / "config.json").is_file():
                 raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return directory
 
 
@@ -79,7 +76,7 @@ def _write(directory: Path) -> None:
         "clean_up_tokenization_spaces": False,
         "chat_template": CHAT_TEMPLATE,
     }
-    stops = {"bos_token_id": ids[BEGIN], "eos_token_id": [ids[END], ids[TURN_END]], "pad_token_id": ids[PAD]}
+    special = {"bos_token_id": ids[BEGIN], "eos_token_id": ids[END], "pad_token_id": ids[PAD]}
     config: dict[str, Any] = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -92,11 +89,10 @@ def _write(directory: Path) -> None:
         "max_position_embeddings": POSITIONS,
         "tie_word_embeddings": True,
         "dtype": "float32",
-        **stops,
+        **special,
     }
-    config["eos_token_id"] = ids[END]
     _write_json(directory / "tokenizer_config.json", tokenizer)
-    _write_json(directory / "generation_config.json", stops)
+    _write_json(directory / "generation_config.json", {**special, "eos_token_id": [ids[END], ids[TURN_END]]})
     save_file(_weights(), str(directory / "model.safetensors"), metadata={"format": "pt"})
     _write_json(directory / "config.json", config)
 
@@ -131,18 +127,10 @@ def _weights() -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
     def normal(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return (rng.standard_normal((rows, columns)) * 0.02).astype(np.float32)
 
-    ones = np.ones(HIDDEN, dtype=np.float32)
-    tensors = {"model.embed_tokens.weight": normal(VOCABULARY, HIDDEN), "model.norm.weight": ones}
-    for i in range(LAYERS):
-        layer = f"model.layers.{i}"
-        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            tensors[f"{layer}.self_attn.{name}.weight"] = normal(HIDDEN, HIDDEN)
-        for name, shape in (
-            ("gate_proj", (INNER, HIDDEN)),
-            ("up_proj", (INNER, HIDDEN)),
-            ("down_proj", (HIDDEN, INNER)),
-        ):
-            tensors[f"{layer}.mlp.{name}.weight"] = normal(*shape)
-        for name in ("input_layernorm", "post_attention_layernorm"):
-            tensors[f"{layer}.{name}.weight"] = ones.copy()
-    return tensors
+    shapes = {f"self_attn.{name}_proj": (HIDDEN, HIDDEN) for name in "qkvo"}
+    shapes |= {"mlp.gate_proj": (INNER, HIDDEN), "mlp.up_proj": (INNER, HIDDEN), "mlp.down_proj": (HIDDEN, INNER)}
+    tensors = {"model.embed_tokens.weight": normal(VOCABULARY, HIDDEN)}
+    for layer in range(LAYERS):
+        tensors |= {f"model.layers.{layer}.{name}.weight": normal(*shape) for name, shape in shapes.items()}
+    norms = [f"layers.{i}.{place}_layernorm" for i in range(LAYERS) for place in ("input", "post_attention")]
+    return tensors | {f"model.{name}.weight": np.ones(HIDDEN, dtype=np.float32) for name in ("norm", *norms)}

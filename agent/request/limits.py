@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from trainers.priors import RULES
 from trainers.spec import Choices, Metric, Range
-from trainers.user_search import RULES
 
 _INF = float("inf")
 _SHARE = "a target for {} must be between 0 and 1, or a percentage such as 90 %"
