@@ -73,8 +73,7 @@ def find_base_model(name: str, *, roots: tuple[Path, ...], cache: Path | None = 
     """
     model = full_name(name)
     if model == TINY_CAUSAL:
-        code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]  # of what builds it
-        directory = (cache or cache_directory()) / "models" / f"tiny-causal-{code}"
+        directory = (cache or cache_directory()) / "models" / f"tiny-causal-{tiny_causal.version()}"
         return _directory_facts(TINY_CAUSAL, tiny_causal.build_tiny_causal(directory), "built here")
     if _is_local(model, roots):
         directory = confined("base_model", model, roots)

@@ -33,17 +33,9 @@ CPU_TRAINING_SHARE = {"bf16": 0.8, "fp32": 0.45}
 with MiniLM 5.0, 4.9; SFT and DPO of the embedded model 2.5, 2.1 and 7.1, 5.0."""
 
 GPU_PEAK_TFLOPS = {
-    "B200": 2250.0,
-    "H200": 989.0,
-    "H100": 989.0,
-    "A100": 312.0,
-    "L40S": 362.0,
-    "L4": 121.0,
-    "A10": 125.0,
-    "RTX 4090": 165.0,
-    "RTX 3090": 71.0,
-    "T4": 65.0,
-}
+    "B200": 2250.0, "H200": 989.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "L4": 121.0, "A10": 125.0,
+    "RTX 4090": 165.0, "RTX 3090": 71.0, "T4": 65.0,
+}  # fmt: skip
 """Dense 16-bit tensor peak from the makers' data sheets, by part of the device's name."""
 GPU_PEAK_UNKNOWN_TFLOPS = 60.0
 GPU_MODEL_FLOPS_UTILISATION = 0.25

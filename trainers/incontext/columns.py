@@ -1,13 +1,12 @@
 """A search space as columns of numbers in [0, 1], each with what its name tells of it."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.incontext.roles import Belief, belief_of, numbers, on_scale, ordered_choices, role_of
-from trainers.space import CategoricalParameter, Parameter, Space
+from trainers.space import CategoricalParameter, Parameter, Space, share
 from trainers.spec import Closed, Config, Scalar
 
 Array = NDArray[np.float64]
@@ -70,10 +69,7 @@ def place(parameter: Parameter, value: Scalar) -> float:
         low, high, log = rising[0], rising[-1], rising[0] > 0 and rising[-1] / rising[0] >= LOG_RATIO
     else:
         low, high, log = float(parameter.low), float(parameter.high), parameter.log
-    number = float(value)
-    if log:
-        number, low, high = math.log(max(number, 1e-300)), math.log(low), math.log(high)
-    return (number - low) / (high - low) if high > low else INACTIVE
+    return share(float(value), low, high, log) if high > low else INACTIVE
 
 
 def _column(name: str, space: Space) -> Column:
@@ -103,17 +99,17 @@ def _in_shares(belief: Belief, parameter: Parameter) -> Belief:
     rising = numbers(parameter) if isinstance(parameter, CategoricalParameter) else [parameter.low, parameter.high]
     assert rising is not None
 
-    def share(amount: float) -> float:
-        value = {"log10": 10.0, "log2": 2.0}.get(belief.scale, 0.0) ** amount if belief.scale != "linear" else amount
-        return place(parameter, value)
+    def place_of(amount: float) -> float:
+        base = {"log10": 10.0, "log2": 2.0}.get(belief.scale)
+        return place(parameter, base**amount if base else amount)
 
-    at = share(belief.centre)
+    at = place_of(belief.centre)
     low, high = on_scale(rising[0], belief.scale), on_scale(rising[-1], belief.scale)
     per_unit = 1.0 / (high - low) if high > low else 1.0
-    spread = max(abs(share(belief.centre + belief.spread) - at), abs(at - share(belief.centre - belief.spread)))
+    spread = max(abs(place_of(belief.centre + sign * belief.spread) - at) for sign in (1, -1))
     linear = not (isinstance(parameter, CategoricalParameter) or parameter.log)
     if linear and belief.scale != "linear":  # a log belief on a linear range: widths from the neighbourhood
-        left, right = abs(at - share(belief.centre - belief.left)), abs(share(belief.centre + belief.right) - at)
+        left, right = abs(at - place_of(belief.centre - belief.left)), abs(place_of(belief.centre + belief.right) - at)
     else:
         left, right = belief.left * per_unit, belief.right * per_unit
     return belief.model_copy(update={"scale": "share", "centre": at, "spread": spread, "left": left, "right": right})

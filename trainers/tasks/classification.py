@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from trainers.data import Row
 from trainers.space import Parameter
 from trainers.spec import Adapter, Task, TrainSpec
-from trainers.tasks.ranges import choices, epochs, fixed, log_range
-from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer
+from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer, choices, epochs, fixed, log_range
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,7 @@ from trainers.data import IGNORED, Row
 from trainers.encode import encode_chat, encode_pair, encode_text
 from trainers.space import Parameter
 from trainers.spec import Adapter, Task
-from trainers.tasks.ranges import SMALL_DATA, choices, epochs, fixed, log_range
-from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer
+from trainers.tasks.trainer import SMALL_DATA, Setting, StudyFacts, TaskTrainer, choices, epochs, fixed, log_range
 
 if TYPE_CHECKING:
     from trainers.run import Job, Run
