@@ -18,6 +18,7 @@ from pydantic import Field
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile
 from tools.machine import Machine
+from trainers.arguments import checkpointed
 from trainers.space import Space
 from trainers.spec import Adapter, Closed, Config, Metric, Task, TaskSpec
 from trainers.tasks import TASKS
@@ -67,8 +68,6 @@ TRAINED_BYTES = 16.0
 ACTIVATION_BYTES = 34.0
 """Per layer, token and hidden unit at 16 bits, nothing recomputed (Korthikanti et al. 2022, equation 2, less the
 attention matrix, which fused attention does not keep)."""
-CHECKPOINTED_FROM = 1_000_000_000
-"""Weights above which `trainers/arguments.py` turns gradient checkpointing on, on a GPU."""
 PROCESS_MB = {"cpu": 1000.0, "cuda": 1500.0}
 """Resident size of a worker before any model: libraries; on a GPU the CUDA context."""
 
@@ -157,7 +156,7 @@ def trial_cost(
     forward = 2.0 * multiplying_weights(base, spec.task) * length * task.sequences  # per row
     rows = data.splits.train * float(config.get("epochs", 1))
     steps = rows / float(config.get("batch_size", 32))
-    train = rows * forward * (_step_forwards(spec) + float(checkpointed(base, machine)))
+    train = rows * forward * (_step_forwards(spec) + float(checkpointed(machine.device, base.parameters or 0)))
     models = 2 if spec.loss is not None and spec.loss.has_reference else 1
     validate = data.splits.validation * forward * N_EVALUATIONS * models
     if spec.objective.metric in (Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU):
@@ -229,16 +228,11 @@ def _memory_mb(
     tokens = sequences * length
     per_unit = ACTIVATION_BYTES * WEIGHT_BYTES[machine.precision] / 2
     layers = base.n_layers or 24
-    per_token = layers * 2.0 + per_unit if checkpointed(base, machine) else layers * per_unit
+    per_token = layers * 2.0 + per_unit if checkpointed(machine.device, base.parameters or 0) else layers * per_unit
     activations = tokens * (base.hidden_size or 1024) * per_token
     logits = tokens * (base.vocab_size or 50_000) * 6.0 if TASKS[spec.task].language_model else 0.0
     total = (base.parameters or 0) * weight + trained * TRAINED_BYTES + activations + logits
     return total / 2**20 + PROCESS_MB[machine.device]
-
-
-def checkpointed(base: BaseModelFacts, machine: Machine) -> bool:
-    """Whether the trainers keep only layer inputs and compute the rest again: one forward more, far less memory."""
-    return machine.device == "cuda" and (base.parameters or 0) > CHECKPOINTED_FROM
 
 
 def llm_token_limit(trials: int) -> int:

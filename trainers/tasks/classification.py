@@ -54,6 +54,7 @@ def _train(job: "Job") -> "Run":
     from peft import get_peft_model
     from transformers import Trainer, TrainingArguments
 
+    from trainers.adapters import head_modules  # torch, peft
     from trainers.run import trainable_in_fp32  # torch, transformers
 
     job.begin()
@@ -67,7 +68,7 @@ def _train(job: "Job") -> "Run":
         model=model,
         data_collator=padder(job.loaded.tokenizer.pad_token_id),
         compute_loss_func=weighted_loss(job.spec.class_weights),
-        optimizers=(optimizer(model, job.spec, job.head_modules), None),
+        optimizers=(optimizer(model, job.spec, head_modules(job.loaded)), None),
     )
 
 
