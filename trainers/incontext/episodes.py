@@ -21,7 +21,10 @@ from trainers.incontext import landscape
 from trainers.incontext.landscape import Array, Beliefs, Landscapes
 from trainers.incontext.roles import BELIEFS
 
-MAX_TRIALS = 40
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Targets = NDArray[np.float32]
+
 BACKWARD_SHARE = 0.2
 """Share of the trials told target first."""
 
@@ -52,17 +55,17 @@ class Batch:
     as distributions over the score words and `fail` (last); places of configuration tokens that are targets themselves.
     """
 
-    tokens: NDArray[np.int64]  # (B, L)
-    where: tuple[NDArray[np.int64], NDArray[np.int64]]  # of the score tokens
-    targets: NDArray[np.float32]  # (M, SCORES + 1)
-    drawn: NDArray[np.int64]  # (M,): the class that was drawn, for reporting
-    asked: tuple[NDArray[np.int64], NDArray[np.int64]]  # of configuration tokens after a target
+    tokens: Ints  # (B, L)
+    where: tuple[Ints, Ints]  # of the score tokens
+    targets: Targets  # (M, SCORES + 1)
+    drawn: Ints  # (M,): the class that was drawn, for reporting
+    asked: tuple[Ints, Ints]  # of configuration tokens after a target
 
 
 @dataclass(frozen=True)
 class _Noise:
     length: Array  # (B, D) of the Gaussian process
-    smooth: NDArray[np.int64]  # (B,): 0 squared exponential, 1 Matern-5/2, 2 Matern-3/2
+    smooth: Ints  # (B,): 0 squared exponential, 1 Matern-5/2, 2 Matern-3/2
     weight: Array  # (B,) of the process
     share: Array  # (B,) of the landscape
     sd: Array  # (B,) of a repeat
@@ -90,7 +93,7 @@ def _columns(step: int, rng: np.random.Generator) -> int:
     return int(rng.choice(len(shares), p=shares / shares.sum())) + 1
 
 
-def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, NDArray[np.int64]]:
+def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, Ints]:
     """Columns of `n` random spaces, and their roles' indices in `prompts.trial_words.ROLES` (n, d)."""
     roles = rng.choice(_NAMED, size=(n, d), p=_COMMON / _COMMON.sum())
     roles = np.where((rng.random((n, 1)) < 0.3) | (rng.random((n, d)) < 0.12), _UNKNOWN, roles)
@@ -120,7 +123,7 @@ def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, N
     return beliefs, roles
 
 
-def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator) -> _Noise:
+def _noise(beliefs: Beliefs, roles: Ints, rng: np.random.Generator) -> _Noise:
     n, d = roles.shape
     length = np.exp(0.6 * rng.standard_normal((n, d)) - 0.9) * max(1.0, math.sqrt(d / 3))
     length = np.where(rng.random((n, d)) < 0.25, length * 8, length)
@@ -140,7 +143,7 @@ def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator)
     )
 
 
-def _crash(roles: NDArray[np.int64], rng: np.random.Generator) -> Callable[[Array], Array]:
+def _crash(roles: Ints, rng: np.random.Generator) -> Callable[[Array], Array]:
     """A third of the episodes: beyond a threshold (high learning rates above all), in a corner, or in a box."""
     n, d = roles.shape
     low, high = np.full((n, d), -1.0), np.full((n, d), 2.0)
@@ -162,7 +165,7 @@ def _crash(roles: NDArray[np.int64], rng: np.random.Generator) -> Callable[[Arra
 
 def _trials(
     beliefs: Beliefs, shapes: Landscapes, noise: _Noise, t: int, rng: np.random.Generator
-) -> tuple[Array, Array, NDArray[np.bool_], Array, Array, Array]:
+) -> tuple[Array, Array, Flags, Array, Array, Array]:
     """Configurations (B, T, D), scores, failures; mean, sd and failure probability of each trial given the earlier."""
     n, d = beliefs.centre.shape
     x, y = np.zeros((n, t, d)), np.zeros((n, t))
@@ -174,7 +177,7 @@ def _trials(
     wide = np.exp(rng.uniform(-3.5, -1.0, n))
     nugget = noise.sd**2
     for i in range(t):
-        x[:, i] = _next(beliefs, x, y, failed, i, local, wide, rng)
+        x[:, i] = _next(beliefs, x[:, :i], y[:, :i], failed[:, :i], local, wide, rng)
         base = noise.share * shapes(x[:, i : i + 1])[:, 0]
         k = noise.weight[:, None] ** 2 * _kernel(x[:, i], x[:, :i], noise, beliefs.choice) * ~failed[:, :i]
         row = np.einsum("bij,bj->bi", inverse[:, :i, :i], k)
@@ -191,7 +194,7 @@ def _trials(
     return x, y, failed, mean, sd, p_fail
 
 
-def _kernel(one: Array, others: Array, noise: _Noise, choice: NDArray[np.bool_]) -> Array:
+def _kernel(one: Array, others: Array, noise: _Noise, choice: Flags) -> Array:
     difference = (one[:, None] - others) / noise.length[:, None]
     unlike = (np.abs(one[:, None] - others) > 1e-9) / noise.length[:, None]
     squared = (np.where(choice[:, None], unlike, difference) ** 2).sum(-1)
@@ -202,24 +205,17 @@ def _kernel(one: Array, others: Array, noise: _Noise, choice: NDArray[np.bool_])
 
 
 def _next(
-    beliefs: Beliefs,
-    x: Array,
-    y: Array,
-    failed: NDArray[np.bool_],
-    i: int,
-    local: Array,
-    wide: Array,
-    rng: np.random.Generator,
+    beliefs: Beliefs, x: Array, y: Array, failed: Flags, local: Array, wide: Array, rng: np.random.Generator
 ) -> Array:
     """What a search would try: near one of the best so far, where names suggest, or anywhere. (B, D)"""
     n, d = beliefs.centre.shape
     new = rng.random((n, d))
     hinted = np.asarray(rng.random(n)) < 0.12
     new = np.where(hinted[:, None], beliefs.centre + beliefs.spread * rng.standard_normal((n, d)), new)
-    if i == 0:
+    if y.shape[1] == 0:
         new = np.where(rng.random((n, 1)) < 0.4, 0.5, new)
     else:
-        rank = np.where(failed[:, :i], -1e9, y[:, :i]) + 0.3 * rng.standard_normal((n, i))
+        rank = np.where(failed, -1e9, y) + 0.3 * rng.standard_normal(y.shape)
         best = x[np.arange(n), rank.argmax(1)]
         moved = best + wide[:, None] * rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.6)
         jump = (rng.random((n, d)) < 0.3) & (beliefs.levels > 0)
@@ -228,9 +224,7 @@ def _next(
     return landscape.on_levels(np.clip(new, 0.0, 1.0 - 1e-9)[:, None], beliefs)[:, 0]
 
 
-def _in_view(
-    y: Array, mean: Array, sd: Array, p_fail: Array, rng: np.random.Generator
-) -> tuple[Array, NDArray[np.float32]]:
+def _in_view(y: Array, mean: Array, sd: Array, p_fail: Array, rng: np.random.Generator) -> tuple[Array, Targets]:
     """Scores (B, T) on the scale of the words, and targets (B, T, SCORES + 1): everything in sight, or the upper end
     under a lens, the rest below the floor.
 
@@ -254,13 +248,7 @@ def _in_view(
 
 
 def _written(
-    beliefs: Beliefs,
-    roles: NDArray[np.int64],
-    x: Array,
-    scores: Array,
-    failed: NDArray[np.bool_],
-    targets: NDArray[np.float32],
-    rng: np.random.Generator,
+    beliefs: Beliefs, roles: Ints, x: Array, scores: Array, failed: Flags, targets: Targets, rng: np.random.Generator
 ) -> Batch:
     n, t, d = x.shape
     centre = np.round((beliefs.centre - words.LOWEST_CENTRE) / words.CENTRE_STEP).astype(np.int64)

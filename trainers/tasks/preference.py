@@ -12,7 +12,7 @@ from trainers.encode import encode_pair
 from trainers.errors import AttemptFailed
 from trainers.space import FloatParameter, Parameter
 from trainers.spec import Adapter, FailureReason, Loss, Task
-from trainers.tasks.trainer import SMALL_DATA, Setting, StudyFacts, TaskTrainer, choices, epochs, fixed, log_range
+from trainers.tasks.trainer import SMALL_DATA, StudyFacts, TaskTrainer, choices, epochs, fixed, log_range, published
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -155,58 +155,13 @@ def _labelled(row: Row) -> Row:
     return out
 
 
-def _recipe(learning_rate: float, beta: float, source: str, **more: float) -> Setting:
-    return Setting(set={"learning_rate": learning_rate, "beta": beta, **more}, source=source)
-
-
-_DPO = (
-    _recipe(1e-5, 0.1, "TRL DPO documentation"),
-    _recipe(5e-6, 0.01, "SimPO README: beta 0.01 best in all its DPO settings"),
-    _recipe(5e-5, 0.1, "ten times Zephyr's 5e-6 (QLoRA DPO), for small models"),
-)
-SETTINGS: dict[Loss | None, tuple[Setting, ...]] = {
-    None: _DPO,
-    Loss.SIGMOID: _DPO,
-    Loss.HINGE: _DPO,
-    Loss.ROBUST: (
-        _recipe(1e-5, 0.1, "arXiv 2403.00409", label_smoothing=0.1),
-        _recipe(5e-6, 0.1, "arXiv 2403.00409", label_smoothing=0.2),
-        *_DPO[2:],
-    ),
-    Loss.SIGMOID_NORM: (
-        _recipe(1e-5, 5.0, "Tulu 3 and OLMo 2: length-normalised DPO, beta 5"),
-        _recipe(5e-6, 10.0, "around Tulu 3's beta 5"),
-        _recipe(5e-5, 5.0, "Tulu 3's beta at a small model's learning rate"),
-    ),
-    Loss.SIMPO: (
-        _recipe(5e-6, 2.5, "SimPO README: beta 2 to 2.5, gamma 0.5", simpo_gamma=0.5),
-        _recipe(1e-5, 10.0, "SimPO README, Llama-3 v0.2", simpo_gamma=0.3),
-        _recipe(5e-5, 2.0, "SimPO README, smaller model", simpo_gamma=0.5),
-    ),
-    Loss.IPO: (
-        _recipe(1e-5, 0.1, "IPO, arXiv 2310.12036: tau 0.1"),
-        _recipe(5e-6, 0.01, "handbook scan: small beta can be effective for IPO"),
-        _recipe(5e-5, 0.5, "upper end of tau with a small model's rate"),
-    ),
-    Loss.APO_ZERO: (
-        _recipe(1e-5, 0.1, "APO, arXiv 2408.06266: beta 0.05 to 0.1"),
-        _recipe(5e-6, 0.05, "APO, arXiv 2408.06266: beta 0.05 to 0.1"),
-        *_DPO[2:],
-    ),
-    Loss.KTO: (
-        _recipe(5e-6, 0.1, "KTO, arXiv 2402.01306, and TRL: beta 0.1, 5e-6"),
-        _recipe(1e-5, 0.01, "smaller beta, as the SimPO README found for DPO"),
-        *_DPO[2:],
-    ),
-}
-"""Recipes of the loss's own paper first."""
-
+_PUBLISHED = published(__file__)
 PREFERENCE = TaskTrainer(
     task=Task.PREFERENCE,
     sequences=2,
     loss_parameters=("beta", "simpo_gamma", "label_smoothing"),
     space=_space,
-    settings=SETTINGS,
+    settings={**_PUBLISHED, **dict.fromkeys((Loss.SIGMOID, Loss.HINGE), _PUBLISHED[None])},
     encode=_encode,
     cut=_cut,
     train=_train,

@@ -6,8 +6,10 @@ PEFT = peft method_comparison/MetaMathQA; TRL = trl 1.16 docs, paper index; HB =
 SimPO = princeton-nlp/SimPO README; Tulu3 = arXiv 2411.15124. Defaults are theirs, not tuned on our demo data.
 """
 
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trainers.data import Coding
@@ -60,6 +62,15 @@ class TaskTrainer(Coding):
     """Hyperparameters that are part of the loss: where one is searched, losses of trials do not compare."""
     grouped: bool = False
     """Rows of a batch are of like length, so that padding costs next to nothing; for estimates."""
+
+
+def published(module: str) -> dict[Loss | None, tuple[Setting, ...]]:
+    """`TaskTrainer.settings` from the `.toml` beside a task's module; "any" there stands for None."""
+    tables = tomllib.loads(Path(module).with_suffix(".toml").read_text(encoding="utf-8"))
+    return {
+        None if loss == "any" else Loss(loss): tuple(Setting.model_validate(table) for table in entries)
+        for loss, entries in tables.items()
+    }
 
 
 def log_range(low: float, high: float, default: float) -> FloatParameter:
