@@ -8,7 +8,6 @@ say what they were fitted to. P50 is meant to be right within a factor of two; P
 import json
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -250,7 +249,7 @@ def training_flops(machine: Machine, cache: Path) -> float:
         name = machine.gpus[0].name
         peak = next((tflops for part, tflops in GPU_PEAK_TFLOPS.items() if part in name), GPU_PEAK_UNKNOWN_TFLOPS)
         return peak * 1e12 * GPU_MODEL_FLOPS_UTILISATION
-    return CPU_TRAINING_SHARE[machine.precision] * _remembered(cache, machine, matmul_flops)
+    return CPU_TRAINING_SHARE[machine.precision] * _best_matmul(cache, machine)
 
 
 def matmul_flops(size: int = 768, seconds: float = 0.1) -> float:
@@ -268,7 +267,7 @@ def matmul_flops(size: int = 768, seconds: float = 0.1) -> float:
             return best
 
 
-def _remembered(cache: Path, machine: Machine, measure: Callable[[], float]) -> float:
+def _best_matmul(cache: Path, machine: Machine) -> float:
     """The best rate ever measured with this many threads: a busy moment must not slow all later estimates.
 
     An unusable cache costs precision only.
@@ -278,7 +277,7 @@ def _remembered(cache: Path, machine: Machine, measure: Callable[[], float]) -> 
     remembered = 0.0
     with suppress(OSError, ValueError, KeyError, TypeError):
         remembered = float(json.loads(file.read_text(encoding="utf-8"))["flops_per_second"])
-    best = max(measure(), remembered if remembered < ABSURD_FLOPS else 0.0)
+    best = max(matmul_flops(), remembered if remembered < ABSURD_FLOPS else 0.0)
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"flops_per_second": best}), encoding="utf-8")

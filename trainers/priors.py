@@ -16,39 +16,34 @@ LOG_SPAN = 20.0
 Rule = tuple[Callable[[Scalar], bool], str]
 
 
-def _number(low: float, high: float, *, low_open: bool = False, high_open: bool = False) -> Callable[[Scalar], bool]:
+def _within(low: float, high: float, ends: str = "[]", *, whole: bool = False) -> Callable[[Scalar], bool]:
+    """Whether a number lies in an interval; `ends` as in mathematics: "(" and ")" leave the bound itself out."""
+
     def holds(value: Scalar) -> bool:
-        if isinstance(value, (bool, str)):
+        if isinstance(value, (bool, str)) or (whole and not float(value).is_integer()):
             return False
-        above = value > low if low_open else value >= low
-        return above and (value < high if high_open else value <= high)
-
-    return holds
-
-
-def _whole(low: int, high: int) -> Callable[[Scalar], bool]:
-    def holds(value: Scalar) -> bool:
-        return not isinstance(value, (bool, str)) and float(value).is_integer() and low <= value <= high
+        above = value > low if ends[0] == "(" else value >= low
+        return above and (value < high if ends[1] == ")" else value <= high)
 
     return holds
 
 
 RULES: dict[str, Rule] = {
-    "learning_rate": (_number(0, 1, low_open=True), "must be above 0 and at most 1"),
-    "lora_rank": (_whole(1, 1024), "must be a whole number between 1 and 1024"),
-    "lora_alpha": (_number(0, 4096, low_open=True), "must be above 0 and at most 4096"),
-    "lora_dropout": (_number(0, 1, high_open=True), "must be at least 0 and below 1"),
+    "learning_rate": (_within(0, 1, "(]"), "must be above 0 and at most 1"),
+    "lora_rank": (_within(1, 1024, whole=True), "must be a whole number between 1 and 1024"),
+    "lora_alpha": (_within(0, 4096, "(]"), "must be above 0 and at most 4096"),
+    "lora_dropout": (_within(0, 1, "[)"), "must be at least 0 and below 1"),
     "target_modules": (lambda value: value in TARGET_MODULES, f"must be one of {', '.join(TARGET_MODULES)}"),
-    "batch_size": (_whole(1, 65536), "must be a whole number between 1 and 65536"),
-    "epochs": (_number(0, 1000, low_open=True), "must be above 0 and at most 1000"),
-    "weight_decay": (_number(0, 1), "must be between 0 and 1"),
-    "warmup_ratio": (_number(0, 1, high_open=True), "must be at least 0 and below 1"),
+    "batch_size": (_within(1, 65536, whole=True), "must be a whole number between 1 and 65536"),
+    "epochs": (_within(0, 1000, "(]"), "must be above 0 and at most 1000"),
+    "weight_decay": (_within(0, 1), "must be between 0 and 1"),
+    "warmup_ratio": (_within(0, 1, "[)"), "must be at least 0 and below 1"),
     "scheduler": (lambda value: value in SCHEDULERS, f"must be one of {', '.join(SCHEDULERS)}"),
-    "max_grad_norm": (_number(0, 1e6, low_open=True), "must be above 0"),
-    "head_lr_ratio": (_number(0, 1000, low_open=True), "must be above 0 and at most 1000"),
-    "beta": (_number(0, 1000, low_open=True), "must be above 0 and at most 1000"),
-    "simpo_gamma": (_number(0, 10), "must be between 0 and 10"),
-    "label_smoothing": (_number(0, 0.5, high_open=True), "must be at least 0 and below 0.5"),
+    "max_grad_norm": (_within(0, 1e6, "(]"), "must be above 0"),
+    "head_lr_ratio": (_within(0, 1000, "(]"), "must be above 0 and at most 1000"),
+    "beta": (_within(0, 1000, "(]"), "must be above 0 and at most 1000"),
+    "simpo_gamma": (_within(0, 10), "must be between 0 and 10"),
+    "label_smoothing": (_within(0, 0.5, "[)"), "must be at least 0 and below 0.5"),
 }
 """What a value of each hyperparameter must satisfy whatever the task. One that is not here takes any value."""
 

@@ -141,7 +141,7 @@ def configs_at(space: Space, rows: Array) -> list[Config]:
             places = np.array([place(parameter, choice) for choice in parameter.choices])
             columns[name] = [parameter.choices[i] for i in np.abs(places - at[:, None]).argmin(1)]
         else:
-            columns[name] = [parameter.at(float(share)) for share in at]
+            columns[name] = [parameter.at(float(fraction)) for fraction in at]
     configs = []
     for i in range(len(rows)):
         values = default | {name: column[i] for name, column in columns.items()}

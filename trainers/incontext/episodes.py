@@ -89,8 +89,7 @@ def _columns(step: int, rng: np.random.Generator) -> int:
     few = next((few for until, few in FEW if step < until), None)
     if few is not None:
         return int(rng.integers(few)) + 1
-    shares = np.array(COLUMN_SHARES, dtype=np.float64)
-    return int(rng.choice(len(shares), p=shares / shares.sum())) + 1
+    return int(rng.choice(len(COLUMN_SHARES), p=np.array(COLUMN_SHARES) / sum(COLUMN_SHARES))) + 1
 
 
 def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, Ints]:

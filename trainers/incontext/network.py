@@ -65,19 +65,15 @@ def _waves(count: int, width: int) -> Any:
 
 
 def save_network(network: Any, directory: Path, dtype: str = "bfloat16") -> None:
-    """Write weights (safetensors), configuration and a word-level tokenizer; loads in transformers and vLLM."""
+    """Write weights (safetensors), configuration and a tokenizer that splits at spaces, one word, one token.
+
+    It loads in transformers and vLLM.
+    """
     import torch
-
-    directory.mkdir(parents=True, exist_ok=True)
-    copy.deepcopy(network).to(getattr(torch, dtype)).save_pretrained(directory)
-    write_tokenizer(directory)
-
-
-def write_tokenizer(directory: Path) -> None:
-    """`tokenizer.json`: one word, one token, split at spaces."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
+    copy.deepcopy(network).to(getattr(torch, dtype)).save_pretrained(directory)
     vocabulary = {word: index for index, word in enumerate(words.vocabulary())}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=words.PAD))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

@@ -6,7 +6,7 @@ from tools.data import column_names as names
 from tools.data.columns import Detected, could_be_label, has_pair, label_columns, listed, texts_by_content, which_column
 from tools.data.duplicates import normalised
 from tools.data.table import SAMPLE_ROWS, Row, Table
-from tools.data.tasks.rows import Classes, TaskRows, as_text, is_blank
+from tools.data.tasks.rows import Classes, TaskRows, is_blank
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
@@ -45,7 +45,7 @@ def _canonical(row: Row, detected: Detected) -> Row | str:
         return f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
     if is_blank(text):
         return f"every row needs a text; column {columns.text!r} is empty"
-    return {"text": as_text(text), "label": label_name(label)}
+    return {"text": str(text), "label": label_name(label)}
 
 
 def _judged_text(row: Row) -> str:
