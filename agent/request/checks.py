@@ -11,8 +11,8 @@ from typing import NamedTuple
 from agent.request.working import Working
 from tools.machine import Machine
 from tools.paths import confined
+from trainers.priors import RULES
 from trainers.spec import TERMS, Adapter, Choices, Metric, Range
-from trainers.user_search import RULES
 
 _INF = float("inf")
 _SHARE = "a target for {} must be between 0 and 1, or a percentage such as 90 %"

@@ -17,7 +17,6 @@ from agent.study.trials import INTERRUPTIONS
 from tools.estimate import trial_cost
 from tools.machine import Machine
 from trainers.incontext.columns import Column, columns, positions
-from trainers.incontext.roles import Role
 from trainers.space import Space
 from trainers.spec import Config, FailureReason, TaskSpec
 
@@ -37,7 +36,7 @@ RANDOM_PRIOR = 0.3
 
 RANDOM_RATES = (0.02, 0.1, 0.25, 0.5)
 THRESHOLDS, PAIR_THRESHOLDS, PAIR_COLUMNS = 20, 8, 6
-RISKY = {Role.LEARNING_RATE: 3.0, Role.BATCH_SIZE: 1.5, Role.LORA_RANK: 1.5, Role.WIDTH: 1.5}
+RISKY = {"learning_rate": 3.0, "batch_size": 1.5, "lora_rank": 1.5, "width": 1.5}
 """Prior weight of an upper threshold: these diverge or run out of memory when large."""
 
 

@@ -18,7 +18,7 @@ from agent.search.fresh import known_keys
 from agent.search.pool import Pool
 from agent.study.nouns import History, Proposal
 from prompts import trial_words as words
-from trainers.incontext.columns import INACTIVE, Decoder, columns, positions
+from trainers.incontext.columns import INACTIVE, columns, configs_at, positions
 from trainers.incontext.forward import Network, Read
 from trainers.space import Space
 from trainers.spec import Config
@@ -116,7 +116,7 @@ class InContext:
             tokens = np.concatenate([tokens, (first + picks)[:, None]], 1)
         full = np.full((n, len(self._space.free)), INACTIVE)
         full[:, self._subset] = rows
-        return Decoder(self._space).configs(full)
+        return configs_at(self._space, full)
 
     def _view(self, past: Evidence, number: int, rng: np.random.Generator) -> _View:
         gain, offset = SIGHT

@@ -11,9 +11,9 @@ from typing import Protocol, runtime_checkable
 from pydantic import Field
 
 from agent.study.nouns import EventKind, History, StudyEvent
+from trainers.priors import RULES
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, rounded, unit
 from trainers.spec import Closed
-from trainers.user_search import RULES
 
 MAX_EDITS = 2
 """Times a study's space may be widened."""
