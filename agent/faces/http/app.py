@@ -18,7 +18,6 @@ from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
 from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError
 from agent.faces.http.conversations import conversation_routes
-from agent.faces.http.downloads import download_routes
 from agent.faces.http.guard import Guard, Hosts
 from agent.faces.http.health import health_routes
 from agent.faces.http.openai.chat import chat_routes
@@ -86,7 +85,6 @@ def routers(service: Service, api: FastAPI, verbs: Sequence[Verb] = VERBS) -> tu
         plan_routes(service),
         start_routes(service),
         study_routes(service),
-        download_routes(service),
         conversation_routes(service, turns),
         verb_routes(service, verbs),
         file_routes(service),

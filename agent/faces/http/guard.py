@@ -3,16 +3,17 @@
 Checked in this order: Host (DNS rebinding), Origin (other web pages), token, content type, size and depth of a body.
 """
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent.errors import InputError
 from agent.faces.http.access import Access
-from agent.faces.http.bodies import UPLOAD_SECONDS, read_json, with_limits
 from agent.faces.http.measures import Measures
 from agent.faces.http.problems import INTERNAL, careful, refusal, response_of
 
@@ -24,6 +25,15 @@ BY_COOKIE = "tunewright.by_cookie"
 ONLY_ONE = ("host", "origin", "authorization")
 """Headers that a proxy and this server might read differently where they come twice."""
 HOW_TO_KNOW = "Send Authorization: Bearer TOKEN with the token in server.token of the server's home directory."
+MAX_JSON_BYTES = 1024 * 1024
+MAX_DEPTH = 20
+BODY_SECONDS = 30.0
+"""A JSON body must have arrived within this time."""
+IDLE_SECONDS = 60.0
+"""An upload may stand still for so long."""
+UPLOAD_SECONDS = 3600.0
+"""A whole upload must have arrived within this time."""
+_DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -141,3 +151,58 @@ class _Answer:
             self.status, self.began = message["status"], time.perf_counter()
             message["headers"] = careful(message.get("headers", ()), self._api)
         await self._send(message)
+
+
+def with_limits(receive: Receive, headers: Headers, max_bytes: int, max_seconds: float) -> Receive:
+    """`receive` that raises InputError for a body of more than `max_bytes`, and for one that comes too slowly."""
+    length = headers.get("content-length", "0")
+    if not length.isascii() or not length.isdigit() or len(length) > 18 or int(length) > max_bytes:
+        raise _too_large(max_bytes)
+    total, until = 0, time.monotonic() + max_seconds
+
+    async def counted() -> Message:
+        nonlocal total
+        try:
+            async with asyncio.timeout(min(IDLE_SECONDS, until - time.monotonic())):
+                message = await receive()
+        except TimeoutError as error:
+            raise InputError("body", "did not arrive in time.", "Send it at once.", "too_slow") from error
+        total += len(message.get("body", b""))
+        if total > max_bytes:
+            raise _too_large(max_bytes)
+        return message
+
+    return counted
+
+
+async def read_json(scope: Scope, receive: Receive, headers: Headers) -> Receive:
+    """`receive` of a JSON body that has come whole. Raises InputError for one that is too large, deep or slow."""
+    try:
+        body = await Request(scope, with_limits(receive, headers, MAX_JSON_BYTES, BODY_SECONDS)).body()
+    except ClientDisconnect as error:
+        raise InputError("body", "was cut off.", "Send it again.") from error
+    if depth(body) > MAX_DEPTH:
+        raise InputError("body", f"JSON may be nested {MAX_DEPTH} deep at most.", "Send something flatter.")
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replayed
+
+
+def depth(body: bytes) -> int:
+    """How deep the brackets of a JSON text are nested, those inside strings apart. Linear in its length."""
+    deepest = level = 0
+    for match in _DEPTH.finditer(body):
+        first = body[match.start()]
+        if first in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif first in b"]}":
+            level -= 1
+    return deepest
+
+
+def _too_large(limit: int) -> InputError:
+    return InputError("body", f"may have {limit:,} bytes at most.", "Send less.", "body_too_large")

@@ -12,8 +12,7 @@ from starlette.types import ASGIApp
 
 from agent.desk.desk import Desk
 from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token
-from agent.faces.http.bodies import MAX_JSON_BYTES
-from agent.faces.http.guard import Guard, Hosts
+from agent.faces.http.guard import MAX_JSON_BYTES, Guard, Hosts
 from agent.faces.http.measures import Measures
 from agent.faces.http.serve import Serving, check_host, listening, url_of
 from agent.faces.mcp.server import DeskServer

@@ -162,7 +162,7 @@ def _by_tuned(service: Service, form: ChatRequest, study: str) -> Completion:
         rule = "a tuned model answers one message at a time, not streamed."
         raise InputError("messages" if before else "stream", rule, "Send one user message, without stream.")
     limit = form.max_completion_tokens or form.max_tokens or 128
-    with service.loading.one():
+    with service.loading:
         answer = service.desk.generate(study, words, limit)
     return _completion(form, [words], answer.text, {})
 

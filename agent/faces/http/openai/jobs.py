@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
 from agent.faces.http.openai.drafts import plan_of_job
-from agent.faces.http.openai.shapes import CheckpointList, EventList, Job, JobList, JobRequest
+from agent.faces.http.openai.shapes import Checkpoint, Job, JobEvent, JobRequest, Page
 from agent.faces.http.openai.view import checkpoint_of, event_of, job_of, study_of
 from agent.faces.http.plans import Key, open_points
 from agent.faces.http.service import Service
@@ -44,7 +44,7 @@ def _jobs(routes: APIRouter, service: Service) -> None:
     @routes.post("", summary="Start a job")
     def create(form: JobRequest, key: Key = None) -> Job:
         """ "auto" hyperparameters are searched, numbers are kept. Returns at once; the job is queued."""
-        with service.planning.one():
+        with service.planning:
             card = plan_of_job(service, form).card
             if card.plan_hash is None:
                 point = open_points(card)
@@ -55,7 +55,7 @@ def _jobs(routes: APIRouter, service: Service) -> None:
         return job(service, f"ftjob-{study.study}")
 
     @routes.get("", summary="Jobs, newest first")
-    def list_jobs(request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> JobList:
+    def list_jobs(request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Page[Job]:
         """All studies, those started elsewhere too. `metadata[KEY]=VALUE` filters."""
         ids = desk.store.study_ids()[::-1]
         if after is not None:
@@ -64,7 +64,7 @@ def _jobs(routes: APIRouter, service: Service) -> None:
         tags = {k[9:-1]: v for k, v in request.query_params.items() if k.startswith("metadata[") and k.endswith("]")}
         jobs = (job(service, f"ftjob-{study_id}") for study_id in ids)
         fitting = (one for one in jobs if tags.items() <= (one.metadata or {}).items())
-        return JobList.of(list(islice(fitting, limit + 1)), limit)
+        return Page[Job].of(list(islice(fitting, limit + 1)), limit)
 
     @routes.get("/{job_id}", summary="Where a job stands")
     def retrieve(job_id: JobId) -> Job:
@@ -111,7 +111,7 @@ OPENAI_NAMES = {
 def _inside(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
-    @routes.get("/{job_id}/events", summary="What happened in a job, newest first", response_model=EventList)
+    @routes.get("/{job_id}/events", summary="What happened in a job, newest first", response_model=Page[JobEvent])
     async def events(
         request: Request,
         job_id: JobId,
@@ -126,12 +126,12 @@ def _inside(routes: APIRouter, service: Service) -> None:
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
             return EventStream(service, _streamed(service, study, cursor or 0))
         latest = await run_in_threadpool(desk.store.events_before, study, cursor, limit + 1)
-        return EventList.of([event_of(event) for event in latest], limit)
+        return Page[JobEvent].of([event_of(event) for event in latest], limit)
 
     @routes.get("/{job_id}/checkpoints", summary="Complete trials of a job, newest first")
     def checkpoints(
         job_id: JobId, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
-    ) -> CheckpointList:
+    ) -> Page[Checkpoint]:
         """One a trial, with what it reached; the best is the job's model."""
         whole = job(service, job_id)
         study = desk.study(whole.tunewright.study)
@@ -141,7 +141,7 @@ def _inside(routes: APIRouter, service: Service) -> None:
             checkpoint_of(study, whole.suffix, t, curves.get(t.trial, ()), at.get(t.trial) or study.created_at)
             for t in sorted(complete, key=lambda t: -t.trial)
         ]
-        return CheckpointList.of(items, limit, after)
+        return Page[Checkpoint].of(items, limit, after)
 
 
 def _cursor(event_id: str | None) -> int | None:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from agent.desk.cards import StudyCard
 from agent.errors import InputError
-from agent.faces.http.fields import Name, Text, Words
+from agent.faces.http.fields import Listing, Name, Text, Words
 from trainers.spec import Closed, Loss, Metric
 
 Auto = Literal["auto"]
@@ -27,11 +27,10 @@ class Item(Closed):
 T = TypeVar("T", bound=Item)
 
 
-class Page(Closed, Generic[T]):
+class Page(Listing[T], Generic[T]):
     """A part of a list."""
 
     object: Literal["list"] = "list"
-    data: tuple[T, ...]
     first_id: str | None
     last_id: str | None
     has_more: bool
@@ -152,10 +151,6 @@ class Job(Item):
     tunewright: StudyCard = Field(description="the study behind the job")
 
 
-class JobList(Page[Job]):
-    """Jobs, newest first."""
-
-
 class JobEvent(Item):
     """Something that happened in a job."""
 
@@ -165,10 +160,6 @@ class JobEvent(Item):
     message: str
     type: Literal["message", "metrics"]
     data: dict[str, Any]
-
-
-class EventList(Page[JobEvent]):
-    """Events, newest first."""
 
 
 class CheckpointMetrics(Closed):
@@ -190,7 +181,3 @@ class Checkpoint(Item):
     fine_tuning_job_id: str
     metrics: CheckpointMetrics
     step_number: int
-
-
-class CheckpointList(Page[Checkpoint]):
-    """Checkpoints, newest first."""

@@ -9,8 +9,7 @@ from starlette.testclient import TestClient
 
 from agent.errors import InputError
 from agent.faces.http.access import Access
-from agent.faces.http.bodies import MAX_DEPTH, MAX_JSON_BYTES, depth
-from agent.faces.http.guard import Guard, Hosts
+from agent.faces.http.guard import MAX_DEPTH, MAX_JSON_BYTES, Guard, Hosts, depth
 from agent.faces.http.measures import Measures
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=40)
