@@ -40,26 +40,26 @@ _DEPTH = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
 class Hosts:
     """The names the server answers to, as in `Host` headers, and the web origins that are its own."""
 
-    names: frozenset[bytes]
-    tls_names: frozenset[bytes] = frozenset()
+    names: frozenset[str]
+    tls_names: frozenset[str] = frozenset()
     """Names that a proxy may serve by https; their origin then begins with it."""
 
     @classmethod
     def of(cls, port: int, allowed: tuple[str, ...] = ()) -> "Hosts":
         """Loopback with `port`, and what the user allows: `name:port` as it is, `name` with `port` and without one."""
-        local = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost", "[::1]")}
-        extra = set[bytes]()
+        local = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        extra = set[str]()
         for name in (name.strip().lower() for name in allowed):
-            if not re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9]([a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?", name):
+            match = re.fullmatch(r"(?:\[[0-9a-f:.]+\]|[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(:\d{1,5})?", name)
+            if match is None:
                 raise InputError("--allowed-host", f"must be NAME or NAME:PORT, got {name!r}.", "Such as box.lan:8321.")
-            bare = re.fullmatch(r".*[^:]:\d+", name) is None or name.endswith("]")
-            extra |= {name.encode(), f"{name}:{port}".encode()} if bare else {name.encode()}
+            extra |= {name} if match[1] else {name, f"{name}:{port}"}
         return cls(frozenset(local | extra), frozenset(extra))
 
-    def own_origin(self, origin: bytes, host: bytes) -> bool:
+    def own_origin(self, origin: str, host: str) -> bool:
         """Whether a page of `origin` is one of ours, seen under the same name."""
         origin = origin.lower()
-        return origin == b"http://" + host or (host in self.tls_names and origin == b"https://" + host)
+        return origin == "http://" + host or (host in self.tls_names and origin == "https://" + host)
 
 
 class Guard:
@@ -104,11 +104,11 @@ class Guard:
     def _check(self, scope: Scope, headers: Headers) -> bool:
         """Whether it is a browser with our cookie. Raises InputError for a request that is not to be answered."""
         host = headers.get("host", "").lower()
-        if any(len(headers.getlist(name)) > 1 for name in ONLY_ONE) or host.encode("latin-1") not in self.hosts.names:
+        if any(len(headers.getlist(name)) > 1 for name in ONLY_ONE) or host not in self.hosts.names:
             rule = f"this server does not answer to the name {host[:100]!r}."
             raise InputError("Host", rule, "Start it with --allowed-host.", "no_host")
         origin = headers.get("origin")
-        if origin is not None and not self.hosts.own_origin(origin.encode("latin-1"), host.encode("latin-1")):
+        if origin is not None and not self.hosts.own_origin(origin, host):
             raise _foreign("Ask without a browser.")
         method, path = scope["method"], scope["path"]
         if path == LOGIN and method == "GET":

@@ -59,8 +59,8 @@ def serve_http(settings: Settings, serving: Serving) -> None:
 
 def guarded(server: DeskServer, access: Access, hosts: Hosts) -> ASGIApp:
     """The server as an ASGI application that answers only to its own names and to those who know the token."""
-    names = sorted(name.decode() for name in hosts.names)
-    tls = [f"https://{name.decode()}" for name in hosts.tls_names]
+    names = sorted(hosts.names)
+    tls = [f"https://{name}" for name in hosts.tls_names]
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         transport_security=TransportSecuritySettings(

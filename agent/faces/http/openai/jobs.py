@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
 from agent.faces.http.openai.drafts import plan_of_job
-from agent.faces.http.openai.shapes import Checkpoint, Job, JobEvent, JobRequest, Page
+from agent.faces.http.openai.shapes import OUR_NAMES, Checkpoint, Job, JobEvent, JobRequest, Page
 from agent.faces.http.openai.view import checkpoint_of, event_of, job_of, study_of
 from agent.faces.http.plans import Key, open_points
 from agent.faces.http.service import Service
@@ -96,15 +96,11 @@ OPENAI_NAMES = {
     "base_model": "model",
     "data.train": "training_file",
     "data.validation": "validation_file",
-    "search.epochs": "hyperparameters.n_epochs",
-    "search.batch_size": "hyperparameters.batch_size",
-    "search.learning_rate": "hyperparameters.learning_rate_multiplier",
-    "search.beta": "hyperparameters.beta",
     "budget.trials": "tunewright.trials",
     "budget.seconds": "tunewright.seconds",
     "objective.metric": "tunewright.metric",
     "loss": "tunewright.loss",
-}
+} | {f"search.{ours}": f"hyperparameters.{name}" for name, ours in OUR_NAMES.items()}
 """Fields of a spec under the names that this API gives them."""
 
 

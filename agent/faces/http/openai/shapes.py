@@ -14,6 +14,13 @@ from trainers.spec import Closed, Loss, Metric
 Auto = Literal["auto"]
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 AUTO: Auto = "auto"
+OUR_NAMES = {
+    "n_epochs": "epochs",
+    "batch_size": "batch_size",
+    "learning_rate_multiplier": "learning_rate",
+    "beta": "beta",
+}
+"""OpenAI's hyperparameters under our names; a multiplier is of the default learning rate."""
 Key = Annotated[Text, Field(max_length=64)]
 Value = Annotated[Text, Field(max_length=512)]
 

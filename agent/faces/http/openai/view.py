@@ -13,6 +13,7 @@ from agent.desk.event_words import event_sentence, trial_number
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import (
     AUTO,
+    OUR_NAMES,
     Checkpoint,
     CheckpointMetrics,
     Hyperparameters,
@@ -118,9 +119,8 @@ def best_hyperparameters(hyperparameters: Hyperparameters, study: Study, card: S
     if card.result is None:
         return hyperparameters
     best, default = card.result.best_config, study.plan.space.default() if study.plan.space else {}
-    values: dict[str, Any] = {"n_epochs": best.get("epochs")}
-    values |= {name: best.get(name) for name in ("batch_size", "beta")}
-    rate, default_rate = best.get("learning_rate"), default.get("learning_rate")
+    values: dict[str, Any] = {name: best.get(ours) for name, ours in OUR_NAMES.items()}
+    rate, default_rate = values.pop("learning_rate_multiplier"), default.get("learning_rate")
     if isinstance(rate, float) and isinstance(default_rate, float) and default_rate > 0:
         values["learning_rate_multiplier"] = float(f"{rate / default_rate:.6g}")
     fields = hyperparameters.model_dump(exclude_none=True)
