@@ -62,7 +62,7 @@ def study_routes(service: Service) -> APIRouter:
     """The routes over one desk, those that start a study apart."""
     routes = APIRouter(prefix="/v1/studies", tags=["studies"])
     _looking(routes, service)
-    _trials(routes, service)
+    _trials(routes, service.desk)
     _control(routes, service)
     _downloads(routes, service.desk)
     return routes
@@ -115,9 +115,7 @@ def _looking(routes: APIRouter, service: Service) -> None:
         return desk.report(study)
 
 
-def _trials(routes: APIRouter, service: Service) -> None:
-    desk = service.desk
-
+def _trials(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/{study}/trials", summary="Its trials")
     def trials(study: StudyId) -> Listing[TrialCard]:
         """By number, confirmation runs last."""
