@@ -140,7 +140,6 @@ def approve(plan: Plan, approval: Approval) -> None:
 
 def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
     """`plan` in short; with `previous`, also what differs from it."""
-    estimate = plan.estimate
     return PlanCard(
         plan_hash=plan.plan_hash if plan.ready else None,
         ready=plan.ready,
@@ -152,14 +151,8 @@ def plan_card(plan: Plan, previous: Plan | None = None) -> PlanCard:
             for name, default, values, quote in searched_rows(plan)
         ),
         trials=plan.spec.budget.trials,
-        seconds_p50=estimate.seconds_p50,
-        seconds_p90=estimate.seconds_p90,
-        seconds_per_trial=estimate.seconds_per_trial,
-        basis=estimate.basis,
-        peak_memory_mb=estimate.peak_memory_mb,
-        adapter_mb=estimate.adapter_mb,
-        llm_tokens=estimate.llm_tokens or None,
-        llm_usd=estimate.llm_usd,
+        llm_tokens=plan.estimate.llm_tokens or None,
+        **plan.estimate.model_dump(exclude={"llm_tokens"}),
         device=plan.device,
         questions=plan.questions,
         problem=_problem(plan),
