@@ -1,7 +1,9 @@
-"""What an utterance asks for, by rules: patterns of the chat's own, then the rules reader of requests."""
+"""What an utterance asks for, by rules: the patterns of `wishes.toml`, then the rules reader of requests."""
 
 import re
+import tomllib
 from enum import StrEnum
+from importlib.resources import files
 
 from agent.request.draft import Draft, RefusalClass
 from agent.request.read import read_request
@@ -9,33 +11,23 @@ from agent.request.rules.intents import out_of_scope
 from agent.request.rules.vocabulary import WORDS
 from trainers.spec import Closed, Intent
 
-_OPENING = r"\W*(?:(?:ok|okay|yes|well|sure|alright|all right|great|good|fine|perfect|please|and|then|now)[\s,.!]+)*"
-_YES = re.compile(
-    _OPENING + r"(?:y|yes|yep|yeah|yup|ok|okay|sure|approved?|i approve|confirm(?:ed)?|accept(?:ed)?|agreed|lgtm|go|"
-    r"go ahead|go for it|do it|start|run|launch|proceed|carry it out|looks good|sounds good|that is fine|"
-    r"that's fine|ship it|fire away|yes please|please do|(?:start|run|launch|approve|carry out|do) "
-    r"(?:it|this|that|this one|that one|(?:the|this|that) (?:study|plan|run|job|search)))"
-    r"(?:[\s,]+(?:please|now|then|thanks|thank you))*[\s.!]*",
-    re.IGNORECASE,
-)
-_NO = re.compile(
-    _OPENING.replace("yes|", "")
-    + r"(?:n|no|nope|nah|not now|not yet|later|never ?mind|(?:do not|don't)(?: (?:start|run|do)(?: (?:it|that))?)?|"
-    r"declined?|reject(?:ed)?|cancel|stop|abort|discard|wait|no thanks|no thank you|"
-    r"(?:cancel|decline|reject|discard|drop|forget|leave|scrap) (?:it|this|that|(?:the|this|that) (?:plan|one)))"
-    r"(?:[\s,]+(?:please|thanks|thank you|yet|now))*[\s.!]*",
-    re.IGNORECASE,
-)
+
+def _patterns(section: dict[str, str]) -> dict[str, re.Pattern[str]]:
+    return {name: re.compile("".join(text.splitlines())) for name, text in section.items()}
+
+
+_FILE = tomllib.loads(files("agent.desk.chat").joinpath("wishes.toml").read_text(encoding="utf-8"))
+_PHRASES, _WISHES = _patterns(_FILE["phrases"]), _patterns(_FILE["wishes"])
 
 
 def is_yes(text: str) -> bool:
     """Whether the whole utterance is a yes; "yes, but with rank 32" is none."""
-    return _YES.fullmatch(text) is not None
+    return _PHRASES["yes"].fullmatch(text) is not None
 
 
 def is_no(text: str) -> bool:
     """Whether the whole utterance is a no."""
-    return _NO.fullmatch(text) is not None
+    return _PHRASES["no"].fullmatch(text) is not None
 
 
 def names_the_start(text: str) -> bool:
@@ -107,84 +99,24 @@ def wish_of(text: str, standing: Standing) -> Wish:
     return _by_reading(text, low, standing, numbers)
 
 
-_PATTERNS: tuple[tuple[Kind, str], ...] = (
-    (Kind.THANKS, r"\W*(?:many )?(?:thanks|thank you|thx|cheers|ta|great|nice|cool|perfect|awesome)(?: .{0,30})?\W*$"),
-    (Kind.GREETING, r"\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|moin|hallo|bonjour|hola)(?: there)?\W*$"),
-    (Kind.HELP, r"\W*(?:help|\?+|what (?:can|do) you (?:do|know|offer).*|how does (?:this|it) work)\W*$"),
-    (Kind.PAUSE, r"(?:please )?pause\b.{0,30}$"),
-    (Kind.STUDIES, r".*\b(?:list|show|which|what|all)\b.{0,20}\bstudies\b"),
-    (
-        Kind.SHOW_PLAN,
-        r"(?:(?:show|print|give|tell|see|repeat|what(?:'s| is| was))\b.{0,12})?\b(?:the |my |current )*plan\W*$",
-    ),
-    (
-        Kind.EVENTS,
-        r"(?:.*\bwhat(?:'s| has| is)? (?:just |all )?happen(?:ed|s|ing)\b|.*\bevents?\b|.*\bwhat'?s new\b|log\W*$)",
-    ),
-    (
-        Kind.COMPARE,
-        r"(?:.*\b(?:compare|comparison)\b|.*\b(?:better|worse|different|gain|improve\w*)\b.{0,30}\b(?:than|over|from|on|to)\b|"
-        r".*\b(?:beats?|versus|vs\.?)\s|.*\bdifference between\b.*\btrial|(?:did|does|has) it (?:help|pay off|work)|"
-        r".*\b(?:any|much|is it|was it) better\b|.*\bworth it\b)",
-    ),
-    (
-        Kind.BUDGET,
-        r"(?:(?:what|how) .*\b(?:cost|spent|spend|spending|left|remain\w*|budget)\b(?! .*\bwould\b)|"
-        r"budget\W*$|costs?\W*$|(?:show|tell|give)\b.*\b(?:budget|costs?|spending)\b|"
-        r"how (?:many|much)\b.*\b(?:tokens?|used|trials? left)\b|is there (?:any |enough )?(?:time|budget|money).*)",
-    ),
-    (
-        Kind.STATUS,
-        r"(?:(?:show|give|read|open|see|print)\b.{0,12})?\b(?:the )?(?:final )?(?:report|results?|outcome|verdict)\W*$",
-    ),
-    (Kind.STATUS, r".*\bwhat (?:did|has) (?:it|the study|study #?\d+) (?:found|find|achieve|come up)"),
-    (Kind.STATUS, r"(?:are we|is it|is the study) (?:there|done|ready|finished)\b"),
-)
-_ESTIMATE = re.compile(
-    r"(?:how long|how much|how expensive|what)\b(?!.*\b(?:has|have|had|did|was|left|used|so far)\b)"
-    r".*\b(?:would|will|does|takes?|costs?|needs?)\b"
-)
-_DOUBT = re.compile(
-    r"(?:^|.*[,;.?!] ?)(?:(?:and|but|so|then|ok|okay|hm+|please|tell me|can you|could you) )*"
-    r"(?:why|how come|what made|justify|explain(?! how (?:this|it|you|to))|what(?:'s| is| was) the reason|"
-    r"where does .* come from)\b"
-)
-_ORDER = re.compile(
-    r"(?:(?:please|now|then|and|also|can you|could you|i want to|i'd like to|let's|hey|hi|hello)[ ,]+)*"
-    r"(?:classify|fine-?tune|tune|train|finetune|qlora|lora|dpo|sft|teach|build)\b"
-)
-
-
 def _plain_question(low: str, standing: Standing) -> Wish | None:
     """A question or command that needs no reading of a request."""
     waits = standing.ready and not standing.started
     if is_yes(low) and waits:
         return Wish(kind=Kind.START)
-    if _DOUBT.match(low):
+    if _PHRASES["doubt"].match(low):
         return Wish(kind=Kind.EXPLAIN, parameter=parameter_in(low))
-    if _ESTIMATE.match(low) and (waits or standing.study) and not _FILE.search(low):
+    if _PHRASES["estimate"].match(low) and (waits or standing.study) and not _PHRASES["file"].search(low):
         return Wish(kind=Kind.SHOW_PLAN if waits else Kind.BUDGET)
-    if _FILE.search(low) or _ORDER.match(low):
+    if _PHRASES["file"].search(low) or _PHRASES["order"].match(low):
         return None
-    for kind, pattern in _PATTERNS:
-        if re.match(pattern, low):
-            return Wish(kind=kind)
-    return None
-
-
-_FILE = re.compile(r"\.(?:csv|tsv|jsonl?|parquet|txt)\b|stdlib:")
-_ASK = re.compile(
-    r"\s*(?:please\s+)?(?:(?:ask|prompt|query|tell|try|test|use|run)\b(?:\s+(?:the|my|our|this|that|your|best|tuned|new|"
-    r"trained|fine-tuned|final|model|adapter|classifier|it|on|of|with|out|study|\#?\d+))*|generate|predict|"
-    r"classify(?:\s+(?:this|the following|the text))?|what (?:does|would|will) (?:it|the (?:tuned |best )?model) "
-    r"(?:say|answer|predict|give)(?:\s+(?:to|for|about|on))?)\s*(?::\s*(?P<rest>\S.*)|[\"“'](?P<quote>[^\"”]+)[\"”'])[\s?.!]*$",
-    re.IGNORECASE | re.DOTALL,
-)
+    kind = next((kind for kind, pattern in _WISHES.items() if pattern.match(low)), None)
+    return Wish(kind=Kind(kind)) if kind is not None else None
 
 
 def _about_the_model(text: str) -> Wish | None:
     """A prompt for the tuned model: "ask the model: ..."."""
-    match = _ASK.match(text)
+    match = _PHRASES["ask"].match(text)
     if match is None:
         return None
     prompt = (match["rest"] or match["quote"]).strip()
@@ -192,10 +124,6 @@ def _about_the_model(text: str) -> Wish | None:
     return Wish(kind=Kind.GENERATE, study=study_in(before.lower()), text=prompt.strip('"“”') or prompt)
 
 
-_LOOK = re.compile(
-    r"(?:what(?:'s| is| are| does| do| kind)\b|how (?:many|big|large|long)\b|which columns|describe\b|profile\b|"
-    r"inspect\b|look (?:at|into)\b|check\b|open\b|(?:show|tell)(?: me)?\b|summari[sz]e\b|examine\b|columns\b|preview\b)"
-)
 _BY_INTENT = {
     Intent.STATUS: Kind.STATUS,
     Intent.EXPLAIN: Kind.EXPLAIN,
@@ -214,14 +142,14 @@ def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str 
     output = {"out": spec.output.dir, "merge": bool(spec.output.merge)}
     if alone.refusal is not None and alone.refusal.kind is RefusalClass.UNSAFE_PATH:
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
-    if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
+    if spec.data.train and _PHRASES["look"].match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
     if intent in _BY_INTENT:
         kind = Kind.EXPLAIN if intent is Intent.STATUS and numbers["trial"] is not None else _BY_INTENT[intent]
         data = spec.data.test or spec.data.validation or spec.data.train
         return Wish.model_validate({"kind": kind, "data": data, **output, **numbers})
     of_a_study = standing.started or (standing.draft is None and standing.study is not None)  # no plan is being made
-    if of_a_study and {quote.field for quote in alone.quotes} <= _OUTPUT and _OUT.match(low):
+    if of_a_study and {quote.field for quote in alone.quotes} <= _OUTPUT and _PHRASES["out"].match(low):
         return Wish.model_validate({"kind": Kind.EXPORT, **output, **numbers})
     if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
@@ -231,10 +159,6 @@ def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str 
 
 
 _OUTPUT = {"output.dir", "output.merge", "intent"}
-_OUT = re.compile(
-    r"(?:please )?(?:export|merge|save|download|give|hand|copy|write)\b.*"
-    r"\b(?:it|adapter|model|weights|study|results?)\b"
-)
 
 
 def _edit(text: str, alone: Draft, standing: Standing) -> Wish:
@@ -250,18 +174,12 @@ def _content(draft: Draft) -> tuple[object, ...]:
     return draft.spec, draft.rejected, draft.questions, draft.refusal
 
 
-_JOB_VERBS = re.compile(
-    r"\b(?:classif(?:y|ier)|fine-?tun\w+|tune|qlora|lora[- ]tune|train (?:a|an|the|my)|teach|dpo|sft)\b"
-)
-_NOT_NEW = re.compile(r"\b(?:instead|rather|make (?:it|that)|change|switch|also|too)\b")
-
-
 def names_a_job(draft: Draft) -> bool:
     """Whether a request stands on its own: it says what to do, and on what data."""
     fields = {quote.field for quote in draft.quotes}
     words = " ".join(quote.quote for quote in draft.quotes).lower()
-    verbs = "task" in fields or "loss" in fields or _JOB_VERBS.search(words) is not None
-    return "data.train" in fields and verbs and _NOT_NEW.search(words) is None
+    verbs = "task" in fields or "loss" in fields or _PHRASES["job_verbs"].search(words) is not None
+    return "data.train" in fields and verbs and _PHRASES["not_new"].search(words) is None
 
 
 def study_in(low: str) -> str | None:

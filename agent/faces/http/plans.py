@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from agent.desk.cards import PlanCard, StudyCard
-from agent.desk.plans import plan_card
+from agent.desk.planning import plan_card
 from agent.errors import InputError
 from agent.faces.http.fields import Answers, Name, PathName, Words
 from agent.faces.http.problems import ErrorDetail

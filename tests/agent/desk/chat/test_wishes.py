@@ -1,5 +1,8 @@
 """What utterances ask for, by rules."""
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from agent.desk.chat.wishes import Kind, Standing, is_no, is_yes, names_the_start, parameter_in, wish_of
@@ -186,3 +189,12 @@ def test_hyperparameters_by_what_people_call_them():
     assert parameter_in("that lr") == "learning_rate"
     assert parameter_in("the batch size") == "batch_size"
     assert parameter_in("this") is None
+
+
+def test_every_phrase_is_looked_for_and_every_pattern_leads_to_a_wish():
+    """A phrase that nothing looks for is left over, and a misspelt name would only fail when used."""
+    package = files("agent.desk.chat")
+    rules = tomllib.loads(package.joinpath("wishes.toml").read_text(encoding="utf-8"))
+    module = package.joinpath("wishes.py").read_text(encoding="utf-8")
+    assert [name for name in rules["phrases"] if f'_PHRASES["{name}"]' not in module] == []
+    assert set(rules["wishes"]) <= {kind.value for kind in Kind}
