@@ -63,7 +63,8 @@ def test_garbage_changes_nothing(name: str) -> None:
     assert 0 < tokens <= 8_000
 
 
-@pytest.mark.parametrize(("llm", "n_seeds"), [pytest.param("constant", 2, marks=pytest.mark.slow), ("hostile", 3)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("llm", "n_seeds"), [("constant", 2), ("hostile", 3)])
 def test_stubbornness_and_malice_cost_little(llm: str, n_seeds: int) -> None:
     """At most 15 % more regret than without an LLM, however sure of itself it is."""
     without = mean_regret(None, n_seeds=n_seeds)
