@@ -12,6 +12,7 @@ from agent.request.rules.edits import merged
 from agent.request.rules.hyperparameters import read_hyperparameters
 from agent.request.rules.injections import read_injections
 from agent.request.rules.intents import keep_what_counts, read_control, read_intent, read_knowledge_question, read_study
+from agent.request.rules.leftovers import read_leftovers, read_techniques
 from agent.request.rules.locations import read_as_evaluation, read_as_export, read_locations
 from agent.request.rules.methods import read_methods, read_negations, read_task
 from agent.request.rules.objective import read_objective
@@ -41,6 +42,7 @@ def _read(request: str, *, editing: bool = False) -> Reading:
     read_locations(reading)
     read_negations(reading)
     read_columns(reading)
+    read_techniques(reading)
     control = read_control(reading)
     if control is Intent.EVALUATE:
         read_as_evaluation(reading)
@@ -55,6 +57,7 @@ def _read(request: str, *, editing: bool = False) -> Reading:
     control = control or read_knowledge_question(reading, honest)
     if control is None:
         read_intent(reading, honest, editing=editing)
+        read_leftovers(reading)
     keep_what_counts(reading)
     return reading
 
