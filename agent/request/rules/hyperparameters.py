@@ -38,7 +38,7 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
 
 
 def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
-    """Pass over "a rank below 64", "no more than 3 epochs" and "lr around 1e-4"."""
+    """List "a rank below 64", "no more than 3 epochs" and "lr around 1e-4": they state no value."""
     verbs = r"\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"
     vague = [rf"{parameter.called}{verbs}{WORDS.vague}\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
     if parameter.value_first:
@@ -46,7 +46,7 @@ def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
     for pattern in vague:
         for match in regex(rf"(?<!\w){pattern}").finditer(reading.text.left):
             if not regex(rf"{NUMBER}\s*(?:<=?|≤)\s*$").search(reading.text.left[: match.start()]):
-                reading.text.consume(*match.span())
+                reading.ignore(match, "an estimate or a bound is no value; give a value, a range or a list")
 
 
 def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) -> None:

@@ -11,20 +11,20 @@ from importlib.resources import files
 
 from pydantic import Field, TypeAdapter
 
+from agent.request.draft import RefusalClass
 from agent.request.rules.claims import Reading, Span
 from agent.request.rules.text import USED, regex
 from agent.request.rules.vocabulary import PHRASES
 from trainers.spec import Closed
 
 _PHRASES = PHRASES["leftovers"]
-QUOTE_WORDS = 8
-"""Words of a leftover that are shown; more would hide the plan."""
 
 
 class Technique(Closed):
     """One kind of technique that is not here."""
 
     field: str | None = Field(None, description="dotted field of the spec that the words give a value to")
+    refuses: bool = Field(False, description="the request asks for something else than fine-tuning")
     suggestion: str | None = Field(None, description="the value to take instead")
     context: str | None = Field(None, description="pattern that must come right before the words, for ordinary words")
     instead: str = Field(description="what there is, as a clause")
@@ -34,7 +34,7 @@ class Technique(Closed):
     @property
     def pattern(self) -> re.Pattern[str]:
         """All names on word boundaries."""
-        return regex(rf"{self.context or ''}(?<![\w-])(?P<name>{_spaced('|'.join(self.names))})(?![\w])(?!-\w)(?!\.\w)")
+        return regex(rf"{self.context or ''}(?<![\w/.-])(?P<name>{_spaced('|'.join(self.names))})(?![\w/])(?!-\w)(?!\.\w)")
 
     def answer(self, name: str) -> str:
         """What is here instead of `name`."""
@@ -61,12 +61,13 @@ def read_techniques(reading: Reading) -> None:
 def _answer(reading: Reading, technique: Technique, name: str, span: Span) -> None:
     answer = technique.answer(name)
     quote = reading.text.quote(*span)
-    if technique.field and not any(question.field == technique.field for question in reading.questions):
+    if technique.refuses:
+        reading.refuse(RefusalClass.UNSUPPORTED_TASK, f'"{quote}" is not something tunewright does: {answer}.')
+    elif technique.field and not any(question.field == technique.field for question in reading.questions):
         reading.ask(technique.field, f'"{quote}" is not here: {answer}. What shall it be?', technique.suggestion)
         reading.text.consume(*span)
     else:
-        reading.ignored.append(f"{quote}: not here; {answer}")
-        reading.text.consume(*span)
+        reading.ignore(span, f"not here; {answer}")
 
 
 def read_leftovers(reading: Reading) -> None:
@@ -78,8 +79,7 @@ def read_leftovers(reading: Reading) -> None:
     if not regex(_PHRASES["shouted"]).search(reading.text.cased):
         spans += [m.span() for m in regex(_PHRASES["acronym"]).finditer(visible)]
     for start, end in _joined(spans):
-        reading.ignored.append(reading.text.quote(start, end))
-        reading.text.consume(start, end)
+        reading.ignore((start, end))
 
 
 def _joined(spans: list[Span]) -> list[Span]:

@@ -38,11 +38,11 @@ def _read(request: str, *, editing: bool = False) -> Reading:
     reading = Reading(Text(request))
     read_injections(reading)
     honest = reading.text.left
+    read_techniques(reading)
     read_study(reading)
     read_locations(reading)
     read_negations(reading)
     read_columns(reading)
-    read_techniques(reading)
     control = read_control(reading)
     if control is Intent.EVALUATE:
         read_as_evaluation(reading)

@@ -8,7 +8,6 @@ _PHRASES = PHRASES["stopping"]
 
 def read_early_stopping(reading: Reading) -> None:
     """Claim budget.early_stopping: words against it first, as they hold the words for it."""
-    reading.skip(_PHRASES["patience"])
     for match in reading.find_all(
         _PHRASES["every_trial"]
     ):  # not consumed: "run all 12 trials to the end" also says how many
