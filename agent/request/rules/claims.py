@@ -95,7 +95,7 @@ class Reading:
         """Turn the request down; the first reason stays."""
         self.refusal = self.refusal or Refusal(kind=kind, message=message)
 
-    def ask(self, name: str, question: str, suggestion: str) -> None:
+    def ask(self, name: str, question: str, suggestion: str | None) -> None:
         """Leave a field open for the user to settle."""
         self.questions.append(Question(field=name, question=question, suggestion=suggestion))
 

@@ -34,7 +34,9 @@ class Technique(Closed):
     @property
     def pattern(self) -> re.Pattern[str]:
         """All names on word boundaries."""
-        return regex(rf"{self.context or ''}(?<![\w/.-])(?P<name>{_spaced('|'.join(self.names))})(?![\w/])(?!-\w)(?!\.\w)")
+        return regex(
+            rf"{self.context or ''}(?<![\w/.-])(?P<name>{_spaced('|'.join(self.names))})(?![\w/])(?!-\w)(?!\.\w)"
+        )
 
     def answer(self, name: str) -> str:
         """What is here instead of `name`."""
@@ -73,8 +75,8 @@ def _answer(reading: Reading, technique: Technique, name: str, span: Span) -> No
 def read_leftovers(reading: Reading) -> None:
     """List what looks like a wish and was read by nobody: names behind "with" and the like, acronyms, numbers."""
     left, spans = reading.text.left, []
-    for pattern in ("named", "number"):
-        spans += [m.span("words") for m in regex(_PHRASES[pattern]).finditer(left) if USED not in m["words"]]
+    for pattern in (_PHRASES["named"], _PHRASES["kind"], _PHRASES["number"]):
+        spans += [m.span("words") for m in regex(pattern).finditer(left) if USED not in m["words"]]
     visible = "".join(USED if low == USED else c for c, low in zip(reading.text.cased, left, strict=True))
     if not regex(_PHRASES["shouted"]).search(reading.text.cased):
         spans += [m.span() for m in regex(_PHRASES["acronym"]).finditer(visible)]

@@ -3,6 +3,7 @@
 import re
 
 from agent.request.rules.claims import Reading
+from agent.request.rules.hyperparameters import read_absent
 from agent.request.rules.stopping import read_early_stopping
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
@@ -27,6 +28,7 @@ def read_negations(reading: Reading) -> None:
         is_past = regex(rf"(?<!\w){WORDS.past}(?!\w)").search(match.group())
         if is_past and not regex(rf"(?<![\w']){WORDS.wishes}(?![\w'])").search(match.group()):
             reading.text.consume(*match.span())
+    read_absent(reading)
     read_early_stopping(reading)  # here, as "no early stopping" is a wish and no mere negation
     reading.skip(_PHRASES["not_good"])
     if merge := reading.find(_PHRASES["not_merged"]):

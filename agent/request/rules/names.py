@@ -30,7 +30,8 @@ def read_bare_model(reading: Reading) -> None:
     models = [match for match in reading.find_all(_PHRASES["bare_model"]) if _is_model(reading, match)]
     for before, match in zip([None, *models], models, strict=False):
         between = reading.text.clean[before.end() : match.start()] if before else ""
-        if before is None or regex(rf"(?<!\w){WORDS.corrections}").search(between):
+        rivals = regex(r"\W*(?:or|vs\.?|versus)\W*").fullmatch(between)  # the user is asked which
+        if before is None or rivals or regex(rf"(?<!\w){WORDS.corrections}").search(between):
             reading.claim("base_model", reading.text.name(match), match)
     if not models and (name := reading.find(_PHRASES["model_called"])):
         reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))
