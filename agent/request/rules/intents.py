@@ -21,7 +21,8 @@ _TERMS = "|".join(
 _ASKS = rf"{_PHRASES['polite']}(?P<words>{_PHRASES['asks']}(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
 _ANCHORS = ("data.train", "base_model", "adapter", "loss")
 """Fields that a request about something else than tuning hardly states."""
-_DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
+SETTLED_ALONE = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
+"""Under these, the rest of a request means nothing."""
 
 
 def read_study(reading: Reading) -> None:
@@ -144,7 +145,7 @@ def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
 def keep_what_counts(reading: Reading) -> None:
     """Drop claims that mean nothing under the intent: a status request has no batch size."""
     intents = reading.of("intent")
-    if intents and intents[0].value in _DROPS_THE_REST:
+    if intents and intents[0].value in SETTLED_ALONE:
         reading.claims = intents
         reading.inferred.clear()
         reading.questions.clear()
