@@ -6,6 +6,7 @@ every name or number that no reader consumed, is listed as not understood.
 
 import re
 import tomllib
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
@@ -80,8 +81,21 @@ def read_leftovers(reading: Reading) -> None:
     visible = "".join(USED if low == USED else c for c, low in zip(reading.text.cased, left, strict=True))
     if not regex(_PHRASES["shouted"]).search(reading.text.cased):
         spans += [m.span() for m in regex(_PHRASES["acronym"]).finditer(visible)]
+    spans += _clauses(left)
     for start, end in _joined(spans):
         reading.ignore((start, end))
+
+
+def _clauses(left: str) -> Iterator[Span]:
+    """Clauses that nobody read a word of, beside some that somebody did: two words or more that tell something new."""
+    for sentence in regex(r".+?(?:[.;!?](?=\s)|\n|$)").finditer(left):
+        if USED not in sentence.group():
+            continue
+        for match in regex(_PHRASES["clause"]).finditer(left, *sentence.span()):
+            words = regex(rf"(?<!\w){_PHRASES['said']}(?!\w)").sub(" ", match["words"])
+            if len(regex(r"[a-z][\w'-]{2,}").findall(words)) > 1 and not regex(_PHRASES["prose"]).match(match["words"]):
+                start = match.start("words") + len(match["words"]) - len(match["words"].lstrip())
+                yield start, match.end("words")
 
 
 def _joined(spans: list[Span]) -> list[Span]:

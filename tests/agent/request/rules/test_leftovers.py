@@ -44,6 +44,15 @@ LISTED = [
     ("multi-label classification on t.csv", "multi-label"),
     ("sft on qa.jsonl with the Zyxterion optimiser", "Zyxterion optimiser"),
     ("sft on qa.jsonl using QXF", "QXF"),
+    ("classify a.csv, warm up the classifier head first then unfreeze", "warm up the classifier head first"),
+    ("classify a.csv and log everything to wandb", "log everything to wandb"),
+    ("classify a.csv, send me an email when done", "send me an email when done"),
+    ("classify a.csv, treat label other as negative", "treat label other as negative"),
+    ("classify t.csv ignoring the class login", "class login"),
+    ("SFT a.jsonl with LoRA on layers 8-16 only", "layers 8-16 only"),
+    ("classify a.csv with a 512-unit hidden layer", "512-unit hidden layer"),
+    ("DPO on p.jsonl with reference model gpt2-large", "reference model gpt2-large"),
+    ("train a mixture of LoRA experts on a.jsonl", "mixture of LoRA experts"),
 ]
 ASKED = [
     ("classify intents.csv with IA3 adapters", "adapter"),
@@ -81,9 +90,9 @@ SILENT = [
 
 @pytest.mark.parametrize(("text", "words"), LISTED)
 def test_a_wish_that_cannot_be_obeyed_is_listed(text: str, words: str) -> None:
-    """With its own words first."""
+    """By its own words, before the reason if there is one to tell."""
     ignored = read_by_rules(text).ignored
-    assert any(part.startswith(words) for part in ignored), ignored
+    assert any(words in part.partition(": ")[0] for part in ignored), ignored
 
 
 @pytest.mark.parametrize(("text", "field"), ASKED)
