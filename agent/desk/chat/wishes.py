@@ -67,6 +67,10 @@ class Kind(StrEnum):
     GENERATE = "ask_model"
     EXPORT = "export_study"
     BUDGET = "study_budget"
+    REPORT = "study_report"
+    OUTLOOK = "outlook"  # what more trials might bring
+    MEANING = "meaning"  # of a hyperparameter
+    ASKABLE = "askable"  # a question that nothing here answers
     UNSUPPORTED = "unsupported"  # a job that tunewright does not do
     NOTHING = "nothing"  # not understood
 
@@ -97,7 +101,7 @@ class Standing(Closed):
 
 def wish_of(text: str, standing: Standing) -> Wish:
     """What `text` asks for. Milliseconds; never raises on any text of a sensible length."""
-    low = " ".join(text.lower().replace("’", "'").split())
+    low = re.sub(r"\b(what|how|who|where|when)s\b", r"\1's", " ".join(text.lower().replace("’", "'").split()))
     if (prompt := _about_the_model(text)) is not None:
         return prompt
     numbers = {"study": study_in(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
@@ -112,6 +116,46 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (Kind.GREETING, r"\W*(?:hi|hello|hey|good (?:morning|afternoon|evening)|moin|hallo|bonjour|hola)(?: there)?\W*$"),
     (Kind.HELP, r"\W*(?:help|\?+|what (?:can|do) you (?:do|know|offer).*|how does (?:this|it) work)\W*$"),
     (Kind.PAUSE, r"(?:please )?pause\b.{0,30}$"),
+    (Kind.STATUS, r".*\b(?:slow|stuck|frozen|hang(?:s|ing)?)\b|(?:did|have|has) (?:any|some|a) .*fail"),
+    (
+        Kind.OUTLOOK,
+        r".*\b(?:more|further|extra|additional) (?:trials|runs|time)\b.*\b(?:bring|help|gain|improve|change|do)\b|"
+        r"(?:should|shall) (?:i|we) (?:run|do|try|go on|continue)\b|what(?:'s)? next\b|"
+        r"what (?:should|could|can) (?:i|we) (?:try|do|change|improve)\b|(?:is it )?worth (?:going on|continuing|more)",
+    ),
+    (
+        Kind.COMPARE,
+        r".*\b(?:significan(?:t|tly|ce)|noise|luck|by chance|p-?values?|how (?:sure|certain)|confiden(?:t|ce)|trust|"
+        r"reliable|zufall|besser als|mejor que|mieux que|good enough)\b",
+    ),
+    (Kind.EXPLAIN, r".*\b(?:over-?fit\w*|under-?fit\w*|converged?|learning curves?|who proposed)\b"),
+    (
+        Kind.EXPLAIN,
+        r"(?:which|what|show|tell|was|welche)\b.*\b(?:best|winning|won|wins|winner|final|chosen|good)\b.*"
+        r"\b(?:rate|rank|hyper-?parameters?|config\w*|settings?|values?|batch|epochs)\b|"
+        r"(?:which|what)\b.*\b(?:rate|rank|hyper-?parameters?|config\w*|settings?|values?|batch|epochs)\b.*"
+        r"\b(?:best|won|wins|worked|chosen|was used|end up)\b",
+    ),
+    (
+        Kind.REPORT,
+        r".*\b(?:confus\w+|(?:worst|best|which|each|per)[- ]class(?:es)?|in python|most important|important\w*|"
+        r"matters? (?:the )?most|importance|test (?:set|rows|score))\b|how (?:do|can|should|would) (?:i|we|one) "
+        r"(?:load|use|deploy|serve|call)\b.*\b(?:it|model|adapter)\b|where (?:is|are) .*\b(?:files|adapter|plots?)\b",
+    ),
+    (
+        Kind.BUDGET,
+        r"how long (?:did|has|have|was|until|till|to go|is left)\b|how (?:much|many) (?:longer|more time|time)\b|"
+        r"(?:eta|time left)\W*$|wie lange\b|was hat (?:es|das) gekostet|combien de temps|"
+        r"cu[aá]nto (?:tiempo|tarda|falta)",
+    ),
+    (Kind.EVENTS, r"was ist passiert|qu'est-ce qui s'est pass[eé]|qu[eé] ha pasado"),
+    (
+        Kind.STATUS,
+        r"how (?:good|accurate|well)\b|(?:what(?:'s| is| was| did| does)?|which)\b(?!.*\btrial).*"
+        r"\b(?:score|accuracy|f1|loss|perplexity|rouge|bleu|quality)\b|(?:give|show|tell)?.{0,10}\bsummar\w+|"
+        r"tell me about (?:the |this |that )?study\b|"
+        r"what (?:have|did|has) (?:you|it|we) (?:learn\w*|find|found)",
+    ),
     (Kind.STUDIES, r".*\b(?:list|show|which|what|all)\b.{0,20}\bstudies\b"),
     (
         Kind.SHOW_PLAN,
@@ -141,8 +185,8 @@ _PATTERNS: tuple[tuple[Kind, str], ...] = (
     (Kind.STATUS, r"(?:are we|is it|is the study) (?:there|done|ready|finished)\b"),
 )
 _ESTIMATE = re.compile(
-    r"(?:how long|how much|how expensive|what)\b(?!.*\b(?:has|have|had|did|was|left|used|so far)\b)"
-    r".*\b(?:would|will|does|takes?|costs?|needs?)\b"
+    r"(?:(?:how long|how much|how expensive)\b(?!.*\b(?:has|have|had|did|was|left|used|so far)\b)"
+    r".*\b(?:would|will|does|takes?|costs?|needs?)|what\b.*\b(?:would|will|does)\b.*\b(?:take|cost|need))\b"
 )
 _DOUBT = re.compile(
     r"(?:^|.*[,;.?!] ?)(?:(?:and|but|so|then|ok|okay|hm+|please|tell me|can you|could you) )*"
@@ -160,22 +204,47 @@ def _plain_question(low: str, standing: Standing) -> Wish | None:
     waits = standing.ready and not standing.started
     if is_yes(low) and waits:
         return Wish(kind=Kind.START)
-    if _DOUBT.match(low):
+    if _MEANING.match(low) and (parameter := parameter_in(low)) is not None:
+        return Wish(kind=Kind.MEANING, parameter=parameter)
+    if _DOUBT.match(low) and not re.search(r"\b(?:slow|stuck|long)\b", low):
         return Wish(kind=Kind.EXPLAIN, parameter=parameter_in(low))
     if _ESTIMATE.match(low) and (waits or standing.study) and not _FILE.search(low):
         return Wish(kind=Kind.SHOW_PLAN if waits else Kind.BUDGET)
     if _FILE.search(low) or _ORDER.match(low):
         return None
+    if _OF_THE_PLAN.match(low):
+        return Wish(kind=Kind.STATUS if standing.draft is None else Kind.SHOW_PLAN)
+    if _MAY_I.match(low):
+        return Wish(kind=Kind.ASKABLE)
     for kind, pattern in _PATTERNS:
         if re.match(pattern, low):
-            return Wish(kind=kind)
+            return Wish(kind=kind, parameter=parameter_in(low) if kind is Kind.EXPLAIN else None)
     return None
+
+
+_MEANING = re.compile(
+    r"(?:what(?:'s| is| are| does| do)|define|explain|meaning of)\b"
+    r"(?!.*\b(?:best|good|used?|win\w*|won|final|chosen|here|trials?|next|try)\b).*"
+)
+_OF_THE_PLAN = re.compile(
+    r"(?:what|which) (?:base )?(?:model|data|file|columns?|metric|task|adapter)\b.*"
+    r"\b(?:you|we|it|this|use|using|used)\b|what did i (?:ask|say|want)\b|how many rows\b"
+)
+_MAY_I = re.compile(r"(?:can|may|could|should) (?:i|we) (?:stop|cancel|pause|resume)\b|what happens (?:if|when)\b")
+_PROPOSAL = re.compile(r"(?:what if|how about|what about)\b")
+_QUESTION = re.compile(
+    r"(?:(?:and|but|so|then|ok|okay|hm+|well|please|also)[ ,]+)*(?!what if\b|how about\b|what about\b|why not\b|"
+    r"would you\b|could you\b|can you\b|will you\b)(?:what|why|how|which|who|whose|when|where|is|are|was|were|did|does|"
+    r"has|had|do (?:you|i|we|they|these|those)|have (?:you|we|i|they)|(?:will|would|could|can|should|may|might) "
+    r"(?:i|it|we|they|this|that|there|the|a|more|fewer)|tell me|wie|warum|wann|wer|wo|welche[rs]?|ist|sind|hat|haben|"
+    r"comment|pourquoi|quand|combien|est-ce|qu[eé]|c[oó]mo|por qu[eé]|cu[aá]ndo|cu[aá]nto)\b"
+)
 
 
 _FILE = re.compile(r"\.(?:csv|tsv|jsonl?|parquet|txt)\b|stdlib:")
 _ASK = re.compile(
     r"\s*(?:please\s+)?(?:(?:ask|prompt|query|tell|try|test|use|run)\b(?:\s+(?:the|my|our|this|that|your|best|tuned|new|"
-    r"trained|fine-tuned|final|model|adapter|classifier|it|on|of|with|out|study|\#?\d+))*|generate|predict|"
+    r"trained|fine-tuned|final|model|adapter|classifier|it|on|of|with|out|study|text|sentence|example|input|\#?\d+))*|generate|predict|"
     r"classify(?:\s+(?:this|the following|the text))?|what (?:does|would|will) (?:it|the (?:tuned |best )?model) "
     r"(?:say|answer|predict|give)(?:\s+(?:to|for|about|on))?)\s*(?::\s*(?P<rest>\S.*)|[\"“'](?P<quote>[^\"”]+)[\"”'])[\s?.!]*$",
     re.IGNORECASE | re.DOTALL,
@@ -216,6 +285,8 @@ def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str 
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
     if spec.data.train and _LOOK.match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
+    if standing.draft is not None and _PROPOSAL.match(low):
+        return _edit(text, alone, standing)
     if intent in _BY_INTENT:
         kind = Kind.EXPLAIN if intent is Intent.STATUS and numbers["trial"] is not None else _BY_INTENT[intent]
         data = spec.data.test or spec.data.validation or spec.data.train
@@ -225,6 +296,8 @@ def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str 
         return Wish.model_validate({"kind": Kind.EXPORT, **output, **numbers})
     if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
+    if _QUESTION.match(low) and not names_a_job(alone):
+        return Wish(kind=Kind.ASKABLE)  # a question is no edit
     if (standing.draft is None and standing.study is None) or names_a_job(alone):
         return Wish(kind=Kind.NOTHING if intent is Intent.UNSUPPORTED else Kind.JOB)
     return _edit(text, alone, standing)

@@ -76,7 +76,8 @@ def _read(request: str, *, editing: bool = False) -> Reading:
     read_objective(reading)
     read_methods(reading)
     read_task(reading)
-    control = control or read_knowledge_question(reading, honest)
+    if control is None and not editing:  # "what if I use rank 32?" is an edit
+        control = read_knowledge_question(reading, honest)
     if control is None:
         read_intent(reading, honest, editing=editing)
     if not any(claim.value in SETTLED_ALONE for claim in reading.of("intent")):
