@@ -199,8 +199,8 @@ def _outlook(exchange: Exchange, wish: Wish) -> Steps:
     gain = f" (the one before it: {number(bests[-2].score)})" if len(bests) > 1 else ""
     helps = "More are likely to help" if since < len(scored) / 3 else "More of the same are unlikely to bring much"
     yield Said(
-        text=f"Study {page.study}: the best {page.metric} of {len(scored)} scored trials, {number(best.score)}, came with "
-        f"trial {best.trial}{gain}; trials since then that brought nothing better: {since}. {helps}. "
+        text=f"Study {page.study}: the best {page.metric} of {len(scored)} scored trials, {number(best.score)}, came "
+        f"with trial {best.trial}{gain}; trials since then that brought nothing better: {since}. {helps}. "
         'To go on from here with more, say "same again with 20 trials".'
     )
 
