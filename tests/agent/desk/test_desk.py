@@ -134,15 +134,13 @@ def test_what_a_finished_study_says(desk, lab):
     assert desk.events(study, after=page.after, kinds=[EventKind.WARM_STARTED]).after == card.last_event
     assert desk.explain(study, 0).proposed_by == "default"
     trials = desk.trials()
-    fresh = [
-        fmean(t.score for t in trials if t.phase is Phase.CONFIRM and t.config == trials[n].config) for n in (1, 0)
-    ]
+    confirmed = [t for t in trials if t.phase is Phase.CONFIRM]
+    fresh = [fmean(t.score for t in confirmed if t.config == trials[n].config) for n in (1, 0)]
     compared = desk.compare(study, 1, 0)
     assert compared.difference == pytest.approx(fresh[0] - fresh[1])
     assert compared.basis == "validation scores on fresh seeds, means of 3 runs"
-    confirmed = [t for t in trials if t.phase is Phase.CONFIRM][:2]
-    single = desk.compare(study, *(t.trial for t in confirmed))
-    assert (single.left, single.right) == tuple(t.score for t in confirmed)
+    single = desk.compare(study, confirmed[0].trial, confirmed[1].trial)
+    assert (single.left, single.right) == (confirmed[0].score, confirmed[1].score)
     assert desk.budget(study).trials_used == 3
     assert list(desk.stream(study))[-1].kind is EventKind.STUDY_ENDED
 
