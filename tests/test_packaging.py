@@ -56,14 +56,15 @@ def test_help_answers_from_the_wheel(wheel: Path) -> None:
 
 def test_every_prompt_and_template_is_readable_from_the_wheel(wheel: Path) -> None:
     """A wheel without its prompts would fail only when an LLM is asked."""
-    code = "import sys, prompts, prompts.render as _; print(prompts.__file__)\nfrom prompts.render import source"
+    code = "import sys, prompts; print(prompts.__file__)\nfrom prompts import source"
     code += "\nfor name in sys.argv[1:]: source(name)"
     names = [p.stem for p in (ROOT / "prompts").glob("*.md") if p.stem != "README"]
     done = in_wheel(wheel, "-c", code, *names)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(wheel))
     page = [f"agent/faces/http/page/{folder}/*" for folder in ("static", "templates", "vendor")]
-    for pattern in ("agent/report/*.j2", "evals/requests/*.json", *page):
+    data = ("agent/report/*.j2", "agent/study/schema/*.sql", "evals/requests/*.json", "agent/faces/http/page/*.toml")
+    for pattern in (*data, *page):
         assert {p.name for p in wheel.glob(pattern)} == {p.name for p in ROOT.glob(pattern)} != set()
 
 

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,52 +26,11 @@ from trainers.spec import Closed
 
 HUB_TIMEOUT_SECONDS = 3.0
 
-EVERYDAY_NAMES = {
-    "tiny-causal": TINY_CAUSAL,
-    "minilm": MINILM,
-    "minilm-l6": MINILM,
-    "minilm-l6-v2": MINILM,
-    "all-minilm": MINILM,
-    "all-minilm-l6-v2": MINILM,
-    "qwen3-0.6b": "Qwen/Qwen3-0.6B",
-    "qwen3-1.7b": "Qwen/Qwen3-1.7B",
-    "qwen3-4b": "Qwen/Qwen3-4B",
-    "qwen3-8b": "Qwen/Qwen3-8B",
-    "qwen2.5-0.5b": "Qwen/Qwen2.5-0.5B",
-    "qwen2.5-0.5b-instruct": "Qwen/Qwen2.5-0.5B-Instruct",
-    "qwen2.5-1.5b": "Qwen/Qwen2.5-1.5B",
-    "qwen2.5-1.5b-instruct": "Qwen/Qwen2.5-1.5B-Instruct",
-    "qwen2.5-7b": "Qwen/Qwen2.5-7B",
-    "qwen2.5-7b-instruct": "Qwen/Qwen2.5-7B-Instruct",
-    "llama-3.2-1b": "meta-llama/Llama-3.2-1B",
-    "llama-3.2-1b-instruct": "meta-llama/Llama-3.2-1B-Instruct",
-    "llama-3.2-3b": "meta-llama/Llama-3.2-3B",
-    "llama-3.2-3b-instruct": "meta-llama/Llama-3.2-3B-Instruct",
-    "llama-3.1-8b": "meta-llama/Llama-3.1-8B",
-    "llama-3.1-8b-instruct": "meta-llama/Llama-3.1-8B-Instruct",
-    "tinyllama": "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
-    "tinyllama-1.1b": "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
-    "smollm2-135m": "HuggingFaceTB/SmolLM2-135M",
-    "smollm2-360m": "HuggingFaceTB/SmolLM2-360M",
-    "smollm2-1.7b": "HuggingFaceTB/SmolLM2-1.7B",
-    "distilbert": "distilbert/distilbert-base-uncased",
-    "modernbert": "answerdotai/ModernBERT-base",
-    "modernbert-base": "answerdotai/ModernBERT-base",
-}
-"""Lower case, words joined by "-", to the hub id. Only names that mean one model."""
-
-POSITIONS_BEFORE_FIRST = frozenset({"roberta", "xlm-roberta", "camembert", "longformer", "mpnet", "bigbird_roberta"})
-"""Architectures whose first two position embeddings are never used by a token (transformers, `padding_idx + 1`)."""
-
-NOT_CAUSAL = frozenset(
-    {
-        *("albert", "bert", "big_bird", "camembert", "deberta", "deberta-v2", "distilbert", "electra", "ernie", "esm"),
-        *("funnel", "ibert", "layoutlm", "longformer", "luke", "mobilebert", "modernbert", "mpnet", "nomic_bert"),
-        *("roberta", "roberta-prelayernorm", "roformer", "squeezebert", "xlm-roberta", "xlm-roberta-xl"),
-        *("bart", "bigbird_pegasus", "led", "longt5", "m2m_100", "marian", "mbart", "mt5", "pegasus", "t5", "umt5"),
-    }
+_TABLE = tomllib.loads(Path(__file__).with_name("base_models.toml").read_text(encoding="utf-8"))
+EVERYDAY_NAMES: dict[str, str] = _TABLE["everyday_names"]
+NOT_CAUSAL, POSITIONS_BEFORE_FIRST = (
+    frozenset(_TABLE["architectures"][key]) for key in ("not_causal", "positions_before_first")
 )
-"""Architectures (`model_type`) of encoders and of encoder-decoders: none of them continues a text."""
 
 NO_POSITION_LIMIT = 10**6
 """Larger values of max_position_embeddings stand for "no limit" in practice."""
@@ -113,8 +73,7 @@ def find_base_model(name: str, *, roots: tuple[Path, ...], cache: Path | None = 
     """
     model = full_name(name)
     if model == TINY_CAUSAL:
-        code = hashlib.sha256(Path(tiny_causal.__file__).read_bytes()).hexdigest()[:12]  # of what builds it
-        directory = (cache or cache_directory()) / "models" / f"tiny-causal-{code}"
+        directory = (cache or cache_directory()) / "models" / f"tiny-causal-{tiny_causal.version()}"
         return _directory_facts(TINY_CAUSAL, tiny_causal.build_tiny_causal(directory), "built here")
     if _is_local(model, roots):
         directory = confined("base_model", model, roots)

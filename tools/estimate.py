@@ -8,7 +8,6 @@ say what they were fitted to. P50 is meant to be right within a factor of two; P
 import json
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -18,6 +17,7 @@ from pydantic import Field
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile
 from tools.machine import Machine
+from trainers.arguments import checkpointed
 from trainers.space import Space
 from trainers.spec import Adapter, Closed, Config, Metric, Task, TaskSpec
 from trainers.tasks import TASKS
@@ -33,17 +33,9 @@ CPU_TRAINING_SHARE = {"bf16": 0.8, "fp32": 0.45}
 with MiniLM 5.0, 4.9; SFT and DPO of the embedded model 2.5, 2.1 and 7.1, 5.0."""
 
 GPU_PEAK_TFLOPS = {
-    "B200": 2250.0,
-    "H200": 989.0,
-    "H100": 989.0,
-    "A100": 312.0,
-    "L40S": 362.0,
-    "L4": 121.0,
-    "A10": 125.0,
-    "RTX 4090": 165.0,
-    "RTX 3090": 71.0,
-    "T4": 65.0,
-}
+    "B200": 2250.0, "H200": 989.0, "H100": 989.0, "A100": 312.0, "L40S": 362.0, "L4": 121.0, "A10": 125.0,
+    "RTX 4090": 165.0, "RTX 3090": 71.0, "T4": 65.0,
+}  # fmt: skip
 """Dense 16-bit tensor peak from the makers' data sheets, by part of the device's name."""
 GPU_PEAK_UNKNOWN_TFLOPS = 60.0
 GPU_MODEL_FLOPS_UTILISATION = 0.25
@@ -75,8 +67,6 @@ TRAINED_BYTES = 16.0
 ACTIVATION_BYTES = 34.0
 """Per layer, token and hidden unit at 16 bits, nothing recomputed (Korthikanti et al. 2022, equation 2, less the
 attention matrix, which fused attention does not keep)."""
-CHECKPOINTED_FROM = 1_000_000_000
-"""Weights above which `trainers/arguments.py` turns gradient checkpointing on, on a GPU."""
 PROCESS_MB = {"cpu": 1000.0, "cuda": 1500.0}
 """Resident size of a worker before any model: libraries; on a GPU the CUDA context."""
 
@@ -165,7 +155,7 @@ def trial_cost(
     forward = 2.0 * multiplying_weights(base, spec.task) * length * task.sequences  # per row
     rows = data.splits.train * float(config.get("epochs", 1))
     steps = rows / float(config.get("batch_size", 32))
-    train = rows * forward * (_step_forwards(spec) + float(checkpointed(base, machine)))
+    train = rows * forward * (_step_forwards(spec) + float(checkpointed(machine.device, base.parameters or 0)))
     models = 2 if spec.loss is not None and spec.loss.has_reference else 1
     validate = data.splits.validation * forward * N_EVALUATIONS * models
     if spec.objective.metric in (Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU):
@@ -237,16 +227,11 @@ def _memory_mb(
     tokens = sequences * length
     per_unit = ACTIVATION_BYTES * WEIGHT_BYTES[machine.precision] / 2
     layers = base.n_layers or 24
-    per_token = layers * 2.0 + per_unit if checkpointed(base, machine) else layers * per_unit
+    per_token = layers * 2.0 + per_unit if checkpointed(machine.device, base.parameters or 0) else layers * per_unit
     activations = tokens * (base.hidden_size or 1024) * per_token
     logits = tokens * (base.vocab_size or 50_000) * 6.0 if TASKS[spec.task].language_model else 0.0
     total = (base.parameters or 0) * weight + trained * TRAINED_BYTES + activations + logits
     return total / 2**20 + PROCESS_MB[machine.device]
-
-
-def checkpointed(base: BaseModelFacts, machine: Machine) -> bool:
-    """Whether the trainers keep only layer inputs and compute the rest again: one forward more, far less memory."""
-    return machine.device == "cuda" and (base.parameters or 0) > CHECKPOINTED_FROM
 
 
 def llm_token_limit(trials: int) -> int:
@@ -264,7 +249,7 @@ def training_flops(machine: Machine, cache: Path) -> float:
         name = machine.gpus[0].name
         peak = next((tflops for part, tflops in GPU_PEAK_TFLOPS.items() if part in name), GPU_PEAK_UNKNOWN_TFLOPS)
         return peak * 1e12 * GPU_MODEL_FLOPS_UTILISATION
-    return CPU_TRAINING_SHARE[machine.precision] * _remembered(cache, machine, matmul_flops)
+    return CPU_TRAINING_SHARE[machine.precision] * _best_matmul(cache, machine)
 
 
 def matmul_flops(size: int = 768, seconds: float = 0.1) -> float:
@@ -282,7 +267,7 @@ def matmul_flops(size: int = 768, seconds: float = 0.1) -> float:
             return best
 
 
-def _remembered(cache: Path, machine: Machine, measure: Callable[[], float]) -> float:
+def _best_matmul(cache: Path, machine: Machine) -> float:
     """The best rate ever measured with this many threads: a busy moment must not slow all later estimates.
 
     An unusable cache costs precision only.
@@ -292,7 +277,7 @@ def _remembered(cache: Path, machine: Machine, measure: Callable[[], float]) -> 
     remembered = 0.0
     with suppress(OSError, ValueError, KeyError, TypeError):
         remembered = float(json.loads(file.read_text(encoding="utf-8"))["flops_per_second"])
-    best = max(measure(), remembered if remembered < ABSURD_FLOPS else 0.0)
+    best = max(matmul_flops(), remembered if remembered < ABSURD_FLOPS else 0.0)
     with suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps({"flops_per_second": best}), encoding="utf-8")

@@ -8,8 +8,7 @@ from pydantic import Field
 from evals.judge import evaluate
 from evals.spec import EvalResult, EvalSpec
 from evals.stats import interval
-from tools.data.canonical_rows import canonical_rows
-from tools.data.detect import detect_columns
+from tools.data.detect import canonical_rows, detect_columns
 from tools.data.load_data import load_table
 from tools.data.table import Row, canonical_jsonl
 from trainers.errors import InputError
@@ -43,7 +42,7 @@ def evaluate_adapter(
     facts = read_facts(adapter)
     own_metric = _metric(metric, TERMS[facts.task].metrics)
     table = load_table(data, "data", roots)
-    rows = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data").rows
+    rows, _ = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "rows.jsonl"
         file.write_bytes(canonical_jsonl(_indexed(rows, facts.labels) if facts.labels else rows))

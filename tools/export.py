@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from trainers.errors import InputError
-from trainers.merge import merge as merge_adapter
+from trainers.saved import merge as merge_adapter
 from trainers.spec import Closed
 
 

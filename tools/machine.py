@@ -1,6 +1,7 @@
 """What this machine can do, found without importing torch: `plan` needs it in milliseconds and `doctor` prints it."""
 
 import os
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -162,18 +163,14 @@ def _cpu_has_bf16() -> bool:
 
 
 def _torch_build() -> tuple[str | None, str | None]:
-    """Version and CUDA version of the installed torch, read from its version file: importing it takes seconds."""
+    """Version and CUDA version of the installed torch, from its version file: importing it takes seconds."""
     from importlib.util import find_spec
 
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
         return None, None
-    constants: dict[str, str] = {}
-    for line in (Path(spec.origin).parent / "version.py").read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition("=")
-        constants.setdefault(name.partition(":")[0].strip(), value.strip().strip("'\""))
-    cuda = constants.get("cuda", "None")
-    return constants.get("__version__"), None if cuda in ("None", "") else cuda
+    facts = runpy.run_path(str(Path(spec.origin).with_name("version.py")))
+    return facts["__version__"], facts["cuda"]
 
 
 def _first_line(path: Path) -> str:

@@ -23,6 +23,14 @@ def step_at(share: float, steps: int) -> int:
     return max(1, round(share * steps))
 
 
+def checkpointed(device: str, n_parameters: int) -> bool:
+    """Whether only the inputs of layers are kept and the rest is computed again: one forward more, far less memory.
+
+    On a GPU, above about 1e9 parameters: activations outgrow everything else there (docs/traps.md).
+    """
+    return device == "cuda" and n_parameters > 1_000_000_000
+
+
 def common_arguments(spec: TrainSpec, micro_batch: int, n_parameters: int) -> dict[str, Any]:
     """Keyword arguments of TrainingArguments and of every TRL config, from `spec.config`.
 
@@ -49,8 +57,7 @@ def common_arguments(spec: TrainSpec, micro_batch: int, n_parameters: int) -> di
         "bf16": spec.precision == "bf16",
         "fp16": False,
         "use_cpu": spec.device == "cpu",
-        # above about 1e9 parameters activations outgrow everything else (docs/traps.md)
-        "gradient_checkpointing": spec.device == "cuda" and n_parameters > 1_000_000_000,
+        "gradient_checkpointing": checkpointed(spec.device, n_parameters),
         "report_to": "none",
         "save_strategy": "no",
         "eval_strategy": "no",

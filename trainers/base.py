@@ -19,16 +19,7 @@ from trainers.data import TokenCache
 from trainers.open_base import open_model, open_tokenizer
 from trainers.spec import Adapter, TrainSpec
 
-HOOKS = (
-    "_forward_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
-SLOTS = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", *HOOKS})
+SLOTS = frozenset({"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"})
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -45,17 +36,9 @@ class Loaded:
 
 
 @dataclass
-class _Module:
-    """What `reset` restores of one module."""
-
-    attributes: dict[str, Any]
-    hooks: dict[str, dict[int, Any]]
-    dropout: float | None
-
-
-@dataclass
 class _Pristine:
-    modules: dict[str, _Module]
+    modules: dict[str, dict[str, Any]]
+    """Of each module its attributes, with copies of its dictionaries of hooks."""
     trainable: dict[str, bool]
     config: dict[str, Any]
     generation_config: dict[str, Any] | None
@@ -134,17 +117,9 @@ def _key(spec: TrainSpec) -> tuple[object, ...]:
 
 
 def _remember(model: Any, tokenizer: Any, *, everything: bool, head: tuple[str, ...]) -> _Pristine:
-    modules = {
-        name: _Module(
-            attributes={k: v for k, v in vars(module).items() if k not in SLOTS},
-            hooks={hook: dict(getattr(module, hook)) for hook in HOOKS},
-            dropout=module.p if isinstance(module, torch.nn.Dropout) else None,
-        )
-        for name, module in model.named_modules()
-    }
     generation = getattr(model, "generation_config", None)
     return _Pristine(
-        modules=modules,
+        modules={name: _attributes(module) for name, module in model.named_modules()},
         trainable={name: parameter.requires_grad for name, parameter in model.named_parameters()},
         config=copy.deepcopy(vars(model.config)),
         generation_config=None if generation is None else copy.deepcopy(vars(generation)),
@@ -153,17 +128,22 @@ def _remember(model: Any, tokenizer: Any, *, everything: bool, head: tuple[str, 
     )
 
 
+def _attributes(module: torch.nn.Module) -> dict[str, Any]:
+    kept = {key: value for key, value in vars(module).items() if key not in SLOTS}
+    return {key: dict(value) if "_hooks" in key else value for key, value in kept.items()}
+
+
 def _restore(model: Any, tokenizer: Any, pristine: _Pristine) -> None:
     for name, module in model.named_modules():
-        was = pristine.modules[name]
-        for key in [k for k in vars(module) if k not in was.attributes and k not in SLOTS]:
-            del vars(module)[key]  # a patched forward, peft_config, TRL's tags
-        vars(module).update({k: v for k, v in was.attributes.items() if isinstance(v, PLAIN)})
-        for hook in HOOKS:
-            getattr(module, hook).clear()
-            getattr(module, hook).update(was.hooks[hook])
-        if was.dropout is not None:
-            module.p = was.dropout
+        was, now = pristine.modules[name], vars(module)
+        for key in now.keys() - was.keys() - SLOTS:
+            del now[key]  # a patched forward, peft_config, TRL's tags
+        for key, value in was.items():
+            if "_hooks" in key:
+                now[key].clear()
+                now[key].update(value)
+            elif isinstance(value, PLAIN):
+                now[key] = value  # zeroed dropout among them
     _refill(vars(model.config), pristine.config)
     if pristine.generation_config is not None:
         _refill(vars(model.generation_config), pristine.generation_config)

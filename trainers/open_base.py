@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -157,29 +158,22 @@ def _scrubbed(value: Any) -> Any:
 def _placement(spec: TrainSpec) -> dict[str, Any]:
     import torch
 
-    if spec.adapter is Adapter.QLORA:
-        return {"dtype": torch.bfloat16, "quantization_config": _four_bit(spec), "device_map": {"": 0}}
-    half = spec.device == "cuda" and spec.precision == "bf16" and spec.adapter is not Adapter.FULL
-    return {"dtype": torch.bfloat16 if half else torch.float32}
-
-
-def _four_bit(spec: TrainSpec) -> Any:
-    import importlib.util
-
-    import torch
-
-    if spec.device != "cuda" or importlib.util.find_spec("bitsandbytes") is None:
+    if spec.adapter is not Adapter.QLORA:
+        half = spec.device == "cuda" and spec.precision == "bf16" and spec.adapter is not Adapter.FULL
+        return {"dtype": torch.bfloat16 if half else torch.float32}
+    if spec.device != "cuda" or find_spec("bitsandbytes") is None:
         missing = "a CUDA device" if spec.device != "cuda" else "the bitsandbytes package"
         hint = "Use adapter=lora, or install the extra: pip install 'tunewright[qlora]' on a machine with a GPU."
         raise InputError("adapter", f"qlora needs {missing}, which is not here.", hint)
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(  # NF4 with double quantisation: QLoRA, arXiv 2305.14314, section 3
+    four_bit = BitsAndBytesConfig(  # NF4 with double quantisation: QLoRA, arXiv 2305.14314, section 3
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
+    return {"dtype": torch.bfloat16, "quantization_config": four_bit, "device_map": {"": 0}}
 
 
 def _unreadable(name: str, need: str, error: Exception) -> InputError:

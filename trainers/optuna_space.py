@@ -46,10 +46,9 @@ def _suggested(parameter: Parameter, name: str, trial: Any) -> Scalar:
     if not isinstance(parameter, CategoricalParameter):
         return int(trial.suggest_int(name, parameter.low, parameter.high, log=parameter.log))
     last = len(parameter.choices) - 1
-    place = (
-        trial.suggest_int(name, 0, last) if is_ordered(parameter) else trial.suggest_categorical(name, range(last + 1))
-    )
-    return parameter.choices[int(place)]
+    if is_ordered(parameter):
+        return parameter.choices[int(trial.suggest_int(name, 0, last))]
+    return parameter.choices[int(trial.suggest_categorical(name, range(last + 1)))]
 
 
 def _distribution(parameter: Parameter) -> Any:

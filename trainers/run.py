@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig
 from transformers import PrinterCallback, set_seed
 
-from trainers.adapters import head_modules, lora_config
+from trainers.adapters import lora_config
 from trainers.arguments import common_arguments
 from trainers.base import Loaded, init_head
 from trainers.data import Coding, Row, TokenCache, Tokens
@@ -61,11 +61,6 @@ class Job:
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of TrainingArguments and of every TRL config."""
         return common_arguments(self.spec, self.micro_batch, self.loaded.model.num_parameters())
-
-    @property
-    def head_modules(self) -> list[str]:
-        """Names of the modules trained in full beside a classification adapter."""
-        return head_modules(self.loaded)
 
     def begin(self) -> None:
         """Set every random state from the seed, and the new head, if there is one."""

@@ -3,10 +3,9 @@
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from trainers.spec import Adapter, Closed, Config, Loss, Task, TrainSpec
@@ -39,9 +38,8 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
 
     Readers see the old directory or the new one, never half of one. Costs the size of the trained weights twice.
     """
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
+    with scratch_beside(directory) as name:
+        scratch = Path(name)
         if spec.adapter is Adapter.FULL:
             model.save_pretrained(scratch)
         else:
@@ -51,8 +49,6 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
         (scratch / FACTS_FILE).write_text(facts_of(spec).model_dump_json(indent=2), encoding="utf-8")
         digest = seal(scratch)
         swap(scratch, directory)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return digest
 
 
@@ -78,14 +74,19 @@ def seal(directory: Path) -> str:
     return sha256(manifest)
 
 
+def scratch_beside(directory: Path) -> TemporaryDirectory[str]:
+    """A directory to fill and move to `directory`, removed at the end if it was not."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    return TemporaryDirectory(prefix=f".{directory.name}.", dir=directory.parent, ignore_cleanup_errors=True)
+
+
 def swap(scratch: Path, directory: Path) -> None:
     """Put `scratch` in the place of `directory`."""
-    scratch.chmod(0o755)  # mkdtemp made it private
+    scratch.chmod(0o755)  # temporary directories are private
     if directory.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
-        directory.rename(old / "was")
-        scratch.rename(directory)
-        shutil.rmtree(old, ignore_errors=True)
+        with scratch_beside(directory) as old:
+            directory.rename(Path(old, "was"))
+            scratch.rename(directory)
     else:
         scratch.rename(directory)
     sync(directory.parent)

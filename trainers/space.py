@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,24 +24,37 @@ def rounded(value: float) -> float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
-class FloatParameter(Closed):
-    """A real number in [low, high], searched on a log scale if `log`."""
-
-    type: Literal["float"] = "float"
+class _Interval(Closed):
+    type: Literal["float", "int"]
     low: float
     high: float
     log: bool = False
     default: float | None = None
 
     @model_validator(mode="after")
-    def _bounds(self) -> "FloatParameter":
-        _check_bounds(self.low, self.high, self.log, self.default)
+    def _bounds(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low <= high must hold, got low={self.low}, high={self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range must be above 0, got low={self.low}")
+        if self.default is not None and not self.low <= self.default <= self.high:
+            raise ValueError(f"default must be in [{self.low}, {self.high}], got {self.default}")
         return self
+
+    def _between(self, fraction: float) -> float:
+        if self.log:
+            return math.exp(math.log(self.low) + fraction * (math.log(self.high) - math.log(self.low)))
+        return self.low + fraction * (self.high - self.low)
+
+
+class FloatParameter(_Interval):
+    """A real number in [low, high], searched on a log scale if `log`."""
+
+    type: Literal["float"] = "float"
 
     def at(self, fraction: float) -> float:
         """The value at `fraction` in [0, 1] of the (log) range."""
-        value = rounded(_interpolate(self.low, self.high, self.log, fraction))
-        return min(max(value, self.low), self.high)
+        return min(max(rounded(self._between(fraction)), self.low), self.high)
 
     def accepts(self, value: Scalar) -> bool:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -49,23 +62,17 @@ class FloatParameter(Closed):
         return number and self.low - abs(self.low) * slack <= float(value) <= self.high + abs(self.high) * slack
 
 
-class IntParameter(Closed):
+class IntParameter(_Interval):
     """A whole number in [low, high], searched on a log scale if `log`."""
 
     type: Literal["int"] = "int"
     low: int
     high: int
-    log: bool = False
     default: int | None = None
-
-    @model_validator(mode="after")
-    def _bounds(self) -> "IntParameter":
-        _check_bounds(self.low, self.high, self.log, self.default)
-        return self
 
     def at(self, fraction: float) -> int:
         """The value at `fraction` in [0, 1] of the (log) range."""
-        return min(max(round(_interpolate(self.low, self.high, self.log, fraction)), self.low), self.high)
+        return min(max(round(self._between(fraction)), self.low), self.high)
 
     def accepts(self, value: Scalar) -> bool:
         whole = not isinstance(value, (bool, str)) and float(value).is_integer()
@@ -172,12 +179,16 @@ def unit(parameter: Parameter, value: Scalar) -> float:
     """Where `value` lies in [0, 1] of the parameter's own scale; a choice by its place in the list."""
     if isinstance(parameter, CategoricalParameter):
         return parameter.choices.index(value) / max(1, len(parameter.choices) - 1)
-    number, low, high = float(value), float(parameter.low), float(parameter.high)
-    if low == high:
+    if parameter.low == parameter.high:
         return 0.0
-    if parameter.log:
-        number, low, high = math.log(number), math.log(low), math.log(high)
-    return min(max((number - low) / (high - low), 0.0), 1.0)
+    return min(max(share(float(value), float(parameter.low), float(parameter.high), parameter.log), 0.0), 1.0)
+
+
+def share(number: float, low: float, high: float, log: bool) -> float:
+    """Where `number` lies between `low` (0) and `high` (1, above `low`), on a log scale if `log`; not clipped."""
+    if log:
+        number, low, high = math.log(max(number, 1e-300)), math.log(low), math.log(high)
+    return (number - low) / (high - low)
 
 
 def is_ordered(parameter: Parameter) -> bool:
@@ -210,18 +221,3 @@ def _typed(parameter: Parameter, value: Scalar) -> Scalar:
     if isinstance(parameter, IntParameter):
         return int(value)
     return parameter.choices[parameter.choices.index(value)]  # 16.0 becomes the 16 of the list
-
-
-def _check_bounds(low: float, high: float, log: bool, default: float | None) -> None:
-    if low > high:
-        raise ValueError(f"low <= high must hold, got low={low}, high={high}")
-    if log and low <= 0:
-        raise ValueError(f"a log range must be above 0, got low={low}")
-    if default is not None and not low <= default <= high:
-        raise ValueError(f"default must be in [{low}, {high}], got {default}")
-
-
-def _interpolate(low: float, high: float, log: bool, fraction: float) -> float:
-    if log:
-        return math.exp(math.log(low) + fraction * (math.log(high) - math.log(low)))
-    return low + fraction * (high - low)

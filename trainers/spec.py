@@ -4,11 +4,10 @@ Everything here is importable without torch. `TaskSpec` is the resolved, closed,
 is what `tunewright plan --json` prints under `"spec"` and what a YAML spec file holds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
-    create_model,
     model_serializer,
     model_validator,
 )
@@ -123,14 +121,14 @@ class Terms:
     """The first is the default."""
     losses: tuple[Loss, ...] = ()
     """To choose from; the first is the default. Empty: the task has one loss, and a spec must not name it."""
-    hyperparameters: Mapping[str, str] = field(default_factory=dict)
-    """Those that only this task has, each with its description; fields of `Search`."""
+    hyperparameters: tuple[str, ...] = ()
+    """Those that only this task has; fields of `Search`."""
 
 
 TERMS: dict[Task, Terms] = {
     Task.CLASSIFICATION: Terms(
         metrics=(Metric.F1_MACRO, Metric.ACCURACY, Metric.F1_WEIGHTED, Metric.EVAL_LOSS),
-        hyperparameters={"head_lr_ratio": "classification: learning rate of the head / adapter's"},
+        hyperparameters=("head_lr_ratio",),
     ),
     Task.SFT: Terms(
         metrics=(Metric.EVAL_LOSS, Metric.PERPLEXITY, Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU, Metric.ACCURACY)
@@ -138,11 +136,7 @@ TERMS: dict[Task, Terms] = {
     Task.PREFERENCE: Terms(
         metrics=(Metric.REWARD_ACCURACY, Metric.ACCURACY, Metric.WIN_RATE, Metric.EVAL_LOSS),
         losses=tuple(Loss),
-        hyperparameters={
-            "beta": "preference: strength of the pull to the reference model",
-            "simpo_gamma": "simpo: target margin divided by beta",
-            "label_smoothing": "robust: assumed share of flipped preferences",
-        },
+        hyperparameters=("beta", "simpo_gamma", "label_smoothing"),
     ),
 }
 
@@ -213,8 +207,8 @@ SearchValue = Scalar | Range | Choices
 """A fixed value, a range, or a list to choose from."""
 
 
-class CommonSearch(Closed):
-    """The hyperparameters that every task has."""
+class Search(Closed):
+    """What the user says about hyperparameters, on top of the default space. Unset ones keep their default range."""
 
     learning_rate: SearchValue | None = None
     lora_rank: SearchValue | None = None
@@ -227,34 +221,19 @@ class CommonSearch(Closed):
     warmup_ratio: SearchValue | None = None
     scheduler: SearchValue | None = None
     max_grad_norm: SearchValue | None = None
+    # those of one task, each in its `Terms` too
+    head_lr_ratio: SearchValue | None = Field(None, description="classification: learning rate of the head / adapter's")
+    beta: SearchValue | None = Field(None, description="preference: strength of the pull to the reference model")
+    simpo_gamma: SearchValue | None = Field(None, description="simpo: target margin divided by beta")
+    label_smoothing: SearchValue | None = Field(None, description="robust: assumed share of flipped preferences")
 
     def stated(self) -> dict[str, SearchValue]:
         """The hyperparameters that are set, in field order."""
-        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        return {name: value for name, value in self if value is not None}
 
     @model_serializer(mode="wrap")
     def _only_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         return {name: value for name, value in handler(self).items() if value is not None}
-
-
-if TYPE_CHECKING:
-
-    class Search(CommonSearch):
-        """Those, and what `TERMS` declares."""
-
-else:
-    Search = create_model(
-        "Search",
-        __base__=CommonSearch,
-        __module__=__name__,
-        __doc__="What the user says about hyperparameters, on top of the default space. Unset ones keep their default "
-        "range.",
-        **{
-            name: (SearchValue | None, Field(None, description=description))
-            for terms in TERMS.values()
-            for name, description in terms.hyperparameters.items()
-        },
-    )
 
 
 class Data(Closed):

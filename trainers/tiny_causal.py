@@ -1,30 +1,32 @@
 """A small causal language model made on the spot, without torch and without a download.
 
 Random weights behind a real tokenizer: it shows that SFT and preference tuning run end to end, nothing more. The
-files depend only on this code and the running Python's standard library.
+files depend only on this code, `tiny_causal_files/` and the running Python's standard library.
 """
 
 import ast
+import hashlib
 import json
 import shutil
 import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-VOCABULARY = 4096
-HIDDEN, INNER, LAYERS, HEADS, POSITIONS = 192, 512, 4, 4, 1024
-BEGIN, END, PAD, TURN, TURN_END = "<s>", "</s>", "<pad>", "<|turn|>", "<|end|>"
-CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<|turn|>{{ message['role'] }}\n"
-    "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ message['content'] }}<|end|>{% endgeneration %}"
-    "{% else %}{{ message['content'] }}<|end|>{% endif %}\n{% endfor %}"
-    "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}"
-)
+from trainers.save import scratch_beside
+
+FILES = Path(__file__).with_name("tiny_causal_files")
+"""Configuration, generation settings, and the tokenizer's settings with the chat template."""
+
+PAD, BEGIN, END, TURN, TURN_END = "<pad>", "<s>", "</s>", "<|turn|>", "<|end|>"
+
+
+def version() -> str:
+    """Digest of what the model is made from: this code and its files."""
+    sources = (Path(__file__), *sorted(FILES.glob("*.json")))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
 
 
 def build_tiny_causal(directory: Path) -> Path:
@@ -34,9 +36,8 @@ def build_tiny_causal(directory: Path) -> Path:
     """
     if (directory / "config.json").is_file():
         return directory
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    try:
+    with scratch_beside(directory) as name:
+        scratch = Path(name)
         _write(scratch)
         scratch.chmod(0o755)
         try:
@@ -44,8 +45,6 @@ def build_tiny_causal(directory: Path) -> Path:
         except OSError:  # another process was first: the same code wrote the same files
             if not (directory / "config.json").is_file():
                 raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return directory
 
 
@@ -67,52 +66,21 @@ def docstrings() -> Iterator[str]:
 def _write(directory: Path) -> None:
     from safetensors.numpy import save_file
 
-    _tokenizer().save(str(directory / "tokenizer.json"))
-    ids = {token: i for i, token in enumerate((PAD, BEGIN, END, TURN, TURN_END))}
-    tokenizer = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": BEGIN,
-        "eos_token": END,
-        "pad_token": PAD,
-        "additional_special_tokens": [TURN, TURN_END],
-        "model_max_length": POSITIONS,
-        "clean_up_tokenization_spaces": False,
-        "chat_template": CHAT_TEMPLATE,
-    }
-    stops = {"bos_token_id": ids[BEGIN], "eos_token_id": [ids[END], ids[TURN_END]], "pad_token_id": ids[PAD]}
-    config: dict[str, Any] = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "vocab_size": VOCABULARY,
-        "hidden_size": HIDDEN,
-        "intermediate_size": INNER,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": HEADS,
-        "num_key_value_heads": HEADS,
-        "max_position_embeddings": POSITIONS,
-        "tie_word_embeddings": True,
-        "dtype": "float32",
-        **stops,
-    }
-    config["eos_token_id"] = ids[END]
-    _write_json(directory / "tokenizer_config.json", tokenizer)
-    _write_json(directory / "generation_config.json", stops)
-    save_file(_weights(), str(directory / "model.safetensors"), metadata={"format": "pt"})
-    _write_json(directory / "config.json", config)
+    config = json.loads((FILES / "config.json").read_bytes())
+    for file in FILES.glob("*.json"):
+        shutil.copyfile(file, directory / file.name)
+    _tokenizer(config["vocab_size"]).save(str(directory / "tokenizer.json"))
+    save_file(_weights(config), str(directory / "model.safetensors"), metadata={"format": "pt"})
 
 
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    file.write_text(json.dumps(content, indent=2), encoding="utf-8")
-
-
-def _tokenizer() -> Any:
+def _tokenizer(n_tokens: int) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=n_tokens,
         special_tokens=[PAD, BEGIN, END, TURN, TURN_END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -124,25 +92,18 @@ def _tokenizer() -> Any:
     return tokenizer
 
 
-def _weights() -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+def _weights(config: dict[str, Any]) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
     """Normal(0, 0.02) matrices (the initialisation of transformers' Llama), ones for norms; float32."""
     rng = np.random.default_rng(0)
+    hidden, inner, n_layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
 
     def normal(rows: int, columns: int) -> np.ndarray[Any, np.dtype[np.float32]]:
         return (rng.standard_normal((rows, columns)) * 0.02).astype(np.float32)
 
-    ones = np.ones(HIDDEN, dtype=np.float32)
-    tensors = {"model.embed_tokens.weight": normal(VOCABULARY, HIDDEN), "model.norm.weight": ones}
-    for i in range(LAYERS):
-        layer = f"model.layers.{i}"
-        for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
-            tensors[f"{layer}.self_attn.{name}.weight"] = normal(HIDDEN, HIDDEN)
-        for name, shape in (
-            ("gate_proj", (INNER, HIDDEN)),
-            ("up_proj", (INNER, HIDDEN)),
-            ("down_proj", (HIDDEN, INNER)),
-        ):
-            tensors[f"{layer}.mlp.{name}.weight"] = normal(*shape)
-        for name in ("input_layernorm", "post_attention_layernorm"):
-            tensors[f"{layer}.{name}.weight"] = ones.copy()
-    return tensors
+    shapes = {f"self_attn.{name}_proj": (hidden, hidden) for name in "qkvo"}
+    shapes |= {"mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner)}
+    tensors = {"model.embed_tokens.weight": normal(config["vocab_size"], hidden)}
+    for layer in range(n_layers):
+        tensors |= {f"model.layers.{layer}.{name}.weight": normal(*shape) for name, shape in shapes.items()}
+    norms = [f"layers.{i}.{place}_layernorm" for i in range(n_layers) for place in ("input", "post_attention")]
+    return tensors | {f"model.{name}.weight": np.ones(hidden, dtype=np.float32) for name in ("norm", *norms)}

@@ -35,8 +35,7 @@ from agent.report.model import Report, result_of
 from agent.report.watching import require_watchers
 from agent.report.webhook import Approvals
 from agent.report.write import read_report
-from agent.request.answer import answered, with_flags
-from agent.request.draft import NO_OVERRIDES, Draft, Overrides
+from agent.request.draft import NO_OVERRIDES, Draft, Overrides, answered, with_flags
 from agent.request.plan import Plan
 from agent.request.resolve import Resolved, resolve
 from agent.run.carry_out import open_study_planner, prepared_data, take_data

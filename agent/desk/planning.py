@@ -13,9 +13,8 @@ from agent.errors import InputError, NeedsAnswer, require_readable
 from agent.llm import traces
 from agent.llm.calls import LlmCall
 from agent.llm.open import open_planner
-from agent.request.copied import copied
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides
-from agent.request.plan import Plan
+from agent.request.plan import Plan, copied
 from agent.request.read import read_request
 from agent.request.resolve import Resolved, resolve
 from agent.request.spec_file import is_spec_file, load_spec

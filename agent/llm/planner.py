@@ -37,6 +37,7 @@ Thread = Background[Step]
 
 MAX_REPAIRS = 2
 MAX_ATTEMPTS = 3
+MAX_REPLY_TOKENS = 8192
 MAX_RETRY_AFTER_SECONDS = 60.0
 MAX_SHOWN_REPLY = 4000
 """Characters of an unusable reply that its repair turn repeats."""
@@ -79,7 +80,6 @@ class Planner:
         price: Price | None = None,
         secrets: Sequence[str] = (),
         timeout_seconds: float = 120.0,
-        max_reply_tokens: int = 8192,
         backoff_seconds: float = 1.0,
         breaker_seconds: float = 300.0,
     ) -> None:
@@ -89,8 +89,7 @@ class Planner:
         self._on_call, self._on_event, self._on_reserve = on_call, on_event, on_reserve
         self.ledger = Ledger(model, caps or LlmCaps(), price, secrets)
         self._clean = self.ledger.clean
-        self._timeout_seconds, self._max_reply_tokens = timeout_seconds, max_reply_tokens
-        self._backoff_seconds = backoff_seconds
+        self._timeout_seconds, self._backoff_seconds = timeout_seconds, backoff_seconds
         self._breaker = _Breaker(breaker_seconds)
         self._decodings = list(chat.decodings)
         self._one_at_a_time = threading.Lock()
@@ -134,7 +133,7 @@ class Planner:
 
         Raises LlmCapReached at once where the caps leave no room; everything else comes with the result.
         """
-        limit = min(max_tokens or self._max_reply_tokens, self._max_reply_tokens)
+        limit = min(max_tokens or MAX_REPLY_TOKENS, MAX_REPLY_TOKENS)
         question = _Question(system, user, schema, json_schema or inlined_schema(schema), limit)
         first = self._ticket(self._to_send(question.messages, question), question, self.note)
         release = self._on_reserve(*self.ledger.most(first)) if self._on_reserve else lambda: None
@@ -200,8 +199,7 @@ class Planner:
             with traces.llm_span(self.model, ticket.call.prompt_name, ticket.room) as span:
                 reply = self._chat.complete(sent, question.shape, self._decoding, ticket.room, self._timeout_seconds)
                 traces.replied(span, reply.prompt_tokens, reply.completion_tokens)
-                if traces.with_content():
-                    traces.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
+                traces.content(span, [(m.role, self._clean(m.text)) for m in sent], self._clean(reply.text))
         except LlmError as error:
             read = isinstance(error, TransportError) and error.timed_out
             thread.put(self.ledger.fail(ticket, str(error), read))
@@ -249,9 +247,6 @@ class Planner:
             pause = min(max(pause, error.retry_after_seconds), MAX_RETRY_AFTER_SECONDS)
         thread.put(LlmEvent(kind="retry", message=f"{self.model}: {reason} Asking again in {pause:.3g} s."))
         thread.pause(pause)
-
-    def __repr__(self) -> str:
-        return f"Planner({self.model!r})"
 
 
 class _Breaker:

@@ -2,12 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from agent.llm.messages import Decoding, JsonSchema
+
 MAX_REPLY_CHARACTERS = 200_000
+MAX_ITEMS, MAX_CHARACTERS = 12, 300
+"""Bounds on lists and free text that a schema leaves open: small models do not find the end by themselves."""
+
+LIMITS = ("maxLength", "maxItems", "minimum", "maximum")
 _THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
 
 
@@ -61,6 +67,40 @@ def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON schema of an object with just these properties, all of them required, as strict decoders want it."""
     names = list(properties)
     return {"type": "object", "properties": dict(properties), "required": names, "additionalProperties": False}
+
+
+def response_format(schema: JsonSchema, decoding: Decoding) -> dict[str, Any]:
+    if decoding == "json_mode":
+        return {"type": "json_object"}
+    shape = {key: value for key, value in schema.items() if key != "title"}
+    return {"type": "json_schema", "json_schema": {"name": schema["title"], "strict": True, "schema": shape}}
+
+
+def bounded(schema: JsonSchema) -> Any:
+    """`schema` with `MAX_ITEMS` on lists and `MAX_CHARACTERS` on strings where it sets no limit of its own."""
+    return _rewritten(schema, lambda node: {**_open_ends(node), **node})
+
+
+def _open_ends(node: JsonSchema) -> dict[str, int]:
+    kinds = node.get("type")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    limits = {"maxItems": MAX_ITEMS} if "array" in kinds else {}
+    if "string" in kinds and not {"enum", "const", "pattern", "format"} & set(node):
+        limits["maxLength"] = MAX_CHARACTERS
+    return limits
+
+
+def without_limits(schema: JsonSchema) -> Any:
+    """`schema` without the limits on lengths and numbers that hosted strict decoders refuse; local grammars need them,
+    since a small model may write without end where it is free to."""
+    return _rewritten(schema, lambda node: {k: v for k, v in node.items() if k not in LIMITS})
+
+
+def _rewritten(node: Any, rewrite: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    """A schema, each object in it rewritten, the innermost first."""
+    if isinstance(node, list):
+        return [_rewritten(item, rewrite) for item in node]
+    return rewrite({k: _rewritten(v, rewrite) for k, v in node.items()}) if isinstance(node, Mapping) else node
 
 
 def readable(error: ValueError) -> str:

@@ -121,11 +121,6 @@ def trouble() -> str | None:
     return "spans could not be sent; is the collector there?"
 
 
-def on() -> bool:
-    """Whether spans go anywhere."""
-    return _sender is not None
-
-
 def with_content() -> bool:
     """Whether prompts, replies and arguments may be sent."""
     return _sender is not None and _sender.telemetry.content

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from agent.request.tasks import TASKS
+from agent.request.tasks import TASKS, own_fields
 from agent.request.working import Working
 from tools.base_model import NOT_CAUSAL, BaseModelFacts, find_base_model, full_name
-from tools.data.columns import Undecided
 from tools.data.detect import detect_columns
 from tools.data.load_data import FORMATS, load_table
 from trainers.embedded import MINILM, TINY_CAUSAL
@@ -22,8 +21,8 @@ def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
 
     Asks for the data where none is named: without it nothing else is worth asking.
     """
-    for task, kind in TASKS.items():
-        if own := next((name for name in kind.fields if name in work.values), None):
+    for task in TASKS:
+        if own := next((name for name in own_fields(task) if name in work.values), None):
             work.infer("task", task, f"only {task} has {own}")
     metric = work.get("objective.metric")
     of_metric = [task for task, terms in TERMS.items() if metric in terms.metrics]
@@ -37,13 +36,9 @@ def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
     if work.get("task") is not None:
         return
     columns = Columns.model_validate({role: work.get(f"data.columns.{role}") for role in Columns.model_fields})
-    try:
+    with work.recording():
         detected = detect_columns(load_table(name, "data.train", roots, seed=work.get("seed") or 0), None, columns)
         work.infer("task", detected.task, detected.evidence.get("task", "from the data's columns"))
-    except Undecided as undecided:
-        work.ask(undecided.field, undecided.question, undecided.suggestion)
-    except InputError as error:
-        work.fail(error)
 
 
 def _data_file_in(directory: Path) -> str | None:
@@ -78,14 +73,12 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
     name, task = work.get("base_model"), work.get("task")
     if name is None and task is None:
         return None
-    if name is None:
-        return _default_base(work, roots)
-    try:
-        base = find_base_model(name, roots=roots)
-    except InputError as error:
-        work.fail(error)
+    base: BaseModelFacts | None = None
+    with work.recording():
+        base = find_base_model(name, roots=roots) if name is not None else _default_base(work, roots)
+    if base is None:
         return None
-    if base.name != name:
+    if name is not None and base.name != name:
         provenance = work.provenance["base_model"]
         work.values["base_model"] = base.name
         work.provenance["base_model"] = provenance.model_copy(update={"reason": f"{name} is short for {base.name}"})
@@ -93,38 +86,28 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
         rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
         work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")
     if base.name == TINY_CAUSAL:
-        work.notes.append(_TOY)
+        toy = "is a toy with random weights, built here: it only shows the loop, its adapter is of no use."
+        work.notes.append(f"{TINY_CAUSAL} {toy}")
     return base
 
 
-_TOY = f"{TINY_CAUSAL} is a toy with random weights, built here: it only shows the loop, its adapter is of no use."
-
-
-def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None:
+def _default_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts:
+    """The task's usual model; a toy for language models where the hub cannot be reached. Raises InputError."""
     if not TRAINED[work.get("task")].language_model:
-        return _own_base(work, roots, MINILM, "small, and good at short texts")
-    if str(work.get("data.train")).startswith("stdlib:"):
-        return _own_base(work, roots, TINY_CAUSAL, "goes with the embedded data; only shows the loop")
-    try:
-        base = find_base_model(DEFAULT_CAUSAL, roots=roots)
-    except InputError as error:
-        problem = "no connection to the hub" if error.code == "hub_offline" else error.rule
-        reason = f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop"
-        return _own_base(work, roots, TINY_CAUSAL, reason)
-    work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
-    return base
-
-
-def _own_base(work: Working, roots: tuple[Path, ...], name: str, reason: str) -> BaseModelFacts | None:
-    """A model that needs no hub, or hardly; None with an error in `work` where it cannot be had either."""
+        name, reason = MINILM, "small, and good at short texts"
+    elif str(work.get("data.train")).startswith("stdlib:"):
+        name, reason = TINY_CAUSAL, "goes with the embedded data; only shows the loop"
+    else:
+        try:
+            base = find_base_model(DEFAULT_CAUSAL, roots=roots)
+        except InputError as error:
+            problem = "no connection to the hub" if error.code == "hub_offline" else error.rule
+            name, reason = TINY_CAUSAL, f"{DEFAULT_CAUSAL} cannot be had ({problem}); only shows the loop"
+        else:
+            work.default("base_model", DEFAULT_CAUSAL, "small and openly licensed")
+            return base
     work.default("base_model", name, reason)
-    if name == TINY_CAUSAL:
-        work.notes.append(_TOY)
-    try:
-        return find_base_model(name, roots=roots)
-    except InputError as error:
-        work.fail(error)
-        return None
+    return find_base_model(name, roots=roots)
 
 
 def choose_rest(work: Working) -> None:

@@ -1,4 +1,4 @@
-"""Whether the plan fits the machine and the limits, and if not, the smallest change that would make it fit."""
+"""Whether the plan fits machine and limits, else the smallest change that would make it fit; and what to know of it."""
 
 import math
 import shutil
@@ -9,16 +9,26 @@ from agent.request.working import Working
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile
 from tools.data.profile_data import MIN_ROWS
-from tools.estimate import ADAPTER_BYTES, P90_FACTOR, WORKER_START_SECONDS, adapter_weights, trial_cost, trials_at_once
+from tools.estimate import (
+    ADAPTER_BYTES,
+    P90_FACTOR,
+    WORKER_START_SECONDS,
+    Estimate,
+    adapter_weights,
+    trial_cost,
+    trials_at_once,
+)
 from tools.machine import Machine
 from trainers.space import CategoricalParameter, IntParameter, Space
-from trainers.spec import Adapter, TaskSpec
+from trainers.spec import Adapter, TaskSpec, Tradeoff
 
 GPU_SHARE = 0.95
 """Of a GPU's memory; the rest is lost to fragmentation."""
 BYTES_PER_MB = 1e6
 STUDY_MB = 50
 """Of a study's database, splits, logs, tokenizers and report, beside its adapters; generous."""
+COARSE_INTERVAL = 0.05
+"""Half a 95 % interval, as a share, from which on the plan says that a result is unsure."""
 ADAPTERS_KEPT = 6
 """The finalists of the search, one being trained, and the copy that is handed back."""
 
@@ -137,3 +147,45 @@ def _smallest_change(
             return f"To fit, {' and '.join(parts)}."
     share = limit_mb / needs(spec.model_copy(update={"adapter": adapters[-1]}), 64)
     return f"Choose a model of at most about {(base.parameters or 0) * share * 0.8 / 1e9:.1f} billion weights."
+
+
+def data_notes(
+    spec: TaskSpec, data: DataProfile, estimate: Estimate, machine: Machine, *, trials_given: bool
+) -> list[str]:
+    """What the user should know before approving: what was cut, removed or escaped, and how sure a result can be."""
+    notes = list(data.notes)
+    if removed := data.duplicates.removed_from_train:
+        notes.append(f"{removed} rows are left out of training: repeated there, or in validation or test as well.")
+    half = interval_half_width(data.splits.test)
+    if half > COARSE_INTERVAL:
+        notes.append(
+            f"The test split has {data.splits.test} rows: the 95 % interval of a share is up to "
+            f"±{half * 100:.0f} points, so small gains will not be distinguishable."
+        )
+    if (asked := spec.budget.parallel_trials) > 1:
+        at_once = trials_at_once(spec, machine)
+        if machine.device == "cpu":
+            notes.append(
+                f"{at_once} trials at once share {machine.cpu_cores} CPU cores: hardly faster than one by one."
+            )
+        elif at_once < asked:
+            notes.append(f"{at_once} of the {asked} trials asked for run at once: one a GPU.")
+    if machine.device == "cpu" and Tradeoff.PEAK_MEMORY_MB in spec.objective.tradeoffs:
+        notes.append(
+            "On a CPU, peak memory is the whole worker's and grows from trial to trial: it tells configurations apart "
+            "poorly. On a GPU it is measured anew for each trial."
+        )
+    limit = spec.budget.seconds
+    if limit and not trials_given and estimate.seconds_p90 is not None and estimate.seconds_p90 < limit / 2:
+        parts = max(2, round(limit / max(estimate.seconds_p90, limit / 1000)))
+        share = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 10: "tenth"}.get(parts, f"{parts}th")
+        notes.append(
+            f"{spec.budget.trials} trials need about a {share} of your time limit at "
+            "most; say how many trials you want for a longer search."
+        )
+    return notes
+
+
+def interval_half_width(rows: int) -> float:
+    """Half the width of the 95 % normal interval of a share of 0.5 among `rows` rows: the widest there is."""
+    return 1.96 * math.sqrt(0.25 / rows) if rows else 1.0

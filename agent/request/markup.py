@@ -17,6 +17,9 @@ _INNER_QUOTES = str.maketrans("“”„‟", '""""')
 _MARKS = re.compile(r"[\\`*\[\]|~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\d*)(?=[-+>=#.)])(?=.(?:[\s>=#-]|$)|>)")
 
+_UNITS = ((100, 1, "s"), (100 * 60, 60, "min"), (48 * 3600, 3600, "h"))
+"""Seconds below which a unit is used, its seconds, its name; then days."""
+
 
 def plain(text: str) -> str:
     """`text` on one line, without control and direction characters: those could steer a terminal."""
@@ -58,17 +61,10 @@ def duration(seconds: float) -> str:
     """Seconds in words, to two digits or so: 4.2 s, 45 s, 12 min, 3.5 h, 2.1 days."""
     if 0 < seconds < 1:
         return "under a second"
-    if seconds < 100:
-        return f"{_two_digits(seconds)} s"
-    if seconds < 100 * 60:
-        return f"{_two_digits(seconds / 60)} min"
-    if seconds < 48 * 3600:
-        return f"{_two_digits(seconds / 3600)} h"
-    return f"{_two_digits(seconds / 86400)} days"
-
-
-def _two_digits(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0") if value < 9.95 else f"{value:.0f}"
+    size, unit = next(((size, unit) for end, size, unit in _UNITS if seconds < end), (86400, "days"))
+    value = seconds / size
+    number = f"{value:.{1 if value < 9.95 else 0}f}"
+    return f"{number.removesuffix('.0')} {unit}"
 
 
 def scalar(value: object) -> str:

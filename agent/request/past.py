@@ -1,18 +1,25 @@
-"""Past trials that a study starts from: read at planning, kept in the plan, bound by its hash."""
+"""Past trials that a study starts from: read at planning, kept in the plan, bound by its hash.
+
+They come from Optuna's storages, SQLite or journal files. Nothing is written to those, nothing unpickled.
+"""
 
 import math
 import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
-from agent.request.import_optuna import FIELD, read_study, split_source
 from tools.paths import confined
 from trainers.errors import InputError
 from trainers.space import Space
 from trainers.spec import Closed, Config, Direction, TaskSpec
+
+FIELD = "warm_start"
+SQLITE_URL = "sqlite:///"
+SQLITE_HEADER = b"SQLite format 3\x00"
 
 MAX_PAST = 40
 """Past trials kept: the better half by score, the rest the latest. The proposers look at all of them in every trial."""
@@ -62,7 +69,7 @@ class Past(Closed):
 
 def read_past(source: str, spec: TaskSpec, space: Space, roots: tuple[Path, ...]) -> Past:
     """The trials of the storage `source` that are members of `space`. Raises InputError, also where there are none."""
-    path, name = split_source(source)
+    path, name = _split_source(source)
     study = read_study(confined(FIELD, path, roots), name)
     _check_objective(study, spec)
     trials = study.get_trials(deepcopy=False)
@@ -161,3 +168,61 @@ def _best_and_latest(trials: list[PastTrial], direction: Direction) -> list[Past
     rest = [i for i in range(len(trials)) if i not in selection]
     selection |= set(rest[len(rest) - (MAX_PAST - len(selection)) :])
     return [t for i, t in enumerate(trials) if i in selection]
+
+
+def _split_source(source: str) -> tuple[str, str | None]:
+    """The path and the study's name of "FILE", "FILE#STUDY" or "sqlite:///FILE#STUDY"."""
+    path, _, name = source.removeprefix(SQLITE_URL).partition("#")
+    return path, name or None
+
+
+def read_study(path: Path, name: str | None = None) -> Any:
+    """The Optuna study called `name` in a storage file, or the only one there; it has one objective.
+
+    Raises InputError for a file that is missing or no such storage, an unknown or missing name, several objectives.
+    Takes about a second, most of it for importing Optuna.
+    """
+    if not path.is_file():
+        raise InputError(FIELD, f"{path} must be an existing file.", "Check the path.", code="missing_file")
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        storage = _storage(path)
+        names = optuna.get_all_study_names(storage)
+        study = optuna.load_study(study_name=_study_name(names, name, path), storage=storage)
+        study.get_trials(deepcopy=False)  # while what a broken file raises is still caught
+    except InputError:
+        raise
+    except Exception as error:  # whatever a broken file makes Optuna and SQLAlchemy raise
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        hint = "Give a file that Optuna wrote; `optuna storage upgrade` mends one of an older version."
+        raise InputError(FIELD, f"{path} cannot be read as an Optuna storage: {reason}.", hint) from error
+    finally:
+        optuna.logging.set_verbosity(before)
+    if len(study.directions) > 1:
+        rule = f"the study {study.study_name!r} in {path} has {len(study.directions)} objectives, and one is needed."
+        raise InputError(FIELD, rule, "Name a study with one objective.")
+    return study
+
+
+def _storage(path: Path) -> Any:
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    with path.open("rb") as file:
+        is_sqlite = file.read(len(SQLITE_HEADER)) == SQLITE_HEADER
+    if is_sqlite:  # read-only: opening it otherwise makes tables in a database that has none
+        return RDBStorage(f"{SQLITE_URL}file:{quote(str(path))}?mode=ro&uri=true")
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _study_name(names: list[str], name: str | None, path: Path) -> str:
+    listing = ", ".join(sorted(names)[:10])
+    if name is not None and name not in names:
+        raise InputError(FIELD, f"{path} holds no study {name!r}.", f"It holds: {listing or 'none'}.")
+    if name is None and len(names) != 1:
+        hint = f"Write {path.name}#NAME with one of: {listing}." if names else "Give a file with a study in it."
+        raise InputError(FIELD, f"{path} holds {len(names)} studies, and one is needed.", hint)
+    return name or names[0]

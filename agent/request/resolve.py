@@ -4,22 +4,20 @@ Changes nothing on disk but caches. What the user must decide becomes a question
 breaks a rule an error; the rest of the plan is filled in all the same, so that one look shows everything.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from agent.request.checks import check_method, check_numbers, check_objective, check_paths, check_target
 from agent.request.defaults import choose_base, choose_metric, choose_rest, choose_task
 from agent.request.draft import NO_OVERRIDES, Draft, Overrides, RefusalClass
-from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
-from agent.request.notes import data_notes
+from agent.request.feasible import check_disk, check_feasible, data_notes, fit_adapter_limit
 from agent.request.past import Past, read_past
 from agent.request.plan import Plan, PlanError
-from agent.request.tasks import TASKS
+from agent.request.tasks import choose_loss
 from agent.request.working import Working
 from agent.settings import Settings
 from tools.base_model import BaseModelFacts, cache_directory
-from tools.data.columns import Undecided
 from tools.data.profile_data import Profiled, profile
 from tools.estimate import Estimate, estimate, training_flops
 from tools.machine import Machine, find_machine
@@ -38,9 +36,9 @@ class Resolved:
     profiled: Profiled | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Facts:
-    """What was found out beside the spec."""
+    """What has been found out beside the spec so far; private to one call of `resolve`."""
 
     machine: Machine
     base: BaseModelFacts | None = None
@@ -66,53 +64,49 @@ def resolve(request: str, draft: Draft, settings: Settings, overrides: Overrides
     work.default("intent", Intent.TRAIN, "the request asks for nothing else")
     facts = _Facts(find_machine())
     if not work.refusal and work.get("intent") in (Intent.TRAIN, Intent.PLAN):
-        facts = _settle(work, settings, facts)
+        _settle(work, settings, facts)
     return Resolved(_plan(request, draft, work, settings, facts), facts.profiled)
 
 
-def _settle(work: Working, settings: Settings, facts: _Facts) -> _Facts:
+def _settle(work: Working, settings: Settings, facts: _Facts) -> None:
     """Fill in what is missing, in the order in which one thing depends on the other."""
     check_paths(work, settings.roots)
     check_numbers(work)
     choose_task(work, settings.roots)
     if work.refusal:
-        return facts
+        return
     check_method(work, facts.machine)
     check_objective(work)
     choose_metric(work)
     check_target(work)
-    base = choose_base(work, settings.roots)
+    facts.base = base = choose_base(work, settings.roots)
     profiled = None if work.refusal else _profile(work, settings, base)
     if work.refusal:
-        return replace(facts, base=base)
-    if (task := work.get("task")) is not None:
-        TASKS[task].choose_loss(work, profiled)
+        return
+    choose_loss(work, profiled)
     choose_rest(work)
     spec, space = _close(work, base, profiled)
-    facts = replace(facts, base=base, profiled=profiled, spec=spec, space=space if profiled else None)
+    facts.profiled, facts.spec, facts.space = profiled, spec, space if profiled else None
     if spec is None or space is None or base is None or profiled is None:
-        return facts
-    space = fit_adapter_limit(work, spec, space, base)
-    flops = training_flops(facts.machine, cache_directory())
-    check_feasible(work, spec, space, base, profiled.profile, facts.machine, flops)
-    expected = estimate(spec, space, base, profiled.profile, facts.machine, flops, llm=settings.llm)
-    check_disk(work, expected.adapter_mb, settings.home)
-    trials_given = work.is_users("budget.trials")
-    work.notes += data_notes(spec, profiled.profile, expected, facts.machine, trials_given=trials_given)
-    return replace(facts, space=space, estimate=expected, past=_past(work, spec, space, settings))
+        return
+    data, machine, flops = profiled.profile, facts.machine, training_flops(facts.machine, cache_directory())
+    facts.space = space = fit_adapter_limit(work, spec, space, base)
+    check_feasible(work, spec, space, base, data, machine, flops)
+    facts.estimate = estimate(spec, space, base, data, machine, flops, llm=settings.llm)
+    check_disk(work, facts.estimate.adapter_mb, settings.home)
+    work.notes += data_notes(spec, data, facts.estimate, machine, trials_given=work.is_users("budget.trials"))
+    facts.past = _past(work, spec, space, settings)
 
 
 def _past(work: Working, spec: TaskSpec, space: Space, settings: Settings) -> Past | None:
     """The past trials that the spec names, with a note of what was taken over."""
     if spec.warm_start is None:
         return None
-    try:
+    with work.recording():
         past = read_past(spec.warm_start, spec, space, settings.roots)
-    except InputError as error:
-        work.fail(error)
-        return None
-    work.notes.append(past.note(spec))
-    return past
+        work.notes.append(past.note(spec))
+        return past
+    return None
 
 
 def _apply_overrides(work: Working, overrides: Overrides) -> None:
@@ -144,7 +138,7 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
         return None
 
     draft = work.draft_spec()
-    try:
+    with work.recording():
         profiled = profile(
             Data.model_validate(draft.data.model_dump()),
             work.get("task"),
@@ -155,16 +149,11 @@ def _profile(work: Working, settings: Settings, base: BaseModelFacts | None) -> 
             constraints=draft.constraints,
             seed=work.get("seed") or 0,
         )
-    except Undecided as open_question:
-        work.ask(open_question.field, open_question.question, open_question.suggestion)
-        return None
-    except InputError as error:
-        work.fail(error)
-        return None
-    for role, column in profiled.profile.columns:
-        evidence = profiled.profile.column_evidence.get(role, "found in the data")
-        work.infer(f"data.columns.{role}", column, evidence)
-    return profiled
+        for role, column in profiled.profile.columns:
+            evidence = profiled.profile.column_evidence.get(role, "found in the data")
+            work.infer(f"data.columns.{role}", column, evidence)
+        return profiled
+    return None
 
 
 def _close(

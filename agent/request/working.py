@@ -1,9 +1,12 @@
 """The spec while it is being settled: values by dotted field, each with its origin, and what stands in the way."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Provenance, Question, Refusal, RefusalClass
 from agent.request.plan import PlanError
+from tools.data.columns import Undecided
 from trainers.dotted import flat, nested
 from trainers.errors import InputError
 from trainers.spec import TaskSpec
@@ -74,6 +77,16 @@ class Working:
             self.provenance[field] = Provenance(source="default", quote=words, reason=f"rejected: {rule}")
         else:
             self.provenance.pop(field, None)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """What goes wrong inside ends it and is taken down: an input error as `fail` says, an open question asked."""
+        try:
+            yield
+        except Undecided as undecided:
+            self.ask(undecided.field, undecided.question, undecided.suggestion)
+        except InputError as error:
+            self.fail(error)
 
     def fail(self, error: InputError) -> None:
         """Record an input error; a value of the spec that caused it is taken out, an unsafe path is refused."""

@@ -16,11 +16,9 @@ from agent.report.watching import watched
 from agent.report.write import write_report
 from agent.request.plan import Plan
 from agent.run.budget import llm_reservation
-from agent.run.local import LocalExecutor, local_slots
+from agent.run.local import LocalExecutor, local_slots, open_test_in_child
 from agent.run.loop import run_study
-from agent.run.opening import open_test_in_child
 from agent.run.run import planned_space, tell
-from agent.search.affordable import affordable
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import task_card
 from agent.search.proposer import Proposer
@@ -110,7 +108,8 @@ def take_data(study: Study, settings: Settings) -> None:
 
 def _proposers(study: Study, store: Store, observer: Observer) -> "Callable[[Space], Proposer]":
     """Makes the study's proposer over a space: the plan's, or a wider one later. All share one planner LLM."""
-    from agent.search.hybrid import build_proposer
+    from agent.search.feasibility import affordable
+    from agent.search.hybrid import Hybrid
 
     plan, past = study.plan, study.plan.past
     if past is not None and not store.events(study.study_id, kind=EventKind.WARM_STARTED):
@@ -132,7 +131,7 @@ def _proposers(study: Study, store: Store, observer: Observer) -> "Callable[[Spa
     def build(space: Space) -> Proposer:
         calls = store.llm_calls(study.study_id)
         batch = LlmBatch(space, card, planner, background=True, past=calls) if planner else None
-        proposer = trading_off(build_proposer(space, card, batch, fits=fits), study.spec.objective)
+        proposer = trading_off(Hybrid(space, card, batch, fits=fits), study.spec.objective)
         return warmed_up(proposer, space, past.trials if past else ())
 
     return build

@@ -33,6 +33,9 @@ from tools.attempt import Failed
 from tools.open_test import OpenedTest, OpenTestSpec
 from trainers.spec import Direction, FailureReason, TrainResult
 
+OpenTest = Callable[[OpenTestSpec], OpenedTest]
+WriteReport = Callable[[Material, Path], object]
+
 
 def confirm(run: Run) -> Chosen:
     """Run the candidates on fresh seeds and choose; adapters of the default and the chosen one are kept.
@@ -53,12 +56,7 @@ def confirm(run: Run) -> Chosen:
     return choice
 
 
-def report(
-    run: Run,
-    choice: Chosen,
-    open_test: Callable[[OpenTestSpec], OpenedTest],
-    write_report: Callable[[Material, Path], object],
-) -> None:
+def report(run: Run, choice: Chosen, open_test: OpenTest, write_report: WriteReport) -> None:
     """Open the test split (unless an earlier run got its results), hand out the adapter, write the report."""
     run.enter(StudyState.REPORTING)
     results = _test_results(run, choice, open_test)
@@ -211,7 +209,7 @@ def _delete_adapters(run: Run, trials: list[Trial], keep: set[str]) -> None:
             run.store.forget_adapter(trial.trial_id)
 
 
-def _test_results(run: Run, choice: Chosen, open_test: Callable[[OpenTestSpec], OpenedTest]) -> dict[str, EvalResult]:
+def _test_results(run: Run, choice: Chosen, open_test: OpenTest) -> dict[str, EvalResult]:
     """Trial id to scores on test of the default and the chosen configuration."""
     models = {t.trial_id: Path(t.adapter_dir or "") for c in (choice.default, choice.best) for t in c.complete}
     for opening in run.store.test_openings(run.study_id):

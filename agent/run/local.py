@@ -1,4 +1,5 @@
-"""Attempts in worker processes on this machine: one per GPU, or per slot on a CPU."""
+"""What runs in processes of its own on this machine: attempts, one worker per GPU or per slot on a CPU, and the one
+opening of the test split."""
 
 import os
 import queue
@@ -16,8 +17,10 @@ from pydantic import ValidationError
 from agent.run.executor import Slot
 from tools.attempt import EVENT, AttemptSpec, Event, Failed, Finished
 from tools.child import await_end, kill_group, start_child
+from tools.open_test import OpenedTest, OpenTestSpec
 from tools.worker import HARMLESS
-from trainers.spec import FailureReason
+from trainers.errors import TunewrightError
+from trainers.spec import Closed, FailureReason
 
 HANG_SECONDS = 1800.0
 """A worker that reports nothing for this long is taken for hung. Evaluations report nothing while they run."""
@@ -115,10 +118,7 @@ class LocalExecutor:
             worker.process = start_child(self._module, worker.log, self._directory / "scratch", worker.environment)
             worker.reader = threading.Thread(target=self._read, args=(worker.process,), daemon=True)
             worker.reader.start()
-        if worker.process.stdin is None:
-            raise OSError("the worker has no standard input")
-        worker.process.stdin.write(spec.model_dump_json().encode() + b"\n")
-        worker.process.stdin.flush()
+        _write(worker.process, spec)
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         for line in process.stdout or ():
@@ -211,3 +211,39 @@ def _death(process: subprocess.Popen[bytes]) -> str:
     if code == -9:
         return "was killed by signal 9, most often the kernel short of memory"
     return f"died of signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+class OpeningFailed(TunewrightError):
+    """The process that opens the test split ended without a result."""
+
+    code = "opening_failed"
+
+
+def open_test_in_child(spec: OpenTestSpec, directory: Path, device: str) -> OpenedTest:
+    """Score the models of `spec` on the sealed rows; log in `directory/logs/open_test.log`.
+
+    Raises OpeningFailed with the last line of the log. The child dies with this process's pipe, not after it.
+    """
+    path = directory / "logs" / "open_test.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = {"CUDA_VISIBLE_DEVICES": "", **WAITING} if device == "cpu" else {}
+    with path.open("ab") as log:
+        process = start_child("tools.open_test", log, directory, hidden)
+        try:
+            with suppress(BrokenPipeError):
+                _write(process, spec)  # its input stays open as a sign that we live
+            out = process.stdout.read() if process.stdout else b""
+            await_end(process)
+        finally:
+            kill_group(process, grace_seconds=0.0)
+    if not out:
+        words = path.read_text(errors="replace").strip().splitlines()
+        raise OpeningFailed(f"scoring the test split failed: {words[-1] if words else 'no output'} (full log: {path})")
+    return OpenedTest.model_validate_json(out)
+
+
+def _write(process: subprocess.Popen[bytes], spec: Closed) -> None:
+    """Send `spec` as one line."""
+    assert process.stdin is not None  # a pipe, as `start_child` makes it
+    process.stdin.write(spec.model_dump_json().encode() + b"\n")
+    process.stdin.flush()

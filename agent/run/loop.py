@@ -5,12 +5,9 @@ Everything it knows between two steps is in the store, so any process may take a
 
 import os
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from agent.errors import BudgetSpent, ObserverGone, StudyFailed, TunewrightError
-from agent.report.material import Material
 from agent.run import confirm
 from agent.run.budget import Ledger
 from agent.run.executor import Executor
@@ -21,12 +18,9 @@ from agent.run.schedule import Scheduler
 from agent.search.proposer import Proposer, close
 from agent.study.lock import owning
 from agent.study.nouns import EventKind, History, Observer, Phase, Study, StudyState, Trial, TrialState
-from agent.study.store import Store, StoreFull
-from tools.open_test import OpenedTest, OpenTestSpec
+from agent.study.rows import StoreFull
+from agent.study.store import Store
 from trainers.spec import Direction, FailureReason
-
-OpenTest = Callable[[OpenTestSpec], OpenedTest]
-WriteReport = Callable[[Material, Path], object]
 
 ALL_FAILED = 5
 """A study ends when its first trials all failed, this many or all there are."""
@@ -45,8 +39,8 @@ def run_study(
     executor: Executor,
     proposer: Proposer,
     observer: Observer,
-    open_test: OpenTest,
-    write_report: WriteReport,
+    open_test: confirm.OpenTest,
+    write_report: confirm.WriteReport,
     rebuild: BuildProposer | None = None,
 ) -> Study:
     """Carry a study out, or on from where it stopped, up to its report; the study as it stands then.

@@ -8,8 +8,7 @@ from agent.search.replicates import next_replicate
 from agent.search.space_edits import MAX_EDITS, SpaceEdit, SuggestsEdits, accept_edit, own_edit, refusal
 from agent.search.stop import enough
 from agent.study.nouns import EventKind, History, Phase, Proposal, TrialState, derived_seed
-from trainers.space import CategoricalParameter, Space
-from trainers.spec import Config
+from trainers.space import CategoricalParameter
 
 PROPOSE_TRIES = 8
 """Calls of the proposer that may give only known configurations before it counts as having nothing left."""
@@ -47,13 +46,13 @@ def new_proposals(run: Run, history: History, n_open: int) -> list[Proposal]:
         seed = derived_seed(run.study.spec.seed, "propose", len(history.trials), turn)
         offered = run.proposer.propose(history, n_open, seed)
         for proposal in offered:
-            config, problem = _canonical(space, proposal.config)
-            if problem or space.key(config) in keys:
+            problem = "; ".join(space.problems(proposal.config))
+            if problem or space.key(proposal.config) in keys:
                 why = problem or "tried already"
                 run.emit(EventKind.PROPOSAL_REFUSED, why=why, source=proposal.source, config=proposal.config)
             elif len(fresh) < n_open:
-                keys.add(space.key(config))
-                fresh.append(proposal.model_copy(update={"config": config}))
+                keys.add(space.key(proposal.config))
+                fresh.append(proposal.model_copy(update={"config": space.canonical(proposal.config)}))
         if fresh or not offered:
             break
     return fresh
@@ -93,11 +92,11 @@ def consider_edits(run: Run, history: History) -> None:
         before = run.n_widened
         why_not = refusal(run.space, history, edit, users=users, n_before=before)
         if why_not is None:
-            _widen(run, accept_edit(run.space, history, edit, users=users, n_before=before), edit)
+            _widen(run, edit)
         else:
             run.emit(EventKind.SPACE_EDIT_REFUSED, why=why_not, parameter=edit.parameter, by=edit.by)
     if (before := run.n_widened) < MAX_EDITS and (own := own_edit(run.space, history, users=users, n_before=before)):
-        _widen(run, accept_edit(run.space, history, own, users=users, n_before=before), own)
+        _widen(run, own)
 
 
 def prefetch(run: Run) -> None:
@@ -106,13 +105,12 @@ def prefetch(run: Run) -> None:
         run.proposer.prefetch(run.store.history(run.study_id))
 
 
-def _widen(run: Run, space: Space | None, edit: SpaceEdit) -> None:
+def _widen(run: Run, edit: SpaceEdit) -> None:
     """Record the wider space first, so that a kill in between loses nothing; then propose over it."""
-    if space is None or run.rebuild is None:
-        return
+    assert run.rebuild is not None
+    space = accept_edit(run.space, edit)
     parameter = space.parameters[edit.parameter]
-    if isinstance(parameter, CategoricalParameter):
-        raise TypeError(f"{edit.parameter} has no bounds")
+    assert not isinstance(parameter, CategoricalParameter)  # the rule refuses those
     sentence = (
         f"The search space was widened: {edit.parameter} is searched from {parameter.low:g} to {parameter.high:g}, "
         f"as most of the best configurations lay at the bound of the planned range."
@@ -121,10 +119,3 @@ def _widen(run: Run, space: Space | None, edit: SpaceEdit) -> None:
     run.emit_with_deviation(EventKind.SPACE_WIDENED, granted | {"why": edit.why}, sentence)
     close(run.proposer)
     run.proposer = run.rebuild(space)
-
-
-def _canonical(space: Space, config: Config) -> tuple[Config, str | None]:
-    try:
-        return space.canonical(config), None
-    except ValueError as error:
-        return config, str(error)

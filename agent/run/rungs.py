@@ -13,7 +13,7 @@ stops altogether at a rung whose losses do not foretell scores (docs/traps.md).
 
 import math
 from collections.abc import Sequence
-from statistics import correlation, median
+from statistics import median
 
 from agent.study.nouns import REPLICATE, EventKind, History, Phase, Rung, StudyEvent, Trial, TrialState
 from trainers.arguments import step_at
@@ -168,13 +168,10 @@ def _shape(losses: list[float]) -> list[str]:
         flat = abs(change) < 0.02 * max(abs(losses[0] - losses[-1]), 0.05 * abs(losses[0]))
         trend = "falling" if change < 0 else "rising"
         words.append("flat at the end" if flat else f"{trend} at the end ({change:+.2g})")
-    jumps = [
-        after / median(losses[max(0, i - 4) : i + 1])
-        for i, after in enumerate(losses[1:])
-        if median(losses[max(0, i - 4) : i + 1]) > 0
-    ]
-    if jumps and max(jumps) >= 1.5:
-        words.append(f"spike x{max(jumps):.2g}")
+    levels = [median(losses[max(0, i - 4) : i + 1]) for i in range(len(losses) - 1)]
+    spike = max((after / level for level, after in zip(levels, losses[1:], strict=True) if level > 0), default=0.0)
+    if spike >= 1.5:
+        words.append(f"spike x{spike:.2g}")
     if len(losses) >= 3 and not median(losses[-3:]) <= 1.2 * median(losses[:3]):
         words.append("diverged")
     return words
@@ -188,6 +185,8 @@ def _loss_at(losses: list[tuple[int, float]], step: float) -> float | None:
 
 def _correlation(reached: dict[str, Rung], history: History) -> float | None:
     """Spearman's rank correlation of low rung losses with good final scores; None with fewer than `MIN_PAIRS`."""
+    from scipy.stats import spearmanr
+
     sign = history.direction.sign
     pairs = [
         (-reached[t.trial_id].eval_loss, sign * t.score)
@@ -199,9 +198,4 @@ def _correlation(reached: dict[str, Rung], history: History) -> float | None:
     losses, scores = zip(*pairs, strict=True)
     if len(set(losses)) == 1 or len(set(scores)) == 1:
         return 0.0
-    return correlation(_ranks(losses), _ranks(scores))
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    """Ranks from 1, equal values at the mean of theirs."""
-    return [sum(v < value for v in values) + (1 + sum(v == value for v in values)) / 2 for value in values]
+    return float(spearmanr(losses, scores).statistic)

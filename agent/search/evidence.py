@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.study.nouns import History, TrialState
+from agent.study.nouns import History, Proposal, TrialState
 from trainers.incontext.columns import positions
 from trainers.space import Space
 
@@ -40,6 +40,12 @@ class Evidence:
     def score(self, y: float) -> float:
         """A standardised value in the units of the score."""
         return self.sign * (self.location + self.scale * y)
+
+    def predicted(self, proposal: Proposal, mean: float, sd: float) -> Proposal:
+        """With what is expected of it, in standardised values; without before there are scores."""
+        if not len(self.y):
+            return proposal
+        return proposal.model_copy(update={"predicted_mean": self.score(mean), "predicted_sd": self.scale * sd})
 
 
 def evidence(space: Space, history: History) -> Evidence:

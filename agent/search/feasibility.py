@@ -1,32 +1,31 @@
-"""Which configurations would fail, learned from the ones that did.
+"""Which configurations would fail: by the analytic model of the plan's estimate, and learned from the ones that did.
 
-A Bayesian average over simple explanations: failures at random; everything beyond a threshold of one hyperparameter;
-beyond thresholds of two at once; one of the words of a choice. Each explains the trials so far more or less well.
+What is learned is a Bayesian average over simple explanations: failures at random; everything beyond a threshold of one
+hyperparameter; beyond thresholds of two at once; one of the words of a choice. Each explains the trials so far more or
+less well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.request.feasible import memory_limit
+from agent.request.plan import Plan
 from agent.study.nouns import History, TrialState
+from agent.study.trials import INTERRUPTIONS
+from tools.estimate import trial_cost
+from tools.machine import Machine
 from trainers.incontext.columns import Column, columns, positions
-from trainers.incontext.roles import Role
 from trainers.space import Space
-from trainers.spec import Config, FailureReason
+from trainers.spec import Config, FailureReason, TaskSpec
 
 Array = NDArray[np.float64]
 
-NOT_THE_CONFIG = frozenset(
-    {
-        FailureReason.DATA,
-        FailureReason.DISK,
-        FailureReason.USER_CODE,
-        FailureReason.LOST,
-        FailureReason.GPU_LOST,
-        FailureReason.PREEMPTED,
-    }
-)
+MAX_TIME_SHARE = 0.5
+"""Of the time budget: a longer trial would leave nothing to compare it with, or no confirmation."""
+
+NOT_THE_CONFIG = frozenset({FailureReason.DATA, FailureReason.DISK, FailureReason.USER_CODE, *INTERRUPTIONS})
 """Failures that say nothing of the hyperparameters."""
 
 INSIDE, OUTSIDE = 0.95, 0.02
@@ -37,8 +36,27 @@ RANDOM_PRIOR = 0.3
 
 RANDOM_RATES = (0.02, 0.1, 0.25, 0.5)
 THRESHOLDS, PAIR_THRESHOLDS, PAIR_COLUMNS = 20, 8, 6
-RISKY = {Role.LEARNING_RATE: 3.0, Role.BATCH_SIZE: 1.5, Role.LORA_RANK: 1.5, Role.WIDTH: 1.5}
+RISKY = {"learning_rate": 3.0, "batch_size": 1.5, "lora_rank": 1.5, "width": 1.5}
 """Prior weight of an upper threshold: these diverge or run out of memory when large."""
+
+
+def affordable(plan: Plan, machine: Machine, flops_per_second: float) -> Callable[[Config], bool]:
+    """Whether one row at a time fits into memory and the trial into the time budget.
+
+    Out of memory halves the micro-batch at the same effective batch (`trainers/fit.py`), so one row is what must fit.
+    Where the model's size is not known everything counts as affordable; what fails teaches the online classifier.
+    """
+    base, data, spec = plan.base, plan.data, plan.spec
+    if base is None or base.parameters is None or data is None or not isinstance(spec, TaskSpec):
+        return lambda config: True
+    limit_mb, _ = memory_limit(spec, machine)
+    seconds = spec.budget.seconds
+
+    def fits(config: Config) -> bool:
+        cost = trial_cost(spec, config, base, data, machine, flops_per_second, micro_batch=1)
+        return cost.memory_mb <= limit_mb and (seconds is None or cost.seconds <= MAX_TIME_SHARE * seconds)
+
+    return fits
 
 
 class Feasibility:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection
 from random import Random
 
-from agent.study.nouns import History
+from agent.study.nouns import History, Proposal
 from trainers.space import CategoricalParameter, Parameter, Space, is_fixed, is_ordered, unit
 from trainers.spec import Config, Scalar
 
@@ -61,6 +61,24 @@ def random_config(space: Space, keys: Collection[str], rng: Random) -> Config | 
             return config
     rest = [c for c in enumerated(space) if space.key(c) not in keys]
     return rng.choice(rest) if rest else None
+
+
+class RandomSearch:
+    """Uniform random search, the yardstick every other proposer is measured against."""
+
+    name = "random"
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+
+    def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
+        """See `Proposer.propose`."""
+        rng, keys = Random(seed), known_keys(self._space, history)
+        proposals: list[Proposal] = []
+        while len(proposals) < n and (config := random_config(self._space, keys, rng)) is not None:
+            keys.add(self._space.key(config))
+            proposals.append(Proposal(config=config, source=self.name, why="drawn uniformly"))
+        return proposals
 
 
 def far_config(space: Space, keys: Collection[str], others: list[Config], rng: Random) -> Config | None:

@@ -9,25 +9,23 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from agent.llm.planner import Planner
 from agent.search.acquisition import Surrogates
 from agent.search.evidence import Evidence, evidence
 from agent.search.feasibility import Feasibility
 from agent.search.fresh import known_keys
 from agent.search.incontext import InContext
-from agent.search.llm.accepted import accepted, factor
 from agent.search.llm.batch import LlmBatch
-from agent.search.llm.task_card import TaskCard, card_of_spec
+from agent.search.llm.beliefs import accepted, factor
+from agent.search.llm.task_card import TaskCard
 from agent.search.pool import Pool
 from agent.search.portfolio import Portfolio
-from agent.search.proposer import Proposer
 from agent.search.shares import llm_is_due, statistical_is_due
 from agent.search.space_edits import SpaceEdit
 from agent.search.statistical import OptunaSearch, Statistical
 from agent.study.nouns import History, Proposal
 from trainers.incontext.columns import positions
 from trainers.space import Space
-from trainers.spec import Config, TaskSpec
+from trainers.spec import Config
 
 FEASIBLE = 0.35
 """Candidates less likely to succeed are dropped while there are others."""
@@ -39,36 +37,22 @@ JUSTIFIED = 0.75
 """Where the LLM is due, its best candidate is run if it is worth this share of the best one, its own priors aside (as
 in LLINBO-justify): what it knows beyond the surrogates counts for something, and what is poor by them is not run."""
 
+N_PORTFOLIO = 3
+"""Published settings tried before the models choose."""
+
 N_LLM, N_TPE, N_INCONTEXT = 12, 3, 12
 """Candidates of these sources."""
 
 MIN_FOR_TPE = 4
 
 
-def build_proposer(
-    space: Space,
-    task: TaskCard | TaskSpec,
-    llm: Planner | LlmBatch | None = None,
-    *,
-    n_portfolio: int = 3,
-    fits: Callable[[Config], bool] | None = None,
-) -> "Hybrid":
-    """The proposer of a study over `space`; with `llm` its candidates and beliefs join in.
-
-    `task` is best the plan's card (`task_card(plan)`), which tells the LLM of data and model; a spec alone will do.
-    `n_portfolio` limits the settings tried before the models choose: at most a quarter of the trials, at least one.
-    `fits` says of a configuration whether time and memory allow it; where nothing fits it does not count. Trial 0, the
-    default, is the loop's to start.
-    """
-    card = card_of_spec(task) if isinstance(task, TaskSpec) else task
-    if card.trials is not None:
-        n_portfolio = min(n_portfolio, max(1, card.trials // 4))
-    batch = LlmBatch(space, card, llm) if isinstance(llm, Planner) else llm
-    return Hybrid(space, Portfolio(space, card), n_portfolio, batch, fits=fits)
-
-
 class Hybrid:
     """See the module's docstring. Every proposal keeps the name of the source it came from, and carries a prediction.
+
+    `card` tells which settings are published for the task: at most `N_PORTFOLIO`, and at most a quarter of the trials,
+    come before the models choose; none without one. With `llm` its candidates and beliefs join in. `fits` says of a
+    configuration whether time and memory allow it; where nothing fits it does not count. Trial 0, the default, is the
+    loop's to start.
 
     About 0.1 s a proposal at 25 trials and 8 hyperparameters, 0.3 s with the in-context model, on one core.
     """
@@ -78,17 +62,18 @@ class Hybrid:
     def __init__(
         self,
         space: Space,
-        portfolio: Proposer | None = None,
-        n_portfolio: int = 0,
+        card: TaskCard | None = None,
         llm: LlmBatch | None = None,
         *,
         incontext: bool = True,
-        fits: Callable[[Config], bool] | None = None,
+        fits: Callable[[Config], bool] = lambda config: True,
     ) -> None:
-        self._space, self._portfolio, self._n_portfolio, self._llm = space, portfolio, n_portfolio, llm
+        self._space, self._llm, self._incontext, self._fits = space, llm, incontext, fits
+        self._portfolio = Portfolio(space, card or TaskCard())
+        trials = card.trials if card is not None else None
+        self._n_portfolio = N_PORTFOLIO if trials is None else min(N_PORTFOLIO, max(1, trials // 4))
         self._statistical, self._pool = Statistical(space, predict=False), Pool(space)
         self._tpe = OptunaSearch(space, "tpe", predict=False)
-        self._incontext, self._fits = incontext, fits or (lambda config: True)
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """See `Proposer.propose`. Each proposal is made knowing of those before it, as pending trials."""
@@ -117,11 +102,10 @@ class Hybrid:
     def _next(self, history: History, seed: int) -> Proposal | None:
         if not self._space.free:
             return None
-        if self._portfolio is not None:
-            n_tried = sum(t.proposal.source == self._portfolio.name for t in history.trials)
-            offered = self._portfolio.propose(history, 1, seed) if n_tried < self._n_portfolio else []
-            if offered and self._fits(offered[0].config):
-                return offered[0]
+        n_tried = sum(t.proposal.source == self._portfolio.name for t in history.trials)
+        offered = self._portfolio.propose(history, 1, seed) if n_tried < self._n_portfolio else []
+        if offered and self._fits(offered[0].config):
+            return offered[0]
         feasibility = Feasibility(self._space, history)
         if statistical_is_due(history):
             offered = self._statistical.propose(history, 1, seed)
@@ -133,7 +117,7 @@ class Hybrid:
         """With what the surrogates expect of it."""
         past = evidence(self._space, history)
         mean, sd = Surrogates(self._space, past, seed).predict(proposal.config)
-        return _with_prediction(proposal, past, mean, sd)
+        return past.predicted(proposal, mean, sd)
 
     def _may_run(self, config: Config, feasibility: Feasibility) -> bool:
         return self._fits(config) and float(feasibility.probabilities([config])[0]) >= FEASIBLE
@@ -163,7 +147,7 @@ class Hybrid:
             if theirs and unswayed[theirs[0]] >= JUSTIFIED * unswayed.max():
                 at = theirs[0]
             self._llm.hints = [configs[i] for i in order if i != at][:3]
-        return _with_prediction(candidates[at], past, float(judgement.mean[at]), float(judgement.sd[at]))
+        return past.predicted(candidates[at], float(judgement.mean[at]), float(judgement.sd[at]))
 
     def _candidates(
         self, history: History, past: Evidence, model: InContext | None, rng: np.random.Generator, seed: int
@@ -210,9 +194,3 @@ class Hybrid:
         radius = APART_PER_REPEAT * np.sqrt(x.shape[1]) * min(past.n_repeated, 6)
         far = np.flatnonzero(nearest >= min(radius, float(np.quantile(nearest, 0.9))))
         return [candidates[i] for i in far]
-
-
-def _with_prediction(proposal: Proposal, past: Evidence, mean: float, sd: float) -> Proposal:
-    if not len(past.y):
-        return proposal
-    return proposal.model_copy(update={"predicted_mean": past.score(mean), "predicted_sd": past.scale * sd})

@@ -18,7 +18,7 @@ from agent.search.fresh import known_keys
 from agent.search.pool import Pool
 from agent.study.nouns import History, Proposal
 from prompts import trial_words as words
-from trainers.incontext.columns import INACTIVE, Decoder, columns, positions
+from trainers.incontext.columns import INACTIVE, columns, configs_at, positions
 from trainers.incontext.forward import Network, Read
 from trainers.space import Space
 from trainers.spec import Config
@@ -116,7 +116,7 @@ class InContext:
             tokens = np.concatenate([tokens, (first + picks)[:, None]], 1)
         full = np.full((n, len(self._space.free)), INACTIVE)
         full[:, self._subset] = rows
-        return Decoder(self._space).configs(full)
+        return configs_at(self._space, full)
 
     def _view(self, past: Evidence, number: int, rng: np.random.Generator) -> _View:
         gain, offset = SIGHT
@@ -160,22 +160,19 @@ class InContextSearch:
         if not self._space.free:
             return []
         model = InContext(self._space, past, rng)
-        offered = {self._space.key(c): c for c in model.candidates(12, rng)}
+        offered = model.candidates(12, rng)
         picks = self._pool.draw(past, keys, rng)
-        rest = [picks[i] for i in rng.permutation(len(picks))[:N_SCORED]]
-        configs = [c for key, c in offered.items() if key not in keys]
-        configs += [c for c in rest if self._space.key(c) not in offered]
+        offered += [picks[i] for i in rng.permutation(len(picks))[:N_SCORED]]
+        by_key = {self._space.key(config): config for config in offered}
+        configs = [config for key, config in by_key.items() if key not in keys]
         if not configs:
             return []
         forecast = model.forecast(configs)
         worth = (forecast.improvement + 1e-9) * (1 - forecast.fails) if len(past.y) else forecast.mean
+        why = "the in-context model expects most of it"
         return [
-            Proposal(
-                config=configs[i],
-                source=self.name,
-                why="the in-context model expects most of it",
-                predicted_mean=past.score(float(forecast.mean[i])) if len(past.y) else None,
-                predicted_sd=past.scale * float(forecast.sd[i]) if len(past.y) else None,
+            past.predicted(
+                Proposal(config=configs[i], source=self.name, why=why), float(forecast.mean[i]), float(forecast.sd[i])
             )
             for i in np.argsort(-worth)[:n]
         ]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from agent.search.evidence import Evidence
 from agent.search.fresh import MAX_ENUMERATED, enumerated
-from trainers.incontext.columns import Decoder, columns
+from trainers.incontext.columns import columns, configs_at
 from trainers.incontext.landscape import Beliefs, on_levels
 from trainers.space import Space
 from trainers.spec import Config
@@ -24,7 +24,7 @@ class Pool:
     def __init__(self, space: Space) -> None:
         self._space = space
         self._all = {space.key(c): c for c in enumerated(space)}
-        self._beliefs, self._decoder = Beliefs.of(columns(space), 1), Decoder(space)
+        self._beliefs = Beliefs.of(columns(space), 1)
 
     def draw(self, past: Evidence, keys: set[str], rng: np.random.Generator) -> list[Config]:
         """New configurations, none in `keys`; at most about 700, less in a small space, none in an empty one."""
@@ -36,7 +36,7 @@ class Pool:
         rows = self._rows(past, rng)
         rows = on_levels(np.clip(rows, 0.0, 1.0 - 1e-9)[None], self._beliefs)[0]
         by_key: dict[str, Config] = {}
-        for config in self._decoder.configs(rows):
+        for config in configs_at(self._space, rows):
             key = self._space.key(config)
             if key not in keys:
                 by_key.setdefault(key, config)
@@ -47,7 +47,7 @@ class Pool:
         if not len(past.y):
             return []
         moved = past.x[int(np.argmax(past.y))] + AROUND * rng.standard_normal((N_AROUND, past.x.shape[1]))
-        return self._decoder.configs(np.clip(moved, 0.0, 1.0))
+        return configs_at(self._space, moved)
 
     def _rows(self, past: Evidence, rng: np.random.Generator) -> Array:
         d = self._beliefs.centre.shape[1]

@@ -19,7 +19,6 @@ class Proposer(Protocol):
     @property
     def name(self) -> str:
         """Recorded as the source of its proposals."""
-        ...
 
     def propose(self, history: History, n: int, seed: int) -> list[Proposal]:
         """Up to `n` valid, canonical configurations, best first, none equal to one in `history`.
@@ -27,7 +26,6 @@ class Proposer(Protocol):
         An empty list means "nothing to offer" (portfolio used up, LLM capped); the next source is asked then.
         `seed` differs from call to call and is derived from the study's seed and the trial number.
         """
-        ...
 
 
 @runtime_checkable
@@ -36,7 +34,6 @@ class Prefetches(Protocol):
 
     def prefetch(self, history: History) -> None:
         """Called after trials were started, while more are to come; must return at once."""
-        ...
 
 
 @runtime_checkable
@@ -45,7 +42,6 @@ class Closes(Protocol):
 
     def close(self) -> None:
         """Called once, when the run ends in whatever way, or when a proposer over a wider space takes its place."""
-        ...
 
 
 def close(proposer: object) -> None:

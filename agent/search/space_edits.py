@@ -11,9 +11,9 @@ from typing import Protocol, runtime_checkable
 from pydantic import Field
 
 from agent.study.nouns import EventKind, History, StudyEvent
+from trainers.priors import RULES
 from trainers.space import CategoricalParameter, FloatParameter, IntParameter, Space, rounded, unit
 from trainers.spec import Closed
-from trainers.user_search import RULES
 
 MAX_EDITS = 2
 """Times a study's space may be widened."""
@@ -45,21 +45,13 @@ class SuggestsEdits(Protocol):
 
     def space_edits(self) -> Sequence[SpaceEdit]:
         """Edits asked for since the last call."""
-        ...
 
 
-def accept_edit(
-    space: Space, history: History, edit: SpaceEdit, *, users: Collection[str] = (), n_before: int = 0
-) -> Space | None:
-    """`space` with the edit carried out as far as the rule allows, or None where it is refused; see `refusal`.
-
-    `users`: hyperparameters that the user set, which nothing widens. `n_before`: edits granted so far. A bound that is
-    asked for further out than allowed goes as far as is allowed.
-    """
-    if refusal(space, history, edit, users=users, n_before=n_before) is not None:
-        return None
+def accept_edit(space: Space, edit: SpaceEdit) -> Space:
+    """`space` with an edit that `refusal` lets through; a bound asked for further out than allowed goes as far as is
+    allowed."""
     parameter = space.parameters[edit.parameter]
-    assert not isinstance(parameter, CategoricalParameter)  # which would have been refused
+    assert not isinstance(parameter, CategoricalParameter)  # which is refused
     bound = _bound(parameter, edit)
     return _with_bounds(space, edit.parameter, {"low": bound} if edit.high is None else {"high": bound})
 
@@ -67,7 +59,10 @@ def accept_edit(
 def refusal(
     space: Space, history: History, edit: SpaceEdit, *, users: Collection[str] = (), n_before: int = 0
 ) -> str | None:
-    """The rule that the edit breaks, in words; None where it may be carried out."""
+    """The rule that the edit breaks, in words; None where it may be carried out.
+
+    `users`: hyperparameters that the user set, which nothing widens. `n_before`: edits granted so far.
+    """
     name = edit.parameter
     parameter = space.parameters.get(name)
     if parameter is None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from random import Random
 
 from agent.search.proposer import Proposer, Wrapping
-from agent.search.surrogate import clipped
-from agent.study.nouns import Costs, History, Proposal, Trial, derived_seed
+from agent.search.statistical import clipped
+from agent.study.nouns import History, Proposal, Trial, derived_seed
 from trainers.spec import Direction, Objective, Tradeoff
 
 MIN_QUALITY_WEIGHT = 1 / 3
@@ -110,14 +110,10 @@ def quality_losses(scores: Sequence[float]) -> list[float]:
 
 def _cost_losses(trials: Sequence[Trial], cost: Tradeoff) -> list[float]:
     """0 for the cheapest to 1 for the dearest by logarithm."""
-    logs = [None if t.costs is None else _log(t.costs, cost) for t in trials]
+    logs = [None if t.costs is None else math.log(max(t.costs.of(cost), LEAST_COST)) for t in trials]
     values = [value for value in logs if value is not None]
     if not values:
         return [0.0] * len(trials)
     low, span = min(values), max(max(values) - min(values), LEAST_SPAN)
     middle = sum(values) / len(values)
     return [((middle if value is None else value) - low) / span for value in logs]
-
-
-def _log(costs: Costs, cost: Tradeoff) -> float:
-    return math.log(max(costs.of(cost), LEAST_COST))

@@ -12,7 +12,6 @@ N_AGAIN = 2
 """The best past configurations are run first: only what is run here can be confirmed, reported and handed back."""
 
 SOURCE = "warm_start"
-_STATES = {"complete": TrialState.COMPLETE, "failed": TrialState.FAILED, "pruned": TrialState.PRUNED}
 
 
 def warmed_up(inner: Proposer, space: Space, past: Sequence[PastTrial]) -> Proposer:
@@ -33,7 +32,9 @@ class WarmStart(Wrapping):
         self._space = space
         members = [p for p in past if not space.problems(p.config)]
         self._past = tuple(
-            outside_trial("past", number, _STATES[p.state], Proposal(config=p.config, source="past"), p.score)
+            outside_trial(
+                "past", number, TrialState[p.state.upper()], Proposal(config=p.config, source="past"), p.score
+            )
             for number, p in enumerate(members, -len(members))
         )
 

@@ -97,13 +97,12 @@ class DeskRows(Rows):
     def kept_plan(self, plan_hash: str) -> StoredPlan:
         """The plan with this hash, or with this prefix of 8 characters or more. Raises InputError without one."""
         prefix = plan_hash.removeprefix("sha256:").lower()
-        rows = self.query("SELECT * FROM plans WHERE substr(plan_hash, 1, ?) = ?", (len(prefix), prefix))
-        if len(prefix) < 8 or len(rows) != 1:
+        sql = "SELECT * FROM plans WHERE substr(plan_hash, 1, ?) = ?"
+        plans = self.models(StoredPlan, sql, (len(prefix), prefix), json_in="draft overrides plan llm_call_ids")
+        if len(prefix) < 8 or len(plans) != 1:
             rule = f"no plan {plan_hash!r} was made here."
             raise InputError("plan_hash", rule, "Make the plan first; it tells its hash.", code="not_found")
-        row = dict(rows[0])
-        fields = {name: json.loads(row[name]) for name in ("draft", "overrides", "plan", "llm_call_ids")}
-        return StoredPlan.model_validate_json(json.dumps(row | fields | {"edited": bool(row["edited"])}))
+        return plans[0]
 
     def give_llm_calls(self, study_id: str, call_ids: tuple[int, ...]) -> None:
         """LLM calls made while planning become those of the study that came of it."""

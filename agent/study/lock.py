@@ -15,12 +15,7 @@ LOCK_FILE = "lock"
 @contextmanager
 def owning(directory: Path) -> Iterator[None]:
     """Hold the study in `directory` for this process. Raises StoreConflict naming the process that has it already."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        rule = f"{directory} must be a directory that can be written: {error.strerror}."
-        raise InputError("home", rule, "Set TUNEWRIGHT_HOME to a directory you may write.") from error
-    handle = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)  # not inherited by children
+    handle = _opened(directory / LOCK_FILE)
     try:
         if not _locked(handle):
             raise StoreConflict(
@@ -57,12 +52,22 @@ def owner_pid(directory: Path) -> int | None:
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Wait for the lock on `path` and hold it."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = _opened(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def _opened(path: Path) -> int:
+    """A handle of the file, made with its directory. Raises InputError where that cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)  # not inherited by children
+    except OSError as error:
+        rule = f"{path.parent} must be writable: {error.strerror}."
+        raise InputError("home", rule, "Set TUNEWRIGHT_HOME to a directory you may write.") from error
 
 
 def _locked(handle: int) -> bool:

@@ -144,11 +144,6 @@ class History(Closed):
         return tuple(t for t in self.trials if t.state in (TrialState.WAITING, TrialState.RUNNING))
 
     @property
-    def pruned(self) -> tuple[Trial, ...]:
-        """Trials stopped at a rung: they have what they reached there, and no score."""
-        return tuple(t for t in self.trials if t.state is TrialState.PRUNED)
-
-    @property
     def by_config(self) -> tuple[tuple[Trial, ...], ...]:
         """The complete trials, those of one configuration (its replicates) together, in order of their first."""
         return by_config(self.complete)

@@ -1,18 +1,15 @@
-"""The one database: opening it, transactions, and the studies in it. The only module that opens SQLite.
+"""The one database: opening it, transactions, and the studies in it.
 
 `Store` is `TrialRows` (trials, attempts, curves), `Journal` (events, costs, openings) and `DeskRows` (plans that wait,
 the queue, conversations) over one connection.
 Nothing acknowledged is lost: a method that has returned has committed with `synchronous=FULL`.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from agent.errors import InputError, StoreConflict, TunewrightError
+from agent.errors import InputError
 from agent.request.plan import Plan
 from agent.study.desk_rows import DeskRows
 from agent.study.journal import Journal
@@ -27,26 +24,15 @@ BUSY_TIMEOUT_SECONDS = 30.0
 PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "mmap_size = 0")
 
 
-class StoreFull(TunewrightError):
-    """The disk that holds the database has no space left; what was stored before is intact."""
-
-    code = "store_full"
-
-
 class Store(TrialRows, Journal, DeskRows):
     """Typed verbs over the database of one home directory. Usable from several threads; one owner a study."""
-
-    def __init__(self, path: Path, database: Any) -> None:
-        """Use `Store.open`."""
-        self._path, self._database = path, database
-        self._lock = threading.RLock()
-        self._depth = 0
 
     @classmethod
     def open(cls, path: Path, read_only: bool = False) -> "Store":
         """Open the database at `path`; create or migrate it unless `read_only`.
 
-        Raises InputError where a read-only database does not exist or was written by a newer version.
+        Raises InputError for a directory that cannot be written, and where a read-only database does not exist or was
+        written by a newer version.
         """
         import sqlite3
 
@@ -56,7 +42,8 @@ class Store(TrialRows, Journal, DeskRows):
             raise InputError(
                 "home", f"there is no database at {path}.", "Start with `tunewright run`, or set TUNEWRIGHT_HOME."
             )
-        with nullcontext() if read_only else _alone(path):
+        # not the transaction's own lock: the first switch to WAL does not wait for anybody
+        with nullcontext() if read_only else one_at_a_time(path.with_name(path.name + ".lock")):
             mode = "ro" if read_only else "rwc"
             connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode={mode}",
@@ -88,40 +75,6 @@ class Store(TrialRows, Journal, DeskRows):
 
     def __exit__(self, *error: object) -> None:
         self.close()
-
-    @contextmanager
-    def tx(self) -> Iterator[None]:
-        """See `Rows.tx`. `BEGIN IMMEDIATE`, because a transaction that reads first cannot wait for the write lock.
-
-        Raises StoreFull when the disk is full and StoreConflict when the database refuses the change.
-        """
-        with self._lock:
-            connection = self._database.conn
-            if self._depth == 0:
-                self._guarded("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-            except BaseException:
-                self._depth -= 1
-                if self._depth == 0 and connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._commit()
-
-    def write(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-        """See `Rows.write`."""
-        with self.tx():
-            return self._guarded(sql, parameters)
-
-    def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Row]:
-        """See `Rows.query`."""
-        with self._lock:
-            cursor = self._database.conn.execute(sql, parameters)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def version(self) -> int:
         """A number that changes whenever another connection has committed something."""
@@ -227,46 +180,6 @@ class Store(TrialRows, Journal, DeskRows):
             self._database.conn.execute("PRAGMA journal_mode = WAL")
             with self.tx():
                 MIGRATIONS.apply(self._database)
-
-    def _commit(self) -> None:
-        try:
-            self._guarded("COMMIT")
-        except BaseException:
-            with suppress(Exception):
-                self._database.conn.execute("ROLLBACK")
-            raise
-
-    def _guarded(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-        """Execute, with SQLite's refusals turned into our errors."""
-        import sqlite3
-
-        try:
-            return self._database.conn.execute(sql, parameters)
-        except sqlite3.IntegrityError as error:
-            raise StoreConflict(f"the database refused a change: {error}.") from error
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StoreFull(
-                    f"no space is left for {self._path}. Nothing stored before is lost; free some space, then resume."
-                ) from error
-            raise StoreConflict(f"the database could not be written: {error} ({self._path}).") from error
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Make the home directory and keep other processes from opening the database meanwhile.
-
-    Not the transaction's own lock: the first switch to WAL does not wait for anybody. Raises InputError for a
-    directory that cannot be written.
-    """
-    with ExitStack() as stack:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(one_at_a_time(path.with_name(path.name + ".lock")))
-        except OSError as error:
-            hint = "Set TUNEWRIGHT_HOME to a directory you may write."
-            raise InputError("home", f"{path.parent} must be writable: {error.strerror}.", hint) from error
-        yield
 
 
 def sqlite_version() -> tuple[int, ...]:

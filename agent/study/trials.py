@@ -6,14 +6,19 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from agent.study.nouns import Phase, Proposal, Rung, Trial
-from agent.study.rows import TRIALS, Row, Rows, elapsed_seconds, now, trial_from
+from agent.study.nouns import Phase, Proposal, Rung, Trial, costs_of
+from agent.study.rows import Row, Rows, elapsed_seconds, now
 from tools.attempt import Failed, Finished, Started
 from trainers.errors import InputError
 from trainers.spec import CurvePoint, FailureReason, TrainResult
 
 INTERRUPTIONS = (FailureReason.LOST, FailureReason.PREEMPTED, FailureReason.GPU_LOST)
 """Failures that say nothing about the configuration: the trial is run again and the budget is not charged for it."""
+
+TRIALS = """
+    SELECT trials.*, coalesce((SELECT sum(seconds) FROM attempts WHERE trial_id = trials.id), 0.0) AS seconds
+    FROM trials
+"""
 
 
 class TrialRows(Rows):
@@ -39,12 +44,12 @@ class TrialRows(Rows):
         if not rows:
             study, _, _ = trial_id.partition("-")
             raise InputError("trial", f"no trial {trial_id!r}.", f"See `tunewright show {study}` for those there are.")
-        return trial_from(rows[0])
+        return _trial(rows[0])
 
     def trials(self, study_id: str, phase: Phase | None = None) -> list[Trial]:
         """The trials of a study (of one phase) by number."""
         sql = f"{TRIALS} WHERE study_id = ? AND phase = coalesce(?, phase) ORDER BY number"
-        return [trial_from(row) for row in self.query(sql, (study_id, phase))]
+        return [_trial(row) for row in self.query(sql, (study_id, phase))]
 
     def count_trials(self, study_id: str, phase: Phase) -> int:
         """How many trials of one phase a study has, in whatever state."""
@@ -219,3 +224,16 @@ class TrialRows(Rows):
 
 def _point(row: Row) -> CurvePoint:
     return CurvePoint.model_validate({name: row[name] for name in CurvePoint.model_fields})
+
+
+def _trial(row: Row) -> Trial:
+    """A row of `TRIALS` as a model."""
+    result = TrainResult.model_validate_json(row["result"]) if row["result"] else None
+    fields = {name: row[name] for name in Trial.model_fields if name in row}
+    fields |= {"trial_id": row["id"], "study_id": str(row["study_id"])}
+    fields |= {"proposal": Proposal.model_validate_json(row["proposal"])}
+    if row["rung"]:
+        fields |= {"score": None, "rung": Rung.model_validate_json(row["rung"])}
+    if result:
+        fields |= {"costs": costs_of(result), "deviations": result.deviations}
+    return Trial.model_validate(fields)

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from jinja2 import Environment, UndefinedError, meta
 
-from prompts import render
+from prompts import render, source
 from prompts.history import MAX_ROWS, Row, history_text, number_text
-from prompts.render import source
 
 HYPERPARAMETER = {"name": "learning_rate", "range": "between 1e-05 and 0.003 (log)", "default": "2e-4", "condition": ""}
 CONTEXTS: dict[str, dict[str, Any]] = {

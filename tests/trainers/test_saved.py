@@ -8,9 +8,8 @@ import torch
 from trainers.base import Resident
 from trainers.errors import InputError
 from trainers.fit import fit
-from trainers.merge import merge
 from trainers.save import sha256
-from trainers.saved import load_reference, load_saved, read_facts
+from trainers.saved import load_reference, load_saved, merge, read_facts
 
 TEXT = {"classification": "apple gear", "sft": "q1? ", "preference": "q1? "}
 

@@ -50,16 +50,21 @@ def texts_by_content(table: Table, *others: str | None) -> list[str]:
 
 
 def named_column(
-    table: Table, column: str | None, role: tuple[tuple[str, ...], ...], what: str, others: tuple[str | None, ...]
+    table: Table, column: str | None, role: list[list[str]], what: str, others: tuple[str | None, ...]
 ) -> tuple[str | None, str]:
     """(the column of a role, why), (None, "") without one; Undecided where several have its names."""
     if column:
         return column, "given by the user"
     hits = names.by_role(table.without(*others), role)
     if len(hits) > 1:
-        question = f"Which column of {table.source.name} holds the {what}: {listed(hits)}?"
-        raise Undecided(f"data.columns.{what}", question, hits[0])
+        raise which_column(table, what, hits, hits[0])
     return (hits[0], f"named like a {what}") if hits else (None, "")
+
+
+def which_column(table: Table, what: str, possible: list[str], suggestion: str) -> Undecided:
+    """The question which of the possible columns holds `what`."""
+    question = f"Which column of {table.source.name} holds the {what}: {listed(possible)}?"
+    return Undecided(f"data.columns.{what}", question, suggestion)
 
 
 def context_column(table: Table, prompt: str, *others: str | None) -> str | None:

@@ -1,15 +1,17 @@
-"""Which task a table is for, and which column is what: by usual names first, then by what the cells hold.
+"""Which task a table is for, which column is what (by usual names, then by what the cells hold), and its rows for it.
 
 Columns the user named are taken as they are or refused; nothing similar is put in their place. What stays open after
 names and content becomes a question (`Undecided`), never a guess.
 """
 
 import difflib
+from collections import Counter
 from dataclasses import replace
 
 from tools.data.columns import Detected, Undecided, listed
-from tools.data.table import Table
+from tools.data.table import Row, Table
 from tools.data.tasks import TASKS
+from tools.data.tasks.rows import LeftOut
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
@@ -25,6 +27,32 @@ def detect_columns(table: Table, task: Task | None, wish: Columns) -> Detected:
     detected = TASKS[task].columns(table, wish)
     _check_apart(detected.columns)
     return replace(detected, evidence={"task": why, **detected.evidence})
+
+
+def canonical_rows(rows: list[Row], detected: Detected, param: str) -> tuple[list[Row], tuple[str, ...]]:
+    """(rows in the form of `trainers.spec.TrainSpec`, labels still as names; notes), in the given order.
+
+    Rows that say nothing are dropped and counted in the notes. InputError, with count and first row, where a needed
+    cell is missing, and where no row is left.
+    """
+    task, canonical = TASKS[detected.task], list[Row]()
+    problems: dict[str, list[int]] = {}
+    dropped: Counter[LeftOut] = Counter()
+    for number, row in enumerate(rows, 1):
+        converted = task.canonical(row, detected)
+        if isinstance(converted, LeftOut):
+            dropped[converted] += 1
+        elif isinstance(converted, str):
+            problems.setdefault(converted, []).append(number)
+        else:
+            canonical.append(converted)
+    for problem, numbers in problems.items():
+        rule = f"{problem} in {len(numbers):,} of {len(rows):,} rows, first in row {numbers[0]:,}."
+        raise InputError(param, rule, "Fill in or remove those rows.", code="missing_cells")
+    counted = [f"{n:,} of {len(rows):,} rows dropped: {why.value}" for why, n in dropped.items()]
+    if rows and not canonical:
+        raise InputError(param, f"no row is left: {'; '.join(counted)}.", "Give other data.", code="too_few_rows")
+    return canonical, tuple(f"{param}: {count}" for count in counted)
 
 
 def _check_given(table: Table, wish: Columns) -> None:

@@ -4,21 +4,22 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.data.canonical_rows import canonical_rows
 from tools.data.clean_splits import clean_splits
 from tools.data.columns import Detected
-from tools.data.control_tokens import escape_control_tokens
 from tools.data.data_profile import DataProfile, SourceProfile, SplitProfile
-from tools.data.detect import detect_columns
+from tools.data.detect import canonical_rows, detect_columns
 from tools.data.lengths import control_tokens, measure_lengths
 from tools.data.load_data import load_table
 from tools.data.table import Row, Table, canonical_jsonl
 from tools.data.tasks import TASKS
+from trainers.data import escaped_row
 from trainers.errors import InputError
 from trainers.spec import Constraints, Data, Task
 
 MIN_ROWS = 20
 """Of the train source: with fewer no split of it can be judged."""
+TEMPLATE_SHARE = 0.5
+"""Where more training rows than this hold control tokens, the user has put a chat template there on purpose."""
 NO_CONSTRAINTS = Constraints()
 SPLITS = ("train", "validation", "test")
 
@@ -29,16 +30,6 @@ class Profiled:
 
     profile: DataProfile
     rows: dict[str, list[Row]]
-
-
-@dataclass(frozen=True)
-class _Read:
-    """Canonical rows of the given splits, labels as names, in file order."""
-
-    detected: Detected
-    sources: tuple[SourceProfile, ...]
-    rows: dict[str, list[Row]]
-    notes: tuple[str, ...]
 
 
 def profile(
@@ -57,11 +48,11 @@ def profile(
     `task` None: taken from the columns. Raises InputError for data that breaks a rule (param `data.*`), UnsafePath, and
     `tools.data.columns.Undecided` where only the user can tell. Cost: about 1 s for 10,000 short rows.
     """
-    read = _read(data, task, roots, seed)
-    notes = list(read.notes)
-    task_rows = TASKS[read.detected.task]
-    task_rows.check(read.rows["train"])
-    splits, how, duplicates = clean_splits(read.rows, task_rows, seed, notes)
+    notes: list[str] = []
+    detected, sources, rows = _read(data, task, roots, seed, notes)
+    task_rows = TASKS[detected.task]
+    task_rows.check(rows["train"])
+    splits, how, duplicates = clean_splits(rows, task_rows, seed, notes)
     classes = task_rows.classes(splits, notes)
     splits, n_control = escape_control_tokens(splits, control_tokens(tokenizer_file), notes)
     if classes.labels:
@@ -78,10 +69,10 @@ def profile(
     )
     digests = {s: hashlib.sha256(canonical_jsonl(rows)).hexdigest() for s, rows in splits.items()}
     data_profile = DataProfile(
-        task=read.detected.task,
-        sources=read.sources,
-        columns=read.detected.columns,
-        column_evidence=read.detected.evidence,
+        task=detected.task,
+        sources=sources,
+        columns=detected.columns,
+        column_evidence=detected.evidence,
         labels=classes.labels,
         label_counts=classes.counts,
         class_weights=classes.weights,
@@ -96,13 +87,37 @@ def profile(
     return Profiled(data_profile, splits)
 
 
-def _read(data: Data, task: Task | None, roots: tuple[Path, ...], seed: int) -> _Read:
+def escape_control_tokens(
+    splits: dict[str, list[Row]], tokens: tuple[str, ...], notes: list[str]
+) -> tuple[dict[str, list[Row]], int]:
+    """Control tokens inside the data, of which `<|im_end|>` would end a turn in the middle of a row.
+
+    (splits with a space put after the first character of each control token, number of training rows concerned).
+
+    Labels stay as they are, and so do rows that are templated on purpose (TEMPLATE_SHARE); a note says which of the
+    two was done.
+    """
+    clean = {split: [escaped_row(row, tokens, leave="label") for row in rows] for split, rows in splits.items()}
+    n_rows_of = {split: sum(a != b for a, b in zip(rows, clean[split], strict=True)) for split, rows in splits.items()}
+    if (n_train := n_rows_of["train"]) > TEMPLATE_SHARE * len(splits["train"]):
+        notes.append(f"{n_train} training rows hold control tokens of the tokenizer; taken for a chat template, kept")
+        return splits, n_train
+    if n_rows := sum(n_rows_of.values()):
+        notes.append(f"{n_rows} rows hold control tokens of the tokenizer as text; a space was put into each")
+    return clean, n_train
+
+
+def _read(
+    data: Data, task: Task | None, roots: tuple[Path, ...], seed: int, notes: list[str]
+) -> tuple[Detected, tuple[SourceProfile, ...], dict[str, list[Row]]]:
+    """(columns, sources, canonical rows of the given splits in file order, labels as names); `notes` is added to."""
     table = load_table(data.train, "data.train", roots, seed=seed)
     if len(table.rows) < MIN_ROWS:
         rule = f"at least {MIN_ROWS} rows are needed, got {len(table.rows)} in {data.train}."
         raise InputError("data.train", rule, "Add rows.", code="too_few_rows")
     detected = detect_columns(table, task, data.columns)
-    sources, notes = [table.source], list(table.notes)
+    sources = [table.source]
+    notes += table.notes
     raw = {"train": table.rows}
     for split, name in (("validation", data.validation), ("test", data.test)):
         if name is not None:
@@ -115,10 +130,9 @@ def _read(data: Data, task: Task | None, roots: tuple[Path, ...], seed: int) -> 
             raw[split] = table.splits[split]
     rows = {}
     for split, table_rows in raw.items():
-        canonical = canonical_rows(table_rows, detected, f"data.{split}")
-        rows[split] = canonical.rows
-        notes += canonical.notes
-    return _Read(detected, tuple(sources), rows, tuple(notes))
+        rows[split], dropped = canonical_rows(table_rows, detected, f"data.{split}")
+        notes += dropped
+    return detected, tuple(sources), rows
 
 
 def _other_table(name: str, split: str, data: Data, train: Table, roots: tuple[Path, ...], seed: int) -> Table:

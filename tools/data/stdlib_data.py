@@ -12,6 +12,7 @@ import ast
 import hashlib
 import re
 import sysconfig
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -26,25 +27,8 @@ MIN_WORDS = 5
 MAX_WORDS = 32
 """Longer paragraphs are cut: the topic is clear by then, and 64 tokens keep a trial on two CPU cores short."""
 
-TOPICS = {
-    "ast": "abc ast compileall copy ctypes dataclasses dis enum functools importlib inspect keyword modulefinder "
-    "opcode pkgutil py_compile pyclbr pydoc runpy symtable token tokenize types typing zipapp zipimport",
-    "asyncio": "asyncio concurrent contextlib multiprocessing queue sched selectors signal subprocess threading "
-    "_threading_local _weakrefset weakref",
-    "decimal": "_pydecimal _strptime _pydatetime bisect calendar colorsys datetime decimal fractions heapq ipaddress "
-    "numbers random statistics uuid zoneinfo _collections_abc collections operator",
-    "email": "base64 email imaplib mailbox mailcap mimetypes poplib quopri smtplib uu",
-    "http": "cgi cgitb ftplib html http nntplib socket socketserver ssl telnetlib urllib webbrowser wsgiref xmlrpc",
-    "json": "argparse configparser copyreg csv dbm getopt json optparse pickle pickletools plistlib pprint reprlib "
-    "shelve sqlite3 tomllib xml",
-    "os": "_compression _pyio bz2 filecmp fileinput fnmatch genericpath getpass glob gzip io linecache lzma ntpath os "
-    "pathlib platform posixpath pty shutil site stat sysconfig tarfile tempfile zipfile",
-    "re": "codecs difflib encodings gettext locale re shlex sre_compile sre_parse string stringprep textwrap cmd code "
-    "codeop rlcompleter",
-    "tkinter": "tkinter turtle turtledemo",
-    "unittest": "bdb cProfile doctest logging pdb profile pstats timeit trace traceback tracemalloc unittest warnings",
-}
-"""Topic to top-level modules. Modules that this Python lacks (tkinter is often a package of its own) are skipped."""
+TOPICS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("stdlib_topics.toml").read_text(encoding="utf-8"))
+"""Topic to top-level modules."""
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -95,7 +79,7 @@ def _entries(library: Path) -> tuple[_Entry, ...]:
     return tuple(
         entry
         for topic, modules in TOPICS.items()
-        for module in modules.split()
+        for module in modules
         for path in _files(library, module)
         for entry in _file_entries(topic, path)
     )

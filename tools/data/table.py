@@ -114,7 +114,8 @@ def _check_cells(rows: list[Row], param: str) -> int:
                 rule = f"a cell has at most {MAX_CELL_CHARS:,} characters; row {number}, column {column!r} has {size:,}"
                 hint = "Cut that text, or check for a missing closing quote."
                 raise InputError(param, rule + ".", hint, code="cell_too_large")
-            if (clean := _encodable(value)) is not value:
+            clean = _encodable(value)
+            if clean is not value and clean != value:
                 row[column] = clean
                 n_replaced += 1
     return n_replaced
@@ -130,13 +131,11 @@ def _chars(value: object) -> int:
 
 
 def _encodable(value: object) -> object:
-    """`value` itself, or a copy in which lone surrogates (legal in JSON, not in UTF-8) are replaced."""
+    """`value` with lone surrogates (legal in JSON, not in UTF-8) replaced."""
     if isinstance(value, str):
-        return value if value.isascii() or not _LONE_SURROGATES.search(value) else _LONE_SURROGATES.sub("\ufffd", value)
+        return value if value.isascii() else _LONE_SURROGATES.sub("\ufffd", value)
     if isinstance(value, list):
-        items = [_encodable(v) for v in value]
-        return items if any(a is not b for a, b in zip(items, value, strict=True)) else value
+        return [_encodable(item) for item in value]
     if isinstance(value, dict):
-        pairs = {_encodable(k): _encodable(v) for k, v in value.items()}
-        return pairs if any(pairs.get(k) is not v for k, v in value.items()) else value
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
     return value

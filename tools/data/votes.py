@@ -8,9 +8,11 @@ from tools.data.column_names import folded
 from tools.data.table import SAMPLE_ROWS, Row, Table
 from trainers.errors import InputError
 
-_FIRST = frozenset({"1", "a", "first", "left", "response1", "responsea", "modela", "answer1", "output1"})
-_SECOND = frozenset({"2", "b", "second", "right", "response2", "responseb", "modelb", "answer2", "output2"})
-_TIE = frozenset({"0", "tie", "equal", "both", "none", "same", "tiebothbad", ""})
+_SIDES = {
+    **dict.fromkeys(("1", "a", "first", "left", "response1", "responsea", "modela", "answer1", "output1"), 1),
+    **dict.fromkeys(("2", "b", "second", "right", "response2", "responseb", "modelb", "answer2", "output2"), 2),
+    **dict.fromkeys(("0", "tie", "equal", "both", "none", "same", "tiebothbad", ""), 0),
+}
 _PAIR = re.compile(r"(response|answer|output|completion|conversation|generation|model)(1|a)")
 _VOTE = re.compile(r"(annotator|vote|rater|judge|human)\d*|preference|preferred|winner|choice|better|label")
 
@@ -48,18 +50,15 @@ def find_votes(table: Table) -> Votes | None:
 
 
 def _has_both_sides(table: Table, column: str) -> bool:
-    values = {_key(row.get(column)) for row in table.rows[:SAMPLE_ROWS]}
-    return values <= _FIRST | _SECOND | _TIE and bool(values & _FIRST) and bool(values & _SECOND)
+    sides = {_SIDES.get(_key(row.get(column))) for row in table.rows[:SAMPLE_ROWS]}
+    return None not in sides and sides >= {1, 2}
 
 
 def _side(value: object) -> int:
-    key = _key(value)
-    if key in _TIE:
-        return 0
-    if key not in _FIRST | _SECOND:
+    if (side := _SIDES.get(_key(value))) is None:
         rule = f"a vote must be 1, 2 or 0 (or a, b, tie), got {value!r}."
         raise InputError("data.train", rule, "Correct that row.", code="bad_vote")
-    return 1 if key in _FIRST else 2
+    return side
 
 
 def _key(value: object) -> str:

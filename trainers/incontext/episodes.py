@@ -9,6 +9,7 @@ trials so far. By the tower rule its expectation over landscapes is what the mod
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +19,12 @@ from scipy.special import ndtr
 from prompts import trial_words as words
 from trainers.incontext import landscape
 from trainers.incontext.landscape import Array, Beliefs, Landscapes
-from trainers.incontext.roles import BELIEFS, Role
+from trainers.incontext.roles import BELIEFS
 
-MAX_TRIALS = 40
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Targets = NDArray[np.float32]
+
 BACKWARD_SHARE = 0.2
 """Share of the trials told target first."""
 
@@ -37,8 +41,12 @@ COLUMN_SHARES = (4, 14, 12, 12, 14, 11, 8, 12, 8, 3, 0, 3)
 _UNITS = {"log10": (1.5, 8.0), "log2": (2.0, 7.0), "linear": (0.3, 1.0), "share": (1.0, 1.0)}
 """Widths of the ranges that people search, by scale."""
 
-_ROLES = [r for r in Role if r is not Role.UNKNOWN]
-_COMMON = np.array([4.0 if r in (Role.LEARNING_RATE, Role.BATCH_SIZE, Role.CHOICE) else 1.0 for r in _ROLES])
+_BELIEFS = [BELIEFS[role] for role in words.ROLES]
+_UNKNOWN, _CHOICE, _LEARNING_RATE, _BATCH_SIZE = map(
+    words.ROLES.index, ("unknown", "choice", "learning_rate", "batch_size")
+)
+_NAMED = np.arange(len(words.ROLES) - 1) + 1
+_COMMON = np.where(np.isin(_NAMED, (_CHOICE, _LEARNING_RATE, _BATCH_SIZE)), 4.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -47,34 +55,21 @@ class Batch:
     as distributions over the score words and `fail` (last); places of configuration tokens that are targets themselves.
     """
 
-    tokens: NDArray[np.int64]  # (B, L)
-    where: tuple[NDArray[np.int64], NDArray[np.int64]]  # of the score tokens
-    targets: NDArray[np.float32]  # (M, SCORES + 1)
-    drawn: NDArray[np.int64]  # (M,): the class that was drawn, for reporting
-    asked: tuple[NDArray[np.int64], NDArray[np.int64]]  # of configuration tokens after a target
+    tokens: Ints  # (B, L)
+    where: tuple[Ints, Ints]  # of the score tokens
+    targets: Targets  # (M, SCORES + 1)
+    drawn: Ints  # (M,): the class that was drawn, for reporting
+    asked: tuple[Ints, Ints]  # of configuration tokens after a target
 
 
 @dataclass(frozen=True)
 class _Noise:
     length: Array  # (B, D) of the Gaussian process
-    smooth: NDArray[np.int64]  # (B,): 0 squared exponential, 1 Matern-5/2, 2 Matern-3/2
+    smooth: Ints  # (B,): 0 squared exponential, 1 Matern-5/2, 2 Matern-3/2
     weight: Array  # (B,) of the process
     share: Array  # (B,) of the landscape
     sd: Array  # (B,) of a repeat
-    crash: "_Crash"
-
-
-@dataclass(frozen=True)
-class _Crash:
-    low: Array  # (B, D): a trial inside [low, high] fails
-    high: Array
-    inside: Array  # (B,) probability
-    outside: Array
-
-    def __call__(self, x: Array) -> Array:
-        """Probability of failure (B,) at x (B, D)."""
-        hit = ((x >= self.low) & (x <= self.high)).all(-1)
-        return np.where(hit, self.inside, self.outside)
+    crash: Callable[[Array], Array]  # probability of failure (B,) at x (B, D)
 
 
 def batch(n: int, seed: int, step: int) -> Batch:
@@ -94,43 +89,40 @@ def _columns(step: int, rng: np.random.Generator) -> int:
     few = next((few for until, few in FEW if step < until), None)
     if few is not None:
         return int(rng.integers(few)) + 1
-    shares = np.array(COLUMN_SHARES, dtype=np.float64)
-    return int(rng.choice(len(shares), p=shares / shares.sum())) + 1
+    return int(rng.choice(len(COLUMN_SHARES), p=np.array(COLUMN_SHARES) / sum(COLUMN_SHARES))) + 1
 
 
-def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, NDArray[np.int64]]:
-    """Columns of `n` random spaces, and their roles' indices in `ROLES` (n, d)."""
-    chosen = rng.choice(len(_ROLES), size=(n, d), p=_COMMON / _COMMON.sum())
-    unnamed = (rng.random((n, 1)) < 0.3) | (rng.random((n, d)) < 0.12)
-    roles = np.where(unnamed, Role.UNKNOWN, np.array(_ROLES, dtype=object)[chosen])
-    units = np.array([rng.uniform(*_UNITS[BELIEFS[r].scale]) for r in roles.flat]).reshape(n, d)
+def random_beliefs(n: int, d: int, rng: np.random.Generator) -> tuple[Beliefs, Ints]:
+    """Columns of `n` random spaces, and their roles' indices in `prompts.trial_words.ROLES` (n, d)."""
+    roles = rng.choice(_NAMED, size=(n, d), p=_COMMON / _COMMON.sum())
+    roles = np.where((rng.random((n, 1)) < 0.3) | (rng.random((n, d)) < 0.12), _UNKNOWN, roles)
+    units = rng.uniform(*np.moveaxis(np.array([_UNITS[belief.scale] for belief in _BELIEFS])[roles], -1, 0))
 
-    def known(field: str) -> Array:
-        return np.array([getattr(BELIEFS[r], field) for r in roles.flat], dtype=np.float64).reshape(n, d)
+    def believed(field: str) -> Array:
+        return np.asarray(np.array([getattr(belief, field) for belief in _BELIEFS])[roles])
 
-    spread = np.minimum(known("spread") / units, 0.5)
+    spread = np.minimum(believed("spread") / units, 0.5)
     spread = np.maximum((1 / spread**2 + 1 / 0.35**2) ** -0.5, 0.05)
-    own = np.array([BELIEFS[r].scale == "share" for r in roles.flat]).reshape(n, d)
-    centre = np.where(own, 0.5 + (known("centre") - 0.5) * 0.7, 0.5 + 0.2 * rng.standard_normal((n, d)))
+    own = believed("scale") == "share"
+    centre = np.where(own, 0.5 + (believed("centre") - 0.5) * 0.7, 0.5 + 0.2 * rng.standard_normal((n, d)))
     centre += 0.05 * rng.standard_normal((n, d))
-    choice = (roles == Role.CHOICE) | ((roles == Role.UNKNOWN) & (rng.random((n, d)) < 0.15))
+    choice = (roles == _CHOICE) | ((roles == _UNKNOWN) & (rng.random((n, d)) < 0.15))
     stepped = rng.random((n, 1)) < np.where(rng.random((n, 1)) < 0.4, 0.9, 0.15)
     levels = np.where(choice, rng.integers(2, 6, (n, d)), np.where(stepped, rng.integers(3, 13, (n, d)), 0))
     beliefs = Beliefs(
         centre=np.clip(centre, -0.2, 1.2),
         spread=spread,
-        left=np.clip(known("left") / units, 0.05, 3.0),
-        right=np.clip(known("right") / units, 0.05, 3.0),
-        weight=known("weight"),
+        left=np.clip(believed("left") / units, 0.05, 3.0),
+        right=np.clip(believed("right") / units, 0.05, 3.0),
+        weight=believed("weight"),
         choice=choice,
         levels=levels,
-        named=roles != Role.UNKNOWN,
+        named=roles != _UNKNOWN,
     )
-    names = {role: index for index, role in enumerate(words.ROLES)}
-    return beliefs, np.array([names[str(r)] for r in roles.flat], dtype=np.int64).reshape(n, d)
+    return beliefs, roles
 
 
-def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator) -> _Noise:
+def _noise(beliefs: Beliefs, roles: Ints, rng: np.random.Generator) -> _Noise:
     n, d = roles.shape
     length = np.exp(0.6 * rng.standard_normal((n, d)) - 0.9) * max(1.0, math.sqrt(d / 3))
     length = np.where(rng.random((n, d)) < 0.25, length * 8, length)
@@ -150,31 +142,29 @@ def _noise(beliefs: Beliefs, roles: NDArray[np.int64], rng: np.random.Generator)
     )
 
 
-def _crash(roles: NDArray[np.int64], rng: np.random.Generator) -> _Crash:
+def _crash(roles: Ints, rng: np.random.Generator) -> Callable[[Array], Array]:
     """A third of the episodes: beyond a threshold (high learning rates above all), in a corner, or in a box."""
     n, d = roles.shape
     low, high = np.full((n, d), -1.0), np.full((n, d), 2.0)
     has = rng.random(n) < 0.35
     for i in np.flatnonzero(has):
-        rates = np.flatnonzero(roles[i] == words.ROLES.index(Role.LEARNING_RATE))
-        first = int(rates[0]) if len(rates) and rng.random() < 0.7 else int(rng.integers(d))
+        rates = np.flatnonzero(roles[i] == _LEARNING_RATE)
+        dims = [int(rates[0]) if len(rates) and rng.random() < 0.7 else int(rng.integers(d))]
         size = rng.uniform(0.05, 0.5)
-        dims = (
-            [first]
-            if d == 1 or rng.random() < 0.6
-            else [first, *rng.permutation([j for j in range(d) if j != first])[:1]]
-        )
+        if d > 1 and rng.random() >= 0.6:
+            dims += rng.permutation([j for j in range(d) if j not in dims])[:1].tolist()
         edge = size ** (1 / len(dims))
         for j in dims:
             where = 1 - edge if rng.random() < 0.75 or j in rates else rng.uniform(0, 1 - edge)
             low[i, j], high[i, j] = where, where + edge + (1.0 if where >= 1 - edge - 1e-9 else 0.0)
     inside = np.where(has, rng.choice([0.8, 0.95, 0.99], size=n), 0.0)
-    return _Crash(low, high, inside, np.where(rng.random(n) < 0.15, 0.08, 0.005))
+    outside = np.where(rng.random(n) < 0.15, 0.08, 0.005)
+    return lambda x: np.where(((x >= low) & (x <= high)).all(-1), inside, outside)
 
 
 def _trials(
     beliefs: Beliefs, shapes: Landscapes, noise: _Noise, t: int, rng: np.random.Generator
-) -> tuple[Array, Array, NDArray[np.bool_], Array, Array, Array]:
+) -> tuple[Array, Array, Flags, Array, Array, Array]:
     """Configurations (B, T, D), scores, failures; mean, sd and failure probability of each trial given the earlier."""
     n, d = beliefs.centre.shape
     x, y = np.zeros((n, t, d)), np.zeros((n, t))
@@ -186,7 +176,7 @@ def _trials(
     wide = np.exp(rng.uniform(-3.5, -1.0, n))
     nugget = noise.sd**2
     for i in range(t):
-        x[:, i] = _next(beliefs, x, y, failed, i, local, wide, rng)
+        x[:, i] = _next(beliefs, x[:, :i], y[:, :i], failed[:, :i], local, wide, rng)
         base = noise.share * shapes(x[:, i : i + 1])[:, 0]
         k = noise.weight[:, None] ** 2 * _kernel(x[:, i], x[:, :i], noise, beliefs.choice) * ~failed[:, :i]
         row = np.einsum("bij,bj->bi", inverse[:, :i, :i], k)
@@ -203,7 +193,7 @@ def _trials(
     return x, y, failed, mean, sd, p_fail
 
 
-def _kernel(one: Array, others: Array, noise: _Noise, choice: NDArray[np.bool_]) -> Array:
+def _kernel(one: Array, others: Array, noise: _Noise, choice: Flags) -> Array:
     difference = (one[:, None] - others) / noise.length[:, None]
     unlike = (np.abs(one[:, None] - others) > 1e-9) / noise.length[:, None]
     squared = (np.where(choice[:, None], unlike, difference) ** 2).sum(-1)
@@ -214,24 +204,17 @@ def _kernel(one: Array, others: Array, noise: _Noise, choice: NDArray[np.bool_])
 
 
 def _next(
-    beliefs: Beliefs,
-    x: Array,
-    y: Array,
-    failed: NDArray[np.bool_],
-    i: int,
-    local: Array,
-    wide: Array,
-    rng: np.random.Generator,
+    beliefs: Beliefs, x: Array, y: Array, failed: Flags, local: Array, wide: Array, rng: np.random.Generator
 ) -> Array:
     """What a search would try: near one of the best so far, where names suggest, or anywhere. (B, D)"""
     n, d = beliefs.centre.shape
     new = rng.random((n, d))
     hinted = np.asarray(rng.random(n)) < 0.12
     new = np.where(hinted[:, None], beliefs.centre + beliefs.spread * rng.standard_normal((n, d)), new)
-    if i == 0:
+    if y.shape[1] == 0:
         new = np.where(rng.random((n, 1)) < 0.4, 0.5, new)
     else:
-        rank = np.where(failed[:, :i], -1e9, y[:, :i]) + 0.3 * rng.standard_normal((n, i))
+        rank = np.where(failed, -1e9, y) + 0.3 * rng.standard_normal(y.shape)
         best = x[np.arange(n), rank.argmax(1)]
         moved = best + wide[:, None] * rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.6)
         jump = (rng.random((n, d)) < 0.3) & (beliefs.levels > 0)
@@ -240,9 +223,7 @@ def _next(
     return landscape.on_levels(np.clip(new, 0.0, 1.0 - 1e-9)[:, None], beliefs)[:, 0]
 
 
-def _in_view(
-    y: Array, mean: Array, sd: Array, p_fail: Array, rng: np.random.Generator
-) -> tuple[Array, NDArray[np.float32]]:
+def _in_view(y: Array, mean: Array, sd: Array, p_fail: Array, rng: np.random.Generator) -> tuple[Array, Targets]:
     """Scores (B, T) on the scale of the words, and targets (B, T, SCORES + 1): everything in sight, or the upper end
     under a lens, the rest below the floor.
 
@@ -266,13 +247,7 @@ def _in_view(
 
 
 def _written(
-    beliefs: Beliefs,
-    roles: NDArray[np.int64],
-    x: Array,
-    scores: Array,
-    failed: NDArray[np.bool_],
-    targets: NDArray[np.float32],
-    rng: np.random.Generator,
+    beliefs: Beliefs, roles: Ints, x: Array, scores: Array, failed: Flags, targets: Targets, rng: np.random.Generator
 ) -> Batch:
     n, t, d = x.shape
     centre = np.round((beliefs.centre - words.LOWEST_CENTRE) / words.CENTRE_STEP).astype(np.int64)

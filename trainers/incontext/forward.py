@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import deserialize
+from scipy.special import softmax
 
 Array = NDArray[np.float32]
 
@@ -23,11 +24,6 @@ class Read:
     keys: tuple[Array, ...]
     values: tuple[Array, ...]
     hidden: Array  # (tokens, width)
-
-    @property
-    def length(self) -> int:
-        """Number of tokens."""
-        return len(self.hidden)
 
 
 class Network:
@@ -56,13 +52,10 @@ class Network:
 
     def shares(self, hidden: Array, words: slice | list[int]) -> Array:
         """Probabilities among `words` alone after each of (M, width) outputs."""
-        logits = hidden @ self._weights["lm_head.weight"][words].T
-        logits -= logits.max(-1, keepdims=True)
-        shares = np.exp(logits)
-        return np.asarray(shares / shares.sum(-1, keepdims=True))
+        return np.asarray(softmax(hidden @ self._weights["lm_head.weight"][words].T, axis=-1))
 
     def _run(self, tokens: NDArray[np.int64], history: Read) -> tuple[Array, list[Array], list[Array]]:
-        w, (m, length), past = self._weights, tokens.shape, history.length
+        w, (m, length), past = self._weights, tokens.shape, len(history.hidden)
         x = w["model.embed_tokens.weight"][tokens]
         width = x.shape[-1] // self._heads
         cosine, sine = self._angles(past, length, width)
@@ -83,10 +76,7 @@ class Network:
                 flat = q.transpose(1, 0, 2, 3).reshape(self._heads, m * length, width)
                 old = np.matmul(flat, history.keys[i].transpose(0, 2, 1)).reshape(self._heads, m, length, past)
                 score = np.concatenate([old.transpose(1, 0, 2, 3), score], -1)
-            score *= np.float32(1.0 / np.sqrt(width))
-            score -= score.max(-1, keepdims=True)
-            np.exp(score, out=score)
-            score /= score.sum(-1, keepdims=True)
+            score = softmax(score * np.float32(1.0 / np.sqrt(width)), axis=-1)
             mixed = np.matmul(score[..., past:], v)
             if past:
                 flat = score[..., :past].transpose(1, 0, 2, 3).reshape(self._heads, m * length, past)

@@ -5,7 +5,9 @@ other hyperparameters; words have an effect each; a random network adds what no 
 noise come on top (`trainers.incontext.episodes`, `agent.search.informed`). Everything is vectorised over B landscapes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +38,15 @@ class Beliefs:
     def of(cls, columns: tuple[Column, ...], n: int) -> "Beliefs":
         """The same columns `n` times."""
 
-        def rows(values: list[float]) -> Array:
-            return np.tile(np.array(values, dtype=np.float64), (n, 1))
+        def rows(values: Iterable[float], kind: type = float) -> NDArray[Any]:
+            return np.tile(np.array(list(values), dtype=kind), (n, 1))
 
+        numbers = ("centre", "spread", "left", "right", "weight")
         return cls(
-            centre=rows([c.centre for c in columns]),
-            spread=rows([c.spread for c in columns]),
-            left=rows([c.left for c in columns]),
-            right=rows([c.right for c in columns]),
-            weight=rows([c.weight for c in columns]),
-            choice=rows([float(not c.ordered) for c in columns]).astype(bool),
-            levels=rows([c.levels for c in columns]).astype(np.int64),
-            named=rows([float(c.role != "unknown") for c in columns]).astype(bool),
+            **{field: rows(getattr(c, field) for c in columns) for field in numbers},
+            choice=rows((not c.ordered for c in columns), bool),
+            levels=rows((c.levels for c in columns), int),
+            named=rows((c.role != "unknown" for c in columns), bool),
         )
 
 
@@ -127,8 +126,8 @@ def sample(beliefs: Beliefs, rng: np.random.Generator) -> Landscapes:
         sd=np.ones((b, 1)),
     )
     values = landscapes.raw(spread_points(beliefs, REFERENCE_POINTS, rng))
-    scaled = {"mean": values.mean(1, keepdims=True), "sd": np.maximum(values.std(1, keepdims=True), 1e-3)}
-    return Landscapes(**{**landscapes.__dict__, **scaled})
+    sd = np.maximum(values.std(1, keepdims=True), 1e-3)
+    return replace(landscapes, mean=values.mean(1, keepdims=True), sd=sd)
 
 
 def spread_points(beliefs: Beliefs, n: int, rng: np.random.Generator) -> Array:

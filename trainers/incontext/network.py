@@ -1,6 +1,6 @@
 """The in-context model as a file: a small Llama over the words of `prompts.trial_words`, in Hugging Face's format."""
 
-import json
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,8 @@ def new_network(size: Size, seed: int) -> Any:
     network = LlamaForCausalLM(config)
     weights = network.model.embed_tokens.weight
     runs = [(words.FIRST_VALUE + j * words.VALUES, words.VALUES) for j in range(words.MAX_COLUMNS)]
-    runs += [
-        (words.FIRST_SCORE, words.SCORES),
-        (words.FIRST_TARGET, words.TARGETS),
-        (words.FIRST_CENTRE, words.CENTRES),
-    ]
+    runs += [(words.FIRST_SCORE, words.SCORES), (words.FIRST_TARGET, words.TARGETS)]
+    runs += [(words.FIRST_CENTRE, words.CENTRES)]
     with torch.no_grad():
         for start, count in runs:
             weights[start : start + count] = torch.randn(size.hidden) * 0.02
@@ -68,31 +65,19 @@ def _waves(count: int, width: int) -> Any:
 
 
 def save_network(network: Any, directory: Path, dtype: str = "bfloat16") -> None:
-    """Write weights (safetensors), configuration and a word-level tokenizer; loads in transformers and vLLM."""
+    """Write weights (safetensors), configuration and a tokenizer that splits at spaces, one word, one token.
+
+    It loads in transformers and vLLM.
+    """
     import torch
-
-    directory.mkdir(parents=True, exist_ok=True)
-    copy = type(network)(network.config)
-    copy.load_state_dict(network.state_dict())
-    copy.to(getattr(torch, dtype)).save_pretrained(directory)
-    write_tokenizer(directory)
-
-
-def write_tokenizer(directory: Path) -> None:
-    """`tokenizer.json`: one word, one token, split at spaces."""
     from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
 
+    copy.deepcopy(network).to(getattr(torch, dtype)).save_pretrained(directory)
     vocabulary = {word: index for index, word in enumerate(words.vocabulary())}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=words.PAD))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.add_special_tokens([words.PAD, words.BEGIN, words.END])
-    tokenizer.save(str(directory / "tokenizer.json"))
-    settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "bos_token": words.BEGIN,
-        "eos_token": words.END,
-        "pad_token": words.PAD,
-        "model_max_length": POSITIONS,
-        "clean_up_tokenization_spaces": False,
-    }
-    (directory / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
+    special = {"bos_token": words.BEGIN, "eos_token": words.END, "pad_token": words.PAD}
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=POSITIONS, clean_up_tokenization_spaces=False, **special
+    ).save_pretrained(directory)

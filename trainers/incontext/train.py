@@ -108,7 +108,9 @@ def _losses(network: Any, episodes: Batch) -> tuple[Any, Any, Any]:
         hidden = network.model(tokens[:, :-1], use_cache=False).last_hidden_state
         rows, columns = (torch.from_numpy(a) for a in episodes.where)
         at_scores = hidden[rows, columns - 1]
-        logits = at_scores @ _score_rows(network.lm_head.weight).T
+        weight = network.lm_head.weight
+        of_scores = weight[words.FIRST_SCORE : words.FIRST_SCORE + words.SCORES]
+        logits = at_scores @ torch.cat([of_scores, weight[3:4]]).T  # `fail` comes last
         asked_rows, asked_columns = (torch.from_numpy(a) for a in episodes.asked)
         asked_logits = network.lm_head(hidden[asked_rows, asked_columns - 1])
     logits = logits.float()
@@ -118,13 +120,6 @@ def _losses(network: Any, episodes: Batch) -> tuple[Any, Any, Any]:
     with torch.no_grad():
         drawn = cross_entropy(logits, torch.from_numpy(episodes.drawn))
     return score, asked, drawn
-
-
-def _score_rows(weight: Any) -> Any:
-    """Rows of the score words, then of `fail`."""
-    import torch
-
-    return torch.cat([weight[words.FIRST_SCORE : words.FIRST_SCORE + words.SCORES], weight[3:4]])
 
 
 def _log(directory: Path, step: int, losses: list[tuple[float, float]], lr: float, seconds: float) -> None:

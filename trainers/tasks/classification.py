@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from trainers.data import Row
 from trainers.space import Parameter
 from trainers.spec import Adapter, Task, TrainSpec
-from trainers.tasks.ranges import choices, epochs, fixed, log_range
-from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer
+from trainers.tasks.trainer import StudyFacts, TaskTrainer, choices, epochs, fixed, log_range, published
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +54,7 @@ def _train(job: "Job") -> "Run":
     from peft import get_peft_model
     from transformers import Trainer, TrainingArguments
 
+    from trainers.adapters import head_modules  # torch, peft
     from trainers.run import trainable_in_fp32  # torch, transformers
 
     job.begin()
@@ -68,32 +68,16 @@ def _train(job: "Job") -> "Run":
         model=model,
         data_collator=padder(job.loaded.tokenizer.pad_token_id),
         compute_loss_func=weighted_loss(job.spec.class_weights),
-        optimizers=(optimizer(model, job.spec, job.head_modules), None),
+        optimizers=(optimizer(model, job.spec, head_modules(job.loaded)), None),
     )
 
 
-SETTINGS = (
-    Setting(
-        set={"learning_rate": 1.5e-3, "lora_rank": 16},
-        times={"epochs": 2.0},
-        source="LoRA, arXiv 2106.09685, table 9: smaller encoders want larger rates; three times roberta-base's",
-    ),
-    Setting(
-        set={"learning_rate": 5e-4, "lora_rank": 8, "weight_decay": 0.1, "warmup_ratio": 0.06, "scheduler": "linear"},
-        times={"epochs": 3.0},
-        source="microsoft/LoRA roberta-base GLUE scripts: rank 8, 5e-4, warmup 0.06, decay 0.1, many epochs",
-    ),
-    Setting(
-        set={"learning_rate": 3e-3, "lora_rank": 16, "head_lr_ratio": 1.0},
-        source="upper end of the learning rates published for LoRA on encoders",
-    ),
-)
 CLASSIFICATION = TaskTrainer(
     task=Task.CLASSIFICATION,
     language_model=False,
     grouped=True,
     space=_space,
-    settings={None: SETTINGS},
+    settings=published(__file__),
     encode=_encode,
     cut=_cut,
     train=_train,

@@ -12,8 +12,7 @@ from trainers.encode import encode_pair
 from trainers.errors import AttemptFailed
 from trainers.space import FloatParameter, Parameter
 from trainers.spec import Adapter, FailureReason, Loss, Task
-from trainers.tasks.ranges import SMALL_DATA, choices, epochs, fixed, log_range
-from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer
+from trainers.tasks.trainer import SMALL_DATA, StudyFacts, TaskTrainer, choices, epochs, fixed, log_range, published
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -156,57 +155,13 @@ def _labelled(row: Row) -> Row:
     return out
 
 
-_DPO = (
-    Setting(set={"learning_rate": 1e-5, "beta": 0.1}, source="TRL DPO documentation"),
-    Setting(set={"learning_rate": 5e-6, "beta": 0.01}, source="SimPO README: beta 0.01 best in all its DPO settings"),
-    Setting(set={"learning_rate": 5e-5, "beta": 0.1}, source="ten times Zephyr's 5e-6 (QLoRA DPO), for small models"),
-)
-SETTINGS: dict[Loss | None, tuple[Setting, ...]] = {
-    None: _DPO,
-    Loss.SIGMOID: _DPO,
-    Loss.HINGE: _DPO,
-    Loss.ROBUST: (
-        Setting(set={"learning_rate": 1e-5, "beta": 0.1, "label_smoothing": 0.1}, source="arXiv 2403.00409"),
-        Setting(set={"learning_rate": 5e-6, "beta": 0.1, "label_smoothing": 0.2}, source="arXiv 2403.00409"),
-        *_DPO[2:],
-    ),
-    Loss.SIGMOID_NORM: (
-        Setting(set={"learning_rate": 1e-5, "beta": 5.0}, source="Tulu 3 and OLMo 2: length-normalised DPO, beta 5"),
-        Setting(set={"learning_rate": 5e-6, "beta": 10.0}, source="around Tulu 3's beta 5"),
-        Setting(set={"learning_rate": 5e-5, "beta": 5.0}, source="Tulu 3's beta at a small model's learning rate"),
-    ),
-    Loss.SIMPO: (
-        Setting(
-            set={"learning_rate": 5e-6, "beta": 2.5, "simpo_gamma": 0.5},
-            source="SimPO README: beta 2 to 2.5, gamma 0.5",
-        ),
-        Setting(set={"learning_rate": 1e-5, "beta": 10.0, "simpo_gamma": 0.3}, source="SimPO README, Llama-3 v0.2"),
-        Setting(set={"learning_rate": 5e-5, "beta": 2.0, "simpo_gamma": 0.5}, source="SimPO README, smaller model"),
-    ),
-    Loss.IPO: (
-        Setting(set={"learning_rate": 1e-5, "beta": 0.1}, source="IPO, arXiv 2310.12036: tau 0.1"),
-        Setting(set={"learning_rate": 5e-6, "beta": 0.01}, source="handbook scan: small beta can be effective for IPO"),
-        Setting(set={"learning_rate": 5e-5, "beta": 0.5}, source="upper end of tau with a small model's rate"),
-    ),
-    Loss.APO_ZERO: (
-        Setting(set={"learning_rate": 1e-5, "beta": 0.1}, source="APO, arXiv 2408.06266: beta 0.05 to 0.1"),
-        Setting(set={"learning_rate": 5e-6, "beta": 0.05}, source="APO, arXiv 2408.06266: beta 0.05 to 0.1"),
-        *_DPO[2:],
-    ),
-    Loss.KTO: (
-        Setting(set={"learning_rate": 5e-6, "beta": 0.1}, source="KTO, arXiv 2402.01306, and TRL: beta 0.1, 5e-6"),
-        Setting(set={"learning_rate": 1e-5, "beta": 0.01}, source="smaller beta, as the SimPO README found for DPO"),
-        *_DPO[2:],
-    ),
-}
-"""Recipes of the loss's own paper first."""
-
+_PUBLISHED = published(__file__)
 PREFERENCE = TaskTrainer(
     task=Task.PREFERENCE,
     sequences=2,
     loss_parameters=("beta", "simpo_gamma", "label_smoothing"),
     space=_space,
-    settings=SETTINGS,
+    settings={**_PUBLISHED, **dict.fromkeys((Loss.SIGMOID, Loss.HINGE), _PUBLISHED[None])},
     encode=_encode,
     cut=_cut,
     train=_train,

@@ -7,8 +7,7 @@ from trainers.data import IGNORED, Row
 from trainers.encode import encode_chat, encode_pair, encode_text
 from trainers.space import Parameter
 from trainers.spec import Adapter, Task
-from trainers.tasks.ranges import SMALL_DATA, choices, epochs, fixed, log_range
-from trainers.tasks.trainer import Setting, StudyFacts, TaskTrainer
+from trainers.tasks.trainer import SMALL_DATA, StudyFacts, TaskTrainer, choices, epochs, fixed, log_range, published
 
 if TYPE_CHECKING:
     from trainers.run import Job, Run
@@ -89,13 +88,4 @@ def learning_rate(hidden_size: int | None, parameters: int | None, base_model: s
     return 1e-3 if parameters is not None and parameters <= 360_000_000 else 2e-4
 
 
-MAX_RANK = 64
-"""Largest rank asked for: in 31 of the 35 LoRA sweeps of the tinker-cookbook the largest that was tried was best."""
-
-_SWEEP = "tinker-cookbook chat_sl sft_sweep: best learning rate of 35 LoRA sweeps"
-SETTINGS = (
-    Setting(set={"learning_rate": 3e-4, "lora_rank": MAX_RANK}, source=f"{_SWEEP} in 22 of them"),
-    Setting(set={"learning_rate": 1e-3, "lora_rank": MAX_RANK}, source=f"{_SWEEP} in 10 of them"),
-    Setting(set={"learning_rate": 1e-4, "lora_rank": MAX_RANK}, source="LLaMA-Factory and axolotl LoRA recipes"),
-)
-SFT = TaskTrainer(task=Task.SFT, space=_space, settings={None: SETTINGS}, encode=_encode, cut=_cut, train=_train)
+SFT = TaskTrainer(task=Task.SFT, space=_space, settings=published(__file__), encode=_encode, cut=_cut, train=_train)

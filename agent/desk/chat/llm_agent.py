@@ -14,8 +14,8 @@ from agent.desk.chat.toolbox import carry_out, tools_of
 from agent.llm import traces
 from agent.llm.background import Stopped
 from agent.llm.calls import Ledger, LlmCall, Ticket
+from agent.llm.chats import LangChainModel
 from agent.llm.messages import TransportError
-from agent.llm.open import LangChainModel
 from prompts import Rendered
 
 MAX_ROUNDS = 8

@@ -20,8 +20,9 @@ from agent.desk.chat.wishes import Kind, study_in, wish_of
 from agent.errors import TunewrightError
 from agent.llm.background import Background
 from agent.llm.calls import Ledger, LlmCapReached, LlmCaps, redacted
+from agent.llm.chats import LangChainModel
 from agent.llm.messages import AccessError, LlmError, TransportError
-from agent.llm.open import LangChainModel, open_langchain
+from agent.llm.open import open_langchain
 from agent.request.markup import quoted, short
 from prompts import render
 

@@ -18,11 +18,9 @@ from agent.desk.planning import is_hash_of
 from agent.desk.tools import Answers, PlanHash, Request, Words, says
 from agent.desk.words import words_of
 from agent.errors import InputError
-from agent.request.answer import answered
-from agent.request.copied import copied
-from agent.request.draft import Draft
+from agent.request.draft import Draft, answered
 from agent.request.markup import short
-from agent.request.plan import Plan
+from agent.request.plan import Plan, copied
 from agent.request.plan_rows import HASH_SHOWN
 from agent.request.read import read_request
 from trainers.spec import Closed, Intent

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from agent.request.draft import Draft, RefusalClass
 from agent.request.read import read_request
-from agent.request.rules.scope import out_of_scope
+from agent.request.rules.intents import out_of_scope
 from agent.request.rules.vocabulary import WORDS
 from trainers.spec import Closed, Intent
 

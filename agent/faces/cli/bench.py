@@ -17,8 +17,7 @@ from agent.request.draft import Draft
 from agent.request.plan_rows import plan_json
 from agent.request.read import read_request
 from agent.request.resolve import resolve
-from agent.search.llm_methods import NO_LLM, BenchLlm
-from agent.search.methods import DEFAULT_METHODS, asks_llm, check_methods, method, method_version
+from agent.search.methods import DEFAULT_METHODS, NO_LLM, BenchLlm, asks_llm, check_methods, method, method_version
 from agent.settings import Settings
 from evals.requests.labelled import load_part, load_rows
 from evals.requests.reading import Reading, reading_from_plan

@@ -16,8 +16,7 @@ from agent.errors import InputError
 from agent.faces.cli.follow import code_of, follow, follow_loosely
 from agent.faces.cli.show import looking, show_card, show_explanation, show_status
 from agent.faces.console import console, print_words
-from agent.request.answer import answered
-from agent.request.draft import Draft
+from agent.request.draft import Draft, answered
 from agent.request.plan import Plan
 from agent.request.plan_rows import HASH_SHOWN, plan_json
 from agent.request.resolve import Resolved

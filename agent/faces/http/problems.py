@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from agent.desk.cards import Problem
 from agent.errors import Busy, InputError, NeedsAnswer, PlannerFailed, StoreConflict, TunewrightError
-from agent.study.store import StoreFull
+from agent.study.rows import StoreFull
 from trainers.spec import Closed
 
 ErrorType = Literal[

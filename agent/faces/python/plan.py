@@ -13,8 +13,7 @@ from agent.errors import InputError, NeedsAnswer
 from agent.faces.python.notebook import card_html
 from agent.faces.python.study import StudyHandle
 from agent.report.terminal import TerminalMarkdown
-from agent.request.answer import answered
-from agent.request.draft import Question
+from agent.request.draft import Question, answered
 from agent.request.markup import duration
 from agent.request.plan import Plan
 from agent.request.plan_rows import HASH_SHOWN

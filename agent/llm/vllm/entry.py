@@ -1,7 +1,7 @@
 """Starts vLLM's server with every route behind the key. Run by the Python of vLLM's environment, so: no import of ours.
 
 vLLM itself checks the key on /v1 and a few more paths only; /invocations and /tokenize would serve anybody on this
-machine. `python vllm_entry.py --middleware tunewright_entry.KeyOnEveryRoute ...` passes the arguments on to vLLM.
+machine. `python entry.py --middleware tunewright_entry.KeyOnEveryRoute ...` passes the arguments on to vLLM.
 """
 
 import hmac

@@ -168,9 +168,6 @@ class VllmServer:
                     pipe.close()
             self._keeper = None
 
-    def __repr__(self) -> str:
-        return f"VllmServer({self._model!r})"
-
 
 def _free_port() -> int:
     with socket.socket() as listener:

@@ -5,7 +5,7 @@ import re
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
-from agent.request.tasks import TASK_OF_ROLE, TASKS
+from agent.request.tasks import TASK_OF_ROLE
 
 _PHRASES = PHRASES["columns"]
 _NAME = _PHRASES["name"]
@@ -29,7 +29,7 @@ def _role(name: str) -> str | None:
 
 
 def _classifies(reading: Reading) -> bool:
-    return reading.find(TASKS[TASK_OF_ROLE["label"]].pattern) is not None
+    return reading.find(WORDS.tasks[TASK_OF_ROLE["label"]]) is not None
 
 
 def _claim(reading: Reading, role: str, match: re.Match[str], group: str, *, consume: bool = True) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Quote, Refusal, RefusalClass, Rejected
 from agent.request.rules.amounts import number, seconds_in, whole
-from agent.request.rules.scope import out_of_scope
+from agent.request.rules.intents import out_of_scope
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.dotted import flat, nested

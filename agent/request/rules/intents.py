@@ -4,21 +4,11 @@ import re
 
 from agent.request.draft import RefusalClass
 from agent.request.rules.claims import Claim, Reading, Span
-from agent.request.rules.scope import out_of_scope
 from agent.request.rules.text import CJK, regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
-from agent.request.tasks import TASKS
 from trainers.spec import Intent, Task
 
-_PHRASES = PHRASES["intents"]
-_TERMS = "|".join(
-    (
-        *(p for table in (WORDS.adapters, WORDS.losses, WORDS.metrics) for p in table.values()),
-        *(kind.pattern for kind in TASKS.values()),
-        _PHRASES["terms"],
-    )
-)
-_ASKS = rf"{_PHRASES['polite']}(?P<words>{_PHRASES['asks']}(?<!\w)(?:{_TERMS})(?!\w)[^\n]*)"
+_PHRASES, _SCOPE = PHRASES["intents"], PHRASES["scope"]
 _ANCHORS = ("data.train", "base_model", "adapter", "loss")
 """Fields that a request about something else than tuning hardly states."""
 SETTLED_ALONE = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
@@ -105,6 +95,23 @@ def read_intent(reading: Reading, original: str, *, editing: bool = False) -> No
     )
 
 
+def out_of_scope(text: str) -> re.Match[str] | None:
+    """The first words of other machine learning in lower-case `text` that are not the subject of a text."""
+    matches = regex(rf"(?<![\w/-]){_SCOPE['other']}(?!\w|\.\w)").finditer(text)
+    return next((match for match in matches if not _is_subject(text, match)), None)
+
+
+def _is_subject(text: str, match: re.Match[str]) -> bool:
+    """Whether the words only tell what texts are about: "image captions", "tickets about images"."""
+    if regex(_SCOPE["makes"]).match(match.group()):
+        return False
+    if regex(rf"(?:[ -]\w+)?[ -]{WORDS.texts}(?!\w)").match(text, match.end()):
+        return True
+    start = max((m.end() for m in regex(r"[.;!?\n](?=\s)").finditer(text[: match.start()])), default=0)
+    texts = regex(rf"(?<![\w-]){WORDS.texts}(?![\w-])").search(text[start : match.end()])
+    return texts is not None and regex(_SCOPE["about"]).match(text[start : match.end()], texts.end()) is not None
+
+
 def _evidence(reading: Reading, original: str, tuning: re.Match[str] | None) -> Span | None:
     """The words that show that a model is to be trained."""
     if tuning:
@@ -129,7 +136,7 @@ def _search(pattern: str, text: str) -> re.Match[str] | None:
 
 def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
     """Claim help for a question about methods that names no data: "what is the difference between LoRA and DoRA?"."""
-    asks = regex(_ASKS).search(original.rstrip())
+    asks = regex(_PHRASES["asks"]).search(original.rstrip())
     if (
         asks is None
         or any(claim.field.startswith("data.") for claim in reading.claims)

@@ -1,13 +1,16 @@
-"""Files, hub ids and models in a request, and the fields they fill."""
+"""Files, hub ids and models in a request, also those without a slash or an extension, and the fields they fill."""
+
+import re
 
 from agent.request.draft import RefusalClass
 from agent.request.rules.claims import NOT_WANTED, Reading
-from agent.request.rules.names import read_bare_dataset, read_bare_model, read_bare_output
 from agent.request.rules.paths import Location, find_locations, is_file, is_unsafe
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
 
-_PHRASES, _ROLES = PHRASES["locations"], PHRASES["roles"]
+_PHRASES, _ROLES, _NAMES = PHRASES["locations"], PHRASES["roles"], PHRASES["names"]
+_COMMON_WORDS = ("opt", "bloom", "falcon", "granite", "electra")
+_NO_DIRECTORIES = ("a", "the", "one", "it", "disk", "this", "memory", "full", "safetensors", "gguf", "onnx")
 
 
 def read_locations(reading: Reading) -> None:
@@ -27,10 +30,10 @@ def read_locations(reading: Reading) -> None:
         elif is_file(location.value) or not second:  # a second id or directory is only mentioned, and no rival
             reading.claim(role, location.value, location.span)
         reading.text.consume(*location.span)
-    read_bare_output(reading)
-    read_bare_model(reading)
+    _read_bare_output(reading)
+    _read_bare_model(reading)
     if not reading.has("data.train") and reading.refusal is None:
-        read_bare_dataset(reading)
+        _read_bare_dataset(reading)
 
 
 def _role(reading: Reading, location: Location) -> str:
@@ -91,6 +94,47 @@ def _refuse(reading: Reading, role: str, location: Location) -> None:
         RefusalClass.UNSAFE_PATH,
         f"{quote} {rule}. Use a file below the working directory or an allowed data root, or a hub id.",
     )
+
+
+def _read_bare_output(reading: Reading) -> None:
+    """ "save it to results" and "output dir: out": a directory without a slash."""
+    match = reading.find(_NAMES["bare_output"])
+    if match is None or reading.has("output.dir"):
+        return
+    directory = reading.text.name(match, match.lastgroup or 0)
+    if directory.lower() not in _NO_DIRECTORIES:
+        reading.claim("output.dir", directory, match)
+
+
+def _read_bare_model(reading: Reading) -> None:
+    """ "with MiniLM", "the base model is gpt2"; beside a model with its organisation, only the latter."""
+    if reading.has("base_model"):
+        for match in reading.find_all(_NAMES["model_is"]):
+            reading.claim("base_model", reading.text.name(match, "name"), match.span("name"))
+        return
+    models = [match for match in reading.find_all(_NAMES["bare_model"]) if _is_model(reading, match)]
+    for before, match in zip([None, *models], models, strict=False):
+        between = reading.text.clean[before.end() : match.start()] if before else ""
+        rivals = regex(r"\W*(?:or|vs\.?|versus)\W*").fullmatch(between)  # the user is asked which
+        if before is None or rivals or regex(rf"(?<!\w){WORDS.corrections}").search(between):
+            reading.claim("base_model", reading.text.name(match), match)
+    if not models and (name := reading.find(_NAMES["model_called"])):
+        reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))
+
+
+def _is_model(reading: Reading, match: re.Match[str]) -> bool:
+    """Whether a model's name is wanted, and meant where it is a common word too."""
+    if reading.follows(NOT_WANTED, match):
+        return False
+    return match.group() not in _COMMON_WORDS or reading.follows(r"(?:tune|train|model|adapt|with|use)\s+$", match)
+
+
+def _read_bare_dataset(reading: Reading) -> None:
+    """ "on banking77", "the alpaca data set", "data set: my_rows"."""
+    match = reading.find(_NAMES["popular_set"]) or reading.find(_NAMES["set_called"])
+    if match:
+        group = match.lastgroup or 0
+        reading.claim("data.train", reading.text.name(match, group), match.span(group))
 
 
 def read_as_evaluation(reading: Reading) -> None:

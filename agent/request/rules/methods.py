@@ -1,23 +1,15 @@
-"""The task, the training method and the loss that a request names, and what it says it does not want."""
+"""The task, the training method, the loss and early stopping as a request states them, and what it does not want."""
 
 import re
 
 from agent.request.rules.claims import Reading
 from agent.request.rules.hyperparameters import read_absent
-from agent.request.rules.stopping import read_early_stopping
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
-from agent.request.tasks import TASK_OF_ROLE, TASKS
+from agent.request.tasks import TASK_OF_ROLE
 from trainers.spec import TERMS, Adapter, Loss, Task
 
-_PHRASES = PHRASES["methods"]
-_TERM = "|".join(
-    (
-        *(words for adapter, words in WORDS.adapters.items() if adapter is not Adapter.FULL),
-        *(*WORDS.metrics.values(), *WORDS.losses.values(), *(kind.pattern for kind in TASKS.values()), _PHRASES["f1"]),
-        r"dropout|warm-?up|weight decay|loss|adapters?|early stopping|quanti[sz]ation|cosine|linear",
-    )
-)
+_PHRASES, _STOPPING = PHRASES["methods"], PHRASES["stopping"]
 
 
 def read_negations(reading: Reading) -> None:
@@ -35,8 +27,20 @@ def read_negations(reading: Reading) -> None:
         reading.claim("output.merge", False, merge)
     for match in reading.find_all(WORDS.adapters[Adapter.FULL]):
         reading.claim("adapter", Adapter.FULL, match)
-    others = rf"(?:\s*(?:,|or|and|nor|/)\s*(?:{_TERM}))*(?:\s+(?:loss|metric|score))?"
-    reading.skip(rf"{_PHRASES['not']}(?:{_TERM}){others}")
+    reading.skip(_PHRASES["not_wanted"])
+
+
+def read_early_stopping(reading: Reading) -> None:
+    """Claim budget.early_stopping: words against it first, as they hold the words for it."""
+    for match in reading.find_all(
+        _STOPPING["every_trial"]
+    ):  # not consumed: "run all 12 trials to the end" also says how many
+        reading.claim("budget.early_stopping", False, match, consume=False)
+    for match in reading.find_all(_STOPPING["never"]):
+        reading.claim("budget.early_stopping", False, match)
+    for match in reading.find_all(_STOPPING["allowed"]):
+        if not reading.precedes(_STOPPING["when"], match):
+            reading.claim("budget.early_stopping", True, match)
 
 
 def read_methods(reading: Reading) -> None:
@@ -64,9 +68,9 @@ def _reject_unknown_losses(reading: Reading) -> None:
 
     "The foo loss" counts only for preference tuning or as a loss function: elsewhere it may be a topic (hearing loss).
     """
-    with_losses = [task for task in TASKS if TERMS[task].losses]
+    with_losses = [task for task in WORDS.tasks if TERMS[task].losses]
     pairs = any(claim.value in with_losses for claim in reading.of("task"))
-    pairs = pairs or any(reading.find(TASKS[task].pattern) for task in with_losses)
+    pairs = pairs or any(reading.find(WORDS.tasks[task]) for task in with_losses)
     for match in reading.find_all(_PHRASES["unknown_loss"]):
         group, name = next((group, match[n]) for n, group in (("a", "set"), ("b", "stated"), ("c", "kind")) if match[n])
         if name not in WORDS.no_loss and (group != "kind" or pairs or match["function"]):
@@ -79,8 +83,8 @@ def read_task(reading: Reading) -> None:
     if reading.has("task"):
         return
     tasks: list[tuple[Task, re.Match[str]]] = []
-    for task, kind in TASKS.items():
-        if match := reading.find(kind.pattern):
+    for task, words in WORDS.tasks.items():
+        if match := reading.find(words):
             tasks.append((task, match))
             reading.text.consume(*match.span())
     for task, match in tasks:

@@ -1,4 +1,4 @@
-"""What a request wants optimised: metric, direction and target."""
+"""What a request wants optimised: metric, direction and target, and the costs to be weighed against it."""
 
 import re
 
@@ -6,12 +6,13 @@ from agent.request.rules.amounts import number
 from agent.request.rules.claims import Claim, Reading, Span
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
-from trainers.spec import Direction, Metric
+from trainers.spec import Direction, Metric, Tradeoff
 
-_PHRASES = PHRASES["objective"]
+_PHRASES, _TRADEOFFS = PHRASES["objective"], PHRASES["tradeoffs"]
 _LEAST_PERCENTAGE = {Metric.BLEU: 2, Metric.ROUGE_L: 2}
 """Above it, a target without a sign is a percentage: 95 is 95 %, but 1.5 is a slip. BLEU and ROUGE are usually given
 from 0 to 100, where low values are plausible."""
+_TRADEOFF_REACH = 100
 
 
 def read_objective(reading: Reading) -> None:
@@ -101,3 +102,32 @@ def _claim_target(reading: Reading, metric: Metric, match: re.Match[str], span: 
     if is_percentage and metric not in (Metric.EVAL_LOSS, Metric.PERPLEXITY):
         value /= 100
     reading.claim("objective.target", round(value, 10), span)
+
+
+def read_tradeoffs(reading: Reading) -> None:
+    """Claim objective.tradeoffs from a word for compromises and the costs that follow in its sentence."""
+    tradeoffs: set[Tradeoff] = set()
+    spans: list[Span] = []
+    for wish in reading.find_all(_TRADEOFFS["asks"]):
+        costs = [] if reading.follows(_TRADEOFFS["not"], wish) else _costs_after(reading, wish.end())
+        if costs:
+            tradeoffs |= {cost for cost, _ in costs}
+            spans += [wish.span(), *(span for _, span in costs)]
+    if not tradeoffs:
+        return
+    words = min(spans)[0], max(end for _, end in spans)
+    reading.claim("objective.tradeoffs", tuple(cost for cost in Tradeoff if cost in tradeoffs), words, consume=False)
+    for span in spans:  # not what lies between: it may name the metric
+        reading.text.consume(*span)
+
+
+def _costs_after(reading: Reading, start: int) -> list[tuple[Tradeoff, Span]]:
+    left = reading.text.left[: start + _TRADEOFF_REACH]
+    stop = regex(_TRADEOFFS["end"]).search(left, start)
+    left = left[: stop.start()] if stop else left
+    return [
+        (cost, match.span())
+        for cost, words in WORDS.tradeoffs.items()
+        for match in regex(rf"(?<!\w){words}(?!\w)").finditer(left, start)
+        if not reading.precedes(_TRADEOFFS["limit"], match)
+    ]

@@ -4,8 +4,8 @@ Each reader consumes the words it understood, so that no number is read twice. A
 `read_by_rules` quotes them. Typical cost: a few milliseconds.
 """
 
+from agent.request.checks import problem
 from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Quote
-from agent.request.limits import problem
 from agent.request.rules.claims import Claim, Reading
 from agent.request.rules.columns import read_columns
 from agent.request.rules.edits import merged
@@ -22,10 +22,9 @@ from agent.request.rules.intents import (
 from agent.request.rules.leftovers import read_leftovers, read_techniques
 from agent.request.rules.locations import read_as_evaluation, read_as_export, read_locations
 from agent.request.rules.methods import read_methods, read_negations, read_task
-from agent.request.rules.objective import read_objective
+from agent.request.rules.objective import read_objective, read_tradeoffs
 from agent.request.rules.quantities import read_quantities
 from agent.request.rules.text import Text
-from agent.request.rules.tradeoffs import read_tradeoffs
 from trainers.dotted import nested
 from trainers.spec import Intent, Metric
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from trainers.spec import Adapter, Closed, Loss, Metric, Tradeoff
+from trainers.spec import Adapter, Closed, Loss, Metric, Task, Tradeoff
 
 Pattern = Annotated[str, BeforeValidator(lambda alternatives: f"(?:{'|'.join(alternatives)})")]
 Words = Annotated[tuple[str, ...], BeforeValidator(lambda lines: tuple(" ".join(lines).split()))]
@@ -51,6 +51,7 @@ class Vocabulary(Closed):
     model_sizes: Pattern = Field(description="what may follow such a name")
     data_sets: Pattern
     metrics: dict[Metric, Pattern] = Field(description='all but plain "F1" and "loss", which are read last')
+    tasks: dict[Task, Pattern] = Field(description="words that state the task; of several tasks the first counts")
     adapters: dict[Adapter, Pattern]
     losses: dict[Loss, Pattern] = Field(description='"DPO" alone names the task, not a loss')
     train_verbs: Pattern

@@ -59,13 +59,7 @@ def _trial(space: ForeignSpace, trial: FrozenTrial, score: float | None) -> Tria
     if state is TrialState.COMPLETE and score is None:
         state = TrialState.FAILED
     source = proposal.source if proposal else "independent"
-    return outside_trial(
-        "optuna",
-        trial.number,
-        state,
-        Proposal(config=config, source=source),
-        score if state is TrialState.COMPLETE else None,
-    )
+    return outside_trial("optuna", trial.number, state, Proposal(config=config, source=source), score)
 
 
 def _scores(complete: Sequence[FrozenTrial], signs: Sequence[float], rng: Random) -> dict[int, float]:

@@ -19,14 +19,10 @@ from agent.search.for_optuna.history import PROPOSAL_KEY, history_of
 from agent.search.hybrid import Hybrid
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import TaskCard, card_of_spec
-from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
 from agent.study.nouns import History, Proposal, derived_seed
 from trainers.space import Space
 from trainers.spec import Direction, Task, TaskSpec
-
-N_PORTFOLIO = 3
-"""Published settings tried before the models choose, where the task is known."""
 
 
 class TunewrightSampler(BaseSampler):  # type: ignore[misc]
@@ -137,7 +133,7 @@ class TunewrightSampler(BaseSampler):  # type: ignore[misc]
         if self._planner is None and self._llm is not None:
             self._planner = open_planner(self._llm)
         batch = LlmBatch(space, card, self._planner) if self._planner else None
-        return Hybrid(space, Portfolio(space, card), N_PORTFOLIO, batch, incontext=self._incontext)
+        return Hybrid(space, card, batch, incontext=self._incontext)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without lock and proposer, which are made anew, and planner, which holds connections and keys."""

@@ -27,14 +27,12 @@ from agent.search.llambo.replies import (
     graded_table,
     labelled_table,
     pending_table,
-    predictions_schema,
-    ratings_schema,
+    pool_schema,
     table,
 )
-from agent.search.llambo.scale import BEST_GRADE, Scale, spread_of_quantiles
+from agent.search.llambo.scale import BEST_GRADE, Scale
 from agent.search.llm.grid import Grid, fixed_card
 from agent.search.llm.task_card import TaskCard
-from agent.search.llm.text import card_lines
 from agent.search.stop import expected_improvement
 from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
@@ -58,6 +56,9 @@ N_WARM_UP = 5
 """Trials before `end-to-end` leaves the warm start; LLAMBO's own experiments start from five."""
 
 POOL = 16
+QUANTILES_APART = 2.563
+"""Standard deviations between the 10 % and the 90 % point of a normal distribution."""
+
 SD_FLOOR = 3.0
 """Least standard deviation of a predicted grade: spreads of language models are too small (reference 1.9, 5)."""
 
@@ -131,13 +132,14 @@ class Llambo:
         by_id = {f"c{i + 1}": proposal for i, proposal in enumerate(pool)}
         past = graded_table(self._grid.names, history, scale)
         user = render("llambo_discriminative", history=past, pool=self._pool_table(by_id))
-        predictions = {p.id: p for p in self._ask(user, Predictions, predictions_schema(list(by_id))).predictions}
+        schema = pool_schema("predictions", list(by_id), ("low", "middle", "high"))
+        predictions = {p.id: p for p in self._ask(user, Predictions, schema).predictions}
         judged: list[tuple[float, Proposal]] = []
         for pool_id, proposal in by_id.items():
             if (prediction := predictions.get(pool_id)) is None:
                 continue
             low, mean, high = (min(max(g, 0.0), 100.0) for g in (prediction.low, prediction.middle, prediction.high))
-            sd = spread_of_quantiles(low, high, SD_FLOOR)
+            sd = max(abs(high - low) / QUANTILES_APART, SD_FLOOR)
             fields = {
                 "predicted_mean": scale.score(mean),
                 "predicted_sd": abs(scale.score(mean + sd) - scale.score(mean - sd)) / 2.0,
@@ -153,7 +155,8 @@ class Llambo:
         by_id = {f"c{i + 1}": proposal for i, proposal in enumerate(pool)}
         past = labelled_table(self._grid.names, history, scale)
         user = render("llambo_generative", history=past, pool=self._pool_table(by_id))
-        ratings = {r.id: r.good for r in self._ask(user, Ratings, ratings_schema(list(by_id))).ratings}
+        schema = pool_schema("ratings", list(by_id), ("good",))
+        ratings = {r.id: r.good for r in self._ask(user, Ratings, schema).ratings}
         return self._best_first([(ratings[i], p) for i, p in by_id.items() if i in ratings], len(pool))
 
     def _pool_table(self, by_id: dict[str, Proposal]) -> str:
@@ -183,12 +186,11 @@ class Llambo:
 
     def _system(self) -> Rendered:
         """The prefix, with as much of the job as the mode allows."""
-        fixed = [(f"{name} (fixed)", value) for name, value in fixed_card(self._space)]
-        card = card_lines(self._card) + fixed
+        card = self._card.lines() + fixed_card(self._space)
         if self._mode == "warmstart-none":
             card = []
         elif self._mode == "warmstart-partial":
-            card = card_lines(self._card, PARTIAL)
+            card = self._card.lines(PARTIAL)
         return render("llambo_system", card=card, hyperparameters=self._grid.cards())
 
     def _usable(self, reply: Candidates, history: History) -> list[Proposal]:

@@ -47,17 +47,8 @@ class Ratings(Closed):
     ratings: tuple[Rating, ...]
 
 
-def predictions_schema(ids: Sequence[str]) -> JsonSchema:
-    """JSON schema of `Predictions` for a pool with these ids."""
-    return _listed("predictions", ids, ("low", "middle", "high"))
-
-
-def ratings_schema(ids: Sequence[str]) -> JsonSchema:
-    """JSON schema of `Ratings` for a pool with these ids."""
-    return _listed("ratings", ids, ("good",))
-
-
-def _listed(name: str, ids: Sequence[str], numbers: Sequence[str]) -> JsonSchema:
+def pool_schema(name: str, ids: Sequence[str], numbers: Sequence[str]) -> JsonSchema:
+    """JSON schema of `Predictions` or `Ratings` for a pool with these ids: a list called `name` of `numbers` each."""
     number = {"type": "integer", "minimum": 0, "maximum": 100}
     item = object_schema({"id": {"type": "string", "enum": list(ids)}} | dict.fromkeys(numbers, number))
     return {"title": name.capitalize(), **object_schema({name: {"type": "array", "items": item, "maxItems": len(ids)}})}

@@ -72,8 +72,3 @@ class Scale:
 
     def _grade(self, value: float) -> float:
         return min(max(BEST_GRADE + (value - self._best) / self._step, 0.0), LAST_GRADE)
-
-
-def spread_of_quantiles(low: float, high: float, floor: float) -> float:
-    """Standard deviation of a normal distribution with these 10 % and 90 % points, at least `floor`."""
-    return max(abs(high - low) / 2.563, floor)

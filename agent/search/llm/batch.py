@@ -16,10 +16,9 @@ from agent.llm.reply_json import extract_json
 from agent.search.fresh import known_keys
 from agent.search.llm.beliefs import Belief, Beliefs
 from agent.search.llm.digest import digest_lines
-from agent.search.llm.edits import bounded, edits_of
 from agent.search.llm.grid import Grid, fixed_card
 from agent.search.llm.task_card import TaskCard
-from agent.search.llm.text import card_lines, safe_line, trial_row
+from agent.search.llm.text import safe_line, trial_row
 from agent.search.space_edits import SpaceEdit
 from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
@@ -169,12 +168,10 @@ class LlmBatch:
         try:  # Ctrl-C while this waits leaves the call to `close`
             reply = asking.result()
         except PlannerFailed as error:
-            self._asking = None
             self._failed(error)
         else:
-            self._asking = None
             self._take(reply, history, over)
-        self._waited = True
+        self._asking, self._waited = None, True
         self._call_tokens = self._planner.ledger.tokens_used - before or self._call_tokens
 
     def _failed(self, error: PlannerFailed) -> None:
@@ -186,14 +183,13 @@ class LlmBatch:
         self._planner.note(LlmEvent(kind="batch_failed", message=message))
 
     def _prompts(self, history: History) -> tuple[Rendered, Rendered]:
-        fixed = [(f"{name} (fixed)", value) for name, value in fixed_card(self._space)]
         system = render(
             "propose_system",
-            card=card_lines(self._card) + fixed,
+            card=self._card.lines() + fixed_card(self._space),
             hyperparameters=self._grid.cards(),
             n_low=N_LOW,
             n_high=N_HIGH,
-            bounds=bool(bounded(self._space)),
+            bounds=bool(self._grid.bounded),
         )
         best, maximize = history.best, history.direction is Direction.MAXIMIZE
         finished, pending = self._rows(history)
@@ -247,7 +243,7 @@ class LlmBatch:
         self._batch = [
             Proposal(config=config, source=self.name, why=why, llm_call_id=call_id) for config, why in configs
         ]
-        edits = edits_of(self._space, reply.edits or (), problems)
+        edits = self._grid.edits(reply.edits or (), problems)
         if not again:
             self._edits += [edit for edit in edits if edit not in self._edits]
             self._report(problems, votes)

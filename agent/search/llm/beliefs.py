@@ -1,16 +1,27 @@
-"""What somebody believes about good hyperparameters: a median, a spread and a confidence for each.
+"""What a planner LLM believes about good hyperparameters, as a factor on the acquisition that fades and can be refused.
 
-A belief is mixed with indifference by its confidence, so even a wrong one that is sure of itself leaves at least
-1 - `MAX_CONFIDENCE` of the uniform density everywhere: it can slow a search down, not blind it.
+A belief is a median, a spread and a confidence. It is mixed with indifference by its confidence, so even a wrong one
+that is sure of itself leaves at least 1 - `MAX_CONFIDENCE` of the uniform density everywhere: it can slow a search
+down, not blind it.
+
+The factor is the stated density to a power that halves every `HALF_LIFE` trials since it was said, and falls with the
+number of trials that there are (after piBO, Hvarfner et al. 2022, and DynaBO): a model that goes on saying the same is
+not heard for ever. Its logarithm is bounded, so that no statement can rule anything out. A statement is refused while
+the configurations it suggests promise less than those around the best one do: DynaBO's test, on upper confidence
+bounds.
 """
 
 import math
+from collections.abc import Callable, Sequence
 from random import Random
 from statistics import NormalDist
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.search.fresh import completed
+from agent.search.llm.text import number_in
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, is_fixed, is_ordered, unit
 from trainers.spec import Closed, Config, Scalar
 
@@ -21,6 +32,23 @@ CONFIDENCES = {"low": 0.25, "medium": 0.5, "high": 0.75}
 MAX_CONFIDENCE = 0.9
 MIN_SPREAD = 0.02
 
+HALF_LIFE = 4.0
+"""Trials; the reference asks for 3 to 5."""
+
+EVEN_AFTER = 6.0
+"""Finished trials after which a new statement has half of the power."""
+
+MAX_LOG = 0.7
+"""Largest logarithm of the factor, either way."""
+
+N_DRAWN = 24
+TOLERANCE = 0.25
+"""How much less a statement may promise, in standard deviations of the scores."""
+
+MIN_SCORES = 2
+"""Scored trials before a statement is tested; before, it is as good as anything that is known."""
+
+Array = NDArray[np.float64]
 _NORMAL = NormalDist()
 
 
@@ -84,11 +112,7 @@ def confidence_of(word: Scalar | None) -> float:
 def _number(word: Scalar | None, words: dict[str, float], what: str) -> float:
     if isinstance(word, str) and word.strip().lower() in words:
         return words[word.strip().lower()]
-    try:
-        number = math.nan if word is None or isinstance(word, bool) else float(word)
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not 0.0 <= number <= 1.0:
+    if not 0.0 <= (number := number_in(word)) <= 1.0:
         raise ValueError(f"{what} must be {', '.join(words)} or between 0 and 1, got {str(word)[:40]!r}")
     return number
 
@@ -96,10 +120,15 @@ def _number(word: Scalar | None, words: dict[str, float], what: str) -> float:
 def _relative(parameter: Parameter, belief: Belief, value: Scalar) -> float:
     """Density at `value` over the uniform one."""
     if not isinstance(parameter, CategoricalParameter):
-        centre, u = unit(parameter, belief.median), unit(parameter, value)
-        low, high = _NORMAL.cdf((0.0 - centre) / belief.spread), _NORMAL.cdf((1.0 - centre) / belief.spread)
+        u, (centre, low, high) = unit(parameter, value), _cut(parameter, belief)
         return _NORMAL.pdf((u - centre) / belief.spread) / belief.spread / (high - low)
     return table(parameter, belief)[parameter.choices.index(value)] * len(parameter.choices)
+
+
+def _cut(parameter: Parameter, belief: Belief) -> tuple[float, float, float]:
+    """The median in [0, 1] of the scale, and the share of the Gaussian below each end of it."""
+    centre = unit(parameter, belief.median)
+    return centre, _NORMAL.cdf((0.0 - centre) / belief.spread), _NORMAL.cdf((1.0 - centre) / belief.spread)
 
 
 def table(parameter: CategoricalParameter, belief: Belief) -> list[float]:
@@ -118,9 +147,35 @@ def table(parameter: CategoricalParameter, belief: Belief) -> list[float]:
 def _draw(parameter: Parameter, belief: Belief, rng: Random) -> Scalar:
     if isinstance(parameter, CategoricalParameter):
         return rng.choices(parameter.choices, table(parameter, belief))[0]
-    centre = unit(parameter, belief.median)
-    low, high = _NORMAL.cdf((0.0 - centre) / belief.spread), _NORMAL.cdf((1.0 - centre) / belief.spread)
+    centre, low, high = _cut(parameter, belief)
     quantile = min(max(low + rng.random() * (high - low), 1e-12), 1.0 - 1e-12)
     place = min(max(centre + belief.spread * _NORMAL.inv_cdf(quantile), 0.0), 1.0)
     value = parameter.at(place)
     return int(value) if isinstance(parameter, IntParameter) else value
+
+
+def factor(space: Space, statements: Sequence[Beliefs], configs: Sequence[Config], n_over: int) -> Array:
+    """Factors (len(configs),) in [exp(-MAX_LOG), exp(MAX_LOG)]; 1 where nothing was said. `n_over`: finished trials."""
+    total, fade = np.zeros(len(configs)), 1.0 / (1.0 + n_over / EVEN_AFTER)
+    for beliefs in statements:
+        weight = fade * 0.5 ** (max(0, n_over - beliefs.after_trials) / HALF_LIFE)
+        logs = np.array([beliefs.log_density(space, config) for config in configs])
+        total += weight * np.clip(logs, -2 * MAX_LOG, 2 * MAX_LOG)
+    return np.asarray(np.exp(np.clip(total, -MAX_LOG * fade, MAX_LOG * fade)))
+
+
+def accepted(
+    space: Space,
+    statements: Sequence[Beliefs],
+    promise: Callable[[list[Config]], float],
+    around_best: list[Config],
+    n_scores: int,
+    seed: int,
+) -> list[Beliefs]:
+    """The statements that pass the test. `promise` gives the mean upper confidence bound of configurations, in standard
+    deviations of the scores; `around_best` are configurations near the incumbent."""
+    if n_scores < MIN_SCORES or not around_best or not statements:
+        return list(statements)
+    least = promise(around_best) - TOLERANCE
+    rng = Random(seed)
+    return [b for b in statements if promise([b.sample(space, rng) for _ in range(N_DRAWN)]) >= least]

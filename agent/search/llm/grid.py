@@ -4,15 +4,15 @@ Float ranges are poorly enforced by grammar back-ends; lists are not. Ranges bec
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agent.llm.messages import JsonSchema
 from agent.llm.reply_json import object_schema
 from agent.search.fresh import completed
 from agent.search.llm.beliefs import CONFIDENCES, SPREADS, Belief, confidence_of, spread_of
-from agent.search.llm.edits import bounded, edits_schema
-from agent.search.llm.text import safe_line
+from agent.search.llm.text import number_in, safe_line
+from agent.search.space_edits import SpaceEdit
 from prompts.history import number_text
 from trainers.space import CategoricalParameter, IntParameter, Parameter, Space, describe, is_fixed, is_ordered
 from trainers.spec import Config, Scalar
@@ -20,6 +20,9 @@ from trainers.spec import Config, Scalar
 LEVELS = 32
 MAX_WHY = 120
 """Characters of a reason; the one free text in a reply, so the one place where a small model can ramble."""
+
+MAX_EDITS = 2
+"""Wider bounds that are read of one reply."""
 
 
 class Grid:
@@ -33,6 +36,11 @@ class Grid:
     def names(self) -> tuple[str, ...]:
         """The hyperparameters that can be chosen, in order."""
         return tuple(self._words)
+
+    @property
+    def bounded(self) -> tuple[str, ...]:
+        """Those of `names` that have bounds."""
+        return tuple(n for n in self._words if not isinstance(self._space.parameters[n], CategoricalParameter))
 
     def cards(self) -> list[dict[str, str]]:
         """Per hyperparameter: name, range in words, default and condition ("" where there is none)."""
@@ -62,8 +70,14 @@ class Grid:
         }
         if priors:
             reply = {"priors": object_schema({n: _prior(list(words)) for n, words in self._words.items()})} | reply
-            if names := bounded(self._space):
-                reply["edits"] = edits_schema(names, MAX_WHY)
+            if self.bounded:
+                bounds = {
+                    "why": {"type": "string", "maxLength": MAX_WHY},
+                    "parameter": {"type": "string", "enum": list(self.bounded)},
+                    "low": {"type": ["number", "null"]},
+                    "high": {"type": ["number", "null"]},
+                }
+                reply["edits"] = {"type": "array", "items": object_schema(bounds), "maxItems": MAX_EDITS}
         return {"title": "Candidates", **object_schema(reply)}
 
     def belief(self, name: str, fields: Mapping[str, Scalar | None]) -> Belief:
@@ -79,6 +93,39 @@ class Grid:
             spread=spread_of(fields.get("spread")),
             confidence=confidence_of(fields.get("confidence")),
         )
+
+    def edits(self, items: Sequence[Mapping[str, Scalar | None]], problems: list[str]) -> list[SpaceEdit]:
+        """The wider bounds of a reply, each once, for the rule of `agent/search/space_edits.py` to judge; why others
+        cannot be used goes to `problems`."""
+        edits: list[SpaceEdit] = []
+        for fields in items[:MAX_EDITS]:
+            try:
+                edit = self._edit(fields)
+            except ValueError as error:
+                problems.append(safe_line(f"edit: {error}"))
+                continue
+            if all((edit.parameter, edit.low, edit.high) != (e.parameter, e.low, e.high) for e in edits):
+                edits.append(edit)
+        problems += [f"edit: at most {MAX_EDITS} are read of a reply"] * len(items[MAX_EDITS:])
+        return edits
+
+    def _edit(self, fields: Mapping[str, Scalar | None]) -> SpaceEdit:
+        name = fields.get("parameter")
+        if not isinstance(name, str) or name not in self.bounded:
+            raise ValueError(f"{str(name)[:40]!r} has no bounds that could be moved")
+        unknown = sorted(set(fields) - {"parameter", "low", "high", "why"})
+        if unknown:
+            raise ValueError(f"unknown {', '.join(unknown)[:100]}")
+        bounds: dict[str, float] = {}
+        for side in ("low", "high"):
+            if (value := fields.get(side)) is not None:
+                bounds[side] = number_in(value)
+                if math.isnan(bounds[side]):
+                    raise ValueError(f"a bound must be a number, got {str(value)[:40]!r}")
+        if len(bounds) != 1:
+            raise ValueError(f"{name} needs one of low and high")
+        why = safe_line(str(fields.get("why") or ""))
+        return SpaceEdit(parameter=name, low=bounds.get("low"), high=bounds.get("high"), why=why)
 
     def new_configs(
         self, candidates: Iterable[Mapping[str, Scalar | None]], keys: set[str], problems: list[str]
@@ -120,11 +167,8 @@ class Grid:
         word = value if isinstance(value, str) else number_text(value)
         if word in words:
             return words[word]
-        try:
-            number = float(word)
-        except (ValueError, OverflowError):
-            number = math.nan
-        if not math.isfinite(number) or not is_ordered(parameter):
+        number = number_in(word)
+        if math.isnan(number) or not is_ordered(parameter):
             raise ValueError(f"{name} must be {describe(parameter)}, got {str(value)[:40]!r}")
         return _numeric(parameter, name, number)
 
@@ -172,4 +216,4 @@ def _numeric(parameter: Parameter, name: str, number: float) -> Scalar:
 
 def fixed_card(space: Space) -> list[tuple[str, str]]:
     """Hyperparameters with one value only, for the job description."""
-    return [(name, number_text(p.at(0.0))) for name, p in space.parameters.items() if is_fixed(p)]
+    return [(f"{name} (fixed)", number_text(p.at(0.0))) for name, p in space.parameters.items() if is_fixed(p)]

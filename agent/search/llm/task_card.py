@@ -1,6 +1,9 @@
 """What a proposer may know of the job: enums and numbers, never names or text from the user's data."""
 
+from collections.abc import Collection
+
 from agent.request.plan import Plan
+from prompts.history import number_text
 from trainers.spec import Adapter, Closed, Direction, Loss, Metric, Task, TaskSpec
 
 
@@ -29,6 +32,13 @@ class TaskCard(Closed):
     parallel_trials: int = 1
     score: str | None = None
     """What a trial's score is, where it is not the metric itself."""
+
+    def lines(self, only: Collection[str] = ()) -> list[tuple[str, str]]:
+        """(name, value) of what is known of the job, of `only` these where given: how long it runs is left out, and so
+        are the card's own defaults, which nobody stated."""
+        length = {"trials", "parallel_trials"}
+        fields = self.model_dump(mode="json", exclude_none=True, exclude_unset=True, exclude=length)
+        return [(name, number_text(value)) for name, value in fields.items() if not only or name in only]
 
 
 def card_of_spec(spec: TaskSpec) -> TaskCard:

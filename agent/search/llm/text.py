@@ -1,13 +1,20 @@
-"""Between trials and prompts: the rows a planner LLM reads, and its own words made safe to show."""
+"""Between trials and prompts: the rows a planner LLM reads, and its own words made safe to show and to reckon with."""
 
-from collections.abc import Sequence
+import math
 
-from agent.search.llm.task_card import TaskCard
 from agent.study.nouns import Trial, TrialState
-from prompts.history import Row, number_text
+from prompts.history import Row
+from trainers.spec import Scalar
 
 MAX_WHY_CHARACTERS = 240
 _MARKUP = str.maketrans("<>[]&`", "()()+'")
+
+
+def safe_line(text: str) -> str:
+    """A model's prose, safe for a terminal, for Markdown and for HTML: one line of printable characters without
+    brackets, at most `MAX_WHY_CHARACTERS`."""
+    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_WHY_CHARACTERS])
+    return " ".join(printable.translate(_MARKUP).split())[:MAX_WHY_CHARACTERS]
 
 
 def trial_row(trial: Trial) -> Row:
@@ -20,16 +27,10 @@ def trial_row(trial: Trial) -> Row:
     return Row(trial.number, trial.config, score, status, trial.proposal.source)
 
 
-def safe_line(text: str) -> str:
-    """A model's prose, safe for a terminal, for Markdown and for HTML: one line of printable characters without
-    brackets, at most `MAX_WHY_CHARACTERS`."""
-    printable = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_WHY_CHARACTERS])
-    return " ".join(printable.translate(_MARKUP).split())[:MAX_WHY_CHARACTERS]
-
-
-def card_lines(card: TaskCard, only: Sequence[str] | None = None) -> list[tuple[str, str]]:
-    """(name, value) of what is known of the job, of `only` these where given: how long it runs is left out, and so are
-    the card's own defaults, which nobody stated."""
-    fields = card.model_dump(mode="json", exclude_none=True, exclude_unset=True).items()
-    facts = [(n, v) for n, v in fields if n not in ("trials", "parallel_trials") and (only is None or n in only)]
-    return [(name, number_text(value)) for name, value in facts]
+def number_in(value: Scalar | None) -> float:
+    """The number that a reply gives, as such or as a word; NaN for anything else, infinities included."""
+    try:
+        number = math.nan if value is None or isinstance(value, bool) else float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan

@@ -8,8 +8,9 @@ import pytest
 
 from agent.errors import PlannerFailed
 from agent.llm.calls import LlmCall, LlmCapReached, LlmCaps, LlmEvent
-from agent.llm.open import open_planner, without_limits
+from agent.llm.open import open_planner
 from agent.llm.planner import Planner
+from agent.llm.reply_json import without_limits
 from prompts import Rendered
 from tests.fakes.openai_server import Served, serve
 from trainers.spec import Closed

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.request.draft import Draft, RefusalClass
-from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit
+from agent.request.feasible import check_disk, check_feasible, fit_adapter_limit, interval_half_width
 from agent.request.working import Working
 from tools.base_model import BaseModelFacts
 from tools.data.data_profile import DataProfile, LengthProfile, SplitProfile
@@ -152,3 +152,10 @@ def test_what_the_disk_cannot_hold_is_said_before_anything_is_written(tmp_path):
     assert (work.errors[0].code, work.errors[0].param) == ("disk_full", "output")
     assert "MB free" in work.errors[0].message
     assert not (tmp_path / "new").exists()
+
+
+def test_interval_of_a_share_shrinks_with_rows():
+    """96 rows give ±10 points, 2,401 rows ±2; none gives no information."""
+    assert interval_half_width(96) == pytest.approx(0.1, abs=0.001)
+    assert interval_half_width(2401) == pytest.approx(0.02, abs=0.001)
+    assert interval_half_width(0) == 1.0

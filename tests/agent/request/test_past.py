@@ -9,8 +9,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from agent.request.draft import Draft, DraftSpec
-from agent.request.import_optuna import read_study
-from agent.request.past import MAX_PAST, Past, canonical_name, read_past
+from agent.request.past import MAX_PAST, Past, canonical_name, read_past, read_study
 from agent.request.resolve import Overrides, resolve
 from agent.settings import Settings
 from agent.study.store import Store

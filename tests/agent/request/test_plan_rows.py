@@ -5,7 +5,6 @@ import json
 import pytest
 
 from agent.request.draft import Refusal
-from agent.request.notes import interval_half_width
 from agent.request.plan import Plan
 from agent.request.plan_rows import plan_json, row_of
 from trainers.dotted import flat
@@ -45,10 +44,3 @@ def test_a_plan_survives_json(plan):
 def test_a_list_without_members_is_not_shown(plan):
     """No comma stands for trade-offs that nobody asked for."""
     assert not row_of(plan, flat(plan.spec), "objective", ("objective.metric", "objective.tradeoffs"))[1].endswith(", ")
-
-
-def test_interval_of_a_share_shrinks_with_rows():
-    """96 rows give ±10 points, 2,401 rows ±2; none gives no information."""
-    assert interval_half_width(96) == pytest.approx(0.1, abs=0.001)
-    assert interval_half_width(2401) == pytest.approx(0.02, abs=0.001)
-    assert interval_half_width(0) == 1.0

@@ -8,13 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.llm.planner import Planner
-from agent.search.fresh import enumerated, known_keys
-from agent.search.hybrid import build_proposer
+from agent.search.fresh import RandomSearch, enumerated, known_keys
+from agent.search.hybrid import Hybrid
 from agent.search.llm.batch import LlmBatch
 from agent.search.llm.task_card import TaskCard
 from agent.search.portfolio import Portfolio
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.statistical import OptunaSearch, Statistical
 from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, spaces
@@ -30,7 +29,8 @@ GARBAGE = json.dumps(
 
 def with_llm(space: Space) -> Proposer:
     """The hybrid with an LLM that answers garbage."""
-    return build_proposer(space, CARD, Planner(ScriptedChat(GARBAGE), "fake", backoff_seconds=0.0))
+    planner = Planner(ScriptedChat(GARBAGE), "fake", backoff_seconds=0.0)
+    return Hybrid(space, CARD, LlmBatch(space, CARD, planner))
 
 
 def hopeful(space: Space) -> LlmBatch:
@@ -48,7 +48,7 @@ PROPOSERS: dict[str, Callable[[Space], Proposer]] = {
     "statistical": Statistical,
     "portfolio": lambda space: Portfolio(space, CARD),
     "llm": hopeful,
-    "hybrid": lambda space: build_proposer(space, CARD),
+    "hybrid": lambda space: Hybrid(space, CARD),
     "hybrid with llm": with_llm,
 }
 EVERY = pytest.mark.parametrize("make", PROPOSERS.values(), ids=PROPOSERS.keys())

@@ -6,11 +6,11 @@ from statistics import fmean
 
 import pytest
 
-from agent.search.hybrid import Hybrid, build_proposer
+from agent.search.fresh import RandomSearch
+from agent.search.hybrid import Hybrid
 from agent.search.llm.beliefs import Belief, Beliefs
 from agent.search.llm.task_card import TaskCard
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.shares import FREE_TRIALS, MAX_LLM_SHARE, MIN_STATISTICAL
 from agent.search.space_edits import SpaceEdit
 from agent.study.nouns import History, Proposal, Trial
@@ -63,7 +63,7 @@ def test_it_beats_random_search_early() -> None:
 
 def test_sources_are_told_and_the_statistical_optimiser_has_its_share() -> None:
     """Default, published settings, then the models' picks and Optuna's."""
-    told = sources(run(build_proposer(TYPICAL, TaskCard(task=Task.CLASSIFICATION, trials=24)), 24, 1))
+    told = sources(run(Hybrid(TYPICAL, TaskCard(task=Task.CLASSIFICATION, trials=24)), 24, 1))
     assert told[:4] == ["default", "portfolio", "portfolio", "portfolio"]
     later = told[FREE_TRIALS:]
     assert sum(s in ("gp", "tpe") for s in later) >= int(MIN_STATISTICAL * len(later))

@@ -10,8 +10,8 @@ from statistics import fmean
 import numpy as np
 
 from agent.search.evidence import evidence
+from agent.search.fresh import RandomSearch
 from agent.search.incontext import InContext, InContextSearch, embedded_network
-from agent.search.random_search import RandomSearch
 from agent.study.nouns import History
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tests.agent.search.test_search import run

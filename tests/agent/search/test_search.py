@@ -6,15 +6,13 @@ import pytest
 
 from agent.request.draft import DraftSpec
 from agent.request.plan import Plan
-from agent.search.fresh import far_config, neighbour
-from agent.search.hybrid import build_proposer
+from agent.search.fresh import RandomSearch, far_config, neighbour
+from agent.search.hybrid import Hybrid
 from agent.search.llm.task_card import TaskCard, card_of_spec, task_card
 from agent.search.portfolio import Portfolio, nearest_value
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.shares import MAX_LLM_SHARE, llm_share
-from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical
-from agent.search.surrogate import clipped, surrogate
+from agent.search.statistical import GP_MAX_TRIALS, OptunaSearch, Statistical, clipped, surrogate
 from agent.study.nouns import History, Proposal, Trial
 from tests.agent.search.spaces import TYPICAL, history, trial
 from tools.base_model import BaseModelFacts
@@ -178,7 +176,7 @@ def test_a_small_budget_gets_a_small_portfolio() -> None:
         objective=Objective(metric=Metric.F1_MACRO, direction=Direction.MAXIMIZE),
         budget=Budget(trials=8),
     )
-    sources = [t.proposal.source for t in run(build_proposer(TYPICAL, spec), 8, 0)]
+    sources = [t.proposal.source for t in run(Hybrid(TYPICAL, card_of_spec(spec)), 8, 0)]
     assert sources.count("portfolio") == 2
     assert card_of_spec(spec).trials == 8
 
@@ -223,7 +221,7 @@ def test_a_resumed_study_proposes_as_an_uninterrupted_one() -> None:
         name = "fresh"
 
         def propose(self, past: History, n: int, seed: int) -> list[Proposal]:
-            return build_proposer(TYPICAL, CLASSIFY).propose(past, n, seed)
+            return Hybrid(TYPICAL, CLASSIFY).propose(past, n, seed)
 
-    kept = [t.config for t in run(build_proposer(TYPICAL, CLASSIFY), 10, 4)]
+    kept = [t.config for t in run(Hybrid(TYPICAL, CLASSIFY), 10, 4)]
     assert [t.config for t in run(Fresh(), 10, 4)] == kept

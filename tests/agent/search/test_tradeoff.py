@@ -7,11 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.search.fresh import known_keys
-from agent.search.hybrid import build_proposer
+from agent.search.fresh import RandomSearch, known_keys
+from agent.search.hybrid import Hybrid
 from agent.search.llm.task_card import TaskCard, card_of_spec
 from agent.search.proposer import Proposer
-from agent.search.random_search import RandomSearch
 from agent.search.space_edits import SpaceEdit
 from agent.search.statistical import OptunaSearch
 from agent.search.tradeoff import MIN_QUALITY_WEIGHT, TradeOff, blended, draw_weights, trading_off
@@ -106,7 +105,7 @@ def test_the_contract_of_proposers_holds(space: Space, kinds: str, n: int, seed:
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_roomy_space_never_runs_dry(kinds: str, direction: Direction) -> None:
     """The hybrid of a study, wrapped: there is always a next trial, from one of its own sources."""
-    hybrid = build_proposer(TYPICAL, TaskCard(task=Task.CLASSIFICATION, trials=20))
+    hybrid = Hybrid(TYPICAL, TaskCard(task=Task.CLASSIFICATION, trials=20))
     found = TradeOff(hybrid, EVERY_COST).propose(priced(history(TYPICAL, kinds, 5, direction)), 2, 11)
     assert len(found) == 2
     assert all(p.source in ("portfolio", "gp", "tpe", "random") for p in found)

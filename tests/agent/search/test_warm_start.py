@@ -1,7 +1,7 @@
 """Past trials in the history that a proposer is given."""
 
 from agent.request.past import PastTrial
-from agent.search.random_search import RandomSearch
+from agent.search.fresh import RandomSearch
 from agent.search.statistical import OptunaSearch
 from agent.search.warm_start import N_AGAIN, SOURCE, WarmStart, warmed_up
 from agent.study.nouns import History, Proposal

@@ -17,7 +17,8 @@ from agent.run.schedule import attempt_spec
 from agent.study.lock import owner_pid, owning
 from agent.study.migrations import STEPS
 from agent.study.nouns import EventKind, Phase, Proposal, TrialState
-from agent.study.store import Store, StoreFull
+from agent.study.rows import StoreFull
+from agent.study.store import Store
 from tests.fakes.scripted_executor import ScriptedExecutor
 from tools.attempt import Failed, Started
 from trainers.spec import CurvePoint, FailureReason

@@ -2,10 +2,9 @@
 
 import pytest
 
-from tools.data.canonical_rows import canonical_rows
 from tools.data.columns import Detected, Undecided
 from tools.data.data_profile import SourceProfile
-from tools.data.detect import detect_columns
+from tools.data.detect import canonical_rows, detect_columns
 from tools.data.table import Row, Table, columns_of
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
@@ -114,7 +113,7 @@ def test_alpaca_input_is_appended_to_the_prompt() -> None:
         {"instruction": "Say hello.", "input": "", "output": "hello"},
     ]
     found = detected(rows)
-    assert canonical_rows(rows, found, "data.train").rows == [
+    assert canonical_rows(rows, found, "data.train")[0] == [
         {"prompt": "Add the numbers.\n\n2 and 3", "completion": "5"},
         {"prompt": "Say hello.", "completion": "hello"},
     ]
@@ -124,7 +123,7 @@ def test_sharegpt_turns_become_messages() -> None:
     """from / value turns get OpenAI's names."""
     rows: list[Row] = [{"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "hello"}]}] * 5
     found = detected(rows)
-    assert canonical_rows(rows, found, "data.train").rows[0] == {
+    assert canonical_rows(rows, found, "data.train")[0][0] == {
         "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]
     }
 
@@ -138,18 +137,18 @@ def test_votes_decide_and_ties_are_dropped_and_counted() -> None:
         for i, vs in enumerate(votes)
     ]
     found = detected(rows)
-    canonical = canonical_rows(rows, found, "data.train")
-    assert [(r["chosen"], r["rejected"]) for r in canonical.rows] == [("one", "two"), ("two", "one")]
-    assert canonical.notes == ("data.train: 2 of 4 rows dropped: the votes tie",)
+    canonical, notes = canonical_rows(rows, found, "data.train")
+    assert [(r["chosen"], r["rejected"]) for r in canonical] == [("one", "two"), ("two", "one")]
+    assert notes == ("data.train: 2 of 4 rows dropped: the votes tie",)
     assert detected(rows, prompt="instruction").votes == found.votes
 
 
 def test_pairs_of_equal_answers_are_dropped_and_counted() -> None:
     """A pair whose answers are the same states no preference; a file of nothing else is refused."""
     rows: list[Row] = [{"prompt": f"Do {i}.", "chosen": "one", "rejected": "two" if i else "one "} for i in range(4)]
-    canonical = canonical_rows(rows, detected(rows), "data.train")
-    assert [r["prompt"] for r in canonical.rows] == ["Do 1.", "Do 2.", "Do 3."]
-    assert canonical.notes == ("data.train: 1 of 4 rows dropped: chosen and rejected are the same",)
+    canonical, notes = canonical_rows(rows, detected(rows), "data.train")
+    assert [r["prompt"] for r in canonical] == ["Do 1.", "Do 2.", "Do 3."]
+    assert notes == ("data.train: 1 of 4 rows dropped: chosen and rejected are the same",)
     with pytest.raises(InputError, match="no row is left: 1 of 1 rows dropped: chosen and rejected are the same"):
         canonical_rows(rows[:1], detected(rows), "data.train")
 
@@ -180,7 +179,7 @@ def test_unusable_label_column_is_named(cells: list[object], why: str) -> None:
 def test_minimal_pairs_have_an_empty_prompt() -> None:
     """BLiMP rows have no prompt."""
     rows: list[Row] = [{"sentence_good": "It is.", "sentence_bad": "It are."}] * 3
-    assert canonical_rows(rows, detected(rows), "data.train").rows[0] == {
+    assert canonical_rows(rows, detected(rows), "data.train")[0][0] == {
         "prompt": "",
         "chosen": "It is.",
         "rejected": "It are.",
@@ -191,7 +190,7 @@ def test_whole_dialogues_are_cut_before_the_last_answer() -> None:
     """Human / Assistant pairs without a prompt column get the shared part as the prompt."""
     head = "\n\nHuman: hi\n\nAssistant: yes?\n\nHuman: help\n\nAssistant:"
     rows: list[Row] = [{"chosen": head + " sure", "rejected": head + " no"}]
-    assert canonical_rows(rows, detected(rows), "data.train").rows == [
+    assert canonical_rows(rows, detected(rows), "data.train")[0] == [
         {"prompt": head, "chosen": " sure", "rejected": " no"}
     ]
 
@@ -227,7 +226,7 @@ def test_equal_labels_of_different_types_are_one_class() -> None:
     """1, 1.0 and "1" from files of different formats name the same class."""
     rows: list[Row] = [{"text": "a b c", "label": label} for label in (1, 1.0, "1 ", True)]
     found = Detected(Task.CLASSIFICATION, Columns(text="text", label="label"))
-    assert [r["label"] for r in canonical_rows(rows, found, "data.train").rows] == ["1", "1", "1", "true"]
+    assert [r["label"] for r in canonical_rows(rows, found, "data.train")[0]] == ["1", "1", "1", "true"]
 
 
 MESSAGES = Detected(Task.SFT, Columns(messages="m"))
@@ -267,7 +266,7 @@ def test_unusable_rows_are_refused_with_the_reason(detected_as: Detected, row: R
 def test_pairs_of_conversations_give_prompt_and_answers() -> None:
     """UltraFeedback's form: the last answers differ, what comes before is the prompt."""
     rows: list[Row] = [{"p": "x", "c": [USER, GOOD], "r": [USER, BAD]}]
-    assert canonical_rows(rows, PAIR, "data.train").rows == [{"prompt": "hi", "chosen": "yes", "rejected": "no"}]
+    assert canonical_rows(rows, PAIR, "data.train")[0] == [{"prompt": "hi", "chosen": "yes", "rejected": "no"}]
 
 
 @pytest.mark.parametrize(

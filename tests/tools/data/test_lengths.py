@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from tools.data.control_tokens import escape_control_tokens
 from tools.data.data_profile import LengthProfile
 from tools.data.lengths import SAMPLE_ROWS, control_tokens, measure_lengths, percentile
+from tools.data.profile_data import escape_control_tokens
 from tools.data.table import Row
 from tools.data.tasks import TASKS
 from trainers.errors import InputError

@@ -40,7 +40,7 @@ def test_reading_a_history_gives_what_transformers_gives(both: tuple[Network, An
     """At every token, within what float32 allows."""
     mine, theirs = both
     read = mine.read(HISTORY)
-    assert read.length == len(HISTORY)
+    assert len(read.hidden) == len(HISTORY)
     np.testing.assert_allclose(read.hidden, hidden(theirs, HISTORY), atol=2e-4, rtol=1e-3)
 
 

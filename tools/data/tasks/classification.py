@@ -3,10 +3,10 @@
 from collections import Counter
 
 from tools.data import column_names as names
-from tools.data.columns import Detected, Undecided, could_be_label, has_pair, label_columns, listed, texts_by_content
+from tools.data.columns import Detected, could_be_label, has_pair, label_columns, listed, texts_by_content, which_column
 from tools.data.duplicates import normalised
 from tools.data.table import SAMPLE_ROWS, Row, Table
-from tools.data.tasks.rows import Classes, TaskRows, as_text, is_blank
+from tools.data.tasks.rows import Classes, TaskRows, is_blank
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
@@ -45,7 +45,7 @@ def _canonical(row: Row, detected: Detected) -> Row | str:
         return f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
     if is_blank(text):
         return f"every row needs a text; column {columns.text!r} is empty"
-    return {"text": as_text(text), "label": label_name(label)}
+    return {"text": str(text), "label": label_name(label)}
 
 
 def _judged_text(row: Row) -> str:
@@ -109,8 +109,7 @@ def _find_label(table: Table, wish: Columns) -> tuple[str, str]:
     if not (hits or few):
         rule = f"classification needs a column whose values repeat; {_no_labels(table, others)}."
         raise InputError("data.columns.label", rule, "Name the label column, or choose another task.")
-    question = f"Which column of {table.source.name} holds the label: {listed(hits or few)}?"
-    raise Undecided("data.columns.label", question, (hits or few)[0])
+    raise which_column(table, "label", hits or few, (hits or few)[0])
 
 
 def _n_distinct(table: Table, column: str) -> int:
@@ -147,8 +146,7 @@ def _find_text(table: Table, label: str) -> tuple[str, str]:
     if not long:
         rule = f"classification needs a column of texts; {table.source.name} has {listed(table.columns)}"
         raise InputError("data.columns.text", rule + ".", "Name the text column.")
-    question = f"Which column of {table.source.name} holds the text: {listed(long)}?"
-    raise Undecided("data.columns.text", question, max(long, key=lambda c: table.mean_words(c)))
+    raise which_column(table, "text", long, max(long, key=table.mean_words))
 
 
 def _label_order(label: str) -> tuple[int, float, str]:

@@ -13,7 +13,7 @@ from tools.data.columns import (
     texts_by_content,
 )
 from tools.data.table import Row, Table
-from tools.data.tasks.rows import LeftOut, TaskRows, as_text, is_blank, prompt_with_context, turns_of
+from tools.data.tasks.rows import LeftOut, TaskRows, is_blank, prompt_with_context, turns_of
 from tools.data.votes import find_votes
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
@@ -88,7 +88,7 @@ def _pair(row: Row, detected: Detected, chosen_column: str, rejected_column: str
         return f"every row needs a prompt; column {detected.columns.prompt!r} is empty"
     if chosen is None or rejected is None or (is_blank(chosen) and is_blank(rejected)):
         return f"every row needs a chosen and a rejected answer; {chosen_column!r} or {rejected_column!r} is empty"
-    return _split_dialogue(prompt, as_text(chosen), as_text(rejected))
+    return _split_dialogue(prompt, str(chosen), str(rejected))
 
 
 def _conversations(chosen: list[object], rejected: list[object]) -> Row | str:

@@ -84,17 +84,12 @@ def is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
-def as_text(value: object) -> str:
-    """A cell as text."""
-    return value if isinstance(value, str) else str(value)
-
-
 def prompt_with_context(row: Row, detected: Detected) -> str:
     """The prompt, and below an empty line its context where the row has one."""
     prompt = row.get(str(detected.columns.prompt))
     context = row.get(detected.context) if detected.context else None
-    text = "" if prompt is None else as_text(prompt)
-    return text if is_blank(context) else f"{text}\n\n{as_text(context)}"
+    text = "" if prompt is None else str(prompt)
+    return text if is_blank(context) else f"{text}\n\n{context}"
 
 
 def turns_of(cell: object) -> list[dict[str, str]] | str:

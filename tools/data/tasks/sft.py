@@ -13,7 +13,7 @@ from tools.data.columns import (
     texts_by_content,
 )
 from tools.data.table import Row, Table
-from tools.data.tasks.rows import TaskRows, as_text, is_blank, prompt_with_context, turns_of
+from tools.data.tasks.rows import TaskRows, is_blank, prompt_with_context, turns_of
 from trainers.spec import Columns, Task
 
 
@@ -74,8 +74,8 @@ def _canonical(row: Row, detected: Detected) -> Row | str:
         if is_blank(row.get(column := str(getattr(columns, role)))):
             return f"every row needs a {role}; column {column!r} is empty"
     if columns.text:
-        return {"text": as_text(row[columns.text])}
-    return {"prompt": prompt_with_context(row, detected), "completion": as_text(row[str(columns.completion)])}
+        return {"text": str(row[columns.text])}
+    return {"prompt": prompt_with_context(row, detected), "completion": str(row[str(columns.completion)])}
 
 
 SFT = TaskRows(task=Task.SFT, by_columns=_by_columns, by_table=_by_table, columns=_columns, canonical=_canonical)

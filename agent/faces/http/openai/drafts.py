@@ -8,8 +8,7 @@ from agent.errors import InputError
 from agent.faces.http.openai.shapes import AUTO, JobRequest
 from agent.faces.http.plans import check_spec_file
 from agent.faces.http.service import Service
-from agent.request.answer import answered
-from agent.request.draft import Draft, Overrides
+from agent.request.draft import Draft, Overrides, answered
 from agent.study.desk_rows import StoredFile
 from trainers.spec import Intent, Task
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from agent.desk.cards import StudyCard, TrialCard
+from agent.faces.http.page.look import proposer
 from agent.study.nouns import Phase, TrialState
 from trainers.spec import CurvePoint, Direction
 
@@ -91,8 +93,9 @@ class ScoresChart:
     """Of the scores; the lanes lie below it."""
     points: tuple[Point, ...]
     lanes: tuple[tuple[str, float], ...]
+    best_so_far: Mapping[int, float]
     best: str
-    """The best so far as a path in a box 1000 wide."""
+    """The same as a path in a box 1000 wide."""
     default: float | None
     confirm: float | None
     """Where the confirmation begins."""
@@ -102,13 +105,8 @@ class ScoresChart:
 def best_so_far(card: StudyCard, trials: Sequence[TrialCard]) -> dict[int, float]:
     """Search trial with a score: the best score up to it."""
     better = max if card.direction is Direction.MAXIMIZE else min
-    best: dict[int, float] = {}
-    latest: float | None = None
-    for trial in trials:
-        if trial.phase is Phase.SEARCH and trial.score is not None:
-            latest = trial.score if latest is None else better(latest, trial.score)
-            best[trial.trial] = latest
-    return best
+    scores = {t.trial: t.score for t in trials if t.phase is Phase.SEARCH and t.score is not None}
+    return dict(zip(scores, accumulate(scores.values(), better), strict=True))
 
 
 def scores_chart(card: StudyCard, trials: Sequence[TrialCard]) -> ScoresChart:
@@ -122,17 +120,17 @@ def scores_chart(card: StudyCard, trials: Sequence[TrialCard]) -> ScoresChart:
     x, y = Scale(-0.5, last + 0.5), robust(values, always)
     confirm = next((t.trial for t in trials if t.phase is Phase.CONFIRM), None)
     best = best_so_far(card, trials)
-    scored = [t for t in trials if t.score is not None]
     return ScoresChart(
         x=x,
         y=y,
         bottom=bottom,
         points=tuple(_point(t, x, y, bottom, lanes) for t in trials if t.score is not None or t.state in lanes),
         lanes=tuple((name, lanes[state]) for state, name in names),
+        best_so_far=best,
         best=_steps(best, x, y, bottom, max((t.trial for t in trials if t.phase is Phase.SEARCH), default=0)),
         default=None if card.default is None else y.y(card.default, bottom),
         confirm=None if confirm is None else confirm - 0.5,
-        sources=tuple(dict.fromkeys("confirm" if t.phase is Phase.CONFIRM else t.source for t in scored)),
+        sources=tuple(dict.fromkeys(proposer(t) for t in trials if t.score is not None)),
     )
 
 

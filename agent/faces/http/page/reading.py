@@ -66,13 +66,7 @@ def stretch(seconds: float | None) -> str:
 
 
 FILTERS = {
-    "ago": ago,
-    "megabytes": megabytes,
+    **{function.__name__: function for function in (ago, megabytes, sentence, stretch, usd, value, words)},
     "score": number,
-    "sentence": sentence,
     "signed": difference,
-    "stretch": stretch,
-    "usd": usd,
-    "value": value,
-    "words": words,
 }

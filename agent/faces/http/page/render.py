@@ -81,39 +81,36 @@ def markdown(text: str) -> Markup:
     return Markup(_markdown().render(text))  # noqa: S704 - markdown-it escapes all text, and html is off
 
 
+class _Renderer(RendererHTML):
+    """What Markdown of others becomes within a page. Style attributes would break the page's policy."""
+
+    def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """The page has its own first and second level."""
+        tokens[idx].tag = f"h{min(6, int(tokens[idx].tag[1]) + 2)}"
+        return self.renderToken(tokens, idx, options, env)
+
+    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Nothing is loaded because a reply names it."""
+        described = self.renderInlineAsText(tokens[idx].children, options, env)
+        return f"<em>{Markup.escape(described)}</em>"
+
+    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """Wide tables scroll by themselves, with the keyboard too."""
+        return '<div class="table-scroll" tabindex="0" role="group" aria-label="Table">\n<table>\n'
+
+    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """The end of both."""
+        return "</table>\n</div>\n"
+
+    def td_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        """A cell of a column to the right is a number's."""
+        if tokens[idx].attrs.pop("style", None) == "text-align:right":
+            tokens[idx].attrSet("class", "number")
+        return self.renderToken(tokens, idx, options, env)
+
+    heading_close, th_open = heading_open, td_open
+
+
 @cache
 def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    for name, rule in _RULES.items():
-        parser.add_render_rule(name, rule)
-    return parser
-
-
-def _heading(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-    """The page has its own first and second level."""
-    tokens[at].tag = f"h{min(6, int(tokens[at].tag[1]) + 2)}"
-    return self.renderToken(tokens, at, options, env)
-
-
-def _image(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-    """Nothing is loaded because a reply names it."""
-    described = self.renderInlineAsText(tokens[at].children, options, env)
-    return f"<em>{Markup.escape(described)}</em>"
-
-
-def _table(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-    """Wide tables scroll by themselves, with the keyboard too."""
-    return '<div class="table-scroll" tabindex="0" role="group" aria-label="Table">\n<table>\n'
-
-
-def _table_end(self: RendererHTML, tokens: Sequence[Token], at: int, options: OptionsDict, env: EnvType) -> str:
-    return "</table>\n</div>\n"
-
-
-_RULES = {
-    "heading_open": _heading,
-    "heading_close": _heading,
-    "image": _image,
-    "table_open": _table,
-    "table_close": _table_end,
-}
+    return MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable(["table", "strikethrough"])

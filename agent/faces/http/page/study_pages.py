@@ -2,20 +2,50 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from agent.desk.cards import Explanation, StudyCard, TrialCard
 from agent.desk.desk import Desk
-from agent.errors import TunewrightError
 from agent.faces.http.page import charts, look
 from agent.faces.http.page.charts import Field, Interval
 from agent.faces.http.page.reading import difference, sentence
-from agent.faces.http.page.view import View
 from agent.report.wording import number
 from agent.study.nouns import EventKind, StudyEvent, TrialState
-from trainers.spec import CurvePoint
+from trainers.spec import Closed, CurvePoint
 
 Z95 = 1.96
-RECENT, PAGE = 600, 500
+RECENT = 600
+"""Events, those of training included, of which the latest are shown."""
+
+
+class View(Closed):
+    """How a page of charts is looked at. All of it stands in the address, so it outlives a reload."""
+
+    sort: str = "trial"
+    """A column of the table of trials; from high to low with "-" before it."""
+    field: Field = "loss"
+    tables: str = ""
+    """Charts that are shown as tables, their names with commas between."""
+    events: str = "latest"
+
+    def change(self, **fields: str) -> str:
+        """The query of this view with some fields changed."""
+        changed = self.model_copy(update=fields).model_dump(exclude_defaults=True)
+        return f"?{urlencode(changed)}"
+
+    def shows_table(self, chart: str) -> bool:
+        """Whether a chart is shown as a table."""
+        return chart in self.tables.split(",")
+
+    def flip(self, chart: str) -> str:
+        """The query with a chart and its table changed for each other."""
+        names = [name for name in self.tables.split(",") if name and name != chart]
+        return self.change(tables=",".join(names if self.shows_table(chart) else [*names, chart]))
+
+    def sorted_by(self, column: str, down_first: bool) -> str:
+        """The query that sorts by a column, or the other way round where it does already."""
+        ways = [f"-{column}", column] if down_first else [column, f"-{column}"]
+        return self.change(sort=ways[1] if self.sort == ways[0] else ways[0])
 
 
 def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
@@ -27,9 +57,8 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
         "ordered": ordered(trials, view.sort),
         "budget": desk.budget(study),
         "scores": charts.scores_chart(card, trials),
-        "best_so_far": charts.best_so_far(card, trials),
         "result": result_chart(card),
-        "events": latest_events(desk, study, card, view.events == "all"),
+        "events": latest_events(desk, card, view.events == "all"),
         "view": view,
         "running": {trial.trial for trial in trials if trial.state is TrialState.RUNNING},
         **_curves(curves, view.field, ("loss", "eval_loss")),
@@ -39,33 +68,17 @@ def study_page(desk: Desk, study: str, view: View) -> dict[str, Any]:
 def trial_page(desk: Desk, study: str, place: int, view: View) -> dict[str, Any]:
     """All of a trial. Raises InputError where there is none."""
     trial, trials = desk.explain(study, place), desk.trials(study)
-    compared = None
-    if place and trial.outcome is not None:
-        try:
-            compared = desk.compare(study, place, 0)
-        except TunewrightError:  # the default has no score to compare with
-            compared = None
     return {
         "trial": trial,
         "row": next(row for row in trials if row.trial == place),
         "numbers": {row.trial for row in trials},
         "prediction": prediction_chart(trial),
         "verdict": verdict(trial),
-        "compared": compared,
+        "compared": desk.compare(study, place, 0) if place and trial.outcome is not None else None,
         "call": desk.llm_call(study, place) if trial.llm_model else None,
-        "running": set(),
         "view": view,
-        **_curves(
-            {place: trial.curve} if trial.curve else {},
-            view.field,
-            ("loss", "eval_loss", "learning_rate", "grad_norm"),
-        ),
+        **_curves({place: trial.curve}, view.field, ("loss", "eval_loss", "learning_rate", "grad_norm")),
     }
-
-
-def report_page(desk: Desk, study: str) -> dict[str, Any]:
-    """Where a study's report is. Raises InputError while it is not done."""
-    return {"card": desk.status(study), "report": desk.report_card(study)}
 
 
 def _curves(curves: dict[int, tuple[CurvePoint, ...]], field: Field, offered: Sequence[Field]) -> dict[str, Any]:
@@ -75,16 +88,16 @@ def _curves(curves: dict[int, tuple[CurvePoint, ...]], field: Field, offered: Se
     return {
         "curves": charts.curves_chart(curves, field),
         "field": field,
-        "fields": {name: look.FIELDS[name] for name in measured},
+        "fields": {name: look.TABLES.curves[name] for name in measured},
     }
 
 
 def ordered(trials: Sequence[TrialCard], sort: str) -> list[TrialCard]:
     """Trials by a column, "-" before it from high to low; those without a value stand last either way."""
     column, down = sort.removeprefix("-"), sort.startswith("-")
-    keyed = [(_key(trial, column), trial) for trial in trials]
-    some = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: (pair[0], pair[1].trial))
-    return [trial for _, trial in (some[::-1] if down else some)] + [trial for key, trial in keyed if key is None]
+    some = [trial for trial in trials if _key(trial, column) is not None]
+    some.sort(key=lambda trial: (_key(trial, column), trial.trial), reverse=down)
+    return some + [trial for trial in trials if _key(trial, column) is None]
 
 
 def _key(trial: TrialCard, column: str) -> Any:
@@ -98,16 +111,12 @@ def _key(trial: TrialCard, column: str) -> Any:
     return keys.get(column, trial.trial)
 
 
-def latest_events(desk: Desk, study: str, card: StudyCard, every: bool) -> list[StudyEvent]:
+def latest_events(desk: Desk, card: StudyCard, every: bool) -> list[StudyEvent]:
     """Events without the steps of training, newest first; the latest of them, or every one."""
     kinds = [kind for kind in EventKind if kind is not EventKind.PROGRESS]
-    after, events = 0 if every else max(0, card.last_event - RECENT), list[StudyEvent]()
-    while True:
-        piece = desk.events(study, after, PAGE, kinds)
-        events += piece.events
-        if not piece.more:
-            return events[::-1] if every else events[: -look.EVENTS_SHOWN - 1 : -1]
-        after = piece.after
+    after = 0 if every else max(0, card.last_event - RECENT)
+    events = desk.store.events(card.study, after, kinds=kinds)[::-1]
+    return events if every else events[: look.EVENTS_SHOWN]
 
 
 def result_chart(card: StudyCard) -> charts.IntervalChart | None:
@@ -115,13 +124,9 @@ def result_chart(card: StudyCard) -> charts.IntervalChart | None:
     r = card.result
     if r is None:
         return None
-    best = "best (default)" if r.best_is_default else "best"
-    return charts.interval_chart(
-        [
-            Interval("default", "theirs", r.default_test, r.default_ci95),
-            Interval(best, "ours", r.best_test, r.best_ci95),
-        ]
-    )
+    default = Interval("default", "theirs", r.default_test, r.default_ci95)
+    best = Interval("best (default)" if r.best_is_default else "best", "ours", r.best_test, r.best_ci95)
+    return charts.interval_chart([default, best])
 
 
 def prediction_chart(trial: Explanation) -> charts.IntervalChart:

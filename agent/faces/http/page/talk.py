@@ -10,11 +10,23 @@ from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import Happening, Retracted, Said, StudyStarted, ToolDone, ToolStarted, TurnOver
 from agent.desk.desk import Desk
 from agent.faces.http.page.render import render
+from agent.faces.http.streams import Event
 from agent.faces.http.turns import Listener, Turns
 from agent.study.desk_rows import Turn
 
 REDRAW_SECONDS = 0.1
 """Text that comes in many small pieces is drawn this often."""
+NOTHING_SAID: dict[str, Any] = {
+    "conversation": "",
+    "title": "",
+    "bubbles": (),
+    "answering": False,
+    "live": False,
+    "pending": None,
+    "problem": None,
+}
+"""What the template of a conversation needs before there is one."""
+Answer = Callable[[Conversation], Iterator[Happening]]
 
 
 @dataclass
@@ -56,9 +68,7 @@ class Talk:
         self._running: dict[str, _Running] = {}
         self._problems: dict[str, Problem] = {}
 
-    def begin(
-        self, conversation: Conversation, words: str, turn: Callable[[Conversation], Iterator[Happening]]
-    ) -> None:
+    def begin(self, conversation: Conversation, words: str, turn: Answer) -> None:
         """Begin a turn of which the page says `words`. Raises as `Turns.start` does."""
         name, earlier = conversation.conversation_id, len(conversation.turns())
         listener = self._turns.start(conversation, turn)
@@ -85,7 +95,7 @@ class Talk:
             "problem": self._problems.get(name),
         }
 
-    async def reply(self, conversation_id: str) -> AsyncIterator[bytes]:
+    async def reply(self, conversation_id: str) -> AsyncIterator[Event]:
         """The reply under way from its beginning, drawn anew as it grows; then the event `done`."""
         running = self._running.get(conversation_id)
         bubble, drawn = Bubble("reply"), 0.0
@@ -93,35 +103,32 @@ class Talk:
             async for happening in running.listener.pieces():
                 take(bubble, happening)
                 if isinstance(happening, TurnOver):
-                    self._over(conversation_id, happening.problem)
+                    if happening.problem is not None:
+                        self._problems[conversation_id] = happening.problem
                 elif not isinstance(happening, Said) or time.monotonic() - drawn > REDRAW_SECONDS:
                     drawn = time.monotonic()
-                    yield _lines(render("reply.html", bubble=bubble, growing=True))
+                    yield render("reply.html", bubble=bubble, growing=True)
             if self._running.get(conversation_id) is running:
                 del self._running[conversation_id]
-        yield b"event: done\ndata: {}\n\n"
-
-    def _over(self, conversation_id: str, problem: Problem | None) -> None:
-        if problem is not None:
-            self._problems[conversation_id] = problem
+        yield {"event": "done", "data": "{}"}
 
 
 def take(bubble: Bubble, happening: Happening) -> None:
     """What a happening adds to a reply."""
     parts = bubble.parts
-    if isinstance(happening, Said):
-        if parts and isinstance(parts[-1], str):
-            parts[-1] += happening.text
-        else:
-            parts.append(happening.text)
-    elif isinstance(happening, Retracted):
-        parts[:] = [part for part in parts if not isinstance(part, str)]
-    elif isinstance(happening, ToolStarted):
-        parts.append(Tool(happening.call_id, happening.name, happening.arguments))
-    elif isinstance(happening, ToolDone):
-        _finish(parts, happening.model_dump(exclude={"kind"}))
-    elif isinstance(happening, StudyStarted):
-        parts.append(happening.study)
+    match happening:
+        case Said(text=text) if parts and isinstance(parts[-1], str):
+            parts[-1] += text
+        case Said(text=text):
+            parts.append(text)
+        case Retracted():
+            parts[:] = [part for part in parts if not isinstance(part, str)]
+        case ToolStarted(call_id=call_id, name=name, arguments=arguments):
+            parts.append(Tool(call_id, name, arguments))
+        case ToolDone():
+            _finish(parts, happening.model_dump())
+        case StudyStarted(study=study):
+            parts.append(study)
 
 
 def _finish(parts: list[str | Tool | StudyCard], answer: dict[str, Any]) -> None:
@@ -142,7 +149,8 @@ def _bubbles(desk: Desk, turns: Sequence[Turn]) -> Iterable[Bubble]:
             yield Bubble("user", [turn.text])
             reply = Bubble("reply")
         elif turn.role == "tool":
-            _finish(reply.parts, {"call_id": str(turn.turn_id), "ok": True, "result": {}, **_answer(turn)})
+            lacking = {"call_id": str(turn.turn_id), "name": "", "ok": True, "result": {}, "seconds": 0.0}
+            _finish(reply.parts, lacking | turn.data | {"summary": turn.text})
         else:
             study = turn.data.get("memory", {}).get("started")
             if study and study != started:
@@ -153,12 +161,3 @@ def _bubbles(desk: Desk, turns: Sequence[Turn]) -> Iterable[Bubble]:
             reply = Bubble("reply")
     if reply.parts:
         yield reply
-
-
-def _answer(turn: Turn) -> dict[str, Any]:
-    return {"name": "", "seconds": 0.0, **turn.data, "summary": turn.text}
-
-
-def _lines(html: str) -> bytes:
-    """HTML as one server-sent event."""
-    return ("".join(f"data: {line}\n" for line in html.splitlines()) + "\n").encode()

@@ -19,7 +19,7 @@ from agent.faces.cli.doctor import examine
 from agent.llm.calls import LlmCall, LlmEvent
 from agent.llm.open import open_planner
 from agent.llm.planner import Planner
-from agent.llm.vllm.chat import MAX_CHARACTERS, MAX_ITEMS, bounded
+from agent.llm.reply_json import MAX_CHARACTERS, MAX_ITEMS, bounded
 from agent.llm.vllm.server import ServerFailed, VllmServer, close_servers, server_for
 from agent.llm.vllm.setup import context_of, find_python, kv_cache_bytes
 from agent.settings import Settings

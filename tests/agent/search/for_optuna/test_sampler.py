@@ -16,7 +16,7 @@ from optuna.testing import pytest_samplers as cases
 from agent.search.for_optuna.foreign_space import foreign_space
 from agent.search.for_optuna.history import MAX_TRIALS, PROPOSAL_KEY, history_of
 from agent.search.for_optuna.sampler import TunewrightSampler
-from agent.search.random_search import RandomSearch
+from agent.search.fresh import RandomSearch
 from agent.study.nouns import TrialState
 from trainers.spec import Direction
 
@@ -185,7 +185,7 @@ def test_failed_infeasible_and_infinite_trials_count_as_failures():
     space = foreign_space({"x": optuna.distributions.FloatDistribution(0, 1)})
     seen = history_of(space, study.trials, study.directions, 0)
     assert [t.number for t in seen.failed] == [1, 2, 3, 6]
-    assert [t.number for t in seen.pruned] == [4]
+    assert [t.number for t in seen.trials if t.state is TrialState.PRUNED] == [4]
     assert [t.number for t in seen.complete] == [0, 5, 7]
     assert seen.direction is Direction.MINIMIZE
     assert seen.best is not None

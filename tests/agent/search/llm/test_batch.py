@@ -18,7 +18,7 @@ from agent.llm.calls import LlmCall, LlmCaps, LlmEvent, Price
 from agent.llm.messages import ChatModel, Decoding, JsonSchema, Message, Reply, TransportError
 from agent.llm.planner import Planner
 from agent.run.budget import Ledger, llm_reservation
-from agent.search.hybrid import build_proposer
+from agent.search.hybrid import Hybrid
 from agent.search.llm.batch import REUSED_FOR_TRIALS, LlmBatch
 from agent.search.llm.grid import Grid, words_of
 from agent.search.llm.task_card import TaskCard
@@ -176,7 +176,7 @@ def test_a_useless_reply_is_an_event_and_the_optimiser_serves(bad: str) -> None:
     assert bench.propose() == []
     assert bench.kinds[-1] == "batch_failed"
     assert all(call.error for call in bench.calls[:-1])
-    hybrid = build_proposer(TYPICAL, CARD, Bench(bad).planner, n_portfolio=0)
+    hybrid = Hybrid(TYPICAL, llm=Bench(bad).batch)
     assert hybrid.propose(history(TYPICAL, "cccccccc"), 3, 0)
 
 

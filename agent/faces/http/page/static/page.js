@@ -89,14 +89,11 @@ async function act(verb, study) {
 
 /** Resolves to whether the person has said yes. Escape means no. */
 function confirmed() {
-  const dialog = $("#cancel-dialog").content.firstElementChild.cloneNode(true);
-  document.body.append(dialog);
+  const dialog = $("#cancel-dialog");
+  dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
   });
 }
 

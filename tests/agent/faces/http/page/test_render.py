@@ -13,6 +13,7 @@ from agent.faces.http.page.render import markdown, render
         ("***both***", ["<em><strong>both</strong></em>"]),
         (r"\*not this\* and 2 \* 3", ["*not this* and 2 * 3"]),
         ("| a | b |\n|---|---|\n| `x \\| y` | 2 |", ["<code>x | y</code>", "<td>2</td>", 'class="table-scroll"']),
+        ("| a |\n|--:|\n| 1 |", ['<th class="number">a</th>', '<td class="number">1</td>']),
         ("* a\n  * b", ["<ul>\n<li>a\n<ul>"]),
         ("# Head", ["<h3>Head</h3>"]),
         ("```\n<b> & *x*\n```", ["<pre><code>&lt;b&gt; &amp; *x*\n</code></pre>"]),

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from trainers.spec import Task
-from trainers.tasks.ranges import choices
 from trainers.tasks.sft import SFT
+from trainers.tasks.trainer import choices
 
 
 def space(facts):

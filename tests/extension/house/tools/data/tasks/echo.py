@@ -1,7 +1,7 @@
 """Rows of echo: one text, in a column named echo."""
 
 from tools.data.columns import Detected
-from tools.data.tasks.rows import TaskRows, as_text, is_blank
+from tools.data.tasks.rows import TaskRows, is_blank
 from trainers.spec import Columns, Task
 
 
@@ -17,7 +17,7 @@ def columns(table, given):
 
 def canonical(row, detected):
     """The text."""
-    return "every row needs an echo" if is_blank(row["echo"]) else {"text": as_text(row["echo"])}
+    return "every row needs an echo" if is_blank(row["echo"]) else {"text": str(row["echo"])}
 
 
 ECHO = TaskRows(task=Task.ECHO, by_columns=lambda given: None, by_table=by_table, columns=columns, canonical=canonical)

@@ -6,8 +6,8 @@ import pytest
 
 from agent.desk.desk import Desk
 from agent.desk.planning import Job
-from agent.request.copied import copied
 from agent.request.draft import NO_OVERRIDES, Overrides
+from agent.request.plan import copied
 from agent.settings import load_settings
 
 REQUESTS = (

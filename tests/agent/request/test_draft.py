@@ -2,8 +2,7 @@
 
 import pytest
 
-from agent.request.answer import answered
-from agent.request.draft import Draft, Question, Quote
+from agent.request.draft import Draft, Question, Quote, answered
 from trainers.errors import InputError
 from trainers.spec import Range
 
