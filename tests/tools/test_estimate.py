@@ -96,7 +96,7 @@ def test_known_memory_is_met():
     recomputed = cost.memory_mb / 1024
     kept = recomputed + 4 * 768 * 3072 * (28 * 34 - 28 * 2 - 34) / 2**30
     assert 0.8 * 20.8 <= kept <= 1.2 * 20.8
-    assert module.checkpointed(LLAMA_3B, H200)
+    assert module.checkpointed(H200.device, LLAMA_3B.parameters)
     assert recomputed < kept
 
 
