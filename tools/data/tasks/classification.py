@@ -1,12 +1,13 @@
 """Rows of classification: a text and the name of its class."""
 
+import re
 from collections import Counter
 
 from tools.data import column_names as names
 from tools.data.columns import Detected, could_be_label, has_pair, label_columns, listed, texts_by_content, which_column
 from tools.data.duplicates import normalised
 from tools.data.table import SAMPLE_ROWS, Row, Table
-from tools.data.tasks.rows import Classes, TaskRows, is_blank
+from tools.data.tasks.rows import Classes, Flaw, TaskRows, is_blank
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
@@ -35,16 +36,20 @@ def _columns(table: Table, wish: Columns) -> Detected:
     return Detected(Task.CLASSIFICATION, Columns(text=text, label=label), {"text": text_why, "label": label_why})
 
 
-def _canonical(row: Row, detected: Detected) -> Row | str:
+def _canonical(row: Row, detected: Detected) -> Row | Flaw:
     """Text and label name; both must be there, and the label one value."""
     columns = detected.columns
     text, label = row.get(str(columns.text)), row.get(str(columns.label))
     if is_blank(label):
-        return f"every row needs a label; column {columns.label!r} is empty"
+        return Flaw(f"every row needs a label; column {columns.label!r} is empty")
     if isinstance(label, list | dict):
-        return f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
+        rule = f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
+        return Flaw(rule, "Give each row one label.", "multi_label")
     if is_blank(text):
-        return f"every row needs a text; column {columns.text!r} is empty"
+        return Flaw(f"every row needs a text; column {columns.text!r} is empty")
+    if isinstance(text, list | dict):
+        rule = f"a text must be text; {columns.text!r} holds a {type(text).__name__}"
+        return Flaw(rule, "Write the text itself into that column.", "not_text")
     return {"text": str(text), "label": label_name(label)}
 
 
@@ -88,12 +93,11 @@ def _classes(splits: dict[str, list[Row]], notes: list[str]) -> Classes:
 
 
 def label_name(value: object) -> str:
-    """A class's name: `1`, `1.0` and `"1"` are one class; booleans are `true` and `false`."""
+    """A class's name: `1`, `1.0`, `"1"` and `"1.0"` are one class; booleans are `true` and `false`."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+    name = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    return re.sub(r"\A(-?\d+)\.0+\Z", r"\1", name)  # pandas writes whole numbers so, beside an empty cell
 
 
 def _find_label(table: Table, wish: Columns) -> tuple[str, str]:
