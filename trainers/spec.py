@@ -4,10 +4,11 @@ Everything here is importable without torch. `TaskSpec` is the resolved, closed,
 is what `tunewright plan --json` prints under `"spec"` and what a YAML spec file holds.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    create_model,
     model_serializer,
     model_validator,
 )
@@ -121,14 +123,14 @@ class Terms:
     """The first is the default."""
     losses: tuple[Loss, ...] = ()
     """To choose from; the first is the default. Empty: the task has one loss, and a spec must not name it."""
-    hyperparameters: tuple[str, ...] = ()
-    """Those that only this task has; fields of `Search`."""
+    hyperparameters: Mapping[str, str] = field(default_factory=dict)
+    """Those that only this task has, each with its description; fields of `Search`."""
 
 
 TERMS: dict[Task, Terms] = {
     Task.CLASSIFICATION: Terms(
         metrics=(Metric.F1_MACRO, Metric.ACCURACY, Metric.F1_WEIGHTED, Metric.EVAL_LOSS),
-        hyperparameters=("head_lr_ratio",),
+        hyperparameters={"head_lr_ratio": "classification: learning rate of the head / adapter's"},
     ),
     Task.SFT: Terms(
         metrics=(Metric.EVAL_LOSS, Metric.PERPLEXITY, Metric.EXACT_MATCH, Metric.ROUGE_L, Metric.BLEU, Metric.ACCURACY)
@@ -136,7 +138,11 @@ TERMS: dict[Task, Terms] = {
     Task.PREFERENCE: Terms(
         metrics=(Metric.REWARD_ACCURACY, Metric.ACCURACY, Metric.WIN_RATE, Metric.EVAL_LOSS),
         losses=tuple(Loss),
-        hyperparameters=("beta", "simpo_gamma", "label_smoothing"),
+        hyperparameters={
+            "beta": "preference: strength of the pull to the reference model",
+            "simpo_gamma": "simpo: target margin divided by beta",
+            "label_smoothing": "robust: assumed share of flipped preferences",
+        },
     ),
 }
 
@@ -207,8 +213,8 @@ SearchValue = Scalar | Range | Choices
 """A fixed value, a range, or a list to choose from."""
 
 
-class Search(Closed):
-    """What the user says about hyperparameters, on top of the default space. Unset ones keep their default range."""
+class CommonSearch(Closed):
+    """The hyperparameters that every task has."""
 
     learning_rate: SearchValue | None = None
     lora_rank: SearchValue | None = None
@@ -221,19 +227,34 @@ class Search(Closed):
     warmup_ratio: SearchValue | None = None
     scheduler: SearchValue | None = None
     max_grad_norm: SearchValue | None = None
-    # those of one task, each in its `Terms` too
-    head_lr_ratio: SearchValue | None = Field(None, description="classification: learning rate of the head / adapter's")
-    beta: SearchValue | None = Field(None, description="preference: strength of the pull to the reference model")
-    simpo_gamma: SearchValue | None = Field(None, description="simpo: target margin divided by beta")
-    label_smoothing: SearchValue | None = Field(None, description="robust: assumed share of flipped preferences")
 
     def stated(self) -> dict[str, SearchValue]:
         """The hyperparameters that are set, in field order."""
-        return {name: value for name, value in self if value is not None}
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
     @model_serializer(mode="wrap")
     def _only_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         return {name: value for name, value in handler(self).items() if value is not None}
+
+
+if TYPE_CHECKING:
+
+    class Search(CommonSearch):
+        """Those, and what `TERMS` declares."""
+
+else:
+    Search = create_model(
+        "Search",
+        __base__=CommonSearch,
+        __module__=__name__,
+        __doc__="What the user says about hyperparameters, on top of the default space. Unset ones keep their default "
+        "range.",
+        **{
+            name: (SearchValue | None, Field(None, description=description))
+            for terms in TERMS.values()
+            for name, description in terms.hyperparameters.items()
+        },
+    )
 
 
 class Data(Closed):

@@ -27,8 +27,7 @@ from agent.desk.cards import (
 )
 from agent.desk.child import in_child
 from agent.desk.dispatch import ensure_dispatcher
-from agent.desk.planning import Job, command_of
-from agent.desk.plans import plan_card
+from agent.desk.planning import Job, command_of, plan_card
 from agent.errors import InputError, NeedsAnswer, StoreConflict
 from agent.llm import traces
 from agent.report.model import Report, result_of

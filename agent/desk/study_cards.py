@@ -51,10 +51,9 @@ def study_card(study: Study, store: Store) -> StudyCard:
     directory = report_directory(study)
     return StudyCard(
         study=study.study_id,
-        state=study.state,
+        **study.model_dump(include={"state", "plan_hash", "error", "created_at", "started_at", "finished_at"}),
         state_words=state_words(study, pid, place, paused),
         request=study.plan.request,
-        plan_hash=study.plan_hash,
         metric=study.spec.objective.metric,
         direction=study.spec.objective.direction,
         trials_over=sum(t.state in OVER for t in search),
@@ -75,11 +74,7 @@ def study_card(study: Study, store: Store) -> StudyCard:
         queue_place=place,
         paused=paused,
         running_pid=pid,
-        error=study.error,
         error_code=_error_code(study, store),
-        created_at=study.created_at,
-        started_at=study.started_at,
-        finished_at=study.finished_at,
         over=over,
         last_event=store.last_seq(study.study_id),
         result=result_of_study(study) if done else None,
@@ -144,16 +139,8 @@ def trial_card(trial: Trial) -> TrialCard:
     """One trial in a line."""
     return TrialCard(
         trial=trial.number,
-        phase=trial.phase,
-        state=trial.state,
-        source=trial.proposal.source,
-        score=trial.score,
-        reason=trial.reason,
-        seconds=trial.seconds,
-        config=trial.config,
-        predicted_mean=trial.proposal.predicted_mean,
-        predicted_sd=trial.proposal.predicted_sd,
-        seed=trial.seed,
+        **trial.model_dump(include={"phase", "state", "score", "reason", "seconds", "seed"}),
+        **trial.proposal.model_dump(include={"source", "config", "predicted_mean", "predicted_sd"}),
     )
 
 
@@ -189,25 +176,17 @@ def explanation(store: Store, study: Study, number: int | None) -> Explanation:
     default = next(iter(store.trials(study.study_id)), trial)
     call = _call_of(store, trial)
     curve = store.curves(study.study_id).get(trial.trial_id, ())
-    proposal = trial.proposal
     return Explanation(
         study=study.study_id,
         trial=trial.number,
-        phase=trial.phase,
-        state=trial.state,
-        proposed_by=proposal.source,
-        why=proposal.why,
+        **trial.model_dump(include={"phase", "state", "costs", "seconds", "deviations"}),
+        proposed_by=trial.proposal.source,
+        **trial.proposal.model_dump(include={"why", "config", "predicted_mean", "predicted_sd"}),
         differs_from_default=changes(trial.config, default.config),
-        config=trial.config,
         metric=study.spec.objective.metric,
-        predicted_mean=proposal.predicted_mean,
-        predicted_sd=proposal.predicted_sd,
         outcome=trial.score,
         outcome_words=outcome_words(trial),
         default_scored=default.score,
-        seconds=trial.seconds,
-        costs=trial.costs.model_dump() if trial.costs else None,
-        deviations=trial.deviations,
         curve_words=curve_digest(curve, run_length(trial, curve)),
         curve=curve,
         llm_model=call["model"] if call else None,

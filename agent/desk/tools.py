@@ -35,7 +35,7 @@ from agent.desk.cards import (
     WaitedStudy,
 )
 from agent.desk.desk import Desk
-from agent.desk.plans import plan_card
+from agent.desk.planning import plan_card
 from agent.errors import InputError
 from agent.request.draft import Overrides
 from agent.request.plan_rows import searched_rows

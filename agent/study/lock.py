@@ -15,7 +15,7 @@ LOCK_FILE = "lock"
 @contextmanager
 def owning(directory: Path) -> Iterator[None]:
     """Hold the study in `directory` for this process. Raises StoreConflict naming the process that has it already."""
-    handle = _opened(directory / LOCK_FILE)
+    handle = _handle_of(directory / LOCK_FILE)
     try:
         if not _locked(handle):
             raise StoreConflict(
@@ -52,7 +52,7 @@ def owner_pid(directory: Path) -> int | None:
 @contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Wait for the lock on `path` and hold it."""
-    handle = _opened(path)
+    handle = _handle_of(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -60,7 +60,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _opened(path: Path) -> int:
+def _handle_of(path: Path) -> int:
     """A handle of the file, made with its directory. Raises InputError where that cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,13 +13,12 @@ ROOT = Path(__file__).parents[2]
 TOY = Path(__file__).parent / "house"
 
 START = "from agent.faces.cli.commands import main; main()"
-TERMS = 'Terms(metrics=(Metric.ECHOED, Metric.EVAL_LOSS), hyperparameters=("repeats",))'
+TERMS = 'Terms(metrics=(Metric.ECHOED, Metric.EVAL_LOSS), hyperparameters={"repeats": "echo: how often"})'
 EDITS = {
     "trainers/spec.py": {
         '    PREFERENCE = "preference"\n': '    ECHO = "echo"\n',
         '    WIN_RATE = "win_rate"\n': '    ECHOED = "echoed"\n',
         "TERMS: dict[Task, Terms] = {\n": f"    Task.ECHO: {TERMS},\n",
-        "    # those of one task, each in its `Terms` too\n": "    repeats: SearchValue | None = None\n",
     },
     "trainers/tasks/__init__.py": {
         "import Task\n": "from trainers.tasks.echo import ECHO\n",

@@ -9,8 +9,7 @@ import click
 
 from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
-from agent.desk.planning import Approval, Job, approve
-from agent.desk.plans import plan_card
+from agent.desk.planning import Approval, Job, approve, plan_card
 from agent.desk.words import plan_text, study_text
 from agent.errors import InputError
 from agent.faces.cli.follow import code_of, follow, follow_loosely

@@ -18,14 +18,13 @@ from agent.desk.dispatch import dispatcher_pid, ensure_dispatcher
 from agent.desk.tools import VERBS, Verb
 from agent.errors import InputError, TunewrightError
 from agent.faces.http.conversations import conversation_routes
-from agent.faces.http.downloads import download_routes
 from agent.faces.http.guard import Guard, Hosts
 from agent.faces.http.health import health_routes
 from agent.faces.http.openai.chat import chat_routes
 from agent.faces.http.openai.files import file_routes
 from agent.faces.http.openai.jobs import job_routes
 from agent.faces.http.openai.models import model_routes
-from agent.faces.http.pages import login_routes, page_routes
+from agent.faces.http.pages import page_routes
 from agent.faces.http.plans import plan_routes, start_routes
 from agent.faces.http.problems import INTERNAL, ErrorBody, problem, refusal, response_of
 from agent.faces.http.service import Service
@@ -69,11 +68,13 @@ def build_api(service: Service, verbs: Sequence[Verb] = VERBS) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         responses={"default": {"model": ErrorBody, "description": "What went wrong"}},
+        exception_handlers={
+            TunewrightError: _ours,
+            RequestValidationError: _invalid,
+            HTTPException: _http,
+            Exception: _unexpected,
+        },
     )
-    api.add_exception_handler(TunewrightError, _ours)
-    api.add_exception_handler(RequestValidationError, _invalid)
-    api.add_exception_handler(HTTPException, _http)
-    api.add_exception_handler(Exception, _unexpected)
     for routes in routers(service, api, verbs):
         api.include_router(routes)
     return api
@@ -86,14 +87,12 @@ def routers(service: Service, api: FastAPI, verbs: Sequence[Verb] = VERBS) -> tu
         plan_routes(service),
         start_routes(service),
         study_routes(service),
-        download_routes(service),
         conversation_routes(service, turns),
         verb_routes(service, verbs),
         file_routes(service),
         job_routes(service),
         model_routes(service),
         chat_routes(service, turns),
-        login_routes(service),
         health_routes(service),
         page_routes(service, turns, api),
     )
@@ -113,14 +112,12 @@ async def keep_dispatcher(service: Service) -> None:
         await asyncio.sleep(KEEP_SECONDS)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    assert isinstance(error, TunewrightError)
+async def _ours(request: Request, error: TunewrightError) -> Response:
     return refusal(error, request.scope)
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
     """The first field of a request's form that is wrong, with all that is wrong with it; what was sent is not told."""
-    assert isinstance(error, RequestValidationError)
     wrong = [(_field(one), one) for one in error.errors()]
     (where, name), first = wrong[0]
     if first["type"] == "json_invalid":
@@ -153,8 +150,7 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return response_of(INTERNAL, 500)
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+async def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code == 404:
         path = request.url.path[:200]
         return problem(InputError("path", f"there is no route {path!r}.", "See /docs.", "not_found"))

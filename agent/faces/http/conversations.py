@@ -11,7 +11,7 @@ from agent.desk.chat.conversation import Conversation
 from agent.desk.chat.happenings import Happening
 from agent.desk.desk import Desk
 from agent.errors import InputError
-from agent.faces.http.fields import Name, Words
+from agent.faces.http.fields import Listing, Name, Words
 from agent.faces.http.guard import BY_COOKIE
 from agent.faces.http.service import Service
 from agent.faces.http.streams import EventStream
@@ -32,12 +32,6 @@ class OpenConversation(Closed):
     """Begin one."""
 
     llm: Name | None = Field(None, description="who answers; default: the server's planner")
-
-
-class ConversationList(Closed):
-    """Conversations, newest first."""
-
-    data: tuple[ConversationRow, ...]
 
 
 class Whole(Closed):
@@ -84,9 +78,9 @@ def conversation_routes(service: Service, turns: Turns) -> APIRouter:
         return EventStream(service, (happening.model_dump_json() async for happening in listener.pieces()))
 
     @routes.get("", summary="Conversations, newest first")
-    def list_conversations() -> ConversationList:
+    def list_conversations() -> Listing[ConversationRow]:
         """With their titles."""
-        return ConversationList(data=tuple(desk.store.conversations()))
+        return Listing[ConversationRow](data=tuple(desk.store.conversations()))
 
     @routes.post("", status_code=201, summary="Begin a conversation")
     def open_conversation(form: OpenConversation, response: Response) -> Opened:

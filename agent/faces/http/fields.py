@@ -1,12 +1,25 @@
-"""Texts that come from outside."""
+"""Texts that come from outside, and lists that go out."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from agent.errors import InputError, readable
+from trainers.spec import Closed
 
 MAX_WORDS = 20_000
+T = TypeVar("T")
+
+
+class Listing(Closed, Generic[T]):
+    """All there are, or the latest."""
+
+    data: tuple[T, ...]
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Such as TrialCardList, in the description of the API."""
+        return f"{params[0].__name__}List"
 
 
 def _checked(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`/healthz` and `/metrics`."""
+"""The server itself: `/healthz`, `/metrics`, and login links for browsers."""
 
 from importlib.metadata import version
 from typing import Literal
@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.responses import PlainTextResponse
 
 from agent.desk.dispatch import dispatcher_pid
+from agent.faces.http.guard import LOGIN
 from agent.faces.http.measures import metric
 from agent.faces.http.service import Service
 from trainers.spec import Closed
@@ -21,6 +22,12 @@ class Health(Closed):
     queue: int = Field(description="studies that are queued, the running one included, paused ones not")
     paused: int
     dispatcher: int | None = Field(description="process that works off the queue; None: nothing to do")
+
+
+class LoginLink(Closed):
+    """Where a browser logs in, once."""
+
+    url: str
 
 
 def health_routes(service: Service) -> APIRouter:
@@ -47,5 +54,10 @@ def health_routes(service: Service) -> APIRouter:
         up = int(health.dispatcher is not None)
         lines += metric("dispatcher_up", "gauge", "Whether a process works off the queue.", {"": up})
         return "\n".join([*lines, *service.measures.lines()]) + "\n"
+
+    @routes.post("/v1/login_links", status_code=201, summary="A link that logs a browser in, once")
+    def login_link() -> LoginLink:
+        """For the page at /; good for a day."""
+        return LoginLink(url=f"{service.url}{LOGIN}?code={service.access.new_code()}")
 
     return routes

@@ -14,16 +14,9 @@ from agent.faces.http.page.routes import html_routes
 from agent.faces.http.problems import refusal
 from agent.faces.http.service import Service
 from agent.faces.http.turns import Turns
-from trainers.spec import Closed
 
 TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"}
 """Kinds of files that may be served; others of the folders are not."""
-
-
-class LoginLink(Closed):
-    """Where a browser logs in, once."""
-
-    url: str
 
 
 def page_routes(service: Service, turns: Turns, api: FastAPI) -> APIRouter:
@@ -58,18 +51,6 @@ def page_routes(service: Service, turns: Turns, api: FastAPI) -> APIRouter:
             service.cookie_name, service.access.cookie, httponly=True, samesite="strict", path="/", max_age=90 * 86400
         )
         return answer
-
-    return routes
-
-
-def login_routes(service: Service) -> APIRouter:
-    """The route that makes login links."""
-    routes = APIRouter(tags=["server"])
-
-    @routes.post("/v1/login_links", status_code=201, summary="A link that logs a browser in, once")
-    def login_link() -> LoginLink:
-        """For the page at /; good for a day."""
-        return LoginLink(url=f"{service.url}{LOGIN}?code={service.access.new_code()}")
 
     return routes
 

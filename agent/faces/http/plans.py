@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import JSONResponse
 
 from agent.desk.cards import PlanCard, StudyCard
-from agent.desk.plans import plan_card
+from agent.desk.planning import plan_card
 from agent.errors import InputError
 from agent.faces.http.fields import Answers, Name, PathName, Words
 from agent.faces.http.problems import ErrorDetail
@@ -94,7 +94,7 @@ def plan_of(service: Service, request: str, options: PlanOptions) -> PlanCard:
     flags = Overrides(data=options.data, trials=options.trials, seconds=options.seconds)
     llm = service.planner(options.llm)
     check_spec_file(request, service.settings)
-    with service.planning.one():
+    with service.planning:
         return service.desk.plan(request, flags, llm, options.answers).card
 
 
@@ -121,7 +121,7 @@ def plan_routes(service: Service) -> APIRouter:
     @routes.post("/{plan_hash}/edits", summary="Plan again with a change")
     def edit_plan(plan_hash: PlanHash, edit: Edit) -> PlanCard:
         """Another plan, with another hash; `changed` says what differs. The first one can still be approved."""
-        with service.planning.one():
+        with service.planning:
             return service.desk.edit_plan(plan_hash, edit.text).card
 
     return routes
@@ -150,7 +150,7 @@ def start_routes(service: Service) -> APIRouter:
                 return JSONResponse(waiting.model_dump(mode="json"), 202)
             plan_hash = card.plan_hash
         replayed = key is not None and desk.store.submission(key=key) is not None
-        with service.planning.one():
+        with service.planning:
             study = desk.start(plan_hash, key=key)
         service.statuses.written()
         response.status_code = 200 if replayed else 201

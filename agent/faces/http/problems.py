@@ -2,14 +2,13 @@
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any, Literal
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from agent.desk.cards import Problem
 from agent.errors import Busy, InputError, NeedsAnswer, PlannerFailed, StoreConflict, TunewrightError
@@ -109,8 +108,7 @@ def response_of(detail: ErrorDetail, status: int) -> Response:
         headers["www-authenticate"] = "Bearer"
     if status == 429:
         headers["retry-after"] = "1"
-    body = json.dumps({"error": detail.model_dump()}, ensure_ascii=False).encode()
-    return Response(body, status, headers, media_type="application/json")
+    return JSONResponse({"error": detail.model_dump()}, status, headers)
 
 
 POLICY = (

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -64,8 +64,7 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
         access = Access(server_token(settings.home, serving.new_token))
         os.environ.pop(TOKEN_VARIABLE, None)  # no child needs it
         hosts = Hosts.of(port, serving.allowed_hosts)
-        with Desk(settings, unattended=True, face="http") as desk:
-            statuses = Statuses(settings.database)
+        with Desk(settings, unattended=True, face="http") as desk, closing(Statuses(settings.database)) as statuses:
             max_upload = serving.max_upload_mb * 1024 * 1024
             service = Service(desk, access, statuses, url, cookie_name=f"tunewright_{port}", max_upload=max_upload)
             for folder in (settings.home / "files").glob(UNFINISHED):  # of a server that did not live to see their end
@@ -75,9 +74,7 @@ def serve(settings: Settings, serving: Serving, as_json: bool) -> None:
                 write_private(settings.home / ADDRESS_FILE, address.model_dump_json() + "\n")
                 _run(build_app(service, hosts), listener, lambda: _greet(service, serving, as_json))
             finally:
-                statuses.close()
-                with suppress(OSError):
-                    (settings.home / ADDRESS_FILE).unlink()
+                (settings.home / ADDRESS_FILE).unlink(missing_ok=True)
 
 
 def running_server(home: Path) -> Address | None:

@@ -1,8 +1,6 @@
 """What the routes share: the desk, the cards of polled studies, and limits on what runs at once."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agent.desk.desk import Desk
@@ -15,7 +13,7 @@ from agent.settings import Settings
 
 
 class Slots:
-    """A number of things that may go on at once; one more is refused, not queued."""
+    """A number of things that may go on at once; one more is refused, not queued. `with` holds one."""
 
     def __init__(self, n: int, what: str) -> None:
         self._n, self._what, self._slots = n, what, threading.BoundedSemaphore(n)
@@ -29,14 +27,11 @@ class Slots:
         """Give one back."""
         self._slots.release()
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Hold one for a block."""
+    def __enter__(self) -> None:
         self.take()
-        try:
-            yield
-        finally:
-            self.free()
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
 
 
 @dataclass

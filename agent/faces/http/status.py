@@ -38,9 +38,8 @@ class Entry:
 class Statuses:
     """The cards of studies, over a connection of its own: nobody waits here for what is being written."""
 
-    def __init__(self, database: Path, max_studies: int = MAX_STUDIES) -> None:
+    def __init__(self, database: Path) -> None:
         self.store = Store.open(database, read_only=True)
-        self._max_studies = max_studies
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._reading = asyncio.Lock()
         self._written_at = 0.0
@@ -53,11 +52,6 @@ class Statuses:
         """Something was changed through this server: whoever asks next must see it. Usable from several threads."""
         self._written_at = time.monotonic()
 
-    @property
-    def studies(self) -> list[str]:
-        """The studies whose cards are kept, the latest last."""
-        return list(self._entries)
-
     async def entry(self, study: str) -> Entry:
         """The study as it stands. Raises InputError where there is none."""
         if (entry := self._fresh(study)) is not None:
@@ -66,7 +60,7 @@ class Statuses:
             if (entry := self._fresh(study)) is None:
                 entry = self._entries[study] = await run_in_threadpool(self._read, study)
                 self._entries.move_to_end(study)
-                while len(self._entries) > self._max_studies:
+                while len(self._entries) > MAX_STUDIES:
                     self._entries.popitem(last=False)
         return entry
 

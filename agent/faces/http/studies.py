@@ -1,14 +1,22 @@
-"""`/v1/studies`: start by plan hash, look, stop, go on, ask the model."""
+"""`/v1/studies`: look, stop, go on, ask the model; files of the report, and the adapter as one archive."""
 
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
+from starlette.responses import FileResponse, StreamingResponse
 
 from agent.desk.cards import BudgetCard, Comparison, EventPage, Explanation, LlmCallCard, StudyCard, TrialCard
+from agent.desk.desk import Desk
 from agent.errors import InputError
-from agent.faces.http.fields import Name, PathName, Words
+from agent.faces.http.fields import Listing, Name, PathName, Words
 from agent.faces.http.service import Service
 from agent.faces.http.streams import MEDIA_TYPE, PAGE, study_stream
 from agent.report.model import Report
@@ -17,20 +25,22 @@ from tools.evaluate import Evaluation
 from tools.generate import Answer
 from trainers.spec import Closed, CurvePoint
 
-StudyId = Annotated[str, Path(max_length=20, description="the study's number")]
-TrialNumber = Annotated[int, Path(ge=0, le=10**9)]
-
-
-class StudyCards(Closed):
-    """Studies, newest first."""
-
-    data: tuple[StudyCard, ...]
-
-
-class TrialList(Closed):
-    """Trials by number."""
-
-    data: tuple[TrialCard, ...]
+StudyId = Annotated[str, InPath(max_length=20, description="the study's number")]
+TrialNumber = Annotated[int, InPath(ge=0, le=10**9)]
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".json": "application/json",
+    ".yaml": "text/plain; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+"""Anything else is offered for saving."""
+REPORT_FILES = frozenset({"report.html", "report.md", "report.json", "spec.yaml"})
+REPORT_FOLDERS = frozenset({"plots", "adapter"})
+"""Nothing else is handed out: a user may have named a directory with files of their own as the output."""
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
+CHUNK = 256 * 1024
 
 
 class Prompt(Closed):
@@ -52,8 +62,9 @@ def study_routes(service: Service) -> APIRouter:
     """The routes over one desk, those that start a study apart."""
     routes = APIRouter(prefix="/v1/studies", tags=["studies"])
     _looking(routes, service)
-    _trials(routes, service)
+    _trials(routes, service.desk)
     _control(routes, service)
+    _downloads(routes, service.desk)
     return routes
 
 
@@ -61,9 +72,9 @@ def _looking(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
     @routes.get("", summary="Studies, newest first")
-    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> StudyCards:
+    def list_studies(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Listing[StudyCard]:
         """Where each stands."""
-        return StudyCards(data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
+        return Listing[StudyCard](data=tuple(desk.status(study) for study in desk.store.study_ids()[::-1][:limit]))
 
     @routes.get("/{study}", summary="Where a study stands", response_model=StudyCard)
     async def look_at_study(study: StudyId, if_none_match: Annotated[str, Header()] = "") -> Response:
@@ -104,13 +115,11 @@ def _looking(routes: APIRouter, service: Service) -> None:
         return desk.report(study)
 
 
-def _trials(routes: APIRouter, service: Service) -> None:
-    desk = service.desk
-
+def _trials(routes: APIRouter, desk: Desk) -> None:
     @routes.get("/{study}/trials", summary="Its trials")
-    def trials(study: StudyId) -> TrialList:
+    def trials(study: StudyId) -> Listing[TrialCard]:
         """By number, confirmation runs last."""
-        return TrialList(data=tuple(desk.trials(study)))
+        return Listing[TrialCard](data=tuple(desk.trials(study)))
 
     @routes.get("/{study}/trials/{trial}", summary="Why a trial has its configuration, and how it turned out")
     def trial(study: StudyId, trial: TrialNumber) -> Explanation:
@@ -152,16 +161,58 @@ def _control(routes: APIRouter, service: Service) -> None:
     @routes.post("/{study}/generate", summary="Ask the model of a finished study")
     def generate(study: StudyId, form: Prompt) -> Answer:
         """Text, or class probabilities. Some seconds: the model is loaded."""
-        with service.loading.one():
+        with service.loading:
             return desk.generate(study, form.prompt, form.max_new_tokens)
 
     @routes.post("/{study}/evaluate", summary="Score the model of a finished study on labelled data")
     def evaluate(study: StudyId, form: Scoring) -> Evaluation:
         """`data` is a path in the server's roots, a hub id, or a built-in set."""
-        with service.loading.one():
+        with service.loading:
             return desk.evaluate(study, form.data, form.metric, form.max_rows)
 
 
 def _changed(service: Service, card: StudyCard) -> StudyCard:
     service.statuses.written()
     return card
+
+
+def _downloads(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/{study}/report/{file:path}", summary="A file of the report", response_class=Response)
+    def report_file(study: StudyId, file: Annotated[str, InPath(max_length=300)]) -> Response:
+        """report.html, report.md, report.json, spec.yaml, plots/NAME.png, adapter/NAME."""
+        path = within_report(desk.adapter_of(study).parent, file)
+        kind = TYPES.get(path.suffix)
+        headers = {"content-security-policy": REPORT_POLICY, "cache-control": "private, no-cache"}
+        return FileResponse(path, media_type=kind, headers=headers, filename=None if kind else path.name)
+
+    @routes.get("/{study}/adapter.zip", summary="The adapter as one archive", response_class=Response)
+    def adapter(study: StudyId) -> Response:
+        """What `tunewright generate` and PEFT load, once unpacked."""
+        folder = desk.adapter_of(study)
+        if not folder.is_dir():
+            raise InputError("study", f"study {study} has left no adapter.", "Look at its report.", "not_found")
+        headers = {"content-disposition": f'attachment; filename="tunewright-{study}-adapter.zip"'}
+        return StreamingResponse(zip_pieces(folder), media_type="application/zip", headers=headers)
+
+
+def within_report(directory: Path, file: str) -> Path:
+    """The report's file of that name. Raises InputError, the same for what is not there and what may not be had."""
+    parts = file.split("/")
+    offered = file in REPORT_FILES or (len(parts) == 2 and parts[0] in REPORT_FOLDERS)
+    path = directory / file
+    if offered and not any(p in ("", ".", "..") or p.startswith(".") or "\\" in p or "\0" in p for p in parts):
+        real = Path(os.path.realpath(path))
+        if real.is_relative_to(directory.resolve()) and real.is_file() and not path.is_symlink():
+            return real
+    raise InputError("file", f"the report has no file {file[:100]!r}.", "See report.html.", "not_found")
+
+
+def zip_pieces(folder: Path) -> Iterator[bytes]:
+    """The files of a folder as a zip archive, piece by piece; links are left out, weights are not compressed."""
+    with TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+            for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+                archive.write(path, path.relative_to(folder))
+        file.seek(0)
+        while piece := file.read(CHUNK):
+            yield piece

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from agent.desk.tools import VERBS, Effect, Verb
-from agent.faces.http.fields import check_texts
+from agent.faces.http.fields import Listing, check_texts
 from agent.faces.http.service import Service
 from trainers.spec import Closed
 
@@ -24,12 +24,6 @@ class VerbCard(Closed):
     effect: Effect
     arguments: dict[str, Any] = Field(description="JSON schema of the body of POST /v1/verbs/NAME")
     result: dict[str, Any] = Field(description="JSON schema of its answer")
-
-
-class VerbList(Closed):
-    """All verbs."""
-
-    data: tuple[VerbCard, ...]
 
 
 def verb_routes(service: Service, verbs: Sequence[Verb] = VERBS) -> APIRouter:
@@ -48,9 +42,9 @@ def verb_routes(service: Service, verbs: Sequence[Verb] = VERBS) -> APIRouter:
     )
 
     @routes.get("", summary="All verbs, with what they take and give")
-    def list_verbs() -> VerbList:
+    def list_verbs() -> Listing[VerbCard]:
         """The same that chat, MCP and the command line have."""
-        return VerbList(data=cards)
+        return Listing[VerbCard](data=cards)
 
     for verb in verbs:
         routes.add_api_route(
@@ -70,7 +64,7 @@ def _endpoint(service: Service, verb: Verb) -> Callable[..., BaseModel]:
 
     def carry_out(arguments: Any) -> BaseModel:
         check_texts(arguments.model_dump())
-        with slots.one() if slots else nullcontext():
+        with slots or nullcontext():
             card = verb.run(service.desk, arguments)
         if verb.effect not in (Effect.LOOKS, Effect.LOOKS_OUTSIDE):
             service.statuses.written()

@@ -6,7 +6,7 @@ from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Elicit, Resolve
 from pydantic import BaseModel, Field
 
-from agent.desk.plans import plan_card
+from agent.desk.planning import plan_card
 from agent.desk.tools import started_before
 from agent.desk.words import plan_text
 from agent.errors import NeedsAnswer

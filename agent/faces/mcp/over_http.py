@@ -12,8 +12,7 @@ from starlette.types import ASGIApp
 
 from agent.desk.desk import Desk
 from agent.faces.http.access import TOKEN_FILE, TOKEN_VARIABLE, Access, server_token
-from agent.faces.http.bodies import MAX_JSON_BYTES
-from agent.faces.http.guard import Guard, Hosts
+from agent.faces.http.guard import MAX_JSON_BYTES, Guard, Hosts
 from agent.faces.http.measures import Measures
 from agent.faces.http.serve import Serving, check_host, listening, url_of
 from agent.faces.mcp.server import DeskServer
@@ -60,8 +59,8 @@ def serve_http(settings: Settings, serving: Serving) -> None:
 
 def guarded(server: DeskServer, access: Access, hosts: Hosts) -> ASGIApp:
     """The server as an ASGI application that answers only to its own names and to those who know the token."""
-    names = sorted(name.decode() for name in hosts.names)
-    tls = [f"https://{name.decode()}" for name in hosts.tls_names]
+    names = sorted(hosts.names)
+    tls = [f"https://{name}" for name in hosts.tls_names]
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         transport_security=TransportSecuritySettings(

@@ -13,11 +13,9 @@ comes back that is an event and an empty list, never a random configuration.
 """
 
 from random import Random
-from typing import TypeVar
 
 from agent.errors import PlannerFailed
 from agent.llm.calls import LlmCapReached, LlmEvent
-from agent.llm.messages import JsonSchema
 from agent.llm.planner import Planner
 from agent.search.fresh import known_keys, neighbour, random_config
 from agent.search.llambo.replies import (
@@ -37,9 +35,6 @@ from agent.search.stop import expected_improvement
 from agent.study.nouns import History, Proposal
 from prompts import Rendered, render
 from trainers.space import Space
-from trainers.spec import Closed
-
-T = TypeVar("T", bound=Closed)
 
 LLAMBO_MODES: tuple[str, ...] = (
     "warmstart-none",
@@ -112,7 +107,7 @@ class Llambo:
             rows = [(str(t.number), t.config, None) for t in history.trials[-60:]]
             text = table(self._grid.names, rows) if rows else ""
             user = render("llambo_warmstart", n=N_CANDIDATES, known=text)
-            self._warm = self._usable(self._ask(user, Candidates, self._grid.schema(N_CANDIDATES)), history)
+            self._warm = self._new_proposals(user, history)
         return self._warm
 
     def _candidates(self, history: History, scale: Scale) -> list[Proposal]:
@@ -123,7 +118,7 @@ class Llambo:
             target=f"{scale.target():.0f}",
             n=N_CANDIDATES,
         )
-        return self._usable(self._ask(user, Candidates, self._grid.schema(N_CANDIDATES)), history)
+        return self._new_proposals(user, history)
 
     def _predicted(self, history: History, scale: Scale, pool: list[Proposal]) -> list[Proposal]:
         """The pool by expected improvement; what the model gave no prediction for is left out."""
@@ -133,7 +128,7 @@ class Llambo:
         past = graded_table(self._grid.names, history, scale)
         user = render("llambo_discriminative", history=past, pool=self._pool_table(by_id))
         schema = pool_schema("predictions", list(by_id), ("low", "middle", "high"))
-        predictions = {p.id: p for p in self._ask(user, Predictions, schema).predictions}
+        predictions = {p.id: p for p in self._planner.ask(self._system(), user, Predictions, schema).predictions}
         judged: list[tuple[float, Proposal]] = []
         for pool_id, proposal in by_id.items():
             if (prediction := predictions.get(pool_id)) is None:
@@ -156,7 +151,7 @@ class Llambo:
         past = labelled_table(self._grid.names, history, scale)
         user = render("llambo_generative", history=past, pool=self._pool_table(by_id))
         schema = pool_schema("ratings", list(by_id), ("good",))
-        ratings = {r.id: r.good for r in self._ask(user, Ratings, schema).ratings}
+        ratings = {r.id: r.good for r in self._planner.ask(self._system(), user, Ratings, schema).ratings}
         return self._best_first([(ratings[i], p) for i, p in by_id.items() if i in ratings], len(pool))
 
     def _pool_table(self, by_id: dict[str, Proposal]) -> str:
@@ -181,9 +176,6 @@ class Llambo:
             )
         return pool if pool else self._fail("every configuration of the space has been tried.")
 
-    def _ask(self, user: Rendered, form: type[T], schema: JsonSchema) -> T:
-        return self._planner.ask(self._system(), user, form, schema)
-
     def _system(self) -> Rendered:
         """The prefix, with as much of the job as the mode allows."""
         card = self._card.lines() + fixed_card(self._space)
@@ -193,8 +185,9 @@ class Llambo:
             card = self._card.lines(PARTIAL)
         return render("llambo_system", card=card, hyperparameters=self._grid.cards())
 
-    def _usable(self, reply: Candidates, history: History) -> list[Proposal]:
-        """The new configurations of a reply; what cannot be used or is known is counted in an event."""
+    def _new_proposals(self, user: Rendered, history: History) -> list[Proposal]:
+        """The new configurations of the reply to `user`; what cannot be used or is known is counted in an event."""
+        reply = self._planner.ask(self._system(), user, Candidates, self._grid.schema(N_CANDIDATES))
         problems: list[str] = []
         keys = known_keys(self._space, history)
         configs, repeats = self._grid.new_configs(reply.candidates[: 2 * N_CANDIDATES], keys, problems)

@@ -12,7 +12,7 @@ from agent.desk import cards, words
 from agent.desk.cards import Problem
 from agent.desk.desk import Desk
 from agent.desk.event_words import event_sentence
-from agent.desk.plans import plan_card
+from agent.desk.planning import plan_card
 from agent.desk.words import plan_summary, plan_text, studies_text, study_text, trials_text, words_of
 from agent.report.html import html_of
 from agent.report.terminal import TerminalMarkdown

@@ -96,8 +96,10 @@ def _in_turns(prompt: object, completion: object) -> Row | Flaw:
     """Prompt and completion as turns: one conversation, of which the completion's answers are learnt."""
     before = turns_of([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt)
     after = turns_of([{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion)
-    if isinstance(before, Flaw) or isinstance(after, Flaw):
-        return before if isinstance(before, Flaw) else after
+    if isinstance(before, Flaw):
+        return before
+    if isinstance(after, Flaw):
+        return after
     if not any(turn["role"] == "assistant" for turn in after):
         return Flaw("every completion needs a turn of the assistant; there is none")
     context = [turn | {"weight": 0} if turn["role"] == "assistant" else turn for turn in before]

@@ -76,12 +76,10 @@ def _last(form: ChatRequest) -> tuple[str, Transcript]:
 
 
 class Answer:
-    """A turn of the agent's as a completion, whole or in chunks."""
+    """A turn of the agent's as a completion, whole or in chunks. `said` ends with the person's words."""
 
-    def __init__(
-        self, form: ChatRequest, transcript: Transcript, conversation_id: str, transcripts: "Transcripts"
-    ) -> None:
-        self._form, self._transcript, self._transcripts = form, transcript, transcripts
+    def __init__(self, form: ChatRequest, said: Transcript, conversation_id: str, transcripts: "Transcripts") -> None:
+        self._form, self._said, self._transcripts = form, said, transcripts
         self._conversation_id = conversation_id
         self._id, self._created = _new_id(), int(time.time())
         self._text: list[str] = []
@@ -97,7 +95,7 @@ class Answer:
                 return response_of(why, 502 if why.retryable else 500)
         await run_in_threadpool(self._remember)
         metadata = {"conversation_id": self._conversation_id}
-        answer = _completion(self._form, [words for _, words in self._transcript], "".join(self._text), metadata)
+        answer = _completion(self._form, self._said, "".join(self._text), metadata)
         return JSONResponse(answer.model_dump(mode="json"))
 
     async def chunks(self, listener: Listener) -> AsyncIterator[Event]:
@@ -113,8 +111,7 @@ class Answer:
         await run_in_threadpool(self._remember)
         yield self._chunk({}, "stop")
         if self._form.stream_options is not None and self._form.stream_options.include_usage:
-            used = usage([words for _, words in self._transcript], "".join(self._text))
-            yield self._event([], used.model_dump())
+            yield self._event([], usage(self._said, "".join(self._text)).model_dump())
         yield "[DONE]"
 
     def _unanswered(self, happening: Happening) -> ErrorDetail | None:
@@ -124,7 +121,7 @@ class Answer:
         return ErrorDetail(**happening.problem.model_dump(), type="server_error")
 
     def _remember(self) -> None:
-        self._transcripts.bind([*self._transcript, ("assistant", "".join(self._text))], self._conversation_id)
+        self._transcripts.bind([*self._said, ("assistant", "".join(self._text))], self._conversation_id)
 
     def _chunk(self, delta: dict[str, str], reason: str | None = None) -> str:
         return self._event([{"index": 0, "delta": delta, "finish_reason": reason, "logprobs": None}], None)
@@ -149,9 +146,9 @@ def _words(happening: Happening) -> str:
     return plan_words(happening.plan) if isinstance(happening, ApprovalAsked) else ""
 
 
-def usage(messages: list[str], answer: str) -> Usage:
+def usage(said: Transcript, answer: str) -> Usage:
     """The estimate; see `Usage`."""
-    prompt, completion = -(-sum(map(len, messages)) // 4), -(-len(answer) // 4)
+    prompt, completion = -(-sum(len(words) for _, words in said) // 4), -(-len(answer) // 4)
     return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
 
@@ -162,18 +159,18 @@ def _by_tuned(service: Service, form: ChatRequest, study: str) -> Completion:
         rule = "a tuned model answers one message at a time, not streamed."
         raise InputError("messages" if before else "stream", rule, "Send one user message, without stream.")
     limit = form.max_completion_tokens or form.max_tokens or 128
-    with service.loading.one():
+    with service.loading:
         answer = service.desk.generate(study, words, limit)
-    return _completion(form, [words], answer.text, {})
+    return _completion(form, [("user", words)], answer.text, {})
 
 
-def _completion(form: ChatRequest, messages: list[str], text: str, metadata: dict[str, str]) -> Completion:
+def _completion(form: ChatRequest, said: Transcript, text: str, metadata: dict[str, str]) -> Completion:
     return Completion(
         id=_new_id(),
         created=int(time.time()),
         model=form.model,
         choices=(Choice(message=Reply(content=text)),),
-        usage=usage(messages, text),
+        usage=usage(said, text),
         metadata=metadata,
     )
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent.desk.desk import Desk, Planned
 from agent.errors import InputError
-from agent.faces.http.openai.shapes import AUTO, JobRequest
+from agent.faces.http.openai.shapes import AUTO, OUR_NAMES, JobRequest
 from agent.faces.http.plans import check_spec_file
 from agent.faces.http.service import Service
 from agent.request.draft import Draft, Overrides, answered
@@ -13,8 +13,6 @@ from agent.study.desk_rows import StoredFile
 from trainers.spec import Intent, Task
 
 FIRST_BYTES = 16 * 1024 * 1024
-SEARCHED = {"n_epochs": "search.epochs", "batch_size": "search.batch_size", "beta": "search.beta"}
-"""Fields of a spec by the hyperparameters that fix them."""
 
 
 def plan_of_job(service: Service, form: JobRequest) -> Planned:
@@ -25,10 +23,10 @@ def plan_of_job(service: Service, form: JobRequest) -> Planned:
     task, hyperparameters = _task(form, training), form.stated
     if hyperparameters.beta is not None and task is not Task.PREFERENCE:
         raise InputError("hyperparameters.beta", "belongs to preference tuning (dpo).", "Leave it out.")
-    llm, draft = service.planner(beyond.llm), Draft()
+    llm, draft, calls = service.planner(beyond.llm), Draft(), tuple[int, ...]()
     if beyond.request is not None:
         check_spec_file(beyond.request, service.settings)
-        draft, _ = desk.read(beyond.request, llm=llm)
+        draft, calls = desk.read(beyond.request, llm=llm)
     words, statements = _words_and_statements(form, training, validation, task)
     for field, value, quote in statements:
         draft = answered(draft, field, value, quote)
@@ -38,6 +36,7 @@ def plan_of_job(service: Service, form: JobRequest) -> Planned:
         draft,
         overrides=Overrides(trials=beyond.trials, seconds=beyond.seconds),
         llm=llm,
+        calls=calls,
         learning_rate_multiplier=None if multiplier == AUTO else multiplier,
     )
 
@@ -62,8 +61,8 @@ def _words_and_statements(
     for name, number in form.stated.model_dump(exclude_none=True).items():
         if number != AUTO:
             words.append(f"{name} {number:g}")
-            if name in SEARCHED:
-                statements.append((SEARCHED[name], str(number), words[-1]))
+            if name != "learning_rate_multiplier":  # the default it multiplies is known once there is a plan
+                statements.append((f"search.{OUR_NAMES[name]}", str(number), words[-1]))
     for field, value in (("objective.metric", beyond.metric), ("loss", beyond.loss)):
         if value is not None:
             words.append(str(value))

@@ -48,10 +48,6 @@ class FileObject(Item):
     expires_at: int | None = None
 
 
-class FileList(Page[FileObject]):
-    """Files, newest first."""
-
-
 class FileDeleted(Item):
     """A file that is gone."""
 
@@ -96,10 +92,10 @@ def file_routes(service: Service) -> APIRouter:
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
         order: Literal["asc", "desc"] = "desc",
-    ) -> FileList:
+    ) -> Page[FileObject]:
         """Newest first, or `order=asc`."""
         files = [file_object(row) for row in desk.store.files() if purpose in (None, row.purpose)]
-        return FileList.of(files[::-1] if order == "asc" else files, limit, after)
+        return Page[FileObject].of(files[::-1] if order == "asc" else files, limit, after)
 
     @routes.get("/{file_id}", summary="About a file")
     def look_at_file(file_id: FileId) -> FileObject:

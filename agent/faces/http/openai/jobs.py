@@ -9,8 +9,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from agent.errors import InputError
 from agent.faces.http.openai.drafts import plan_of_job
-from agent.faces.http.openai.shapes import CheckpointList, EventList, Job, JobList, JobRequest
-from agent.faces.http.openai.view import checkpoint_of, event_of, job_of, study_of
+from agent.faces.http.openai.shapes import OUR_NAMES, Checkpoint, Job, JobEvent, JobRequest, Page
+from agent.faces.http.openai.view import checkpoint_of, event_of, form_of, job_of, study_number, study_of
 from agent.faces.http.plans import Key, open_points
 from agent.faces.http.service import Service
 from agent.faces.http.streams import MEDIA_TYPE, Event, EventStream, follow
@@ -28,53 +28,43 @@ def job_routes(service: Service) -> APIRouter:
     return routes
 
 
-def job(service: Service, job_id: str) -> Job:
-    """A job as it stands. Raises InputError for an unknown one."""
-    study_id = study_of(job_id)
-    try:
-        study = service.desk.study(study_id)
-    except InputError as error:
-        raise InputError("fine_tuning_job_id", f"no job {job_id!r}.", "List the jobs.", error.code) from error
-    return job_of(study, service.desk.status(study_id), service.desk.store)
-
-
 def _jobs(routes: APIRouter, service: Service) -> None:
-    desk = service.desk
+    desk, store = service.desk, service.desk.store
 
     @routes.post("", summary="Start a job")
     def create(form: JobRequest, key: Key = None) -> Job:
         """ "auto" hyperparameters are searched, numbers are kept. Returns at once; the job is queued."""
-        with service.planning.one():
+        with service.planning:
             card = plan_of_job(service, form).card
             if card.plan_hash is None:
                 point = open_points(card)
                 name, hint = point.param or "", point.hint or ""
                 raise InputError(OPENAI_NAMES.get(name, name), point.message, hint, point.code)
-            study = desk.start(card.plan_hash, face="openai", key=key, job=form.model_dump(mode="json"))
+            started = desk.start(card.plan_hash, face="openai", key=key, job=form.model_dump(mode="json"))
         service.statuses.written()
-        return job(service, f"ftjob-{study.study}")
+        return job_of(store.study(started.study), store)
 
     @routes.get("", summary="Jobs, newest first")
-    def list_jobs(request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> JobList:
+    def list_jobs(request: Request, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> Page[Job]:
         """All studies, those started elsewhere too. `metadata[KEY]=VALUE` filters."""
-        ids = desk.store.study_ids()[::-1]
+        ids = store.study_ids()[::-1]
         if after is not None:
-            last = int(study_of(after))
+            last = int(study_number(after))
             ids = [study_id for study_id in ids if int(study_id) < last]
         tags = {k[9:-1]: v for k, v in request.query_params.items() if k.startswith("metadata[") and k.endswith("]")}
-        jobs = (job(service, f"ftjob-{study_id}") for study_id in ids)
+        jobs = (job_of(store.study(study_id), store) for study_id in ids)
         fitting = (one for one in jobs if tags.items() <= (one.metadata or {}).items())
-        return JobList.of(list(islice(fitting, limit + 1)), limit)
+        return Page[Job].of(list(islice(fitting, limit + 1)), limit)
 
     @routes.get("/{job_id}", summary="Where a job stands")
     def retrieve(job_id: JobId) -> Job:
         """`tunewright` holds the study in full."""
-        return job(service, job_id)
+        return job_of(study_of(job_id, store), store)
 
     def changed(job_id: str, change: Callable[[str], object]) -> Job:
-        change(job(service, job_id).tunewright.study)
+        change(study_of(job_id, store).study_id)
         service.statuses.written()
-        return job(service, job_id)
+        return retrieve(job_id)
 
     @routes.post("/{job_id}/cancel", summary="Stop a job")
     def cancel(job_id: JobId) -> Job:
@@ -96,22 +86,18 @@ OPENAI_NAMES = {
     "base_model": "model",
     "data.train": "training_file",
     "data.validation": "validation_file",
-    "search.epochs": "hyperparameters.n_epochs",
-    "search.batch_size": "hyperparameters.batch_size",
-    "search.learning_rate": "hyperparameters.learning_rate_multiplier",
-    "search.beta": "hyperparameters.beta",
     "budget.trials": "tunewright.trials",
     "budget.seconds": "tunewright.seconds",
     "objective.metric": "tunewright.metric",
     "loss": "tunewright.loss",
-}
+} | {f"search.{ours}": f"hyperparameters.{name}" for name, ours in OUR_NAMES.items()}
 """Fields of a spec under the names that this API gives them."""
 
 
 def _inside(routes: APIRouter, service: Service) -> None:
     desk = service.desk
 
-    @routes.get("/{job_id}/events", summary="What happened in a job, newest first", response_model=EventList)
+    @routes.get("/{job_id}/events", summary="What happened in a job, newest first", response_model=Page[JobEvent])
     async def events(
         request: Request,
         job_id: JobId,
@@ -121,27 +107,27 @@ def _inside(routes: APIRouter, service: Service) -> None:
         last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=40)] = None,
     ) -> Any:
         """`after` is the id of an event: older ones follow. With `stream=true` oldest first, as they come."""
-        study = (await run_in_threadpool(job, service, job_id)).tunewright.study
+        study = (await run_in_threadpool(study_of, job_id, desk.store)).study_id
         cursor = _cursor(last_event_id or after)
         if as_stream or MEDIA_TYPE in request.headers.get("accept", ""):
             return EventStream(service, _streamed(service, study, cursor or 0))
         latest = await run_in_threadpool(desk.store.events_before, study, cursor, limit + 1)
-        return EventList.of([event_of(event) for event in latest], limit)
+        return Page[JobEvent].of([event_of(event) for event in latest], limit)
 
     @routes.get("/{job_id}/checkpoints", summary="Complete trials of a job, newest first")
     def checkpoints(
         job_id: JobId, after: After = None, limit: Annotated[int, Query(ge=1, le=100)] = 10
-    ) -> CheckpointList:
+    ) -> Page[Checkpoint]:
         """One a trial, with what it reached; the best is the job's model."""
-        whole = job(service, job_id)
-        study = desk.study(whole.tunewright.study)
+        study = study_of(job_id, desk.store)
+        suffix = form_of(study, desk.store).suffix
         curves, at = desk.curves(study.study_id), desk.store.finish_times(study.study_id)
         complete = [t for t in desk.trials(study.study_id) if t.state is TrialState.COMPLETE]
         items = [
-            checkpoint_of(study, whole.suffix, t, curves.get(t.trial, ()), at.get(t.trial) or study.created_at)
+            checkpoint_of(study, suffix, t, curves.get(t.trial, ()), at.get(t.trial) or study.created_at)
             for t in sorted(complete, key=lambda t: -t.trial)
         ]
-        return CheckpointList.of(items, limit, after)
+        return Page[Checkpoint].of(items, limit, after)
 
 
 def _cursor(event_id: str | None) -> int | None:

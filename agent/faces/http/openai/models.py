@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 
 from agent.errors import InputError
+from agent.faces.http.fields import Listing
 from agent.faces.http.openai.shapes import epoch
 from agent.faces.http.openai.view import form_of, model_name
 from agent.faces.http.service import Service
@@ -26,11 +27,10 @@ class Model(Closed):
     owned_by: str
 
 
-class ModelList(Closed):
+class ModelList(Listing[Model]):
     """Models."""
 
     object: Literal["list"] = "list"
-    data: tuple[Model, ...]
 
 
 def model_routes(service: Service) -> APIRouter:

@@ -8,12 +8,19 @@ from pydantic import Field, model_validator
 
 from agent.desk.cards import StudyCard
 from agent.errors import InputError
-from agent.faces.http.fields import Name, Text, Words
+from agent.faces.http.fields import Listing, Name, Text, Words
 from trainers.spec import Closed, Loss, Metric
 
 Auto = Literal["auto"]
 Status = Literal["validating_files", "queued", "running", "paused", "succeeded", "failed", "cancelled"]
 AUTO: Auto = "auto"
+OUR_NAMES = {
+    "n_epochs": "epochs",
+    "batch_size": "batch_size",
+    "learning_rate_multiplier": "learning_rate",
+    "beta": "beta",
+}
+"""OpenAI's hyperparameters under our names; a multiplier is of the default learning rate."""
 Key = Annotated[Text, Field(max_length=64)]
 Value = Annotated[Text, Field(max_length=512)]
 
@@ -27,11 +34,10 @@ class Item(Closed):
 T = TypeVar("T", bound=Item)
 
 
-class Page(Closed, Generic[T]):
+class Page(Listing[T], Generic[T]):
     """A part of a list."""
 
     object: Literal["list"] = "list"
-    data: tuple[T, ...]
     first_id: str | None
     last_id: str | None
     has_more: bool
@@ -152,10 +158,6 @@ class Job(Item):
     tunewright: StudyCard = Field(description="the study behind the job")
 
 
-class JobList(Page[Job]):
-    """Jobs, newest first."""
-
-
 class JobEvent(Item):
     """Something that happened in a job."""
 
@@ -165,10 +167,6 @@ class JobEvent(Item):
     message: str
     type: Literal["message", "metrics"]
     data: dict[str, Any]
-
-
-class EventList(Page[JobEvent]):
-    """Events, newest first."""
 
 
 class CheckpointMetrics(Closed):
@@ -190,7 +188,3 @@ class Checkpoint(Item):
     fine_tuning_job_id: str
     metrics: CheckpointMetrics
     step_number: int
-
-
-class CheckpointList(Page[Checkpoint]):
-    """Checkpoints, newest first."""

@@ -10,9 +10,11 @@ from typing import Any
 from agent.desk.cards import StudyCard, TrialCard
 from agent.desk.desk import Desk
 from agent.desk.event_words import event_sentence, trial_number
+from agent.desk.study_cards import study_card
 from agent.errors import InputError
 from agent.faces.http.openai.shapes import (
     AUTO,
+    OUR_NAMES,
     Checkpoint,
     CheckpointMetrics,
     Hyperparameters,
@@ -33,12 +35,20 @@ NO_ERROR = "the study failed; its report and log say more."
 JOB_ID = re.compile(r"ftjob-(\d{1,18})")
 
 
-def study_of(job_id: str) -> str:
-    """The study behind a job's id. Raises InputError for what is none."""
+def study_number(job_id: str) -> str:
+    """The number of the study behind a job's id. Raises InputError for what is none."""
     match = JOB_ID.fullmatch(job_id)
     if match is None:
         raise InputError("fine_tuning_job_id", f"no job {job_id[:80]!r}.", "List the jobs.", code="not_found")
     return match[1]
+
+
+def study_of(job_id: str, store: Store) -> Study:
+    """The study behind a job's id. Raises InputError where there is none."""
+    try:
+        return store.study(study_number(job_id))
+    except InputError as error:
+        raise InputError("fine_tuning_job_id", f"no job {job_id!r}.", "List the jobs.", error.code) from error
 
 
 def form_of(study: Study, store: Store) -> JobRequest:
@@ -52,9 +62,10 @@ def form_of(study: Study, store: Store) -> JobRequest:
     )
 
 
-def job_of(study: Study, card: StudyCard, store: Store) -> Job:
+def job_of(study: Study, store: Store) -> Job:
     """The study as a job."""
-    form, status = form_of(study, store), status_of(card)
+    card, form = study_card(study, store), form_of(study, store)
+    status = status_of(card)
     method, hyperparameters = _method(study, form)
     finished = epoch(card.finished_at) if card.finished_at and status in OVER else None
     left = card.seconds_left_p50
@@ -118,9 +129,8 @@ def best_hyperparameters(hyperparameters: Hyperparameters, study: Study, card: S
     if card.result is None:
         return hyperparameters
     best, default = card.result.best_config, study.plan.space.default() if study.plan.space else {}
-    values: dict[str, Any] = {"n_epochs": best.get("epochs")}
-    values |= {name: best.get(name) for name in ("batch_size", "beta")}
-    rate, default_rate = best.get("learning_rate"), default.get("learning_rate")
+    values: dict[str, Any] = {name: best.get(ours) for name, ours in OUR_NAMES.items()}
+    rate, default_rate = values.pop("learning_rate_multiplier"), default.get("learning_rate")
     if isinstance(rate, float) and isinstance(default_rate, float) and default_rate > 0:
         values["learning_rate_multiplier"] = float(f"{rate / default_rate:.6g}")
     fields = hyperparameters.model_dump(exclude_none=True)

@@ -1,5 +1,8 @@
 """What utterances ask for, by rules."""
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 
 from agent.desk.chat.wishes import Kind, Standing, is_no, is_yes, names_the_start, parameter_in, wish_of
@@ -246,3 +249,12 @@ def test_a_text_to_try_is_no_column():
     """Nor is a file without its apostrophe a job."""
     assert wish_of("use it on this text: wake me up at 7", STARTED).text == "wake me up at 7"
     assert wish_of("whats in intents.csv?", STARTED).kind is Kind.PROFILE
+
+
+def test_every_phrase_is_looked_for_and_every_pattern_leads_to_a_wish():
+    """A phrase that nothing looks for is left over, and a misspelt name would only fail when used."""
+    package = files("agent.desk.chat")
+    rules = tomllib.loads(package.joinpath("wishes.toml").read_text(encoding="utf-8"))
+    module = package.joinpath("wishes.py").read_text(encoding="utf-8")
+    assert [name for name in rules["phrases"] if f'_PHRASES["{name}"]' not in module] == []
+    assert {*rules["wishes"], *rules["questions"]} <= {kind.value for kind in Kind}

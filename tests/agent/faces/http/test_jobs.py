@@ -6,6 +6,7 @@ import pytest
 
 from agent.faces.http.openai.shapes import Job
 from agent.faces.http.openai.view import status_of
+from agent.llm.calls import LlmCall
 from agent.study.nouns import StudyState
 from trainers.embedded import MINILM
 
@@ -85,6 +86,28 @@ def test_beta_is_kept(client, service, upload):
     create(client, model="embedded:tiny-causal", training_file=upload(PAIRS), method=method, **more)
     spec = service.desk.study("1").spec
     assert (spec.search.beta, spec.loss, spec.budget.trials, spec.search.lora_rank) == (0.2, "ipo", 2, 16)
+
+
+def test_what_the_planner_spent_on_the_wishes_is_the_studys(client, service, upload, monkeypatch):
+    """As it is for a request in words alone."""
+    desk, read = service.desk, service.desk.read
+    call = LlmCall(
+        prompt_name="draft",
+        prompt_sha256="0" * 64,
+        text="with rank 16",
+        model="openai:x",
+        prompt_tokens=70,
+        completion_tokens=30,
+        cost_usd=0.01,
+    )
+
+    def read_by_llm(text, **options):
+        draft, _ = read(text, **options)
+        return draft, (desk.store.log_llm_call(call),)
+
+    monkeypatch.setattr(desk, "read", read_by_llm)
+    create(client, model=MINILM, training_file=upload(ROWS), tunewright={"request": "with rank 16"})
+    assert desk.store.llm_spending("1") == (100, 0.01)
 
 
 def test_a_validation_file_is_used(client, service, upload):

@@ -82,14 +82,15 @@ def test_the_answer_is_the_card(client, service, study):
     assert client.get(f"/v1/studies/{study}").text == service.desk.status(study).model_dump_json()
 
 
-def test_many_studies_do_not_fill_the_memory(service, lab):
+def test_many_studies_do_not_fill_the_memory(service, lab, monkeypatch):
     """The ones not asked for are forgotten."""
     ids = [service.desk.store.create_study(lab.plan()).study_id for _ in range(4)]
-    statuses = Statuses(service.settings.database, max_studies=2)
+    monkeypatch.setattr("agent.faces.http.status.MAX_STUDIES", 2)
+    statuses = Statuses(service.settings.database)
 
     async def all_of_them():
         return [await statuses.entry(study) for study in ids]
 
     assert [entry.card.study for entry in asyncio.run(all_of_them())] == ids
-    assert statuses.studies == ids[-2:]
+    assert list(statuses._entries) == ids[-2:]
     statuses.close()

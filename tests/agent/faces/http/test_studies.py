@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.errors import InputError
-from agent.faces.http.downloads import within_report, zip_pieces
+from agent.faces.http.studies import within_report, zip_pieces
 from agent.report.write import write_report
 
 REQUEST = {"request": "classify tickets.csv with MiniLM, 3 trials, 1 epoch"}
