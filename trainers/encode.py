@@ -126,13 +126,14 @@ def _turn_by_turn(tokenizer: Any, messages: Messages) -> tuple[list[int], list[b
         return str(tokenizer.apply_chat_template(start, tokenize=False, add_generation_prompt=prompt)) if start else ""
 
     full = render(len(messages), prompt=False)
-    turns = [i for i, turn in enumerate(messages) if turn["role"] == "assistant" and turn.get("weight", 1)]
+    answers = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    turns = [i for i in answers if messages[i].get("weight", 1)]
     spans = []
     for i in turns:
         before, after = render(i, prompt=True), render(i + 1, prompt=False)
         if full.startswith(after) and full.startswith(before):
             spans.append((len(before), len(after)))
-    if turns and not spans:  # the last turn always ends where the whole text ends
+    if turns and not spans and turns[-1] == answers[-1]:  # the last turn always ends where the whole text ends
         spans.append((_common_prefix(render(turns[-1], prompt=True), full), len(full)))
     encoded = tokenizer(full, add_special_tokens=False, return_offsets_mapping=True)
     mask = [any(low <= start < high for low, high in spans) for start, _ in encoded["offset_mapping"]]

@@ -12,7 +12,7 @@ from tools.data.columns import (
     named_column,
     texts_by_content,
 )
-from tools.data.table import Row, Table
+from tools.data.table import Row, Table, as_list
 from tools.data.tasks.rows import Flaw, LeftOut, TaskRows, is_blank, prompt_with_context, turns_of
 from tools.data.votes import find_votes
 from trainers.errors import InputError
@@ -82,7 +82,7 @@ def _check_paired(table: Table) -> None:
 def _pair(row: Row, detected: Detected, chosen_column: str, rejected_column: str) -> Row | Flaw:
     chosen, rejected = row.get(chosen_column), row.get(rejected_column)
     prompt = prompt_with_context(row, detected) if detected.columns.prompt else ""
-    if isinstance(chosen, list) and isinstance(rejected, list):
+    if isinstance(as_list(chosen), list) and isinstance(as_list(rejected), list):
         return _conversations(row.get(str(detected.columns.prompt)), chosen, rejected)
     if detected.columns.prompt and not prompt.strip():
         return Flaw(f"every row needs a prompt; column {detected.columns.prompt!r} is empty")
@@ -92,15 +92,15 @@ def _pair(row: Row, detected: Detected, chosen_column: str, rejected_column: str
     return _split_dialogue(prompt, str(chosen), str(rejected))
 
 
-def _conversations(prompt: object, chosen: list[object], rejected: list[object]) -> Row | Flaw:
-    """Pairs of conversations with one answer each, equal up to it (UltraFeedback), or behind a prompt of their own."""
+def _conversations(prompt: object, chosen: object, rejected: object) -> Row | Flaw:
+    """Pairs of conversations with one answer each, equal up to it (UltraFeedback), or answers to a prompt beside."""
     good, bad = turns_of(chosen), turns_of(rejected)
-    before = turns_of(prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt or ""}])
+    before = turns_of(prompt if as_list(prompt) else [{"role": "user", "content": prompt or ""}])
     if isinstance(good, Flaw) or isinstance(bad, Flaw) or isinstance(before, Flaw):
         return next(turns for turns in (good, bad, before) if isinstance(turns, Flaw))
     if good[:-1] != bad[:-1] or {good[-1]["role"], bad[-1]["role"]} != {"assistant"}:
         return Flaw("chosen and rejected must be the same conversation up to the last answer; they differ before it")
-    shared = good[:-1] if before == good[: len(before)] else [*before, *good[:-1]]  # most repeat the prompt in both
+    shared = good[:-1] or before
     if any(turn["role"] == "assistant" for turn in shared):
         return Flaw("preference pairs of several turns are not supported; the conversation has several answers")
     words = "\n\n".join(turn["content"] for turn in shared if turn["content"])

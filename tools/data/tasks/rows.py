@@ -1,9 +1,6 @@
 """What a task gives to the reading of data: everything that the folder `tools/data/` needs to know of it."""
 
-import ast
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -11,7 +8,7 @@ from typing import Any
 from tools.data.columns import Detected
 from tools.data.duplicates import normalised, whole_text
 from tools.data.lengths import TOKENS_PER_TURN, texts_of
-from tools.data.table import Row, Table
+from tools.data.table import Row, Table, as_list
 from trainers.spec import Columns, Task
 
 ROLES = {
@@ -99,6 +96,15 @@ def is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value != value
 
 
+def not_text(role: str, column: str | None, cell: object) -> Flaw | None:
+    """What is wrong with a list or an object where a text belongs; None for anything else."""
+    if not isinstance(cell, list | dict):
+        return None
+    kind = "list" if isinstance(cell, list) else "object"
+    rule = f"a {role} must be text; column {column!r} holds a {kind}"
+    return Flaw(rule, "Write the text itself into that column.", "not_text")
+
+
 def prompt_with_context(row: Row, detected: Detected) -> str:
     """The prompt, and below an empty line its context where the row has one."""
     prompt = row.get(str(detected.columns.prompt))
@@ -123,19 +129,6 @@ def turns_of(cell: object) -> list[dict[str, Any]] | Flaw:
             return message
         messages.append(message)
     return messages
-
-
-def as_list(cell: object) -> list[Any] | None:
-    """A list, or what a text that holds one says (csv cannot hold lists); None for anything else."""
-    if isinstance(cell, list):
-        return cell
-    if not isinstance(cell, str) or cell.lstrip()[:1] != "[":
-        return None
-    for parse in (json.loads, ast.literal_eval):
-        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
-            value = parse(cell)
-            return value if isinstance(value, list) else None
-    return None
 
 
 def _message(turn: object) -> dict[str, Any] | Flaw:

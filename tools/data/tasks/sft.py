@@ -12,8 +12,9 @@ from tools.data.columns import (
     named_column,
     texts_by_content,
 )
-from tools.data.table import Row, Table
-from tools.data.tasks.rows import NO_TOOLS, Flaw, TaskRows, is_blank, prompt_with_context, turns_of
+from tools.data.table import Row, Table, as_list
+from tools.data.tasks.rows import NO_TOOLS, Flaw, TaskRows, is_blank, not_text, prompt_with_context, turns_of
+from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
 
@@ -52,6 +53,11 @@ def _columns(table: Table, wish: Columns) -> Detected:
         evidence = {"prompt": prompt_why, "completion": completion_why, **joined}
         return Detected(Task.SFT, Columns(prompt=prompt, completion=completion), evidence, context)
     texts = texts_by_content(table)
+    if own := next(iter(names.by_role(tuple(texts), names.MESSAGES)), None):
+        rule = f"must hold lists of turns; {own!r} of {table.source.name} holds other text."
+        raise InputError(
+            "data.columns.messages", rule, 'Write [{"role": ..., "content": ...}, ...], or name the columns.'
+        )
     if not (wish.prompt or wish.completion) and len(texts) == 1:
         why = "the only column with free text: all of it is learnt"
         return Detected(Task.SFT, Columns(text=texts[0]), {"text": why})
@@ -70,11 +76,12 @@ def _canonical(row: Row, detected: Detected) -> Row | Flaw:
         if is_blank(cell := row.get(column := str(getattr(columns, role)))) or cell == []:
             return Flaw(f"every row needs a {role}; column {column!r} is empty")
     if columns.text:
-        return {"text": str(row[columns.text])}
+        return not_text("text", columns.text, row[columns.text]) or {"text": str(row[columns.text])}
     prompt, completion = row[str(columns.prompt)], row[str(columns.completion)]
-    if isinstance(prompt, list) or isinstance(completion, list):
+    if _is_turns(prompt) or _is_turns(completion):
         return _in_turns(prompt, completion)
-    return {"prompt": prompt_with_context(row, detected), "completion": str(completion)}
+    flaw = not_text("prompt", columns.prompt, prompt) or not_text("completion", columns.completion, completion)
+    return flaw or {"prompt": prompt_with_context(row, detected), "completion": str(completion)}
 
 
 def _conversation(row: Row, column: str) -> Row | Flaw:
@@ -87,15 +94,22 @@ def _conversation(row: Row, column: str) -> Row | Flaw:
         return Flaw("every conversation needs a turn of the assistant; there is none")
     if not any(answer.get("weight", 1) and answer["content"].strip() for answer in answers):
         return Flaw("every conversation needs an answer to learn; all are empty or of weight 0")
+    if media := next((name for name in ("images", "videos", "audios", "image") if row.get(name)), None):
+        rule = f"only text can be learnt; the rows have a column {media!r} beside their messages"
+        return Flaw(rule, "Leave those conversations out.", "not_text")
     if row.get("tools"):
         return Flaw("tools are not supported; a row names some", NO_TOOLS, "tool_calls")
     return {"messages": messages}
 
 
+def _is_turns(cell: object) -> bool:
+    return isinstance((as_list(cell) or [None])[0], dict)
+
+
 def _in_turns(prompt: object, completion: object) -> Row | Flaw:
     """Prompt and completion as turns: one conversation, of which the completion's answers are learnt."""
-    before = turns_of([{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt)
-    after = turns_of([{"role": "assistant", "content": completion}] if isinstance(completion, str) else completion)
+    before = turns_of(prompt if _is_turns(prompt) else [{"role": "user", "content": prompt}])
+    after = turns_of(completion if _is_turns(completion) else [{"role": "assistant", "content": completion}])
     if isinstance(before, Flaw):
         return before
     if isinstance(after, Flaw):
