@@ -65,8 +65,9 @@ def _canonical(row: Row, detected: Detected) -> Row | Flaw | LeftOut:
 
 
 def _length(row: Row, count: Callable[[str], int]) -> int:
-    """Tokens of the prompt and its longer answer."""
-    return count(str(row["prompt"])) + max(count(str(row["chosen"])), count(str(row["rejected"]))) + 1
+    """Tokens of the prompt, a line break, its longer answer and the end."""
+    longer = max(count(str(row["chosen"])), count(str(row["rejected"])))
+    return count(str(row["prompt"])) + longer + (2 if row["prompt"] else 1)
 
 
 def _check_paired(table: Table) -> None:

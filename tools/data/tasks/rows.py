@@ -58,7 +58,8 @@ def _judged_text(row: Row) -> str:
 
 def _length(row: Row, count: Callable[[str], int]) -> int:
     n_turns = len(turns) if isinstance(turns := row.get("messages"), list) else 0
-    return sum(count(text) for text in texts_of(row)) + n_turns * TOKENS_PER_TURN + 1
+    between = 1 if row.get("prompt") else 0  # the line break between prompt and completion
+    return sum(count(text) for text in texts_of(row)) + n_turns * TOKENS_PER_TURN + between + 1
 
 
 @dataclass(frozen=True, kw_only=True)
