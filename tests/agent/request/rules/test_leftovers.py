@@ -139,3 +139,26 @@ def test_every_technique_is_found_and_answered() -> None:
 
 def _plain(pattern: str) -> str:
     return pattern.replace("?", "").replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("first", "edit", "ranks"),
+    [
+        ("rank 8 or 16", "add rank 64 to the choices", {"choices": [8, 16, 64]}),
+        ("rank 8 or 16", "also try rank 16 and 32", {"choices": [8, 16, 32]}),
+        ("rank 8", "add rank 64", {"choices": [8, 64]}),
+        ("rank between 4 and 16", "also use rank 32", {"low": 4.0, "high": 32.0}),
+        ("rank 8 or 16", "use rank 64", 64),
+    ],
+)
+def test_an_edit_that_adds_keeps_what_was_named(first: str, edit: str, ranks: object) -> None:
+    """One that does not, does not."""
+    draft = read_by_rules(edit, read_by_rules(f"classify a.csv, {first}"))
+    assert draft.spec.search.model_dump(mode="json")["lora_rank"] == ranks
+
+
+def test_where_nothing_was_named_to_add_to_is_said() -> None:
+    """And the default range stays."""
+    draft = read_by_rules("add rank 64 to the choices", read_by_rules("classify a.csv"))
+    assert draft.spec.search.lora_rank is None
+    assert draft.ignored == ("rank 64: no values were named to add to; list all of them, such as rank 8, 16 or 64",)
