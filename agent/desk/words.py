@@ -392,8 +392,11 @@ def evaluation_text(card: Evaluation) -> str:
     """A score with its interval, and what it was measured on."""
     others = ", ".join(f"{name} {number(value)}" for name, value in card.others.items())
     score = f"**{escaped(card.metric)} {number(card.score)}** (95 % interval {span(card.ci95)})"
-    return f"{score} on {card.n_rows:,} rows of {escaped(card.data, 120)}, in {duration(card.seconds)}." + (
-        f" Also: {escaped(others)}." if others else ""
+    columns = ", ".join(f"{role} {quoted(column)}" for role, column in card.columns if column)
+    return (
+        f"{score} on {card.n_rows:,} rows of {escaped(card.data, 120)}, in {duration(card.seconds)}."
+        + (f" Columns: {escaped(columns)}." if columns else "")
+        + (f" Also: {escaped(others)}." if others else "")
     )
 
 
