@@ -231,7 +231,7 @@ def _from_hub(name: str) -> BaseModelFacts:
             raise _no_safetensors(f"the hub's {name} has none")
         fetched = {
             file: Path(api.hf_hub_download(name, file, revision=info.sha, etag_timeout=HUB_TIMEOUT_SECONDS))
-            for file in ("config.json", "tokenizer.json")
+            for file in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
             if file in files
         }
     config = _config(fetched["config.json"]) if "config.json" in fetched else {}

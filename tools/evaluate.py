@@ -10,7 +10,7 @@ from evals.spec import EvalResult, EvalSpec
 from evals.stats import interval
 from tools.data.detect import canonical_rows, detect_columns
 from tools.data.load_data import load_table
-from tools.data.table import Row, canonical_jsonl
+from tools.data.table import Row, Table, canonical_jsonl
 from trainers.errors import InputError
 from trainers.saved import load_reference, load_saved, read_facts
 from trainers.spec import TERMS, Closed, Columns, Metric
@@ -27,12 +27,14 @@ class Evaluation(Closed):
     n_rows: int
     seconds: float
     others: dict[str, float] = Field({}, description="further metrics of the same predictions")
+    columns: Columns = Field(Columns(), description="what was read from the data")
 
 
 def evaluate_adapter(
     adapter: Path, data: str, metric: str | None, max_rows: int | None, *, roots: tuple[Path, ...]
 ) -> Evaluation:
-    """Score `adapter` on all rows of `data`, whose columns are found as in planning.
+    """Score `adapter` on all rows of `data`, read by the columns of its training data where there are those, else as in
+    planning.
 
     `metric` defaults to that of the adapter's task. Costs one load of the base model and one pass over the rows.
     Raises InputError for a directory that is no adapter, a metric of another task, or unusable data.
@@ -42,7 +44,8 @@ def evaluate_adapter(
     facts = read_facts(adapter)
     own_metric = _metric(metric, TERMS[facts.task].metrics)
     table = load_table(data, "data", roots)
-    rows, _ = canonical_rows(table.rows, detect_columns(table, facts.task, Columns()), "data")
+    detected = detect_columns(table, facts.task, _columns(facts.columns, table))
+    rows, _ = canonical_rows(table.rows, detected, "data")
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "rows.jsonl"
         file.write_bytes(canonical_jsonl(_indexed(rows, facts.labels) if facts.labels else rows))
@@ -64,8 +67,14 @@ def evaluate_adapter(
         ci95=interval(result),
         n_rows=len(result.items),
         seconds=result.seconds,
+        columns=detected.columns,
         others=result.others,
     )
+
+
+def _columns(trained: Columns, table: Table) -> Columns:
+    """The columns of training, if the table has all of them; else none, and what its columns are is found out."""
+    return trained if {column for _, column in trained if column} <= set(table.columns) else Columns()
 
 
 def _indexed(rows: list[Row], labels: tuple[str, ...]) -> list[Row]:

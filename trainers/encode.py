@@ -88,13 +88,14 @@ def encode_chat(tokenizer: Any, messages: Messages) -> tuple[list[int], list[boo
 
     Uses the template's {% generation %} markers, or finds the assistant's turns by rendering the conversation turn
     by turn; where earlier turns render differently later (templates that drop reasoning), only the last turn counts.
-    The mask covers the token that ends the turn. Raises InputError if the tokenizer has no chat template.
+    A turn of weight 0 is never trained. The mask covers the token that ends the turn. Raises InputError if the
+    tokenizer has no chat template.
     """
     if not tokenizer.chat_template:
         rule = f"needs a base model with a chat template, and {tokenizer.name_or_path} has none."
         hint = "Choose an instruction-tuned model, or give prompt and completion columns."
         raise InputError("data.columns.messages", rule, hint)
-    if _has_markers(tokenizer.chat_template):
+    if _has_markers(tokenizer.chat_template) and all(message.get("weight", 1) for message in messages):
         out = tokenizer.apply_chat_template(
             list(messages), tokenize=True, return_dict=True, return_assistant_tokens_mask=True
         )
@@ -125,13 +126,14 @@ def _turn_by_turn(tokenizer: Any, messages: Messages) -> tuple[list[int], list[b
         return str(tokenizer.apply_chat_template(start, tokenize=False, add_generation_prompt=prompt)) if start else ""
 
     full = render(len(messages), prompt=False)
-    turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    answers = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+    turns = [i for i in answers if messages[i].get("weight", 1)]
     spans = []
     for i in turns:
         before, after = render(i, prompt=True), render(i + 1, prompt=False)
         if full.startswith(after) and full.startswith(before):
             spans.append((len(before), len(after)))
-    if turns and not spans:  # the last turn always ends where the whole text ends
+    if turns and not spans and turns[-1] == answers[-1]:  # the last turn always ends where the whole text ends
         spans.append((_common_prefix(render(turns[-1], prompt=True), full), len(full)))
     encoded = tokenizer(full, add_special_tokens=False, return_offsets_mapping=True)
     mask = [any(low <= start < high for low, high in spans) for start, _ in encoded["offset_mapping"]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from trainers.spec import Adapter, Closed, Config, Loss, Task, TrainSpec
+from trainers.spec import Adapter, Closed, Columns, Config, Loss, Task, TrainSpec
 
 FACTS_FILE, MANIFEST_FILE = "tunewright.json", "MANIFEST.json"
 PACKAGES = ("torch", "transformers", "peft", "trl", "tokenizers", "safetensors")
@@ -24,6 +24,8 @@ class SavedFacts(Closed):
     adapter: Adapter
     loss: Loss | None
     labels: tuple[str, ...]
+    columns: Columns = Columns()
+    """Of the training data: data to evaluate on are read alike."""
     max_seq_length: int
     config: Config
     seed: int

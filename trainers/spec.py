@@ -361,6 +361,7 @@ class TrainSpec(Closed):
     train_file: Path
     validation_file: Path
     labels: tuple[str, ...] = Field((), description="class names in index order (classification)")
+    columns: Columns = Field(Columns(), description="what the rows were made from; kept beside the adapter")
     class_weights: tuple[float, ...] = Field((), description="loss weight of each class; empty: all 1")
     max_seq_length: int
     micro_batch: int = Field(8, ge=1, description="largest per-device batch; accumulation makes up the rest")

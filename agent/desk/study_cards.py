@@ -1,5 +1,7 @@
 """Studies and trials as cards, read from the store."""
 
+from statistics import fmean
+
 from agent.desk.cards import (
     BudgetCard,
     Change,
@@ -252,8 +254,7 @@ def comparison(store: Store, study: Study, left: int | None, right: int | None) 
         return _tested(study, read_report(report_directory(study)))
     ours, theirs = trial_of(store, study, left), trial_of(store, study, 0 if right is None else right)
     names = (f"trial {ours.number}", f"trial {theirs.number}" if theirs.number else "the default")
-    scores = [(store.history(study.study_id).mean_score(t.config), t.score) for t in (ours, theirs)]
-    first, second = (mean if mean is not None else single for mean, single in scores)
+    (first, second), basis = _scores(store, study, ours, theirs)
     difference = _difference(first, second)
     return Comparison(
         study=study.study_id,
@@ -264,10 +265,25 @@ def comparison(store: Store, study: Study, left: int | None, right: int | None) 
         left=first,
         right=second,
         difference=difference,
-        basis="validation scores of search trials; single runs, so a small difference may be luck",
+        basis=basis,
         verdict=_verdict(study, names, difference),
         changes=changes(ours.config, theirs.config),
     )
+
+
+def _scores(store: Store, study: Study, ours: Trial, theirs: Trial) -> tuple[list[float | None], str]:
+    """What two trials are compared by, and what that is: of two that the search ran and whose configurations were
+    confirmed, the means over fresh seeds; else the trials' own scores."""
+    sides = (ours, theirs)
+    trials = store.trials(study.study_id, Phase.CONFIRM)
+    fresh = [[t.score for t in trials if t.config == side.config and t.score is not None] for side in sides]
+    if all(fresh) and all(side.phase is Phase.SEARCH for side in sides):
+        counts = " and ".join(map(str, dict.fromkeys(map(len, fresh))))
+        return [fmean(scores) for scores in fresh], f"validation scores on fresh seeds, means of {counts} runs"
+    history = store.history(study.study_id)
+    means = [history.mean_score(side.config) if side.phase is Phase.SEARCH else None for side in sides]
+    scores = [side.score if mean is None else mean for side, mean in zip(sides, means, strict=True)]
+    return scores, "validation scores of single runs, so a small difference may be luck"
 
 
 def _verdict(study: Study, names: tuple[str, str], difference: float | None) -> str:

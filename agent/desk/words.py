@@ -32,7 +32,7 @@ from agent.desk.cards import (
 from agent.desk.event_words import event_sentence
 from agent.report.model import Result
 from agent.report.wording import config_line, number, signed, span
-from agent.request.markup import code, duration, escaped, quoted, scalar, table
+from agent.request.markup import code, duration, escaped, quoted, scalar, short, table
 from agent.request.plan_rows import HASH_SHOWN
 from agent.study.nouns import Phase, StudyEvent, TrialState
 from tools.evaluate import Evaluation
@@ -42,6 +42,7 @@ from trainers.spec import Config
 
 CLASSES_SHOWN = 12
 NOTES_SHOWN = 6
+CONFUSION = "plots/confusion_matrix.png"
 
 
 @singledispatch
@@ -112,8 +113,14 @@ def plan_summary(card: PlanCard) -> str:
     if card.changed:
         parts.append(f"Changed: {escaped('; '.join(map(_change, card.changed)))}.")
     if card.not_obeyed:
-        parts.append(f"Not obeyed or not understood: {escaped(', '.join(quoted(p, 80) for p in card.not_obeyed))}.")
+        parts.append(f"Not obeyed or not understood:\n\n{_bullets(map(_not_obeyed, card.not_obeyed))}")
     return _joined(*parts) or "The plan is not ready."
+
+
+def _not_obeyed(part: str) -> str:
+    """The user's words, and behind them the reason, if one was told."""
+    words, colon, reason = part.partition(": ")
+    return escaped(quoted(words, 80) + (f": {short(reason, 240)}" if colon else ""))
 
 
 def _question(field: str, question: str, suggestion: str | None) -> str:
@@ -375,6 +382,8 @@ def report_text(card: ReportCard) -> str:
         f"**Study {card.study}** is done.",
         _result(card.result, "score"),
         f"Adapter: {code(card.adapter_dir)}. Report: {code(card.directory)} ({escaped(files)})",
+        f"Classes confused with each other: {code(f'{card.directory}/{CONFUSION}')}" if CONFUSION in card.files else "",
+        f"Ask it: {code(f'tunewright generate {card.adapter_dir} TEXT')}; its `README.md` has the lines for Python.",
     )
 
 
@@ -383,8 +392,11 @@ def evaluation_text(card: Evaluation) -> str:
     """A score with its interval, and what it was measured on."""
     others = ", ".join(f"{name} {number(value)}" for name, value in card.others.items())
     score = f"**{escaped(card.metric)} {number(card.score)}** (95 % interval {span(card.ci95)})"
-    return f"{score} on {card.n_rows:,} rows of {escaped(card.data, 120)}, in {duration(card.seconds)}." + (
-        f" Also: {escaped(others)}." if others else ""
+    columns = ", ".join(f"{role} {quoted(column)}" for role, column in card.columns if column)
+    return (
+        f"{score} on {card.n_rows:,} rows of {escaped(card.data, 120)}, in {duration(card.seconds)}."
+        + (f" Columns: {escaped(columns)}." if columns else "")
+        + (f" Also: {escaped(others)}." if others else "")
     )
 
 

@@ -14,6 +14,7 @@ from agent.llm.planner import Planner
 from agent.request.draft import MAX_QUESTIONS, Draft, DraftSpec, Question, Quote, Refusal, Rejected
 from agent.request.markup import short
 from agent.request.rules.amounts import seconds_in
+from agent.request.rules.reader import with_leftovers
 from prompts import render
 from trainers.dotted import fields, flat, nested
 from trainers.spec import Choices, Closed, Metric, Range, Scalar, Search, SearchValue
@@ -77,7 +78,7 @@ def read_by_llm(request: str, planner: Planner, previous: Draft | None = None) -
         previous=before,
     )
     reading = planner.ask(system, render("request", request=request), Reading)
-    return draft_of(reading, request, previous)
+    return with_leftovers(draft_of(reading, request, previous), request)
 
 
 def draft_of(reading: Reading, request: str, previous: Draft | None = None) -> Draft:

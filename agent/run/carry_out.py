@@ -79,14 +79,14 @@ def _write_results(study: Study, material: Material, directory: Path) -> None:
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal stop the study as Ctrl-C does; a signal that is ignored (`nohup`) stays ignored."""
+def stopped_by_signals(*signals: signal.Signals) -> Iterator[None]:
+    """`signals` (none: SIGTERM and SIGHUP) stop what runs as Ctrl-C does; an ignored one (`nohup`) stays ignored."""
 
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
     with ExitStack() as stack:
-        for sign in (signal.SIGTERM, signal.SIGHUP):
+        for sign in signals or (signal.SIGTERM, signal.SIGHUP):
             if (handler := signal.getsignal(sign)) not in (signal.SIG_IGN, None):
                 stack.callback(signal.signal, sign, handler)
                 signal.signal(sign, stop)

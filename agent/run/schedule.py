@@ -215,6 +215,7 @@ def attempt_spec(
         train_file=data / "train.jsonl",
         validation_file=data / "validation.jsonl",
         labels=plan.data.labels,
+        columns=plan.data.columns,
         class_weights=plan.data.class_weights,
         max_seq_length=length,
         device=cast(Literal["cpu", "cuda"], plan.device),

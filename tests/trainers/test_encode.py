@@ -67,6 +67,17 @@ def test_only_the_assistant_is_trained(tokenizer):
     assert ids[-1 - mask[::-1].index(True)] == tokenizer.convert_tokens_to_ids("<|end|>")
 
 
+@pytest.mark.parametrize("tokenizer", [byte_tokenizer(), unmarked()], ids=["markers", "no markers"])
+@pytest.mark.parametrize(("weights", "learnt"), [((0, 1), "no<|end|>"), ((1, 0), "yes<|end|>"), ((0, 0), "")])
+def test_an_answer_of_weight_0_is_read_and_not_trained(tokenizer, weights, learnt):
+    """Token by token, the ids are those of the same conversation without weights."""
+    first, second = weights
+    chat = [CHAT[0], {**CHAT[1], "weight": first}, CHAT[2], {**CHAT[3], "weight": second}]
+    ids, mask = encode_chat(tokenizer, chat)
+    assert trained(tokenizer, ids, mask) == learnt
+    assert ids == encode_chat(tokenizer, CHAT)[0]
+
+
 def test_template_that_leaves_the_stop_token_outside_is_extended():
     """Trap 20: an end-of-turn token outside the markers is trained all the same."""
     tokenizer = byte_tokenizer()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tools.data import column_names as names
-from tools.data.table import SAMPLE_ROWS, Table
+from tools.data.table import SAMPLE_ROWS, Table, as_list
 from tools.data.votes import Votes
 from trainers.errors import TunewrightError
 from trainers.spec import Columns, Task
@@ -89,7 +89,7 @@ def could_be_label(table: Table, column: str) -> bool:
 
 
 def _is_turns(value: object) -> bool:
-    first = value[0] if isinstance(value, list) and value else None
+    first = next(iter(as_list(value) or ()), None)
     return isinstance(first, dict) and not {"content", "value"}.isdisjoint(first)
 
 

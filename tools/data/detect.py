@@ -11,7 +11,7 @@ from dataclasses import replace
 from tools.data.columns import Detected, Undecided, listed
 from tools.data.table import Row, Table
 from tools.data.tasks import TASKS
-from tools.data.tasks.rows import LeftOut
+from tools.data.tasks.rows import Flaw, LeftOut
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
@@ -36,19 +36,19 @@ def canonical_rows(rows: list[Row], detected: Detected, param: str) -> tuple[lis
     cell is missing, and where no row is left.
     """
     task, canonical = TASKS[detected.task], list[Row]()
-    problems: dict[str, list[int]] = {}
+    problems: dict[Flaw, list[int]] = {}
     dropped: Counter[LeftOut] = Counter()
     for number, row in enumerate(rows, 1):
         converted = task.canonical(row, detected)
         if isinstance(converted, LeftOut):
             dropped[converted] += 1
-        elif isinstance(converted, str):
+        elif isinstance(converted, Flaw):
             problems.setdefault(converted, []).append(number)
         else:
             canonical.append(converted)
-    for problem, numbers in problems.items():
-        rule = f"{problem} in {len(numbers):,} of {len(rows):,} rows, first in row {numbers[0]:,}."
-        raise InputError(param, rule, "Fill in or remove those rows.", code="missing_cells")
+    for flaw, numbers in problems.items():
+        rule = f"{flaw.rule} in {len(numbers):,} of {len(rows):,} rows, first in row {numbers[0]:,}."
+        raise InputError(param, rule, flaw.hint, code=flaw.code)
     counted = [f"{n:,} of {len(rows):,} rows dropped: {why.value}" for why, n in dropped.items()]
     if rows and not canonical:
         raise InputError(param, f"no row is left: {'; '.join(counted)}.", "Give other data.", code="too_few_rows")

@@ -14,8 +14,8 @@ from trainers.errors import InputError
 SAMPLE_ROWS = 2000
 TOKENS_PER_WORD = 1.3
 """Of English in byte-pair encodings, roughly; used only where there is no tokenizer file."""
-TOKENS_PER_TURN = 4
-"""Of a chat template around each message, roughly."""
+TOKENS_PER_TURN = 8
+"""Of a chat template around each message, roughly and rather too many; used only where there is no template."""
 MULTIPLE = 8
 """Lengths are multiples of this: tensor cores work on blocks of 8."""
 DEFAULT_MAX_POSITIONS = 2048
@@ -51,7 +51,7 @@ def measure_lengths(
         notes.append("token lengths are estimated at 1.3 tokens a word: no tokenizer file is at hand")
         tokenizer_name = f"{tokenizer_name} (estimated)"
     else:
-        measured = _tokenized(sample, length_of, tokenizer_file)
+        measured = _tokenized(_rendered(sample, tokenizer_file, tokenizer_name), length_of, tokenizer_file)
     counts = sorted(length for length, _ in measured)
 
     needed = MULTIPLE * math.ceil(max(8, percentile(counts, 99.5)) / MULTIPLE)
@@ -116,6 +116,37 @@ def _tokenized(rows: Sequence[Row], length_of: Length, tokenizer_file: Path) -> 
     n_special = tokenizer.num_special_tokens_to_add(False)
     prompts = [length[prompt] if isinstance(prompt := row.get("prompt"), str) else 0 for row in rows]
     return [(length_of(r, length.__getitem__) + n_special, p) for r, p in zip(rows, prompts, strict=True)]
+
+
+def _rendered(rows: list[Row], tokenizer_file: Path, name: str) -> list[Row]:
+    """Conversations as the model's own chat template writes them; as they are where there is no whole tokenizer.
+
+    Raises InputError for a model without a template, and for a conversation that its template refuses: training would.
+    """
+    if not any("messages" in row for row in rows):
+        return rows
+    from jinja2 import TemplateError
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(tokenizer_file.parent), trust_remote_code=False, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError):
+        return rows
+    if not tokenizer.chat_template:
+        rule = f"conversations need a base model with a chat template, and {name} has none."
+        hint = "Choose an instruction-tuned model, or give prompt and completion columns."
+        raise InputError("data.columns.messages", rule, hint, code="no_chat_template")
+    rendered = list[Row]()
+    for number, row in enumerate(rows, 1):
+        try:
+            rendered.append({"text": tokenizer.apply_chat_template(row["messages"], tokenize=False)})
+        except TemplateError as error:
+            rule = f"the chat template of {name} refuses conversation {number:,}: {error}."
+            hint = "Change the order of its turns, leave it out, or choose another base model."
+            raise InputError("data.columns.messages", rule, hint, code="template_refuses") from error
+    return rendered
 
 
 def texts_of(row: Row) -> list[str]:

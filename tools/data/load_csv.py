@@ -18,10 +18,14 @@ def parse_csv(text: str, name: str, param: str, *, tabs: bool = False) -> Parsed
     """Rows of str cells, "" kept as "". InputError names the line of a ragged row, a broken quote, or a missing header.
 
     The delimiter is the one of `,` tab `;` `|` that cuts the header into most names (for a .tsv file the tab). Tab-
-    separated text whose quotes do not pair up is read with quotes as plain characters, and a note says so.
+    separated text whose quotes do not pair up is read with quotes as plain characters, and a note says so. Excel's
+    first line `sep=;` is obeyed, lines that begin with # before the header are passed over, rows without any text too.
     """
-    delimiter = "\t" if tabs else _delimiter(text)
-    notes = () if tabs or delimiter in (",", _NO_DELIMITER) else (f"columns are separated by {delimiter!r}",)
+    text, told, comments = _preamble(text)
+    delimiter = "\t" if tabs else told or _delimiter(text)
+    notes: tuple[str, ...] = (f"{comments} comment lines before the header are left out",) if comments else ()
+    if not tabs and delimiter not in (",", _NO_DELIMITER):
+        notes = (*notes, f"columns are separated by {delimiter!r}")
     try:
         lines = list(_records(text, delimiter, csv.QUOTE_MINIMAL, name, param))
     except InputError:
@@ -29,6 +33,8 @@ def parse_csv(text: str, name: str, param: str, *, tabs: bool = False) -> Parsed
             raise
         lines = list(_records(text, delimiter, csv.QUOTE_NONE, name, param))
         notes = (*notes, "quotes are read as plain characters")
+    if lines and not lines[0][1][-1].strip() and all(not cells[-1].strip() for _, cells in lines):
+        lines = [(number, cells[:-1]) for number, cells in lines]  # every line ends in a separator
     header = _header(lines, name, param)
     rows: list[Row] = []
     for number, cells in lines[1:]:
@@ -38,6 +44,16 @@ def parse_csv(text: str, name: str, param: str, *, tabs: bool = False) -> Parsed
             raise InputError(param, rule, hint, code="ragged")
         rows.append(dict(zip(header, cells, strict=True)))
     return Parsed(header, rows, notes=notes)
+
+
+def _preamble(text: str) -> tuple[str, str | None, int]:
+    """(the text with blank lines in place of comments before its header, the delimiter that Excel names, comments)."""
+    told = re.match(r"sep=([,;|\t])[^\S\n]*(?=\n|\r)", text, re.IGNORECASE)
+    if told:
+        text = text[told.end() :]
+    comments = re.match(r"(?:#[^\n]*\n)*", text)
+    n_comments = comments.group().count("\n") if comments else 0
+    return "\n" * n_comments + text[comments.end() if comments else 0 :], told and told[1], n_comments
 
 
 def _delimiter(text: str) -> str:
@@ -56,7 +72,13 @@ def _delimiter(text: str) -> str:
 def _records(text: str, delimiter: str, quoting: int, name: str, param: str) -> Iterator[tuple[int, list[str]]]:
     """(line where the record starts, its cells), blank lines left out."""
     before = csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+    reader = csv.reader(  # spaces before a quote are no part of the cell
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quoting=quoting,  # type: ignore[arg-type]
+        strict=True,
+        skipinitialspace=delimiter != "\t",
+    )
     try:
         while True:
             start = reader.line_num + 1
@@ -65,9 +87,10 @@ def _records(text: str, delimiter: str, quoting: int, name: str, param: str) -> 
             except StopIteration:
                 return
             except csv.Error as error:
-                rule = f"{name} must be valid csv; the row that starts on line {start} is not: {error}."
+                reason = str(error).replace(f"'{_NO_DELIMITER}' expected", "a line break expected")
+                rule = f"{name} must be valid csv; the row that starts on line {start} is not: {reason}."
                 raise InputError(param, rule, 'Write quotes inside a quoted cell as "".', code="broken_csv") from error
-            if cells and not (len(cells) == 1 and not cells[0].strip()):
+            if any(cell.strip() for cell in cells):
                 yield start, cells
     finally:
         csv.field_size_limit(before)
@@ -88,17 +111,21 @@ def _header(lines: list[tuple[int, list[str]]], name: str, param: str) -> tuple[
 
 
 def _not_a_header(header: list[str], rows: list[list[str]]) -> str | None:
-    """Why the first line looks like data: None where any of its cells is a usual column name."""
+    """Why the first line looks like data. A cell that comes again below is no name, even if it is a usual one; apart
+    from that, one usual name is enough."""
+    columns = [[row[i].strip() for row in rows if i < len(row)] for i in range(len(header))]
+    again = next((i for i, cell in enumerate(header) if columns[i].count(cell) >= max(2, len(rows) // 50)), None)
+    if again is not None:
+        return f"the first value of column {again + 1} comes again below"
     if any(is_known_name(cell) for cell in header):
         return None
-    for i, cell in enumerate(header):
-        values = [row[i].strip() for row in rows if i < len(row)]
+    for i, (cell, values) in enumerate(zip(header, columns, strict=True)):
         if not cell:
             return f"column {i + 1} has no name"
         if len(cell) > 60 or len(cell.split()) > 6:
             return f"column {i + 1} starts with a sentence"
         if re.fullmatch(r"[-+]?\d+(\.\d+)?", cell):
             return f"column {i + 1} starts with a number"
-        if values.count(cell) >= 2 or (cell in values and len(rows) < 50):
+        if cell in values and len(rows) < 50:
             return f"the first value of column {i + 1} comes again below"
     return None

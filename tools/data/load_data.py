@@ -66,7 +66,8 @@ def _read(path: Path, param: str) -> bytes:
         raise InputError(param, f"a regular file is needed; {path} is a device, pipe or socket.", NEXT_STEP)
     if path.suffix.lower() not in FORMATS:
         rule = f"the file's extension must be one of {', '.join(FORMATS)}; got {path.suffix or 'none'!r} ({path.name})."
-        raise InputError(param, rule, "Rename or convert the file.", code="unknown_format")
+        hint = CONVERT.get(path.suffix.lower(), "Rename or convert the file.")
+        raise InputError(param, rule, hint, code="unknown_format")
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         rule = f"a data file has at most {MAX_FILE_BYTES:,} bytes; {path.name} has {size:,}."
@@ -78,6 +79,16 @@ def _read(path: Path, param: str) -> bytes:
     except OSError as error:
         rule = f"the file must be readable; {path}: {error.strerror}."
         raise InputError(param, rule, "Check its permissions.") from error
+
+
+CONVERT = {
+    **dict.fromkeys((".gz", ".zst", ".bz2", ".xz", ".zip", ".tar"), "Unpack it first, and name the file inside."),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as csv."),
+    **dict.fromkeys((".arrow", ".feather"), "Write it as parquet: pandas.read_feather(IN).to_parquet(OUT)."),
+    ".txt": "Write it as csv or JSON lines, with a name for each column.",
+    **dict.fromkeys((".pkl", ".pickle"), "Write it as parquet; files that run code when read are not opened."),
+}
+"""What to do with kinds of files that are not read."""
 
 
 def _nearby(path: Path) -> str:

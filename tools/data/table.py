@@ -1,10 +1,13 @@
 """A table of rows as it was read, before anything is known of its meaning."""
 
+import ast
 import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tools.data.data_profile import SourceProfile
 from trainers.errors import InputError
@@ -139,3 +142,16 @@ def _encodable(value: object) -> object:
     if isinstance(value, dict):
         return {_encodable(key): _encodable(item) for key, item in value.items()}
     return value
+
+
+def as_list(cell: object) -> list[Any] | None:
+    """A list, or what a text that holds one says (csv cannot hold lists); None for anything else."""
+    if isinstance(cell, list):
+        return cell
+    if not isinstance(cell, str) or cell.lstrip()[:1] != "[":
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            value = parse(cell)
+            return value if isinstance(value, list) else None
+    return None

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Generator, Iterator
 
-from agent.desk.cards import PlanCard
+from agent.desk.cards import PlanCard, TrialCard, TrialPage
 from agent.desk.chat.exchange import Exchange
+from agent.desk.chat.glossary import MEANINGS
 from agent.desk.chat.happenings import Happening, Said
 from agent.desk.chat.results import ToolResult, reply_to
 from agent.desk.chat.toolbox import use
 from agent.desk.chat.wishes import Kind, Standing, Wish, is_no, is_yes, wish_of
+from agent.report.wording import number
+from agent.study.nouns import Phase
 
 INTRODUCTION = (
     "_I answer by rules here, without an LLM: requests, changes and questions in plain words, figures from the store "
@@ -22,6 +25,17 @@ ABILITIES = """I plan, run and explain fine-tuning studies. For instance:
 - **use**: "ask the model: …", "evaluate it on more.csv", "export it"
 
 Nothing starts before you have seen the plan and said yes."""
+QUESTIONS = """I answer from what is stored, without an LLM, and found no answer to that. Ask me:
+- how is it going? how long did it take? how much longer? what has it cost?
+- what happened? did any trial fail? why did trial 3 fail?
+- how good is it? is it better than the default? could it be luck?
+- which configuration won? why that learning rate? what does lora rank mean? did it overfit?
+- which classes get confused? how do I load it? what would more trials bring?
+
+**stop** keeps what is finished, and **go on** takes it up again. Nothing was planned or changed."""
+
+MAX_TRIALS = 100
+"""Trials that an outlook looks at: as many as a page holds."""
 
 Steps = Generator[Happening, None, None]
 
@@ -159,6 +173,44 @@ def _thanks(exchange: Exchange, wish: Wish) -> Steps:
     yield Said(text=f"Plan `{waits[:12]}` still waits: yes, no, or a change?" if waits else "You are welcome.")
 
 
+def _meaning(exchange: Exchange, wish: Wish) -> Steps:
+    """What a hyperparameter is, and what a study that there is made of it."""
+    name = wish.parameter or ""
+    yield Said(text=f"**{name}** is {MEANINGS[name]}.")
+    if exchange.memory.study is not None:
+        yield Said(
+            text=f'\n\nAsk "why that {name.replace("_", " ")}?" for the values of study {exchange.memory.study}.'
+        )
+
+
+def _outlook(exchange: Exchange, wish: Wish) -> Steps:
+    """How long ago the last improvement was: what the history of scores says about more trials."""
+    result = yield from use(exchange, "list_trials", study=wish.study, limit=MAX_TRIALS)
+    page = result.card
+    if not isinstance(page, TrialPage):
+        yield Said(text=reply_to(page))
+        return
+    scored = [t for t in page.trials if t.phase is Phase.SEARCH and t.score is not None]
+    if len(scored) < 2:
+        yield Said(text=f"Study {page.study} has {len(scored)} scored trials: too few to tell. Let it go on.")
+        return
+    bests = [t for i, t in enumerate(scored) if i == 0 or all(_better(t, other, page) for other in scored[:i])]
+    best, since = bests[-1], len(scored) - 1 - scored.index(bests[-1])
+    gain = f" (the one before it: {number(bests[-2].score)})" if len(bests) > 1 else ""
+    helps = "More are likely to help" if since < len(scored) / 3 else "More of the same are unlikely to bring much"
+    yield Said(
+        text=f"Study {page.study}: the best {page.metric} of {len(scored)} scored trials, {number(best.score)}, came "
+        f"with trial {best.trial}{gain}; trials since then that brought nothing better: {since}. {helps}. "
+        'To go on from here with more, say "same again with 20 trials".'
+    )
+
+
+def _better(trial: TrialCard, other: TrialCard, page: TrialPage) -> bool:
+    assert trial.score is not None
+    assert other.score is not None
+    return page.direction.sign * (trial.score - other.score) > 0
+
+
 _STEPS: dict[Kind, Callable[[Exchange, Wish], Steps]] = {
     Kind.HELP: _text(ABILITIES),
     Kind.GREETING: _text(f"Hello. {ABILITIES}"),
@@ -172,11 +224,14 @@ _STEPS: dict[Kind, Callable[[Exchange, Wish], Steps]] = {
     Kind.STUDIES: _tool(lambda wish: {}),
     Kind.EVENTS: _tool(lambda wish: {"study": wish.study, "limit": 12}),
     Kind.EXPLAIN: _explain,
+    Kind.MEANING: _meaning,
+    Kind.OUTLOOK: _outlook,
+    Kind.ASKABLE: _text(QUESTIONS),
     Kind.COMPARE: _tool(lambda wish: {"study": wish.study, "left": wish.trial, "right": wish.other}),
     Kind.EVALUATE: _evaluate,
     Kind.GENERATE: _tool(lambda wish: {"study": wish.study, "prompt": wish.text}),
     Kind.EXPORT: _tool(lambda wish: {"study": wish.study, "out": wish.out, "merge": wish.merge or None}),
     Kind.UNSUPPORTED: _unsupported,
     Kind.NOTHING: _nothing,
-    **dict.fromkeys((Kind.STATUS, Kind.CANCEL, Kind.PAUSE, Kind.RESUME, Kind.BUDGET), _of_study),
+    **dict.fromkeys((Kind.STATUS, Kind.CANCEL, Kind.PAUSE, Kind.RESUME, Kind.BUDGET, Kind.REPORT), _of_study),
 }

@@ -17,7 +17,7 @@ def _patterns(section: dict[str, str]) -> dict[str, re.Pattern[str]]:
 
 
 _FILE = tomllib.loads(files("agent.desk.chat").joinpath("wishes.toml").read_text(encoding="utf-8"))
-_PHRASES, _WISHES = _patterns(_FILE["phrases"]), _patterns(_FILE["wishes"])
+_PHRASES, _KINDS = _patterns(_FILE["phrases"]), [_patterns(_FILE[part]) for part in ("questions", "wishes")]
 
 
 def is_yes(text: str) -> bool:
@@ -59,6 +59,10 @@ class Kind(StrEnum):
     GENERATE = "ask_model"
     EXPORT = "export_study"
     BUDGET = "study_budget"
+    REPORT = "study_report"
+    OUTLOOK = "outlook"  # what more trials might bring
+    MEANING = "meaning"  # of a hyperparameter
+    ASKABLE = "askable"  # a question that nothing here answers
     UNSUPPORTED = "unsupported"  # a job that tunewright does not do
     NOTHING = "nothing"  # not understood
 
@@ -89,7 +93,7 @@ class Standing(Closed):
 
 def wish_of(text: str, standing: Standing) -> Wish:
     """What `text` asks for. Milliseconds; never raises on any text of a sensible length."""
-    low = " ".join(text.lower().replace("’", "'").split())
+    low = re.sub(r"\b(what|how|who|where|when)s\b", r"\1's", " ".join(text.lower().replace("’", "'").split()))
     if (prompt := _about_the_model(text)) is not None:
         return prompt
     numbers = {"study": study_in(low)} | dict(zip(("trial", "other"), _trials(low), strict=True))
@@ -104,14 +108,22 @@ def _plain_question(low: str, standing: Standing) -> Wish | None:
     waits = standing.ready and not standing.started
     if is_yes(low) and waits:
         return Wish(kind=Kind.START)
+    if _PHRASES["meaning"].match(low) and (parameter := parameter_in(low)) is not None:
+        return Wish(kind=Kind.MEANING, parameter=parameter)
     if _PHRASES["doubt"].match(low):
         return Wish(kind=Kind.EXPLAIN, parameter=parameter_in(low))
     if _PHRASES["estimate"].match(low) and (waits or standing.study) and not _PHRASES["file"].search(low):
         return Wish(kind=Kind.SHOW_PLAN if waits else Kind.BUDGET)
     if _PHRASES["file"].search(low) or _PHRASES["order"].match(low):
         return None
-    kind = next((kind for kind, pattern in _WISHES.items() if pattern.match(low)), None)
-    return Wish(kind=Kind(kind)) if kind is not None else None
+    if _PHRASES["of_the_plan"].match(low):
+        return Wish(kind=Kind.STATUS if standing.draft is None else Kind.SHOW_PLAN)
+    if _PHRASES["may_i"].match(low):
+        return Wish(kind=Kind.ASKABLE)
+    kind = next((Kind(name) for kinds in _KINDS for name, pattern in kinds.items() if pattern.match(low)), None)
+    if kind is None:
+        return None
+    return Wish(kind=kind, parameter=parameter_in(low) if kind is Kind.EXPLAIN else None)
 
 
 def _about_the_model(text: str) -> Wish | None:
@@ -144,6 +156,8 @@ def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str 
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
     if spec.data.train and _PHRASES["look"].match(low) and not names_a_job(alone):
         return Wish(kind=Kind.PROFILE, data=spec.data.train)
+    if standing.draft is not None and _PHRASES["proposal"].match(low):
+        return _edit(text, alone, standing)
     if intent in _BY_INTENT:
         kind = Kind.EXPLAIN if intent is Intent.STATUS and numbers["trial"] is not None else _BY_INTENT[intent]
         data = spec.data.test or spec.data.validation or spec.data.train
@@ -153,6 +167,8 @@ def _by_reading(text: str, low: str, standing: Standing, numbers: dict[str, str 
         return Wish.model_validate({"kind": Kind.EXPORT, **output, **numbers})
     if alone.refusal is not None and intent is Intent.UNSUPPORTED and out_of_scope(low):
         return Wish(kind=Kind.UNSUPPORTED, text=alone.refusal.message)
+    if _PHRASES["question"].match(low) and not names_a_job(alone):
+        return Wish(kind=Kind.ASKABLE)  # a question is no edit
     if (standing.draft is None and standing.study is None) or names_a_job(alone):
         return Wish(kind=Kind.NOTHING if intent is Intent.UNSUPPORTED else Kind.JOB)
     return _edit(text, alone, standing)

@@ -1,16 +1,18 @@
 """Following a study that another process carries out: live in a terminal, an event a line for programs.
 
-Whoever follows with `run` or `resume` stops the study with Ctrl-C, SIGTERM, a closed terminal or a closed pipe; with
-`submit --wait` these end the following only.
+Whoever follows with `run` or `resume` stops the study with Ctrl-C, SIGTERM or a closed pipe; with `submit --wait` these
+end the following only. A closed terminal or a lost connection ends the following in either case, and the study goes on.
 """
 
+import signal
+import sys
 from contextlib import ExitStack, suppress
 
 import click
 
 from agent.desk.cards import StudyCard
 from agent.desk.desk import Desk
-from agent.errors import BudgetSpent, ObserverGone, StudyFailed
+from agent.errors import BudgetSpent, InputError, ObserverGone, StudyFailed
 from agent.faces.cli.show import show_report
 from agent.faces.console import console
 from agent.faces.live import JsonLines, LiveView
@@ -23,17 +25,21 @@ STOP_SECONDS = 60.0
 
 
 def follow(desk: Desk, study_id: str, as_json: bool, after: int = 0) -> int:
-    """Show a queued study from event `after` on to its report; what ends the following stops the study.
+    """Show a queued study from event `after` on to its report; what ends the following stops the study, but for a
+    terminal that is closed.
 
     The exit code: 0 done, 130 stopped. Raises StudyFailed and BudgetSpent as the study ended, and again
     KeyboardInterrupt and ObserverGone once the study has stopped.
     """
+    in_terminal = sys.stdout.isatty()  # asked before: one that is gone is none
     try:
-        with stopped_by_signals():
+        with stopped_by_signals(signal.SIGTERM):  # SIGHUP ends this process and not the study
             _show_events(desk, study_id, as_json, after)
-    except (KeyboardInterrupt, ObserverGone):
-        _stop(desk, study_id)
-        raise
+    except (KeyboardInterrupt, ObserverGone) as end:
+        if isinstance(end, ObserverGone) and in_terminal:
+            raise
+        if _stop(desk, study_id):
+            raise
     return _finish(desk, study_id, as_json)
 
 
@@ -82,13 +88,20 @@ def _observer(desk: Desk, study_id: str, as_json: bool, after: int, stack: ExitS
     return stack.enter_context(view)
 
 
-def _stop(desk: Desk, study_id: str) -> None:
-    """Ask the process that runs the study to stop, and wait for it; a second Ctrl-C waits no longer."""
-    card = desk.cancel(study_id)
+def _stop(desk: Desk, study_id: str) -> bool:
+    """Ask the process that runs the study to stop, and wait for it; a second Ctrl-C waits no longer.
+
+    False where the study was done before it could be asked.
+    """
+    try:
+        card = desk.cancel(study_id)
+    except InputError:
+        return False
     with suppress(KeyboardInterrupt):
         card = desk.wait(study_id, STOP_SECONDS)
     with suppress(OSError):  # the terminal may be gone
         click.echo(f"study {study_id} {'has stopped' if card.over else 'is stopping'}; {_go_on(study_id)}", err=True)
+    return True
 
 
 def _finish(desk: Desk, study_id: str, as_json: bool) -> int:

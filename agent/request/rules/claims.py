@@ -80,9 +80,10 @@ class Reading:
         for match in self.find_all(pattern):
             self.text.consume(*match.span())
 
-    def ignore(self, words: re.Match[str] | Span) -> None:
-        """Keep words from being read, and show them as not obeyed."""
-        self.ignored.append(self.text.quote(*_span(words)))
+    def ignore(self, words: re.Match[str] | Span, reason: str = "") -> None:
+        """Keep words from being read, and show them as not obeyed, with the reason where there is one to tell."""
+        quote = self.text.quote(*_span(words))
+        self.ignored.append(f"{quote}: {reason}" if reason else quote)
         self.text.consume(*_span(words))
 
     def reject(self, name: str, words: re.Match[str] | Span, rule: str) -> None:
@@ -94,7 +95,7 @@ class Reading:
         """Turn the request down; the first reason stays."""
         self.refusal = self.refusal or Refusal(kind=kind, message=message)
 
-    def ask(self, name: str, question: str, suggestion: str) -> None:
+    def ask(self, name: str, question: str, suggestion: str | None) -> None:
         """Leave a field open for the user to settle."""
         self.questions.append(Question(field=name, question=question, suggestion=suggestion))
 

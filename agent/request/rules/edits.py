@@ -8,7 +8,7 @@ from agent.request.rules.intents import out_of_scope
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
 from trainers.dotted import flat, nested
-from trainers.spec import Intent
+from trainers.spec import Choices, Intent, Range, Scalar
 
 _PHRASES = PHRASES["edits"]
 
@@ -21,6 +21,7 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
     answer = _bare_answer(previous, request) or _scaled(previous, request.lower())
     stated = _stated(previous, edit)
     values, edited = flat(previous.spec), flat(edit.spec)
+    remarks = _added(values, edited, stated) if regex(_PHRASES["adds_values"]).search(request.lower()) else ()
     quotes = {quote.field: quote for quote in previous.quotes}
     for name in dropped | {question.field for question in edit.questions} | {r.field for r in edit.rejected}:
         values.pop(name, None)
@@ -32,7 +33,8 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         if name not in quotes and name in edited:
             values[name], inferred[name] = edited[name], reason
     refusal, rejected = _refusal(previous, edit)
-    understood = stated or dropped or answer or edit.ignored or edit.questions or edit.rejected
+    understood = stated or dropped or answer or edit.ignored or edit.questions or edit.rejected or remarks
+    unread = () if understood or not request.strip() else (request.strip(),)
     return Draft(
         spec=DraftSpec.model_validate(nested(values)),
         quotes=tuple(quotes.values()),
@@ -42,8 +44,27 @@ def merged(previous: Draft, request: str, edit: Draft) -> Draft:
         refusal=refusal,
         study=edit.study or previous.study,
         trial=edit.trial if edit.trial is not None else previous.trial,
-        ignored=previous.ignored + edit.ignored + (() if understood or not request.strip() else (request.strip(),)),
+        ignored=(*previous.ignored, *edit.ignored, *remarks, *unread),
     )
+
+
+def _added(before: dict[str, Any], edited: dict[str, Any], stated: dict[str, Quote]) -> tuple[str, ...]:
+    """ "add rank 64 to the choices" keeps the values that were named before; says where there are none to add to."""
+    remarks = []
+    for name in [name for name in stated if name.startswith("search.") and name in edited]:
+        old, new = before.get(name), edited[name]
+        if isinstance(old, Range) and isinstance(new, int | float):
+            edited[name] = Range(low=min(old.low, new), high=max(old.high, new))
+        elif old is not None and not isinstance(old, Range):
+            edited[name] = Choices(choices=tuple(dict.fromkeys((*_values(old), *_values(new)))))
+        else:
+            quote = stated.pop(name).quote
+            remarks.append(f"{quote}: no values were named to add to; list all of them, such as rank 8, 16 or 64")
+    return tuple(remarks)
+
+
+def _values(value: Any) -> tuple[Scalar, ...]:
+    return value.choices if isinstance(value, Choices) else (value,)
 
 
 def _stated(previous: Draft, edit: Draft) -> dict[str, Quote]:

@@ -2,13 +2,14 @@
 
 import re
 
-from agent.request.rules.amounts import NUMBER, OWN_LIST, VALUE, search_value
+from agent.request.rules.amounts import NUMBER, OWN_LIST, VALUE, number, search_value, whole
 from agent.request.rules.claims import Reading
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS, Hyperparameter
-from trainers.spec import Choices
+from trainers.spec import Choices, Range
 
 _PHRASES = PHRASES["hyperparameters"]
+_MAY_BE_ZERO = ("lora_dropout", "weight_decay", "warmup_ratio", "label_smoothing")
 
 
 def read_hyperparameters(reading: Reading) -> None:
@@ -38,7 +39,7 @@ def _read_named(reading: Reading, parameter: Hyperparameter) -> None:
 
 
 def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
-    """Pass over "a rank below 64", "no more than 3 epochs" and "lr around 1e-4"."""
+    """List "a rank below 64", "no more than 3 epochs" and "lr around 1e-4": they state no value."""
     verbs = r"\s*(?:of|is|at|be|should|must|stay|stays|kept|set|to|with|a|the|values?|\s)*\s*"
     vague = [rf"{parameter.called}{verbs}{WORDS.vague}\s*{NUMBER}(?!\s*(?:to|-|and|\.\.)\s*\d)"]
     if parameter.value_first:
@@ -46,7 +47,15 @@ def _skip_vague(reading: Reading, parameter: Hyperparameter) -> None:
     for pattern in vague:
         for match in regex(rf"(?<!\w){pattern}").finditer(reading.text.left):
             if not regex(rf"{NUMBER}\s*(?:<=?|≤)\s*$").search(reading.text.left[: match.start()]):
-                reading.text.consume(*match.span())
+                reading.ignore(match, "an estimate or a bound is no value; give a value, a range or a list")
+
+
+def read_absent(reading: Reading) -> None:
+    """Claim 0 for what the request does not want: "no dropout", "without warm-up", "weight decay off"."""
+    for parameter in WORDS.hyperparameters:
+        if parameter.name in _MAY_BE_ZERO:
+            for match in reading.find_all(_PHRASES["absent"].replace("%s", parameter.called)):
+                reading.claim(f"search.{parameter.name}", 0.0, match)
 
 
 def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) -> None:
@@ -55,6 +64,9 @@ def _claim(reading: Reading, parameter: Hyperparameter, match: re.Match[str]) ->
     else:
         flags = {"brackets_are_range": parameter.brackets_are_range, "percent": parameter.percent}
         value, end = search_value(match["value"].strip(), **flags), match.end()
+        times = regex(_PHRASES["accumulation"]).match(reading.text.left, end)
+        if parameter.name == "batch_size" and times and not isinstance(value, Range | Choices):
+            value, end = whole(float(value) * number(times["n"])), times.end()  # batch_size is the effective one
     reading.claim(f"search.{parameter.name}", value, (match.start(), end))
 
 

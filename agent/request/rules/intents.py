@@ -11,7 +11,8 @@ from trainers.spec import Intent, Task
 _PHRASES, _SCOPE = PHRASES["intents"], PHRASES["scope"]
 _ANCHORS = ("data.train", "base_model", "adapter", "loss")
 """Fields that a request about something else than tuning hardly states."""
-_DROPS_THE_REST = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
+SETTLED_ALONE = (Intent.STATUS, Intent.EXPLAIN, Intent.CANCEL, Intent.HELP, Intent.UNSUPPORTED)
+"""Under these, the rest of a request means nothing."""
 
 
 def read_study(reading: Reading) -> None:
@@ -151,7 +152,7 @@ def read_knowledge_question(reading: Reading, original: str) -> Intent | None:
 def keep_what_counts(reading: Reading) -> None:
     """Drop claims that mean nothing under the intent: a status request has no batch size."""
     intents = reading.of("intent")
-    if intents and intents[0].value in _DROPS_THE_REST:
+    if intents and intents[0].value in SETTLED_ALONE:
         reading.claims = intents
         reading.inferred.clear()
         reading.questions.clear()

@@ -40,8 +40,8 @@ def _role(reading: Reading, location: Location) -> str:
     """The field a location fills, from the words before it, its form, and what is still open."""
     value, is_data_file = location.value, is_file(location.value)
     after = reading.text.clean[location.span[1] : location.span[1] + 30]
-    if location.kind == "builtin":
-        return _data_role(reading, location)
+    if location.kind in ("builtin", "model"):
+        return "base_model" if location.kind == "model" else _data_role(reading, location)
     modelish = regex(rf"(?<![a-z]){WORDS.model_families}").search(value.lower()) is not None
     evaluated_first = not reading.has("data.train") and reading.follows(r"eval\w* (?:\w+ )?on\W*$", location.span)
     excluded = {
@@ -56,7 +56,7 @@ def _role(reading: Reading, location: Location) -> str:
     is_set = regex(r"[\"'`]? +(?:data ?set|data|corpus|pairs)(?![\w/.:=-])").match(after)
     if is_data_file or is_set or _is_data(value):
         return _data_role(reading, location)
-    tuned = reading.follows(rf"(?<![\w-]){_PHRASES['tune']}{_PHRASES['articles']}", location.span)
+    tuned = reading.follows(rf"(?<!\w){_PHRASES['tune']}{_PHRASES['articles']}", location.span)
     if modelish or tuned or regex(r"[\"'`]? +(?:model|checkpoint)\b").match(after):
         return "base_model" if not reading.has("base_model") or modelish else "data.train"
     in_models = regex(r"(?:^|/)(?:models?|checkpoints?|weights)/").search(value)
@@ -115,7 +115,8 @@ def _read_bare_model(reading: Reading) -> None:
     models = [match for match in reading.find_all(_NAMES["bare_model"]) if _is_model(reading, match)]
     for before, match in zip([None, *models], models, strict=False):
         between = reading.text.clean[before.end() : match.start()] if before else ""
-        if before is None or regex(rf"(?<!\w){WORDS.corrections}").search(between):
+        rivals = regex(r"\W*(?:or|vs\.?|versus)\W*").fullmatch(between)  # the user is asked which
+        if before is None or rivals or regex(rf"(?<!\w){WORDS.corrections}").search(between):
             reading.claim("base_model", reading.text.name(match), match)
     if not models and (name := reading.find(_NAMES["model_called"])):
         reading.claim("base_model", reading.text.name(name, "name"), name.span("name"))

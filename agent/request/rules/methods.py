@@ -3,6 +3,7 @@
 import re
 
 from agent.request.rules.claims import Reading
+from agent.request.rules.hyperparameters import read_absent
 from agent.request.rules.text import regex
 from agent.request.rules.vocabulary import PHRASES, WORDS
 from agent.request.tasks import TASK_OF_ROLE
@@ -19,6 +20,7 @@ def read_negations(reading: Reading) -> None:
         is_past = regex(rf"(?<!\w){WORDS.past}(?!\w)").search(match.group())
         if is_past and not regex(rf"(?<![\w']){WORDS.wishes}(?![\w'])").search(match.group()):
             reading.text.consume(*match.span())
+    read_absent(reading)
     read_early_stopping(reading)  # here, as "no early stopping" is a wish and no mere negation
     reading.skip(_PHRASES["not_good"])
     if merge := reading.find(_PHRASES["not_merged"]):
@@ -30,7 +32,6 @@ def read_negations(reading: Reading) -> None:
 
 def read_early_stopping(reading: Reading) -> None:
     """Claim budget.early_stopping: words against it first, as they hold the words for it."""
-    reading.skip(_STOPPING["patience"])
     for match in reading.find_all(
         _STOPPING["every_trial"]
     ):  # not consumed: "run all 12 trials to the end" also says how many

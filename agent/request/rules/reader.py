@@ -11,7 +11,15 @@ from agent.request.rules.columns import read_columns
 from agent.request.rules.edits import merged
 from agent.request.rules.hyperparameters import read_hyperparameters
 from agent.request.rules.injections import read_injections
-from agent.request.rules.intents import keep_what_counts, read_control, read_intent, read_knowledge_question, read_study
+from agent.request.rules.intents import (
+    SETTLED_ALONE,
+    keep_what_counts,
+    read_control,
+    read_intent,
+    read_knowledge_question,
+    read_study,
+)
+from agent.request.rules.leftovers import read_leftovers, read_techniques
 from agent.request.rules.locations import read_as_evaluation, read_as_export, read_locations
 from agent.request.rules.methods import read_methods, read_negations, read_task
 from agent.request.rules.objective import read_objective, read_tradeoffs
@@ -32,10 +40,26 @@ def read_by_rules(request: str, previous: Draft | None = None) -> Draft:
     return _draft(_read(request))
 
 
+def with_leftovers(draft: Draft, request: str) -> Draft:
+    """A planner's reading of `request` with what it passed over: nothing that was named may vanish there either."""
+    reading = Reading(Text(request))
+    read_techniques(reading)
+    words = [part.lower() for part in (*(quote.quote for quote in draft.quotes), *draft.ignored)]
+    parts = [(part, part.partition(": ")[0].lower()) for part in read_by_rules(request).ignored]
+    unread = [part for part, quote in parts if not any(quote in other or other in quote for other in words)]
+    asked = {question.field for question in draft.questions}
+    questions = (*draft.questions, *(q for q in reading.questions if q.field not in asked))
+    ignored = (*draft.ignored, *unread)
+    return draft.model_copy(
+        update={"ignored": ignored, "questions": questions[:MAX_QUESTIONS], "refusal": draft.refusal or reading.refusal}
+    )
+
+
 def _read(request: str, *, editing: bool = False) -> Reading:
     reading = Reading(Text(request))
     read_injections(reading)
     honest = reading.text.left
+    read_techniques(reading)
     read_study(reading)
     read_locations(reading)
     read_negations(reading)
@@ -51,9 +75,12 @@ def _read(request: str, *, editing: bool = False) -> Reading:
     read_objective(reading)
     read_methods(reading)
     read_task(reading)
-    control = control or read_knowledge_question(reading, honest)
+    if control is None and not editing:  # "what if I use rank 32?" is an edit
+        control = read_knowledge_question(reading, honest)
     if control is None:
         read_intent(reading, honest, editing=editing)
+    if not any(claim.value in SETTLED_ALONE for claim in reading.of("intent")):
+        read_leftovers(reading)
     keep_what_counts(reading)
     return reading
 

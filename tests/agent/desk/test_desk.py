@@ -1,5 +1,7 @@
 """The verbs: plans that wait, approval by hash, idempotency, looking at studies."""
 
+from statistics import fmean
+
 import pytest
 
 from agent.desk.desk import Desk
@@ -7,7 +9,7 @@ from agent.errors import InputError, NeedsAnswer, StoreConflict
 from agent.report.write import write_report
 from agent.request.draft import Overrides
 from agent.settings import load_settings
-from agent.study.nouns import EventKind, StudyState
+from agent.study.nouns import EventKind, Phase, StudyState
 
 REQUEST = "classify {} with MiniLM, 3 trials, 1 epoch"
 
@@ -131,7 +133,14 @@ def test_what_a_finished_study_says(desk, lab):
     assert (first.more, first.after) == (True, first.events[0].seq)
     assert desk.events(study, after=page.after, kinds=[EventKind.WARM_STARTED]).after == card.last_event
     assert desk.explain(study, 0).proposed_by == "default"
-    assert desk.compare(study, 1, 0).difference == pytest.approx(desk.trials()[1].score - card.default)
+    trials = desk.trials()
+    confirmed = [t for t in trials if t.phase is Phase.CONFIRM]
+    fresh = [fmean(t.score for t in confirmed if t.config == trials[n].config) for n in (1, 0)]
+    compared = desk.compare(study, 1, 0)
+    assert compared.difference == pytest.approx(fresh[0] - fresh[1])
+    assert compared.basis == "validation scores on fresh seeds, means of 3 runs"
+    single = desk.compare(study, confirmed[0].trial, confirmed[1].trial)
+    assert (single.left, single.right) == (confirmed[0].score, confirmed[1].score)
     assert desk.budget(study).trials_used == 3
     assert list(desk.stream(study))[-1].kind is EventKind.STUDY_ENDED
 

@@ -242,7 +242,7 @@ USER, GOOD, BAD = ({"role": r, "content": c} for r, c in (("user", "hi"), ("assi
         (MESSAGES, {"m": "hi"}, "list of messages"),
         (MESSAGES, {"m": ["hi"]}, "object with role and content"),
         (MESSAGES, {"m": [{"role": "wizard", "content": "hi"}]}, "it is 'wizard'"),
-        (MESSAGES, {"m": [{"role": "user", "content": [1]}]}, "content must be text"),
+        (MESSAGES, {"m": [{"role": "user", "content": [1]}]}, "only text can be learnt"),
         (MESSAGES, {"m": [USER]}, "turn of the assistant"),
         (COMPLETIONS, {"p": " ", "c": "x"}, "column 'p' is empty"),
         (COMPLETIONS, {"p": "x", "c": None}, "column 'c' is empty"),

@@ -1,17 +1,20 @@
 """Token lengths and the sequence length they lead to."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from tests.trainers.conftest import MARKED, UNMARKED, byte_tokenizer
 from tools.data.data_profile import LengthProfile
 from tools.data.lengths import SAMPLE_ROWS, control_tokens, measure_lengths, percentile
 from tools.data.profile_data import escape_control_tokens
 from tools.data.table import Row
 from tools.data.tasks import TASKS
+from trainers.encode import encode_chat, encode_pair, escaped, special_strings
 from trainers.errors import InputError
 from trainers.spec import Task
 
@@ -66,15 +69,74 @@ def test_length_is_bounded_by_model_and_user(
 
 
 def test_pairs_have_the_length_of_prompt_and_longer_answer(tokenizer_file: Path) -> None:
-    """3 + max(1, 4) words, the end token, and two special ones."""
+    """3 + max(1, 4) words, the line break, the end token, and two special ones."""
     lengths, _ = measured([{"prompt": "a b c", "chosen": "x", "rejected": "x y z z"}], Task.PREFERENCE, tokenizer_file)
-    assert lengths.max == 10
+    assert lengths.max == 11
 
 
-def test_conversations_have_all_turns(tokenizer_file: Path) -> None:
-    """Contents, four tokens a turn for the template, the end token, and two special ones."""
+TURNS = st.lists(st.sampled_from(["hi", "what is 1 plus 2?", "it is three, I think", "é"]), min_size=2, max_size=12)
+SYSTEM = "{% if messages[0]['role'] != 'system' %}<|turn|>system\nYou are a helpful assistant.<|end|>\n{% endif %}"
+
+
+@pytest.fixture(scope="module", params=[UNMARKED, MARKED, SYSTEM + UNMARKED], ids=["plain", "marked", "system"])
+def chat_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """A tokenizer with a chat template, and its file."""
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = request.param
+    directory = tmp_path_factory.mktemp("chat")
+    tokenizer.save_pretrained(directory)
+    return tokenizer, directory / "tokenizer.json"
+
+
+@given(contents=TURNS)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_answer_of_a_conversation_is_cut_by_the_length_of_the_plan(
+    chat_model: tuple[Any, Path], contents: list[str]
+) -> None:
+    """Whatever the template writes around the turns, and before them."""
+    tokenizer, file = chat_model
+    turns = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)]
+    lengths, _ = measured([{"messages": turns}], Task.SFT, file)
+    true = len(encode_chat(tokenizer, turns)[0])
+    assert true <= lengths.max <= true + 2
+    assert lengths.max_seq_length >= true
+
+
+@given(prompt=st.text(max_size=12), answer=st.text(min_size=1, max_size=12))
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_end_of_an_answer_fits_into_the_length_of_the_plan(
+    chat_model: tuple[Any, Path], prompt: str, answer: str
+) -> None:
+    """A pair's end-of-text token is what the model learns to stop by."""
+    tokenizer, file = chat_model
+    specials = special_strings(tokenizer)
+    prompt, answer = escaped(prompt, specials), escaped(answer, specials)
+    true = sum(map(len, encode_pair(tokenizer, prompt, answer)))
+    for task, row in (
+        (Task.SFT, {"prompt": prompt, "completion": answer}),
+        (Task.PREFERENCE, {"prompt": prompt, "chosen": answer, "rejected": ""}),
+    ):
+        assert measured([row], task, file)[0].max >= true
+
+
+def test_a_model_without_a_template_and_one_that_refuses_are_told_before_training(tmp_path: Path) -> None:
+    """Not after five trials that fail."""
+    tokenizer, rows = byte_tokenizer(), list[Row]([{"messages": [{"role": "user", "content": "hi"}]}])
+    for template, code in (
+        (None, "no_chat_template"),
+        ("{{ raise_exception('roles must alternate') }}", "template_refuses"),
+    ):
+        tokenizer.chat_template = template
+        tokenizer.save_pretrained(tmp_path / code)
+        with pytest.raises(InputError) as error:
+            measured(rows, Task.SFT, tmp_path / code / "tokenizer.json")
+        assert error.value.code == code
+
+
+def test_without_a_template_at_hand_turns_are_estimated() -> None:
+    """Eight tokens a turn, the end token."""
     turns = [{"role": "user", "content": "a b"}, {"role": "assistant", "content": "c"}]
-    assert measured([{"messages": turns}], Task.SFT, tokenizer_file)[0].max == 3 + 8 + 1 + 2
+    assert measured([{"messages": turns}], Task.SFT, None)[0].max == 3 + 2 + 16 + 1
 
 
 def test_many_rows_are_sampled_and_it_is_said(tokenizer_file: Path) -> None:

@@ -1,12 +1,13 @@
 """Rows of classification: a text and the name of its class."""
 
+import re
 from collections import Counter
 
 from tools.data import column_names as names
 from tools.data.columns import Detected, could_be_label, has_pair, label_columns, listed, texts_by_content, which_column
 from tools.data.duplicates import normalised
 from tools.data.table import SAMPLE_ROWS, Row, Table
-from tools.data.tasks.rows import Classes, TaskRows, is_blank
+from tools.data.tasks.rows import Classes, Flaw, TaskRows, is_blank, not_text
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
@@ -35,17 +36,18 @@ def _columns(table: Table, wish: Columns) -> Detected:
     return Detected(Task.CLASSIFICATION, Columns(text=text, label=label), {"text": text_why, "label": label_why})
 
 
-def _canonical(row: Row, detected: Detected) -> Row | str:
+def _canonical(row: Row, detected: Detected) -> Row | Flaw:
     """Text and label name; both must be there, and the label one value."""
     columns = detected.columns
     text, label = row.get(str(columns.text)), row.get(str(columns.label))
     if is_blank(label):
-        return f"every row needs a label; column {columns.label!r} is empty"
+        return Flaw(f"every row needs a label; column {columns.label!r} is empty")
     if isinstance(label, list | dict):
-        return f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
+        rule = f"a label must be one value (multi-label data is not supported); {columns.label!r} is a list"
+        return Flaw(rule, "Give each row one label.", "multi_label")
     if is_blank(text):
-        return f"every row needs a text; column {columns.text!r} is empty"
-    return {"text": str(text), "label": label_name(label)}
+        return Flaw(f"every row needs a text; column {columns.text!r} is empty")
+    return not_text("text", columns.text, text) or {"text": str(text), "label": label_name(label)}
 
 
 def _judged_text(row: Row) -> str:
@@ -56,9 +58,22 @@ def _check(rows: list[Row]) -> None:
     """Labels must repeat."""
     n_rows = len({(str(row["text"]), str(row["label"])) for row in rows})
     n_labels = len({row["label"] for row in rows})
+    if joint := _joint_labels({str(row["label"]) for row in rows}):
+        rule = f"a row must have one label (multi-label data is not supported); {joint!r} joins several."
+        raise InputError("data.columns.label", rule, "Give each row one label.", code="multi_label")
     if n_labels > max(2, n_rows / 2):
         rule = f"labels must repeat; there are {n_labels:,} different ones in {n_rows:,} different rows."
         raise InputError("data.columns.label", rule, "Name the label column.", code="too_many_classes")
+
+
+def _joint_labels(labels: set[str]) -> str | None:
+    """A label that joins others by a mark ("billing|urgent"), where those stand alone too or in other joints."""
+    for mark in "|;,+&":
+        parts = {label: [part.strip() for part in label.split(mark)] for label in labels if mark in label}
+        counts = Counter(part for several in parts.values() for part in several)
+        if parts and all(part and (part in labels or counts[part] > 1) for part in counts):
+            return min(parts)
+    return None
 
 
 def _classes(splits: dict[str, list[Row]], notes: list[str]) -> Classes:
@@ -88,17 +103,19 @@ def _classes(splits: dict[str, list[Row]], notes: list[str]) -> Classes:
 
 
 def label_name(value: object) -> str:
-    """A class's name: `1`, `1.0` and `"1"` are one class; booleans are `true` and `false`."""
+    """A class's name: `1`, `1.0`, `"1"` and `"1.0"` are one class; booleans are `true` and `false`."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+    name = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+    return re.sub(r"\A(-?\d+)\.0+\Z", r"\1", name)  # pandas writes whole numbers so, beside an empty cell
 
 
 def _find_label(table: Table, wish: Columns) -> tuple[str, str]:
     others = tuple(c for c in (wish.text, wish.prompt) if c)
     hits = label_columns(table, *others)
+    if len(marks := _marks(table, others)) > 1 and set(hits) <= set(marks):
+        rule = f"a row must have one label (multi-label data is not supported); {listed(marks)} are marks of 0 and 1."
+        raise InputError("data.columns.label", rule, "Name one of them as the label.", code="multi_label")
     if len(hits) > 1 and (same := _same_classes(table, hits)):
         return same, f"named like a label; {listed(hits)} name the same classes"
     if len(hits) == 1:
@@ -112,6 +129,11 @@ def _find_label(table: Table, wish: Columns) -> tuple[str, str]:
     raise which_column(table, "label", hits or few, (hits or few)[0])
 
 
+def _marks(table: Table, others: tuple[str, ...]) -> list[str]:
+    """Columns of 0 and 1 alone, as one class each."""
+    return [c for c in table.without(*others) if {str(cell) for cell in table.cells(c)} == {"0", "1"}]
+
+
 def _n_distinct(table: Table, column: str) -> int:
     return len({str(row.get(column)) for row in table.rows})
 
@@ -120,10 +142,14 @@ def _no_labels(table: Table, others: tuple[str, ...]) -> str:
     """Why no column of the table can be the label: the one that is named like it, or the columns there are."""
     for column in names.by_role(table.without(*others), names.LABEL):
         cells = table.cells(column, len(table.rows))
+        if any(isinstance(cell, list) for cell in cells):
+            return f"{column!r} holds lists: several labels a row are not supported"
         if not cells:
             return f"column {column!r} of {table.source.name} is empty"
         if not any(isinstance(c, list | dict) for c in cells):
-            return f"{column!r} has {len({str(c) for c in cells}):,} different values in {len(cells):,} rows"
+            different = f"{column!r} has {len({str(c) for c in cells}):,} different values in {len(cells):,} rows"
+            numbers = all(re.fullmatch(r"\s*-?\d+(?:\.\d+)?\s*", str(cell)) for cell in cells)
+            return f"{different}: to predict a number (regression) is not supported" if numbers else different
     return f"{table.source.name} has {listed(table.columns)}"
 
 

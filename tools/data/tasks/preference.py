@@ -12,8 +12,8 @@ from tools.data.columns import (
     named_column,
     texts_by_content,
 )
-from tools.data.table import Row, Table
-from tools.data.tasks.rows import LeftOut, TaskRows, is_blank, prompt_with_context, turns_of
+from tools.data.table import Row, Table, as_list
+from tools.data.tasks.rows import Flaw, LeftOut, TaskRows, is_blank, prompt_with_context, turns_of
 from tools.data.votes import find_votes
 from trainers.errors import InputError
 from trainers.spec import Columns, Task
@@ -51,7 +51,7 @@ def _columns(table: Table, wish: Columns) -> Detected:
     return Detected(Task.PREFERENCE, columns, evidence, context)
 
 
-def _canonical(row: Row, detected: Detected) -> Row | str | LeftOut:
+def _canonical(row: Row, detected: Detected) -> Row | Flaw | LeftOut:
     """The pair, unless its answers are the same: it states no preference, and its loss is a constant."""
     columns, votes = (str(detected.columns.chosen), str(detected.columns.rejected)), detected.votes
     if votes is not None:
@@ -59,14 +59,15 @@ def _canonical(row: Row, detected: Detected) -> Row | str | LeftOut:
             return LeftOut.TIE
         columns = (votes.first, votes.second) if winner == 1 else (votes.second, votes.first)
     pair = _pair(row, detected, *columns)
-    if isinstance(pair, str) or str(pair["chosen"]).strip() != str(pair["rejected"]).strip():
+    if isinstance(pair, Flaw) or str(pair["chosen"]).strip() != str(pair["rejected"]).strip():
         return pair
     return LeftOut.SAME
 
 
 def _length(row: Row, count: Callable[[str], int]) -> int:
-    """Tokens of the prompt and its longer answer."""
-    return count(str(row["prompt"])) + max(count(str(row["chosen"])), count(str(row["rejected"]))) + 1
+    """Tokens of the prompt, a line break, its longer answer and the end."""
+    longer = max(count(str(row["chosen"])), count(str(row["rejected"])))
+    return count(str(row["prompt"])) + longer + (2 if row["prompt"] else 1)
 
 
 def _check_paired(table: Table) -> None:
@@ -79,29 +80,32 @@ def _check_paired(table: Table) -> None:
         raise InputError("data.columns.chosen", f"{rule}{answers[0]} and {verdicts[0]}.", hint, code="unpaired")
 
 
-def _pair(row: Row, detected: Detected, chosen_column: str, rejected_column: str) -> Row | str:
+def _pair(row: Row, detected: Detected, chosen_column: str, rejected_column: str) -> Row | Flaw:
     chosen, rejected = row.get(chosen_column), row.get(rejected_column)
     prompt = prompt_with_context(row, detected) if detected.columns.prompt else ""
-    if isinstance(chosen, list) and isinstance(rejected, list):
-        return _conversations(chosen, rejected)
+    if isinstance(as_list(chosen), list) and isinstance(as_list(rejected), list):
+        return _conversations(row.get(str(detected.columns.prompt)), chosen, rejected)
     if detected.columns.prompt and not prompt.strip():
-        return f"every row needs a prompt; column {detected.columns.prompt!r} is empty"
+        return Flaw(f"every row needs a prompt; column {detected.columns.prompt!r} is empty")
     if chosen is None or rejected is None or (is_blank(chosen) and is_blank(rejected)):
-        return f"every row needs a chosen and a rejected answer; {chosen_column!r} or {rejected_column!r} is empty"
+        rule = f"every row needs a chosen and a rejected answer; {chosen_column!r} or {rejected_column!r} is empty"
+        return Flaw(rule)
     return _split_dialogue(prompt, str(chosen), str(rejected))
 
 
-def _conversations(chosen: list[object], rejected: list[object]) -> Row | str:
-    """Pairs of conversations with one answer each, equal up to it (UltraFeedback)."""
+def _conversations(prompt: object, chosen: object, rejected: object) -> Row | Flaw:
+    """Pairs of conversations with one answer each, equal up to it (UltraFeedback), or answers to a prompt beside."""
     good, bad = turns_of(chosen), turns_of(rejected)
-    if isinstance(good, str) or isinstance(bad, str):
-        return good if isinstance(good, str) else str(bad)
+    before = turns_of(prompt if as_list(prompt) else [{"role": "user", "content": prompt or ""}])
+    if isinstance(good, Flaw) or isinstance(bad, Flaw) or isinstance(before, Flaw):
+        return next(turns for turns in (good, bad, before) if isinstance(turns, Flaw))
     if good[:-1] != bad[:-1] or {good[-1]["role"], bad[-1]["role"]} != {"assistant"}:
-        return "chosen and rejected must be the same conversation up to the last answer; they differ before it"
-    if sum(message["role"] == "assistant" for message in good) > 1:
-        return "preference pairs of several turns are not supported; the conversation has several answers"
-    prompt = "\n\n".join(message["content"] for message in good[:-1])
-    return {"prompt": prompt, "chosen": good[-1]["content"], "rejected": bad[-1]["content"]}
+        return Flaw("chosen and rejected must be the same conversation up to the last answer; they differ before it")
+    shared = good[:-1] or before
+    if any(turn["role"] == "assistant" for turn in shared):
+        return Flaw("preference pairs of several turns are not supported; the conversation has several answers")
+    words = "\n\n".join(turn["content"] for turn in shared if turn["content"])
+    return {"prompt": words, "chosen": good[-1]["content"], "rejected": bad[-1]["content"]}
 
 
 def _split_dialogue(prompt: str, chosen: str, rejected: str) -> Row:

@@ -12,8 +12,9 @@ from tools.data.columns import (
     named_column,
     texts_by_content,
 )
-from tools.data.table import Row, Table
-from tools.data.tasks.rows import TaskRows, is_blank, prompt_with_context, turns_of
+from tools.data.table import Row, Table, as_list
+from tools.data.tasks.rows import NO_TOOLS, Flaw, TaskRows, is_blank, not_text, prompt_with_context, turns_of
+from trainers.errors import InputError
 from trainers.spec import Columns, Task
 
 
@@ -37,8 +38,9 @@ def _by_table(table: Table) -> str | None:
 
 def _columns(table: Table, wish: Columns) -> Detected:
     """Conversations first, then a text that was named, then prompt and completion, then the only free text."""
-    if wish.messages or (not (wish.prompt or wish.completion or wish.text) and message_columns(table)):
-        column = wish.messages or message_columns(table)[0]
+    in_turns = [] if wish.prompt or wish.completion or wish.text or has_pair(table) else message_columns(table)
+    if wish.messages or in_turns:
+        column = wish.messages or in_turns[0]
         why = "given by the user" if wish.messages else "holds lists of turns"
         return Detected(Task.SFT, Columns(messages=column), {"messages": why})
     if wish.text:
@@ -51,6 +53,11 @@ def _columns(table: Table, wish: Columns) -> Detected:
         evidence = {"prompt": prompt_why, "completion": completion_why, **joined}
         return Detected(Task.SFT, Columns(prompt=prompt, completion=completion), evidence, context)
     texts = texts_by_content(table)
+    if own := next(iter(names.by_role(tuple(texts), names.MESSAGES)), None):
+        rule = f"must hold lists of turns; {own!r} of {table.source.name} holds other text."
+        raise InputError(
+            "data.columns.messages", rule, 'Write [{"role": ..., "content": ...}, ...], or name the columns.'
+        )
     if not (wish.prompt or wish.completion) and len(texts) == 1:
         why = "the only column with free text: all of it is learnt"
         return Detected(Task.SFT, Columns(text=texts[0]), {"text": why})
@@ -60,22 +67,57 @@ def _columns(table: Table, wish: Columns) -> Detected:
     raise Undecided(f"data.columns.{role}", question, left[0] if left else None)
 
 
-def _canonical(row: Row, detected: Detected) -> Row | str:
+def _canonical(row: Row, detected: Detected) -> Row | Flaw:
     """The row in the form that its columns have."""
     columns = detected.columns
     if columns.messages:
-        messages = turns_of(row.get(columns.messages))
-        if isinstance(messages, str):
-            return messages
-        if not any(message["role"] == "assistant" for message in messages):
-            return "every conversation needs a turn of the assistant; there is none"
-        return {"messages": messages}
+        return _conversation(row, columns.messages)
     for role in ("text",) if columns.text else ("prompt", "completion"):
-        if is_blank(row.get(column := str(getattr(columns, role)))):
-            return f"every row needs a {role}; column {column!r} is empty"
+        if is_blank(cell := row.get(column := str(getattr(columns, role)))) or cell == []:
+            return Flaw(f"every row needs a {role}; column {column!r} is empty")
     if columns.text:
-        return {"text": str(row[columns.text])}
-    return {"prompt": prompt_with_context(row, detected), "completion": str(row[str(columns.completion)])}
+        return not_text("text", columns.text, row[columns.text]) or {"text": str(row[columns.text])}
+    prompt, completion = row[str(columns.prompt)], row[str(columns.completion)]
+    if _is_turns(prompt) or _is_turns(completion):
+        return _in_turns(prompt, completion)
+    flaw = not_text("prompt", columns.prompt, prompt) or not_text("completion", columns.completion, completion)
+    return flaw or {"prompt": prompt_with_context(row, detected), "completion": str(completion)}
+
+
+def _conversation(row: Row, column: str) -> Row | Flaw:
+    """A conversation of which some answer is learnt."""
+    messages = turns_of(row.get(column))
+    if isinstance(messages, Flaw):
+        return messages
+    answers = [message for message in messages if message["role"] == "assistant"]
+    if not answers:
+        return Flaw("every conversation needs a turn of the assistant; there is none")
+    if not any(answer.get("weight", 1) and answer["content"].strip() for answer in answers):
+        return Flaw("every conversation needs an answer to learn; all are empty or of weight 0")
+    if media := next((name for name in ("images", "videos", "audios", "image") if row.get(name)), None):
+        rule = f"only text can be learnt; the rows have a column {media!r} beside their messages"
+        return Flaw(rule, "Leave those conversations out.", "not_text")
+    if row.get("tools"):
+        return Flaw("tools are not supported; a row names some", NO_TOOLS, "tool_calls")
+    return {"messages": messages}
+
+
+def _is_turns(cell: object) -> bool:
+    return isinstance((as_list(cell) or [None])[0], dict)
+
+
+def _in_turns(prompt: object, completion: object) -> Row | Flaw:
+    """Prompt and completion as turns: one conversation, of which the completion's answers are learnt."""
+    before = turns_of(prompt if _is_turns(prompt) else [{"role": "user", "content": prompt}])
+    after = turns_of(completion if _is_turns(completion) else [{"role": "assistant", "content": completion}])
+    if isinstance(before, Flaw):
+        return before
+    if isinstance(after, Flaw):
+        return after
+    if not any(turn["role"] == "assistant" for turn in after):
+        return Flaw("every completion needs a turn of the assistant; there is none")
+    context = [turn | {"weight": 0} if turn["role"] == "assistant" else turn for turn in before]
+    return {"messages": [*context, *after]}
 
 
 SFT = TaskRows(task=Task.SFT, by_columns=_by_columns, by_table=_by_table, columns=_columns, canonical=_canonical)

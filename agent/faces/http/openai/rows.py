@@ -51,8 +51,8 @@ def row_of(row: dict[str, Any], number: int) -> dict[str, Any]:
         raise _broken(number, f"a preference row needs {', '.join(PAIR)}")
     if isinstance(row.get("messages"), list):
         for turn in row["messages"]:
-            if isinstance(turn, dict) and turn.get("weight", 1) != 1:
-                raise _broken(number, "weight other than 1 is not supported: every answer is learnt")
+            if isinstance(turn, dict) and turn.get("weight", 1) not in (0, 1):
+                raise _broken(number, "a message's weight must be 0 (not learnt) or 1")
         turns = _turns(row["messages"], number)
         return row if turns == row["messages"] else {**row, "messages": turns}
     return row

@@ -191,10 +191,70 @@ def test_hyperparameters_by_what_people_call_them():
     assert parameter_in("this") is None
 
 
+ABOUT_A_STUDY = [
+    ("how long did it take", Kind.BUDGET),
+    ("how much longer?", Kind.BUDGET),
+    ("how long until it's done?", Kind.BUDGET),
+    ("wie lange noch?", Kind.BUDGET),
+    ("wie lange hat es gedauert?", Kind.BUDGET),
+    ("warum diese Lernrate?", Kind.EXPLAIN),
+    ("ist es besser als der Standard?", Kind.COMPARE),
+    ("was ist passiert?", Kind.EVENTS),
+    ("is it significantly better", Kind.COMPARE),
+    ("is the gain real or noise?", Kind.COMPARE),
+    ("could it be luck?", Kind.COMPARE),
+    ("can I trust the result?", Kind.COMPARE),
+    ("what's the p-value?", Kind.COMPARE),
+    ("which classes get confused", Kind.REPORT),
+    ("show me the confusion matrix", Kind.REPORT),
+    ("how do i load it in python", Kind.REPORT),
+    ("how do I use the model?", Kind.REPORT),
+    ("which hyperparameter matters most?", Kind.REPORT),
+    ("did it overfit", Kind.EXPLAIN),
+    ("what is the best learning rate?", Kind.EXPLAIN),
+    ("which config won?", Kind.EXPLAIN),
+    ("who proposed trial 2?", Kind.EXPLAIN),
+    ("what does lora rank mean", Kind.MEANING),
+    ("what is weight decay?", Kind.MEANING),
+    ("what would more trials bring?", Kind.OUTLOOK),
+    ("should I run more trials?", Kind.OUTLOOK),
+    ("what next?", Kind.OUTLOOK),
+    ("how accurate is it?", Kind.STATUS),
+    ("what f1 does it reach on test?", Kind.STATUS),
+    ("did any trial fail?", Kind.STATUS),
+    ("why is it so slow?", Kind.STATUS),
+    ("tell me about study 1", Kind.STATUS),
+    ("what did you find out?", Kind.STATUS),
+    ("can I stop it now?", Kind.ASKABLE),
+    ("what happens if I stop it?", Kind.ASKABLE),
+    ("is the moon full?", Kind.ASKABLE),
+    ("which of my colleagues wanted this?", Kind.ASKABLE),
+]
+
+
+@pytest.mark.parametrize("standing", [PLANNED, STARTED, Standing(study="1")], ids=["planned", "started", "no plan"])
+@pytest.mark.parametrize(("text", "kind"), ABOUT_A_STUDY)
+def test_natural_questions_are_answered_and_never_become_a_plan(text, kind, standing):
+    """By the verb that knows, else with what can be asked; wherever the conversation is."""
+    assert wish_of(text, standing).kind is kind
+
+
+@pytest.mark.parametrize("text", ["how about 20 trials?", "what if I use rank 32?", "could you use rank 32?"])
+def test_a_proposal_in_the_form_of_a_question_is_an_edit(text):
+    """People are polite."""
+    assert wish_of(text, PLANNED).kind is Kind.EDIT
+
+
+def test_a_text_to_try_is_no_column():
+    """Nor is a file without its apostrophe a job."""
+    assert wish_of("use it on this text: wake me up at 7", STARTED).text == "wake me up at 7"
+    assert wish_of("whats in intents.csv?", STARTED).kind is Kind.PROFILE
+
+
 def test_every_phrase_is_looked_for_and_every_pattern_leads_to_a_wish():
     """A phrase that nothing looks for is left over, and a misspelt name would only fail when used."""
     package = files("agent.desk.chat")
     rules = tomllib.loads(package.joinpath("wishes.toml").read_text(encoding="utf-8"))
     module = package.joinpath("wishes.py").read_text(encoding="utf-8")
     assert [name for name in rules["phrases"] if f'_PHRASES["{name}"]' not in module] == []
-    assert set(rules["wishes"]) <= {kind.value for kind in Kind}
+    assert {*rules["wishes"], *rules["questions"]} <= {kind.value for kind in Kind}

@@ -125,6 +125,33 @@ def test_a_closed_pipe_stops_the_study_but_not_a_submitted_one(desk, queued, mon
     assert desk.queue() == []
 
 
+def test_a_terminal_that_is_gone_leaves_the_study_alone(desk, queued, monkeypatch):
+    """A lost connection costs no night; SIGHUP has its default effect on the one who follows."""
+    desk.store.log_event(queued, EventKind.STUDY_STARTED, None, {"pid": 1, "interrupted": []})
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+    def gone(observer, event):
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+        raise ObserverGone("the terminal is gone")
+
+    monkeypatch.setattr(following, "tell", gone)
+    with pytest.raises(ObserverGone):
+        follow(desk, queued, as_json=True)
+    assert [card.study for card in desk.queue()] == [queued]
+
+
+def test_ctrl_c_in_the_last_instant_ends_as_the_study_did(desk, queued, lab, monkeypatch):
+    """A study that is done cannot be stopped, and that is no error."""
+    with working(desk, queued, lab):
+        desk.wait(queued, 60.0)
+
+    def pressed(observer, event):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "tell", pressed)
+    assert follow(desk, queued, as_json=True) == 0
+
+
 def test_a_place_in_the_queue_is_told(desk, queued, lab, capsys, monkeypatch):
     """Studies run one after another."""
     second = desk.store.create_study(lab.plan(trials=2)).study_id

@@ -68,7 +68,7 @@ BROKEN = {
     b'{"text": "a", "label": "b"}\n[1]\n': "line 2: must be a JSON object",
     b'{"preferred_output": []}\n': "a preference row needs",
     b'{"messages": []}\n': "at least one turn",
-    b'{"messages": [{"role": "assistant", "content": "x", "weight": 0}]}\n': "weight other than 1",
+    b'{"messages": [{"role": "assistant", "content": "x", "weight": 0.5}]}\n': "weight must be 0",
     b'{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}\n': "only text",
     b"[" * 100_000: "not valid JSON",
 }

@@ -315,8 +315,6 @@ def test_impossible_values_are_rejected_with_their_rule(words: str, field: str) 
         ("task=dpo data=a.jsonl loss=nca_pair trials=3", "loss=nca_pair"),
         ("dpo on a.jsonl, loss type bco_pair, beta 0.1", "loss type bco_pair"),
         ("dpo on a.jsonl --loss foo", "loss foo"),
-        ("classify a.csv using the focal loss function", "focal loss"),
-        ("Preference tuning of a.jsonl, the loss must be 'aot'.", "loss must be 'aot'"),
     ],
 )
 def test_an_unknown_loss_is_rejected_with_the_known_ones(request_text: str, quote: str) -> None:

@@ -223,7 +223,7 @@ ROWS: list[Row] = [
     # negations
     G("negation","classify a.csv without LoRA, i.e. full fine-tuning","cls",data="a.csv",adapter="full"),
     G("negation","sft on a.jsonl, don't use gpt2, use distilgpt2","sft",data="a.jsonl",model="distilgpt2"),
-    G("negation","classify a.csv, no warmup, no dropout please","cls",data="a.csv"),
+    G("negation","classify a.csv, no warmup, no dropout please","cls",data="a.csv",**{"search.warmup_ratio":0.0,"search.lora_dropout":0.0}),
     G("negation","do not train on a.csv, train on b.csv",None,data="b.csv"),
     G("negation","classify a.csv, not more than 2 hours, not 20 but 10 trials","cls",data="a.csv",seconds=7200,trials=10),
     G("negation","tune gpt2 on a.jsonl and don't bother with a seed, never merge anything",None,model="gpt2",data="a.jsonl",merge=False),
@@ -347,7 +347,7 @@ ROWS: list[Row] = [
     G("bad","classify x.csv, 5 trials, $-3 for the llm","cls",data="x.csv",trials=5),
     G("bad","classify x.csv, budget 20 euros","cls",data="x.csv"),
     G("bad","sft on x.jsonl with 1000000000 trials","sft",data="x.jsonl"),
-    G("bad","sft on x.jsonl, optimise the BERTScore","sft",data="x.jsonl"),
+    G("bad","sft on x.jsonl, optimise the BERTScore","sft",data="x.jsonl",ask=("objective.metric",)),
     G("bad","dpo on x.jsonl with the foo loss","pref",data="x.jsonl"),
     G("bad","classify x.csv with 2.5 trials","cls",data="x.csv"),
     G("bad","classify x.csv, seed banana","cls",data="x.csv"),
