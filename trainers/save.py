@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,7 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
         if spec.adapter is Adapter.FULL:
             model.save_pretrained(scratch)
         else:
+            _name_base(spec, model)
             model.save_pretrained(scratch, save_embedding_layers=False)  # "auto" would ask the hub
             (scratch / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
         tokenizer.save_pretrained(scratch)
@@ -52,6 +54,14 @@ def save(spec: TrainSpec, model: Any, tokenizer: Any, directory: Path) -> str:
         digest = seal(scratch)
         swap(scratch, directory)
     return digest
+
+
+def _name_base(spec: TrainSpec, model: Any) -> None:
+    """Let the adapter name its base by hub id and commit, so that it opens on other machines; a local base by path."""
+    hub_id = re.fullmatch(r"[\w.-]+/[\w.-]+", spec.base_model) and not Path(spec.base_model).exists()
+    for config in model.peft_config.values():
+        config.base_model_name_or_path = spec.base_model if hub_id else spec.base_path
+        config.revision = spec.revision if hub_id else None
 
 
 def facts_of(spec: TrainSpec) -> SavedFacts:
