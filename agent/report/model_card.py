@@ -66,7 +66,7 @@ tokenizer = AutoTokenizer.from_pretrained(path)
 with torch.inference_mode():
     tokens = model.generate(**inputs, max_new_tokens=128, do_sample=False)
 print(tokenizer.decode(tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))"""
-PLAIN = """inputs = tokenizer("a prompt\\n", return_tensors="pt")  # prompts ended in a line break in training"""
+PLAIN = """inputs = tokenizer("a prompt\\n", return_tensors="pt")  # training ends a prompt in a line break"""
 CHAT = """turns = [{"role": "user", "content": "a question"}]
 inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=True, return_tensors="pt")"""
 
