@@ -65,7 +65,7 @@ def test_a_language_model_writes_the_same_text(request: pytest.FixtureRequest, t
     """After a plain prompt."""
     path = saved(request.getfixturevalue(task)(max_steps=20))
     assert [text.strip() for text in told(path, "a prompt", PROMPTS)] == [
-        generate(path, prompt).text for prompt in prompts
+        generate(path, prompt).text for prompt in PROMPTS
     ]
 
 
