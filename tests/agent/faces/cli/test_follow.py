@@ -126,12 +126,13 @@ def test_a_closed_pipe_stops_the_study_but_not_a_submitted_one(desk, queued, mon
 
 
 def test_a_terminal_that_is_gone_leaves_the_study_alone(desk, queued, monkeypatch):
-    """A lost connection costs no night; SIGHUP has its default effect on the one who follows."""
+    """A lost connection costs no night; SIGHUP has its own effect on the one who follows."""
+    before = signal.getsignal(signal.SIGHUP)
     desk.store.log_event(queued, EventKind.STUDY_STARTED, None, {"pid": 1, "interrupted": []})
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
     def gone(observer, event):
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+        assert signal.getsignal(signal.SIGHUP) == before
         raise ObserverGone("the terminal is gone")
 
     monkeypatch.setattr(following, "tell", gone)
