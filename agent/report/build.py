@@ -1,5 +1,6 @@
 """From material to report: means, intervals, the comparison and the verdict. Reads nothing but its argument."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -7,13 +8,17 @@ from statistics import fmean
 from agent.report.material import Confirmed, Material
 from agent.report.model import DataFingerprint, DataSource, Report, Shipped, Side, Spread, TrialCounts, TrialRow
 from agent.report.pareto import quality_against_costs
+from agent.request.defaults import TOY
 from agent.study.nouns import Phase, Trial, TrialState
 from evals.spec import EvalResult
 from evals.stats import Gain, compare, half_width, interval, interval_over_seeds, optimism, seed_sd
+from trainers.embedded import TINY_CAUSAL
 from trainers.spec import Direction
 
 FEW_TEST_ROWS = 200
 """Below this many rows a share has a 95 % interval wider than about 11 points; the report says so."""
+NEAR_GUESSING = 0.8
+"""Share of the loss of guessing (the log of the number of classes) from which on a classifier has hardly learnt."""
 
 
 def build_report(material: Material, directory: Path) -> Report:
@@ -165,8 +170,27 @@ def _data(material: Material) -> DataFingerprint | None:
     )
 
 
+def _of_training(material: Material) -> list[str]:
+    """What the run of the shipped model tells: rows that were cut or left out, a loss near that of guessing."""
+    run, data = material.results.get(material.shipped.trial_id), material.plan.data
+    if run is None or data is None:
+        return []
+    lost = ((run.n_truncated, f"were cut to {data.lengths.max_seq_length} tokens"), (run.n_dropped, "were left out"))
+    remarks = [f"{n:,} of {run.n_train_rows:,} training rows {what}, as they were longer." for n, what in lost if n]
+    guessing = math.log(len(data.labels)) if len(data.labels) > 1 and not data.class_weights else None
+    if guessing is not None and run.eval_loss is not None and run.eval_loss > NEAR_GUESSING * guessing:
+        remarks.append(
+            f"Its validation loss is {run.eval_loss:.2f}, and guessing has {guessing:.2f}: it has hardly learnt yet."
+            " More epochs or a higher learning rate are likely to help."
+        )
+    return remarks
+
+
 def _remarks(material: Material) -> tuple[str, ...]:
-    remarks = []
+    remarks = [TOY] if material.spec.base_model == TINY_CAUSAL else []
+    if material.chosen_why and not material.best_is_default:
+        remarks.append(f"The configuration was chosen because of this: {material.chosen_why}.")
+    remarks += _of_training(material)
     tests = material.tests(material.best)
     if tests and (rows := len(tests[0].items)) < FEW_TEST_ROWS:
         points = 100 * half_width(rows)

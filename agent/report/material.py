@@ -81,6 +81,7 @@ class Material(Closed):
     test: dict[str, EvalResult] = Field(description="trial id to scores of the one opening of test: default and best")
     shipped: Trial = Field(description="the confirm trial whose adapter is handed back, chosen on validation")
     adapter_dir: str
+    chosen_why: str = Field("", description="why this configuration is handed back, as the end of a sentence")
     search_best_score: float | None = Field(description="best single search score, shown as optimistic")
     test_openings: int
     duplicates_avoided: int

@@ -15,6 +15,9 @@ from trainers.tasks import TASKS as TRAINED
 DEFAULT_TRIALS = 12
 DEFAULT_CAUSAL = "Qwen/Qwen3-0.6B"
 
+TOY = f"{TINY_CAUSAL} is a toy with random weights, built here: it only shows the loop, its adapter is of no use."
+"""Told wherever its adapter is, so that nobody takes it for a model."""
+
 
 def choose_task(work: Working, roots: tuple[Path, ...]) -> None:
     """The task from what only one task has, else from the data's columns; a question where neither says it.
@@ -86,8 +89,7 @@ def choose_base(work: Working, roots: tuple[Path, ...]) -> BaseModelFacts | None
         rule = f"{task} needs a model that continues texts, and {base.name} ({base.model_type}) does not."
         work.lack("base_model", rule, f"Use a causal language model such as {DEFAULT_CAUSAL}.", "not_causal")
     if base.name == TINY_CAUSAL:
-        toy = "is a toy with random weights, built here: it only shows the loop, its adapter is of no use."
-        work.notes.append(f"{TINY_CAUSAL} {toy}")
+        work.notes.append(TOY)
     return base
 
 

@@ -50,6 +50,7 @@ def collect(
         confirmed=choice.confirmed,
         test=test,
         shipped=choice.shipped,
+        chosen_why=choice.why,
         adapter_dir=str(adapter),
         search_best_score=None if best is None else best.score,
         test_openings=len(store.test_openings(study_id)),

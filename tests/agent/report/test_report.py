@@ -15,12 +15,14 @@ from agent.report.build import build_report
 from agent.report.importance import hyperparameter_importance
 from agent.report.material import Material
 from agent.report.model import Report
+from agent.report.model_card import render_model_card
 from agent.report.plot_models import confusion_counts
 from agent.report.plots import draw_plots
 from agent.report.terminal import print_report
 from agent.report.wording import notes, number, shortened
 from agent.report.write import read_report, write_report
 from agent.request.spec_file import load_spec
+from trainers.embedded import TINY_CAUSAL
 from trainers.errors import InputError
 from trainers.spec import Direction, Task, TaskSpec
 
@@ -307,3 +309,28 @@ def test_words_for_numbers() -> None:
     assert (number(None), number(0.25), number(1234.56)) == ("–", "0.2500", "1235")
     assert shortened("a_very_long_intent_name_17", 12) == "a_very…me_17"
     assert shortened("short", 12) == "short"
+
+
+def test_what_the_training_tells_stands_in_the_report(make_material: Make, tmp_path: Path) -> None:
+    """Rows that were cut or left out, a loss near that of guessing, why the configuration was chosen."""
+    material = make_material()
+    trial = material.shipped.trial_id
+    run = material.results[trial].model_copy(update={"eval_loss": 2.15, "n_truncated": 50, "n_dropped": 2})
+    told = material.model_copy(update={"results": {trial: run}, "chosen_why": "the best mean on fresh seeds"})
+    remarks = " ".join(build_report(told, tmp_path).remarks)
+    assert "because of this: the best mean on fresh seeds." in remarks
+    assert f"50 of {run.n_train_rows:,} training rows were cut to" in remarks
+    assert f"2 of {run.n_train_rows:,} training rows were left out" in remarks
+    assert "validation loss is 2.15, and guessing has 2.30" in remarks
+    learnt = told.model_copy(update={"results": {trial: run.model_copy(update={"eval_loss": 0.4})}})
+    assert "guessing" not in " ".join(build_report(learnt, tmp_path).remarks)
+
+
+def test_a_toy_is_called_one_in_the_report(make_material: Make, tmp_path: Path) -> None:
+    """And on its card: both show the remarks."""
+    material = make_material(Task.SFT)
+    spec = material.spec.model_copy(update={"base_model": TINY_CAUSAL})
+    toy = material.model_copy(update={"plan": material.plan.model_copy(update={"spec": spec})})
+    report = build_report(toy, tmp_path)
+    assert "of no use" in report.remarks[0]
+    assert "of no use" in render_model_card(toy, report)
