@@ -129,7 +129,6 @@ def hub_errors(name: str, revision: str | None = None) -> Iterator[None]:
     """What the hub's errors mean for a base model: InputError with code gated_model, unknown_model or hub_offline."""
     from huggingface_hub import errors
 
-    transport: type[Exception] = errors.HTTPError  # type: ignore[attr-defined] # of the HTTP library in use
     try:
         yield
     except errors.GatedRepoError as error:
@@ -141,7 +140,9 @@ def hub_errors(name: str, revision: str | None = None) -> Iterator[None]:
         rule = f"the hub has no model {name!r}{at} (or it is private), and there is no such directory."
         hint = "Check the spelling at https://huggingface.co/models, set HF_TOKEN, or name a directory."
         raise unusable_base(rule, hint, "unknown_model") from error
-    except (transport, OSError, ValueError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # of any HTTP library or proxy: SOCKS without its package is an ImportError
         rule = f"{name!r} is not on this machine and the hub did not answer ({type(error).__name__})."
         hint = f"Connect and try again, or name a local directory; {TINY_CAUSAL} shows the loop without a download."
         raise unusable_base(rule, hint, "hub_offline") from error

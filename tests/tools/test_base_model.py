@@ -259,3 +259,24 @@ def test_what_the_hub_refuses_is_told_apart(answers):
 def test_hub_out_of_reach_is_said(tmp_path):
     """No connection is not "no such model"; these tests have none (HF_HUB_OFFLINE in tests/conftest.py)."""
     assert code_of("own/any", (tmp_path,)) == "hub_offline"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "socks5://127.0.0.1:9",
+        "socks4://127.0.0.1:9",
+        "http://127.0.0.1:notaport",
+        "127.0.0.1:9",
+        "://",
+        "ftp://127.0.0.1:9",
+    ],
+)
+def test_any_proxy_that_does_not_work_is_a_hub_out_of_reach(proxy):
+    """Not a traceback of the HTTP library: a missing package, an address that is none."""
+    hub = {"HF_HUB_OFFLINE": "0", "all_proxy": proxy, "ALL_PROXY": proxy, "HF_ENDPOINT": "http://127.0.0.1:9"}
+    without = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+    command = [sys.executable, "-c", LOOKUP, "own/any"]
+    done = subprocess.run(command, capture_output=True, text=True, env=without | hub)
+    assert done.returncode == 0, done.stderr[-800:]
+    assert json.loads(done.stdout)["code"] == "hub_offline"
