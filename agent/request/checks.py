@@ -12,7 +12,7 @@ from agent.request.working import Working
 from tools.machine import Machine
 from tools.paths import confined
 from trainers.priors import RULES
-from trainers.spec import TERMS, Adapter, Choices, Metric, Range
+from trainers.spec import TERMS, Adapter, Choices, Loss, Metric, Range
 
 _INF = float("inf")
 _SHARE = "a target for {} must be between 0 and 1, or a percentage such as 90 %"
@@ -88,6 +88,9 @@ def check_method(work: Working, machine: Machine) -> None:
         owner = next(owner for owner, terms in TERMS.items() if loss in terms.losses)
         rule = f"the loss {loss} is for {owner} tuning, and the task is {task}."
         work.reject("loss", rule, f"Leave the loss out, or ask for {owner} tuning.")
+    if loss is Loss.KTO and 1 in _numbers(work.get("search.batch_size")):
+        rule = "kto compares each answer with others of its batch, so a batch has at least 2 rows, got 1."
+        work.reject("search.batch_size", rule, "Give 2 or more, or choose another loss.")
     if work.get("adapter") is not Adapter.QLORA:
         return
     if machine.device != "cuda":

@@ -128,6 +128,20 @@ def test_unequal_answers_get_the_length_normalised_loss(here):
     assert asked.spec.loss is Loss.IPO
 
 
+@pytest.mark.parametrize(
+    ("loss", "batch_size", "ready"),
+    [("kto", 1, False), ("kto", {"choices": [1, 8]}, False), ("kto", 2, True), ("kto", None, True), ("ipo", 1, True)],
+)
+def test_kto_needs_two_answers_a_batch(here, loss, batch_size, ready):
+    """Told before training, where every trial would fail."""
+    pairs(here / "pairs.jsonl", longer=1)
+    spec = {"data": {"train": "pairs.jsonl"}, "base_model": TINY_CAUSAL, "loss": loss}
+    plan = plan_of(here, spec | ({"search": {"batch_size": batch_size}} if batch_size else {}))
+    assert plan.ready is ready
+    if not ready:
+        assert "at least 2 rows" in plan.error.message
+
+
 def test_the_embedded_data_goes_with_the_embedded_model(here):
     """No hub, no file: the built-in pairs and the built-in model make a plan."""
     plan = plan_of(here, {"data": {"train": "stdlib:docstrings-pairs@200"}})
