@@ -77,6 +77,7 @@ def read_past(source: str, spec: TaskSpec, space: Space, roots: tuple[Path, ...]
     recorded = {n for t in finished for n in t.params}
     names = _names(recorded, space)
     members = [past for t in finished if (past := _past_trial(t, names, space)) is not None]
+    _check_scores(study.study_name, members, spec)
     selection = _best_and_latest(members, spec.objective.direction)
     counts = {
         "not finished": len(trials) - len(finished),
@@ -96,6 +97,16 @@ def read_past(source: str, spec: TaskSpec, space: Space, roots: tuple[Path, ...]
         assumed=tuple(n for n in space.free if n not in names.values()),
         not_searched=tuple(sorted(recorded - set(names))),
     )
+
+
+def _check_scores(name: str, trials: list[PastTrial], spec: TaskSpec) -> None:
+    """Raises InputError for scores that the metric of the study cannot have, such as percentages."""
+    metric = spec.objective.metric
+    most = math.inf if metric.direction is Direction.MINIMIZE else 1.0  # all others are shares
+    wrong = [t.score for t in trials if t.score is not None and not 0.0 <= t.score <= most]
+    if wrong:
+        rule = f"the scores of the past study {name!r} cannot be {metric}: {wrong[0]:g} is none of its values."
+        raise InputError(FIELD, rule, "Name a study of the same metric; write percentages as shares (0.875 for 87.5).")
 
 
 def canonical_name(name: str, ours: Collection[str]) -> str | None:

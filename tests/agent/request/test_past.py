@@ -148,6 +148,16 @@ def test_scores_that_do_not_compare_are_refused(tmp_path: Path):
             read_past(name, SPEC, SPACE, (tmp_path,))
 
 
+@pytest.mark.parametrize("score", [87.5, 1.01, -0.4, 100.0, 2.0, -1.0, 89, 1e6, -1e-3, 50.5])
+def test_scores_that_the_metric_cannot_have_are_refused(tmp_path: Path, score: float):
+    """Percentages would make the surrogate's target nonsense."""
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/pct.db", direction="maximize")
+    study.enqueue_trial({"lr": 1e-3})
+    study.optimize(lambda trial: trial.suggest_float("lr", 1e-5, 1.0) * 0 + score, n_trials=1)
+    with pytest.raises(InputError, match="cannot be f1_macro"):
+        read_past("pct.db", SPEC, SPACE, (tmp_path,))
+
+
 def test_a_study_without_members_is_an_error(database: Path):
     """A warm start that changes nothing is not passed over in silence."""
     space = Space(parameters={"learning_rate": FloatParameter(low=2.0, high=3.0)})
@@ -162,14 +172,14 @@ def test_long_studies_are_cut_to_the_best_and_the_latest(tmp_path: Path):
     values = [1e-5 * 1.1**i for i in range(60)]
     study.add_trials(
         [
-            optuna.create_trial(params={"learning_rate": v}, distributions=distribution, value=-float(i))
+            optuna.create_trial(params={"learning_rate": v}, distributions=distribution, value=1 - i / 64)
             for i, v in enumerate(values)
         ]
     )
     found = read_past("long.db", SPEC, SPACE, (tmp_path,))
     assert len(found.trials) == MAX_PAST
     assert found.left_out == {f"beyond the best and latest {MAX_PAST}": 20}
-    assert {0.0, -59.0} <= {t.score for t in found.trials}
+    assert {1.0, 1 - 59 / 64} <= {t.score for t in found.trials}
 
 
 @pytest.mark.parametrize(
